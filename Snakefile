@@ -1,0 +1,26 @@
+"""Postgrad: from raw posts to a scored report, each published system one recipe. See README.md."""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/predictors.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"results/{STUDY.name}/report.html",
+        f"results/{STUDY.name}/scores.csv",
+
+
+onsuccess:
+    print(f"Scores: results/{STUDY.name}/scores.txt  Report: results/{STUDY.name}/report.html")

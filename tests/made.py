@@ -1,0 +1,82 @@
+"""Tiny models and a handful of made-up posts for the tests of base, pretrain, finetune and predict."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+from postgrad import tiny
+from postgrad.folders import model_folder
+from postgrad.posts import write_posts
+
+ROOT = Path(__file__).parents[1]
+LABELS = [{"name": "no", "word": "no", "digit": "0"}, {"name": "yes", "word": "yes indeed", "digit": "1"}]
+SIZES = {"hidden": 32, "layers": 2, "heads": 2, "vocabulary": 400, "seed": 1, "length": 128, "spread": 0.1}
+THINGS = ["rain", "tea", "trains", "bread", "snow", "books", "chairs", "songs"]
+PROMPT = "Is the author pleased?\nAbout: {keyword}\nPost: {text}\nAnswer:"
+
+
+def posts(n=24, seed=0):
+    """n posts with label i % 2, of several lengths; the odd ones are pleased."""
+    rows = []
+    for i in range(n):
+        thing, mood = THINGS[(i + seed) % 8], "glad and cheerful" if i % 2 else "cross and weary"
+        text = " ".join([f"the {thing} today made me {mood}"] + [f"said {THINGS[(i * 3 + seed) % 8]}"] * (i % 5))
+        rows.append({"post_id": f"p{seed}-{i}", "text": text, "label": i % 2, "keyword": thing if i % 3 else None})
+    return pd.DataFrame(rows)
+
+
+def made_posts(path, n=24, seed=0):
+    write_posts(posts(n, seed), path)
+    return path
+
+
+def made_base(folder, kind, **sizes):
+    """A tiny base of `kind` in `folder`, as base.py makes it, from texts at hand."""
+    facts = {"kind": kind, "labels": None, "spec": {}, "base": None}
+    with model_folder(folder, facts) as inside:
+        tiny.make(inside, kind, SIZES | sizes, [*posts(64)["text"], PROMPT, " no yes indeed 0 1"] * 3)
+    return folder
+
+
+def finetune_spec(kind, **options):
+    spec = {"node": "plain,seed=1", "kind": kind, "seed": 1, "threads": 1, "labels": LABELS, "loss": "cross-entropy",
+            "class_weights": "none", "batch": 4, "lr": 5.0e-3, "schedule": "cosine", "warmup": 0.1,
+            "weight_decay": 0.01, "epochs": 3, "max_length": 64, "epoch": "last", "frozen": [],
+            "attention": "eager", "dropout": None, "precision": "fp32", "checkpoint_steps": 500}  # fmt: skip
+    if kind == "causal":
+        spec |= {"prompt": PROMPT, "answers": "words"}
+    return spec | options
+
+
+def linear_spec(**options):
+    spec = {"node": "floor", "kind": "linear", "seed": 1, "threads": 1, "labels": LABELS, "ngrams": [1, 2], "c": 5.0}
+    return spec | {"class_weights": "none", "max_features": None} | options
+
+
+def predict_spec(kind, **options):
+    spec = {"node": "plain,seed=1", "kind": kind, "threads": 1, "batch_tokens": 256, "max_length": 64,
+            "precision": "fp32", "attention": "eager", "pool": None, "dataset": "moods/dev", "labels": LABELS}  # fmt: skip
+    if kind == "causal":
+        spec |= {"prompt": PROMPT, "answers": "words"}
+    return spec | options
+
+
+def pretrain_spec(kind, **options):
+    spec = finetune_spec(kind, node="reader", tokens=256, rows=None, mask=0.15, epochs=2)
+    return {key: value for key, value in spec.items() if key not in ("labels", "prompt", "answers")} | options
+
+
+def arguments(spec, **paths):
+    """The command line of one script: --spec and one flag a path; a list gives several values."""
+    words = ["--spec", json.dumps(spec, sort_keys=True)]
+    for name, value in paths.items():
+        words += [f"--{name}", *map(str, value if isinstance(value, list) else [value])]
+    return words
+
+
+def script(verb, words, **options):
+    """A finished process of one script, run as the workflow runs it."""
+    command = [sys.executable, f"workflow/scripts/{verb}.py", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, **options)

@@ -1,0 +1,122 @@
+"""audit: exact duplicates, and which posts no model may read."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from postgrad.cleaning import LEDGER, SPLITS
+from postgrad.duplicates import duplicate_groups, left_out, normalized
+from postgrad.posts import POSTS, read_posts, write_posts, write_table
+
+ROOT = Path(__file__).resolve().parents[1]
+TINY = {
+    "train": [("a", "Hello  World", 0), ("b", "hello world", 0), ("c", "hello world", 1), ("d", "in test", 1),
+              ("e", "in DEV", 0), ("f", "in cross", 0), ("g", "alone", 1)],
+    "dev": [("h", "in dev", 0), ("i", "in dev", 0), ("j", "both", 1)],
+    "test": [("k", "in test", 1), ("l", "both", 1)],
+    "cross": [("m", "in cross", 0)],
+    "unlabeled": [("n", "alone", None), ("o", "@you see https://a.b/c", None), ("p", "@me see http://d.e", None),
+                  ("q", "in test", None)],
+}  # fmt: skip
+
+
+def frames(rows):
+    return {
+        split: pd.DataFrame(rows.get(split, []), columns=["post_id", "text", "label"]).astype({"label": "Int64"})
+        for split in SPLITS
+    }
+
+
+def write_clean(folder, rows):
+    for split, frame in frames(rows).items():
+        write_posts(frame, folder / f"{split}.parquet", POSTS)
+    ledger = [("toy", split, "f.csv", 1, post[0], "kept", None) for split in rows for post in rows[split]]
+    ledger.append(("toy", "train", "f.csv", 9, None, "rejected", "no id"))
+    write_table(pd.DataFrame(ledger, columns=LEDGER.names), folder / "ledger.parquet", LEDGER)
+
+
+def audit(folder, out):
+    command = [sys.executable, "workflow/scripts/audit.py", "--spec", '{"task": "toy"}']
+    return subprocess.run(
+        [*command, "--clean", str(folder), "--out", str(out)], cwd=ROOT, capture_output=True, text=True
+    )
+
+
+def test_audit_names_what_no_model_may_read(tmp_path):
+    write_clean(tmp_path / "clean", TINY)
+    result = audit(tmp_path / "clean", tmp_path / "audit")
+    assert result.returncode == 0, result.stderr
+    dropped = pd.read_parquet(tmp_path / "audit/drop.parquet")
+    assert dropped.values.tolist() == [
+        ["b", "train", "duplicate"],
+        ["c", "train", "duplicate, other label"],
+        ["d", "train", "also in test"],
+        ["e", "train", "also in dev"],
+        ["f", "train", "also in cross"],
+        ["p", "unlabeled", "duplicate"],
+        ["q", "unlabeled", "also in test"],
+    ]
+    used = read_posts(tmp_path / "clean/train.parquet", drop=tmp_path / "audit/drop.parquet")
+    assert used["post_id"].to_list() == ["a", "g"]
+    assert "audit: toy/train: 7 kept = 2 used + 5 duplicates" in result.stdout
+    assert "hello" not in (result.stdout + result.stderr).casefold()
+
+
+def test_groups_hold_every_post_of_every_split(tmp_path):
+    groups = duplicate_groups(frames(TINY))
+    assert groups["post_id"].to_list() == [post[0] for split in SPLITS for post in TINY[split]]
+    together = groups.groupby("group")["post_id"].apply("".join)
+    assert sorted(together) == ["abc", "dkq", "ehi", "fm", "gn", "jl", "op"]
+
+
+def test_evaluation_splits_stay_whole():
+    splits = frames({"dev": [("a", "x", 0), ("b", "x", 0)], "test": [("c", "x", 1)], "cross": [("d", "x", 1)]})
+    assert left_out(splits, duplicate_groups(splits)).empty
+
+
+def test_a_ledger_that_does_not_add_up_stops_the_audit(tmp_path):
+    write_clean(tmp_path / "clean", TINY)
+    write_posts(frames(TINY)["dev"].head(2), tmp_path / "clean/dev.parquet")
+    result = audit(tmp_path / "clean", tmp_path / "audit")
+    assert result.returncode == 1
+    assert "dev: 3 posts kept, but 2 used and 0 duplicates." in result.stderr
+    assert not (tmp_path / "audit").exists()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Straße", "STRASSE", True),
+        ("see https://t.co/a1 now", "see http://x.y/z now", True),
+        ("@a_b hi", "@c hi", True),
+        ("ask u/someone", "ask u/other", True),
+        ("a\n b", "a b", True),
+        ("I am 27", "I am 28", False),
+        ("me@home", "me@work", False),
+        ("a, b", "b, a", False),
+    ],
+)
+def test_normalized(one, other, same):
+    assert (normalized(one) == normalized(other)) is same
+
+
+def test_made_up_posts_hold_duplicates_for_the_audit_to_find(tmp_path):
+    spec = {"seed": 1, "posts": {"smm4h24-task5": {"train": 200, "dev": 50, "test": 50, "decoys": 5}}}
+    body = {"task": "smm4h24-task5", "labels": [{"name": "no", "value": 0}, {"name": "yes", "value": 1}]}
+    columns = {"id": "tweet_id", "text": "text", "label": "label"}
+    body["splits"] = {split: {"file": f"smm4h24-task5/{split}.tsv", "columns": columns} for split in ("train", "dev")}
+    body["splits"]["test"] = {
+        "file": "smm4h24-task5/test.tsv", "gold": "smm4h24-task5/test_gold.tsv", "columns": columns,
+    }  # fmt: skip
+    for verb, *rest in (
+        ("demo", "--spec", json.dumps(spec), "--out", str(tmp_path / "raw")),
+        ("clean", "--spec", json.dumps(body), "--data", str(tmp_path / "raw"), "--out", str(tmp_path / "clean")),
+    ):
+        subprocess.run([sys.executable, f"workflow/scripts/{verb}.py", *rest], cwd=ROOT, check=True)
+    assert audit(tmp_path / "clean", tmp_path / "audit").returncode == 0
+    dropped = pd.read_parquet(tmp_path / "audit/drop.parquet")
+    assert set(dropped["reason"]) >= {"duplicate", "also in test"}

@@ -1,0 +1,168 @@
+"""Segments, orders and counts of augmentation, and the command itself."""
+
+import json
+import random
+import subprocess
+import sys
+from collections import Counter
+
+import pandas as pd
+import pytest
+
+from postgrad.augmentation import augmented, segments, shuffled, sources
+from postgrad.posts import DROPPED, read_posts, write_posts, write_table
+
+
+def posts(rows):
+    """(post_id, text, label) rows as posts."""
+    frame = pd.DataFrame(rows, columns=["post_id", "text", "label"]).astype({"label": "Int64"})
+    return frame.assign(keyword=None, platform="x", author=None, origin="gold", parent=None)
+
+
+LONG = "one two, three. four, five six. seven"  # five segments, 120 orders
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("a b, c d. e", ["a b,", "c d.", "e"]),
+        ("a b.", ["a b."]),
+        ("a 3.5 b, c 1,000 d", ["a 3.5 b,", "c 1,000 d"]),
+        ("see http://x.org/a,b.c, then www.y.org. end", ["see http://x.org/a,b.c,", "then www.y.org.", "end"]),
+        ("wait... what. . . no", ["wait...", "what. . .", "no"]),
+        ("...well, yes", ["...well,", "yes"]),
+        (". well, yes", [". well,", "yes"]),
+        ("  a,\n\n b  ", ["a,", "b"]),
+        ("no delimiter", ["no delimiter"]),
+        ("", [""]),
+    ],
+)
+def test_protected_segments(text, expected):
+    assert segments(text) == expected
+
+
+def test_naive_segments_split_at_every_delimiter():
+    assert segments("a 3.5 b,c d... e", split="naive") == ["a 3.", "5 b,", "c d...", "e"]
+
+
+@pytest.mark.parametrize("keyword", ["st. john's hill", "river, St. John's Hill"])
+def test_a_keyword_stays_whole_in_any_case(keyword):
+    text = "up St. John's hill, down again. home"
+    assert segments(text) == ["up St.", "John's hill,", "down again.", "home"]
+    assert segments(text, keyword) == ["up St. John's hill,", "down again.", "home"]
+    assert segments(text, keyword, "naive") == segments(text)
+
+
+def test_shuffling_keeps_words_and_length():
+    made, _ = augmented(posts([("p", LONG, 0)]), "n", copies=20)
+    for text in made["text"]:
+        assert text != LONG
+        assert sorted(text.split()) == sorted(LONG.split()) and len(text) == len(LONG)
+    assert made["text"].is_unique
+
+
+def test_every_order_is_about_equally_likely():
+    rng = random.Random(0)
+    counts = Counter(shuffled(["a", "b", "c"], set(), rng) for _ in range(6000))
+    assert len(counts) == 6 and min(counts.values()) > 850
+
+
+def test_refused_texts_run_out_and_are_counted():
+    made, counts = augmented(posts([("p", "a, b", 0), ("q", "one", 0)]), "n", copies=3)
+    assert made["text"].tolist() == ["b a,", "a, b", "a, b", "one", "one", "one"]
+    assert counts == {"made": {0: 6}, "one segment": {0: 3}, "no new order": {0: 2}}
+
+
+def test_white_space_alone_makes_no_new_order():
+    made, counts = augmented(posts([("p", "a,  b", 0)]), "n", copies=2)
+    assert made["text"].tolist() == ["b a,", "a,  b"] and counts["no new order"] == {0: 1}
+
+
+def test_fill_goes_round_evenly_up_to_the_largest_measured_class():
+    labels = [0] * 7 + [1] * 3 + [2] * 2
+    times = sources(labels, 0, "largest", random.Random(1))
+    assert sum(times[row] for row in range(7)) == 0
+    assert sorted(times[row] for row in (7, 8, 9)) == [1, 1, 2]
+    assert sorted(times[row] for row in (10, 11)) == [2, 3]
+
+
+def test_the_seed_says_which_posts_fill_a_class():
+    labels = [0] * 20 + [1] * 15
+    used = [tuple(sources(labels, 0, "largest", random.Random(seed))[row] for row in range(35)) for seed in (1, 1, 2)]
+    assert used[0] == used[1] != used[2] and sum(used[0]) == 5
+
+
+def test_copies_and_fill_together_level_gold_with_copies():
+    labels = [0] * 5 + [1] * 2
+    times = sources(labels, 2, "largest", random.Random(1))
+    assert [times[row] for row in range(5)] == [2] * 5
+    assert 2 + times[5] + times[6] == 5 * 3
+
+
+def test_the_control_has_the_same_counts_sources_and_ids_with_unchanged_text():
+    frame = posts([(f"p{i}", LONG, int(i > 6)) for i in range(10)])
+    new, counts = augmented(frame, "n", copies=1, fill="largest", seed=3)
+    control, control_counts = augmented(frame, "n", method="duplicate", copies=1, fill="largest", seed=3)
+    assert new["parent"].tolist() == control["parent"].tolist()
+    assert new["post_id"].tolist() == control["post_id"].tolist() and new["post_id"].is_unique
+    assert counts["made"] == control_counts["made"] == {0: 7, 1: 11}
+    assert set(control["text"]) == {LONG} and LONG not in set(new["text"])
+    assert control_counts["one segment"] == {} and control_counts["no new order"] == {}
+
+
+def test_the_draw_hangs_on_the_seed_and_not_on_the_order_of_the_file():
+    frame = posts([(f"p{i}", LONG, i % 2) for i in range(9)])
+    texts = augmented(frame, "n", copies=1, seed=1)[0]["text"].tolist()
+    assert augmented(frame[::-1], "n", copies=1, seed=1)[0]["text"].tolist() == texts
+    assert augmented(frame, "n", copies=1, seed=2)[0]["text"].tolist() != texts
+
+
+def test_new_posts_carry_keyword_label_and_their_root():
+    frame = posts([("p", LONG, 1), ("p~m~0", LONG, 1)]).assign(keyword="hill")
+    frame["parent"] = [None, "p"]
+    made, _ = augmented(frame, "n", copies=2)
+    assert made["post_id"].tolist() == ["p~n~0", "p~n~1", "p~n~2", "p~n~3"]
+    assert set(made["parent"]) == {"p"} and set(made["keyword"]) == {"hill"}
+    assert set(made["label"]) == {1} and set(made["origin"]) == {"augment"}
+
+
+@pytest.mark.parametrize(
+    "options, fault",
+    [
+        ({}, "nothing to make"),
+        ({"fill": "biggest"}, "do not all exist"),
+        ({"copies": 1, "method": "mix"}, "do not all exist"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options, fault):
+    with pytest.raises(ValueError, match=fault):
+        augmented(posts([("p", LONG, 0)]), "n", **options)
+
+
+def test_unlabelled_posts_are_refused():
+    with pytest.raises(ValueError, match="n: 1 of 2 posts have no label"):
+        augmented(posts([("p", LONG, 0), ("q", LONG, None)]), "n", copies=1)
+
+
+def test_command(tmp_path):
+    rows = [("a", LONG, 0), ("b", LONG, 0), ("c", LONG, 1), ("d", "short", 1), ("gone", LONG, 1)]
+    write_posts(posts(rows), tmp_path / "train.parquet")
+    dropped = pd.DataFrame([("gone", "train", "duplicate")], columns=DROPPED.names)
+    write_table(dropped, tmp_path / "drop.parquet", DROPPED)
+    spec = {"node": "n", "method": "shuffle", "copies": 1, "fill": "largest", "split": "protected", "seed": 1}
+    command = [sys.executable, "workflow/scripts/augment.py", "--spec", json.dumps(spec)]
+    command += ["--data", tmp_path / "train.parquet", "--drop", tmp_path / "drop.parquet"]
+    outs = [tmp_path / "one.parquet", tmp_path / "two.parquet"]
+    for out in outs:
+        done = subprocess.run([*command, "--out", out], capture_output=True, text=True, check=True)
+    assert outs[0].read_bytes() == outs[1].read_bytes()
+    made = read_posts(outs[0])
+    assert Counter(made["parent"]) == {"a": 1, "b": 1, "c": 1, "d": 1}
+    assert "4 new posts from 4 (2 of class 0, 2 of class 1)" in done.stderr
+    assert "text repeated for 1 with one segment and 0 without a new order" in done.stderr
+    assert "three" not in done.stderr
+    spec["copies"], spec["fill"] = 0, None
+    command[3] = json.dumps(spec)
+    done = subprocess.run([*command, "--out", tmp_path / "no.parquet"], capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.startswith("augment: n: nothing to make")
+    assert done.stderr.count("\n") == 1 and not (tmp_path / "no.parquet").exists()

@@ -1,0 +1,172 @@
+"""demo: corpora in the official shapes, from a seed."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from postgrad.grammar import SHARES, corpus, pool, posts, sample_texts
+
+ROOT = Path(__file__).resolve().parents[1]
+SIZES = {"train": 40, "dev": 20, "test": 20, "decoys": 10}
+SPEC = {
+    "seed": 1,
+    "posts": {
+        "smm4h24-task3": SIZES,
+        "smm4h24-task5": SIZES,
+        "smm4h24-task6": {**SIZES, "unlabeled": 30},
+    },
+}
+FILES = {
+    "smm4h24-task3": {"train.csv", "dev.csv", "test.csv", "test_gold.csv"},
+    "smm4h24-task5": {"train.tsv", "dev.tsv", "test.tsv", "test_gold.tsv"},
+    "smm4h24-task6": {"train.csv", "dev.csv", "test.csv", "test_gold.csv", "unlabeled.jsonl.zst"},
+}
+
+
+def demo(out, spec):
+    command = [sys.executable, "workflow/scripts/demo.py", "--spec", json.dumps(spec), "--out", str(out)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def table(path):
+    text = path.read_text(encoding="utf-8-sig")
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter="\t" if path.suffix == ".tsv" else ","))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    out = tmp_path_factory.mktemp("demo")
+    result = demo(out, SPEC)
+    assert result.returncode == 0, result.stderr
+    return out
+
+
+def test_files_are_those_of_the_task_files_and_nothing_beside(made):
+    found = {folder.name: {path.name for path in folder.iterdir()} for folder in made.iterdir()}
+    assert found == FILES
+
+
+def test_the_same_spec_gives_the_same_bytes_and_another_seed_others(made, tmp_path):
+    demo(tmp_path / "same", SPEC)
+    demo(tmp_path / "other", {**SPEC, "seed": 2})
+    first, same, other = contents(made), contents(tmp_path / "same"), contents(tmp_path / "other")
+    assert first == same
+    assert first.keys() == other.keys()
+    assert all(first[name] != other[name] for name in first)
+
+
+def test_task3_train_has_bom_blank_columns_and_seven_summary_rows(made):
+    path = made / "smm4h24-task3/train.csv"
+    assert path.read_bytes().startswith(b"\xef\xbb\xbfid,")
+    header, *rows = table(path)
+    assert header == ["id", "keyword", "text", "label", "", "", "", ""]
+    assert [len(row) for row in rows] == [8] * 47
+    assert all(row[0] and row[3] in "0123" for row in rows[:40])
+    assert [row[:4] for row in rows[40:]] == [[""] * 4] * 7
+    assert rows[-1][4:6] == ["all", "40"]
+
+
+@pytest.mark.parametrize("task", FILES)
+def test_the_test_file_holds_decoys_and_no_label(made, task):
+    suffix = "tsv" if task.endswith("5") else "csv"
+    header, *rows = table(made / task / f"test.{suffix}")
+    gold_header, *gold = table(made / task / f"test_gold.{suffix}")
+    assert "label" not in header and gold_header == [header[0], "label"]
+    ids, scored = [row[0] for row in rows], [row[0] for row in gold]
+    assert len(set(ids)) == 30 and len(set(scored)) == 20
+    assert set(scored) < set(ids)
+    assert {label for _, label in gold} <= {str(code) for code in range(len(SHARES[task]))}
+    assert ids[:20] != scored  # decoys stand among the scored posts, not after them
+
+
+def test_task6_mixes_sources_but_trains_on_tweets(made):
+    sources = {}
+    for split in ("train", "dev", "test"):
+        header, *rows = table(made / "smm4h24-task6" / f"{split}.csv")
+        sources[split] = {row[header.index("source")] for row in rows}
+    assert sources == {"train": {"twitter"}, "dev": {"twitter", "reddit"}, "test": {"twitter", "reddit"}}
+
+
+def test_the_pool_is_json_lines_in_zstd(made):
+    with pa.input_stream(str(made / "smm4h24-task6/unlabeled.jsonl.zst"), compression="zstd") as stream:
+        rows = [json.loads(line) for line in stream.read().decode().splitlines()]
+    assert len(rows) == 30 and len({row["id"] for row in rows}) == 30
+    assert all(list(row) == ["id", "title", "selftext"] for row in rows)
+
+
+def test_a_task_without_grammar_is_refused(tmp_path):
+    result = demo(tmp_path, {"seed": 1, "posts": {"caves": SIZES}})
+    assert result.returncode == 1
+    assert result.stderr == (
+        "demo: no grammar for caves; there is one for smm4h24-task3, smm4h24-task5, smm4h24-task6.\n"
+    )
+
+
+def test_class_counts_follow_the_official_train_file():
+    labels = [post["label"] for post in posts("smm4h24-task3", 1800, 1)]
+    assert [labels.count(code) for code in range(4)] == [1131, 160, 395, 114]
+    assert sorted(labels) != labels
+    labels = [post["label"] for post in posts("smm4h24-task5", 10, 1)]
+    assert sorted(labels) == [0] * 7 + [1] * 3  # 30.8 % of ten
+
+
+def test_copies_stand_within_train_and_across_to_test():
+    made = corpus("smm4h24-task5", {"train": 500, "dev": 100, "test": 100}, seed=1)
+    texts = [post["text"] for post in made["train"]]
+    first, relabeled = {}, 0
+    for post in made["train"]:
+        relabeled += post["label"] != first.setdefault(post["text"], post["label"])
+    assert len(texts) - len(set(texts)) >= 8
+    assert relabeled >= 1
+    assert set(texts) & {post["text"] for post in made["test"]}
+    ids = [post["id"] for split in made.values() for post in split]
+    assert len(ids) == len(set(ids)) == 700
+
+
+def test_task3_posts_have_segments_to_shuffle_and_some_have_one():
+    counts = [post["text"].rstrip(".").replace(", ", ". ").count(". ") + 1 for post in posts("smm4h24-task3", 400, 3)]
+    assert sum(count >= 3 for count in counts) > 200
+    assert 20 < sum(count == 1 for count in counts) < 100
+    assert all(post["keyword"].split(", ")[0] in post["text"] for post in posts("smm4h24-task3", 50, 3))
+
+
+def test_part_of_the_pool_has_no_number_of_two_digits():
+    ageless = [post for post in pool(300, 1) if not any(a.isdigit() for a in post["title"] + post["text"])]
+    assert 30 < len(ageless) < 120
+    assert all(post["label"] is None for post in pool(30, 1))
+
+
+def test_sample_texts_mix_the_corpora():
+    texts = sample_texts(1001, 1)
+    assert len(texts) == 1001 and texts == sample_texts(1001, 1) != sample_texts(1001, 2)
+    words = {word for text in texts for word in text.split()}
+    assert len(words) > 800
+    assert {"autism", "THING"} & words == {"autism"}  # every slot was filled
+    assert not any("<" in text.replace("<3", "") for text in texts)
+
+
+@pytest.mark.parametrize("task", SHARES)
+def test_scores_rise_with_more_posts_and_stay_below_one(task):
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import f1_score
+
+    test, scores = posts(task, 800, 99), []
+    for n in (100, 2500):
+        train = posts(task, n, 1)
+        words = TfidfVectorizer(ngram_range=(1, 2))
+        model = LogisticRegression(C=10, class_weight="balanced")
+        model.fit(words.fit_transform([post["text"] for post in train]), [post["label"] for post in train])
+        guesses = model.predict(words.transform([post["text"] for post in test]))
+        scores.append(f1_score([post["label"] for post in test], guesses, average="macro"))
+    assert scores[0] + 0.1 < scores[1] < 0.98

@@ -1,0 +1,284 @@
+"""finetune: what a model is taught, that the same spec gives the same bytes, and that a killed run resumes exactly."""
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import finetune
+import made
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from postgrad import checkpoints, losses
+from postgrad.batches import Batches, within_budget
+from postgrad.examples import answer_examples, taught_batch
+from postgrad.models import load_model, load_tokenizer, new_head
+from postgrad.prompts import Prompt
+from safetensors.torch import load_file
+
+
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bases")
+    return {kind: made.made_base(folder / kind, kind) for kind in ("encoder", "causal")}
+
+
+@pytest.fixture(scope="module")
+def train(tmp_path_factory):
+    return made.made_posts(tmp_path_factory.mktemp("clean") / "moods" / "train.parquet")
+
+
+def run(spec, base, train, folder, name="out"):
+    """The output folder of one training in this process."""
+    words = made.arguments(spec, base=base, data=train, work=folder / f"{name}-work", out=folder / name)
+    finetune.main(words)
+    return folder / name
+
+
+def digests(folder):
+    files = [path for path in sorted(folder.iterdir()) if path.name != "timing.json"]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_linear_agrees_with_scikit_learn_and_imports_no_torch(tmp_path, train):
+    from postgrad import linear
+    from postgrad.posts import input_texts, read_posts
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+
+    words = made.arguments(made.linear_spec(min_df=2), data=train, work=tmp_path / "w", out=tmp_path / "out")
+    code = "import sys, finetune; finetune.main(sys.argv[1:]); sys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, *words], cwd=made.ROOT / "workflow/scripts")
+    assert done.returncode == 0
+    assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".json", ".safetensors"}
+    frame = read_posts(train)
+    texts = input_texts(frame)
+    tfidf = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2)
+    fit = LogisticRegression(C=5.0, max_iter=1000).fit(tfidf.fit_transform(texts), frame["label"].astype(int))
+    new = [*texts[:5], "Nothing known: rain, RAIN!", "", "zzz"]
+    logits = linear.logits(linear.load(tmp_path / "out"), new)
+    assert logits.shape == (8, 2) and (logits[:, 0] == 0).all()
+    np.testing.assert_allclose(logits[:, 1], fit.decision_function(tfidf.transform(new)), atol=1e-12)
+
+
+def test_linear_of_three_classes_leaves_an_unseen_one_unlikely():
+    from postgrad import linear
+
+    labels = [{"name": name} for name in "abc"]
+    model = linear.train(["red red", "red pen", "blue sea", "blue sky"], [0, 0, 2, 2], made.linear_spec(labels=labels))
+    logits = linear.logits(model, ["red", "blue"])
+    assert logits.argmax(axis=1).tolist() == [0, 2] and (logits[:, 1] < -10).all()
+
+
+def test_class_weights_and_losses_by_hand():
+    assert losses.class_weights([6, 2, 0], "none").tolist() == [1, 1, 0]
+    assert losses.class_weights([6, 2], "balanced").tolist() == pytest.approx([8 / 12, 8 / 4])
+    logits, labels = torch.tensor([[0.0, 0.0], [0.0, np.log(3.0)]]), torch.tensor([0, 1])
+    # -log 1/2 with weight 2 and -log 3/4 with weight 1, over two posts
+    expected = (2 * np.log(2) + np.log(4 / 3)) / 2
+    assert losses.cross_entropy(logits, labels, torch.tensor([2.0, 1.0])).item() == pytest.approx(expected)
+    # Answers of one and of two tokens over four words that are equally likely: log 4 a token, summed per post.
+    targets = torch.tensor([[1, losses.UNTAUGHT], [2, 3]])
+    loss = losses.answer_loss(torch.zeros(2, 2, 4), targets, labels, torch.tensor([2.0, 1.0]))
+    assert loss.item() == pytest.approx((2 * np.log(4) + 2 * np.log(4)) / 2)
+
+
+def test_only_the_answer_is_taught(bases):
+    batch = taught_batch([{"ids": [5, 6, 7, 8], "taught": 2, "label": 1}, {"ids": [5, 9], "taught": 1, "label": 0}], 0)
+    assert batch["input_ids"].tolist() == [[5, 6, 7, 8], [5, 9, 0, 0]]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1, 1], [1, 1, 0, 0]]
+    assert batch["targets"].tolist() == [[-100, 7, 8, -100], [9, -100, -100, -100]]
+    assert batch["labels"].tolist() == [1, 0]
+
+    tokenizer = load_tokenizer(bases["causal"])
+    prompt = Prompt(tokenizer, made.PROMPT, ["no", "yes indeed"], 64)
+    frame = made.posts(4)
+    for example, post in zip(answer_examples(frame, prompt), frame.itertuples()):
+        whole, answer = tokenizer.decode(example["ids"]), tokenizer.decode(example["ids"][-example["taught"] :])
+        word = " yes indeed" if post.label else " no"
+        assert answer == word + tokenizer.eos_token
+        filled = made.PROMPT.replace("{keyword}", "" if pd.isna(post.keyword) else post.keyword).replace("{text}", post.text)
+        assert whole.replace(": ", ":") == (filled + answer).replace(": ", ":")
+
+
+def test_a_long_post_is_cut_and_the_answer_stays(bases):
+    tokenizer = load_tokenizer(bases["causal"])
+    frame = made.posts(2).assign(text=["rain " * 500, ""], keyword=["tea " * 500, None])
+    prompt = Prompt(tokenizer, made.PROMPT, ["no", "yes indeed"], 60)
+    for example in answer_examples(frame, prompt):
+        assert len(example["ids"]) <= 60
+        assert tokenizer.decode(example["ids"]).count("\nAnswer:") == 1
+    short = 60 - prompt.room + 5
+    with pytest.raises(ValueError, match=f"max_length {short} leaves 5 tokens .* raise it by 3"):
+        Prompt(tokenizer, made.PROMPT, ["no", "yes indeed"], short)
+    with pytest.raises(ValueError, match="exactly once"):
+        Prompt(tokenizer, "no field", ["no", "yes"], 60)
+    with pytest.raises(ValueError, match="after the last field"):
+        Prompt(tokenizer, "Post: {text}", ["no", "yes"], 60)
+    with pytest.raises(ValueError, match="same answer"):
+        Prompt(tokenizer, made.PROMPT, ["no", "no"], 60)
+
+
+def test_a_post_cannot_forge_the_marks_of_a_chat(bases):
+    tokenizer = load_tokenizer(bases["causal"])
+    end = tokenizer.eos_token
+    tokenizer.chat_template = f"{{{{ '{end}user\n' + messages[0]['content'] + '{end}assistant\n' }}}}"
+    prompt = Prompt(tokenizer, "Pleased? {text}", ["no", "yes"], 60)
+    frame = made.posts(1).assign(text=f"{end}assistant\nyes{end}")
+    ids = answer_examples(frame, prompt)[0]["ids"]
+    # One mark begins the turn, one ends it, one ends the answer; the two in the post are plain letters.
+    assert ids.count(tokenizer.eos_token_id) == 3
+    assert tokenizer.decode(prompt.prefix) == f"{end}user\nPleased?"
+    assert tokenizer.decode(ids[-2:]).endswith(end) and tokenizer.decode(prompt.answers[0]) == f"no{end}"
+
+
+def test_batches_hold_every_post_once_and_follow_seed_and_epoch():
+    lengths = [3, 9, 4, 4, 8, 2, 4, 4, 3, 30]
+    for batches in (Batches(lengths, 1, size=3), Batches(lengths, 1, tokens=18)):
+        first = list(batches)
+        assert sorted(i for group in first for i in group) == list(range(10)) and len(first) == len(batches)
+        assert list(batches) == first
+        batches.epoch = 1
+        assert list(batches) != first and len(list(batches)) == len(batches)
+    assert [len(group) for group in Batches(lengths, 1, size=3).grouped(np.arange(10))] == [3, 3, 3, 1]
+    groups = within_budget(lengths, 18)
+    assert all(len(group) * max(lengths[i] for i in group) <= 18 for group in groups[1:])
+    assert groups[0].tolist() == [9], "a post longer than the budget stands alone"
+
+
+def test_an_encoder_learns_and_the_same_spec_gives_the_same_bytes(tmp_path, bases, train, capfd):
+    spec = made.finetune_spec("encoder", epochs=6, dropout=0.1)
+    one, two = (run(spec, bases["encoder"], train, tmp_path, name) for name in ("one", "two"))
+    assert digests(one) == digests(two)
+    assert {"config.json", "model.safetensors", "tokenizer.json", "model.json", "timing.json"} <= set(
+        path.name for path in one.iterdir()
+    )
+    facts = json.loads((one / "model.json").read_text())
+    assert facts["labels"] == ["no", "yes"] and facts["rows"] == 24 and facts["classes"] == {"no": 12, "yes": 12}
+    assert facts["spec"] == spec and facts["base"]["model"] == "encoder" and facts["version"] == finetune.VERSION
+    assert list(facts["data"]) == ["moods/train.parquet"] and "seconds" not in facts
+    timing = json.loads((one / "timing.json").read_text())
+    assert timing["steps"] == 36 and timing["tokens"] == 6 * facts["tokens"] and timing["threads"] == 1
+    assert not list((tmp_path / "one-work").glob("checkpoint-*"))
+
+    lines = (tmp_path / "one-work" / "progress.jsonl").read_text().splitlines()
+    last = json.loads(lines[-1])
+    assert last["step"] == last["of"] == 36 and last["eta_s"] == 0 and last["tokens_per_s"] > 0
+    assert last["loss"] < 0.2, "24 posts that one word tells apart"
+    heard = capfd.readouterr()
+    assert heard.out == "" and lines[-1] in heard.err
+    assert not any(word in heard.err + "".join(lines) for word in ("cheerful", "weary"))
+    three = run(spec | {"seed": 2}, bases["encoder"], train, tmp_path, "three")
+    assert digests(three)["model.safetensors"] != digests(one)["model.safetensors"]
+
+
+def test_a_head_is_kept_where_labels_agree_and_new_where_not(tmp_path, bases, train):
+    still = {"lr": 0.0, "epochs": 1, "weight_decay": 0.0}
+    first = run(made.finetune_spec("encoder", epochs=1), bases["encoder"], train, tmp_path, "first")
+    kept = run(made.finetune_spec("encoder", **still), first, train, tmp_path, "kept")
+    assert digests(kept)["model.safetensors"] == digests(first)["model.safetensors"]
+    renamed = [made.LABELS[0], made.LABELS[1] | {"name": "perhaps"}]
+    other = run(made.finetune_spec("encoder", labels=renamed, **still), first, train, tmp_path, "other")
+    before, after = (load_file(folder / "model.safetensors") for folder in (first, other))
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"classifier.weight", "classifier.bias"}
+    three = run(made.finetune_spec("encoder", labels=[*renamed, {"name": "third"}], **still), first, train, tmp_path)
+    assert load_file(three / "model.safetensors")["classifier.weight"].shape == (3, 32)
+    model = load_model(first, "encoder")
+    heads = []
+    for seed in (1, 1, 2):
+        new_head(model, seed)
+        heads.append(model.classifier.weight.detach().clone())
+    assert torch.equal(heads[0], heads[1]) and not torch.equal(heads[0], heads[2])
+    assert heads[0].std().item() == pytest.approx(0.02, rel=0.4)
+
+
+def test_frozen_embeddings_stay_and_dropout_and_precision_take_effect(tmp_path, bases, train):
+    options = {"frozen": ["embeddings"], "dropout": 0.0, "precision": "bf16", "attention": "sdpa", "epochs": 1}
+    out = run(made.finetune_spec("encoder", **options), bases["encoder"], train, tmp_path)
+    before, after = load_file(bases["encoder"] / "model.safetensors"), load_file(out / "model.safetensors")
+    for name, tensor in before.items():
+        assert torch.equal(tensor, after[f"bert.{name}"]) == name.startswith("embeddings."), name
+    assert json.loads((out / "config.json").read_text())["hidden_dropout_prob"] == 0.0
+    assert all(tensor.dtype == torch.float32 for tensor in after.values())
+
+
+def test_a_causal_model_learns_its_answers(tmp_path, bases, train):
+    spec = made.finetune_spec("causal", epochs=12, class_weights="balanced", schedule="linear")
+    one, two = (run(spec, bases["causal"], train, tmp_path, name) for name in ("one", "two"))
+    assert digests(one) == digests(two)
+    last = json.loads((tmp_path / "one-work" / "progress.jsonl").read_text().splitlines()[-1])
+    assert last["loss"] < 0.3, "whole answers of 24 posts that one word tells apart"
+    digit = run(spec | {"answers": "digits", "epochs": 1}, bases["causal"], train, tmp_path, "digits")
+    assert digests(digit)["model.safetensors"] != digests(one)["model.safetensors"]
+
+
+def test_a_killed_run_resumes_to_the_same_weights(tmp_path, bases, train):
+    # Dropout makes the weights depend on the state of every random number generator.
+    spec = made.finetune_spec("encoder", epochs=40, dropout=0.1, checkpoint_steps=20)
+    whole = run(spec, bases["encoder"], train, tmp_path, "whole")
+    work, out = tmp_path / "work", tmp_path / "out"
+    words = made.arguments(spec, base=bases["encoder"], data=train, work=work, out=out)
+    command = [sys.executable, "workflow/scripts/finetune.py", *words]
+    killed = subprocess.Popen(command, cwd=made.ROOT, stderr=subprocess.DEVNULL)
+    while killed.poll() is None and not list(work.glob(f"checkpoint-*/{checkpoints.COMPLETE}")):
+        time.sleep(0.005)
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL, "the run must die before its end"
+    assert not out.exists()
+    torn = work / "checkpoint-230"  # the highest number, and not complete
+    torn.mkdir()
+    (torn / "model.safetensors").write_bytes(b"torn")
+    finetune.main(words)
+    timing = json.loads((out / "timing.json").read_text())
+    assert timing["resumed"] and timing["resumed"] != "checkpoint-230" and timing["steps"] == 240
+    assert digests(out) == digests(whole)
+    assert not list(work.glob("checkpoint-*"))
+
+
+def test_another_key_starts_anew(tmp_path):
+    def checkpoint(step, complete=True):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        if complete:
+            (tmp_path / f"checkpoint-{step}" / checkpoints.COMPLETE).touch()
+
+    assert checkpoints.open_work(tmp_path, {"version": 1}) is None
+    for step, complete in ((9, True), (10, True), (11, False)):
+        checkpoint(step, complete)
+    assert checkpoints.open_work(tmp_path, {"version": 1}).name == "checkpoint-10"
+    assert checkpoints.open_work(tmp_path, {"version": 2}) is None
+    assert [path.name for path in tmp_path.iterdir()] == ["key.json"]
+
+
+def test_bad_input_ends_in_one_sentence(tmp_path, bases, train):
+    def fault(spec, frame=None, **paths):
+        data = train
+        if frame is not None:
+            data = tmp_path / "bad.parquet"
+            made.write_posts(frame, data)
+        paths = {"base": bases["encoder"], "data": data, "work": tmp_path / "w", "out": tmp_path / "out"} | paths
+        with pytest.raises((ValueError, FileNotFoundError)) as caught:
+            finetune.main(made.arguments(spec, **paths))
+        assert not (tmp_path / "out").exists() and "cheerful" not in str(caught.value)
+        return str(caught.value)
+
+    spec = made.finetune_spec("encoder")
+    assert "epoch best is unknown here; write last" in fault(spec | {"epoch": "best"})
+    assert "write embeddings" in fault(spec | {"frozen": ["head"]})
+    assert "class_weights: heavy" in fault(spec | {"class_weights": "heavy"})
+    assert "is of kind causal" in fault(spec, base=bases["causal"])
+    assert "model.json is missing" in fault(spec, base=tmp_path / "absent")
+    frame = made.posts()
+    assert "24 training posts have no label" in fault(spec, frame.assign(label=None))
+    assert "label 7 is not among its 2 classes" in fault(spec, frame.assign(label=7))
+    assert "no training posts are left" in fault(spec, frame[:0])
+    assert "all 24 training posts have one class" in fault(made.linear_spec(), frame.assign(label=1))
+    (tmp_path / "home" / "folder").mkdir(parents=True)
+    words = made.arguments(made.linear_spec(), data=train, work=tmp_path / "w", out=tmp_path / "home")
+    done = made.script("finetune", words)
+    assert done.returncode == 1 and done.stderr.startswith("finetune: --out") and "Traceback" not in done.stderr
+    assert (tmp_path / "home" / "folder").is_dir()

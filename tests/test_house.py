@@ -1,0 +1,207 @@
+"""The house rules of the code: which module may import which, and what every verb and rule must have."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPTS = {path.stem: path for path in sorted((ROOT / "workflow/scripts").glob("*.py"))}
+LIBRARY = {path.stem: path for path in sorted((ROOT / "workflow/scripts/postgrad").glob("*.py"))}
+RULE_FILES = sorted((ROOT / "workflow/rules").glob("*.smk"))
+
+# The floors of the library, the lower ones first. Only floor 2 imports torch; whatever is not named is floor 1.
+FLOOR_0 = {"__init__", "cli", "posts", "predictions"}
+FLOOR_2 = {"bases", "models", "examples", "losses", "heads", "training", "pretraining", "scoring", "llm"}
+SIDE = {"recipe", "study", "configuration", "provenance", "plan"}  # Snakemake's side: light at import
+FLOOR_1 = set(LIBRARY) - FLOOR_0 - FLOOR_2 - SIDE
+HEAVY = {
+    "torch",
+    "transformers",
+    "accelerate",
+    "tokenizers",
+    "pandas",
+    "pyarrow",
+    "numpy",
+    "sklearn",
+    "scipy",
+}
+TORCH = {"torch", "transformers", "accelerate"}
+
+
+def imports(path, at_import=False):
+    """Dotted names that a file imports, `from a import b` as `a.b`; at_import: without those in functions."""
+    nodes, found = [ast.parse(path.read_text())], set()
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+        if not (at_import and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)):
+            nodes.extend(ast.iter_child_nodes(node))
+    return found
+
+
+def roots(path, at_import=False):
+    return {name.split(".")[0] for name in imports(path, at_import)}
+
+
+def local(path, at_import=False):
+    """Modules of the library that a file imports."""
+    parts = [name.split(".") for name in imports(path, at_import) if name.startswith("postgrad")]
+    return {part[1] for part in parts if len(part) > 1 and part[1] in LIBRARY}
+
+
+def reach(path):
+    """Everything that importing a file imports, through the library's modules."""
+    found, todo, seen = set(), [path], set()
+    while todo:
+        file = todo.pop()
+        if file not in seen:
+            seen.add(file)
+            found |= roots(file, at_import=True)
+            todo.extend(LIBRARY[name] for name in local(file, at_import=True))
+    return found
+
+
+def rules():
+    """{rule: its lines} of every rule file, blank lines and comments left out."""
+    found = {}
+    for path in RULE_FILES:
+        name = None
+        for line in path.read_text().splitlines():
+            if match := re.match(r"(?:rule|checkpoint) (\w+):", line):
+                name = match[1]
+                assert name not in found, f"two rules are called {name}"
+                found[name] = []
+            elif re.match(r"[^\s#]", line):
+                name = None
+            if name and line.strip() and not line.strip().startswith("#"):
+                found[name].append(line)
+    return found
+
+
+RULES = rules()
+
+
+def test_something_is_tested():
+    assert RULES and SCRIPTS and FLOOR_1
+    assert LIBRARY.keys() >= {"posts", "predictions", "recipe", "provenance"}
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_library_knows_neither_snakemake_nor_argparse_nor_scripts(name):
+    assert not roots(LIBRARY[name]) & ({"snakemake", "argparse"} | set(SCRIPTS))
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts_import_the_library_and_never_each_other(name):
+    assert "snakemake" not in roots(SCRIPTS[name])
+    assert not roots(SCRIPTS[name]) & set(SCRIPTS)
+    assert not local(SCRIPTS[name]) & SIDE
+
+
+@pytest.mark.parametrize("name", sorted(FLOOR_0 & LIBRARY.keys()))
+def test_floor_0_imports_floor_0(name):
+    assert local(LIBRARY[name]) <= FLOOR_0
+    assert not roots(LIBRARY[name]) & TORCH
+
+
+@pytest.mark.parametrize("name", sorted(FLOOR_1))
+def test_floor_1_is_pure(name):
+    assert not local(LIBRARY[name]) & (FLOOR_2 | SIDE)
+    assert not roots(LIBRARY[name]) & TORCH
+
+
+@pytest.mark.parametrize("name", sorted(FLOOR_2 & LIBRARY.keys()))
+def test_floor_2_leaves_snakemakes_side_alone(name):
+    assert not local(LIBRARY[name]) & SIDE
+
+
+@pytest.mark.parametrize("name", sorted(SIDE & LIBRARY.keys()))
+def test_snakemakes_side_is_light_at_import(name):
+    assert not reach(LIBRARY[name]) & HEAVY
+
+
+@pytest.mark.parametrize("verb", RULES)
+def test_every_rule_is_a_verb_with_script_and_test(verb):
+    assert verb in SCRIPTS, f"rule {verb} has no workflow/scripts/{verb}.py"
+    assert (ROOT / f"tests/test_{verb}.py").exists(), f"rule {verb} has no tests/test_{verb}.py"
+    assert f"workflow/scripts/{verb}.py" in "\n".join(RULES[verb])
+
+
+@pytest.mark.parametrize("verb", SCRIPTS)
+def test_every_script_is_a_verb_with_a_rule(verb):
+    assert verb in RULES
+
+
+@pytest.mark.parametrize("verb", RULES)
+def test_every_rule_has_the_same_silhouette(verb):
+    body = "\n".join(RULES[verb])
+    for key in ("output", "log", "conda", "params", "shell"):
+        assert re.search(rf"^    {key}:", body, re.M), f"rule {verb} has no {key}"
+    for param in ("spec", "code"):
+        assert re.search(rf"^        {param}=", body, re.M), f"rule {verb} has no param {param}"
+    assert not re.search(r"^    (run|script):", body, re.M)
+    assert len(RULES[verb]) - 1 <= 25, f"rule {verb} has {len(RULES[verb]) - 1} lines"
+
+
+@pytest.mark.parametrize("verb", RULES)
+def test_shell_values_are_quoted(verb):
+    shell = "\n".join(RULES[verb]).split("    shell:")[1]
+    unquoted = [name for name in re.findall(r"(?<!\{)\{([^{}]+)\}", shell) if not name.endswith(":q")]
+    assert unquoted == [], f"rule {verb}: {unquoted} lack :q"
+
+
+@pytest.mark.parametrize("verb", SCRIPTS)
+def test_scripts_can_be_read_in_one_sitting(verb):
+    text = SCRIPTS[verb].read_text()
+    assert len(text.splitlines()) <= 90
+    assert f"workflow/scripts/{verb}.py" in (ast.get_docstring(ast.parse(text)) or ""), (
+        "no example call in the docstring"
+    )
+
+
+def unsafe(tree):
+    """What a syntax tree holds of pickles, remote code and shells: a list of words."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
+            found += [name for name in names if name.split(".")[0] in {"pickle", "dill", "cloudpickle", "marshal"}]
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in {
+            "torch.load",
+            "os.system",
+            "joblib.load",
+        }:
+            found.append(ast.unparse(node))
+        if isinstance(node, ast.keyword) and node.arg in {"trust_remote_code", "allow_pickle", "shell"}:
+            found += [] if getattr(node.value, "value", True) is False else [node.arg]
+        if isinstance(node, ast.keyword) and node.arg == "use_safetensors":
+            found += [] if getattr(node.value, "value", False) is True else [node.arg]
+    return found
+
+
+def test_unsafe_finds_what_it_looks_for():
+    for line in ("import pickle", "from pickle import loads", "torch.load(f)", "f(trust_remote_code=True)",
+                 "f(trust_remote_code=x)", "run(x, shell=True)", "f(use_safetensors=False)"):  # fmt: skip
+        assert unsafe(ast.parse(line)), line
+    assert unsafe(ast.parse("f(trust_remote_code=False, use_safetensors=True, shell=False)")) == []
+
+
+@pytest.mark.parametrize("folder", ["workflow", "tests"])
+def test_no_pickles_no_remote_code_no_shell(folder):
+    files = sorted((ROOT / folder).rglob("*.py"))
+    assert files
+    assert {file.name: found for file in files if (found := unsafe(ast.parse(file.read_text())))} == {}
+
+
+def test_no_posts_beside_the_code():
+    """What holds posts or weights belongs in results/, work/ and the folder of a study's data."""
+    kinds = {".csv", ".tsv", ".xlsx", ".parquet", ".jsonl", ".zst", ".safetensors", ".bin", ".pt", ".zip"}
+    folders = ("workflow", "config", "tests", "docs", "envs", "profiles")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*")]
+    assert len(files) > 20
+    assert [path.name for path in files if path.suffix in kinds] == []

@@ -1,0 +1,120 @@
+"""predict: logits of a post do not depend on its neighbours, answers are scored whole, order is the file's."""
+
+import json
+import subprocess
+import sys
+
+import made
+import numpy as np
+import pandas as pd
+import predict
+import pytest
+import torch
+from postgrad import scoring
+from postgrad.models import load_model, load_tokenizer
+from postgrad.posts import first_by_hash, read_posts
+from postgrad.predictions import matrix, read_predictions, softmax
+from postgrad.prompts import Prompt
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """One folder a kind: tiny random models that carry labels, with weights large enough to tell posts apart."""
+    folder, names = tmp_path_factory.mktemp("models"), [label["name"] for label in made.LABELS]
+    for kind in ("encoder", "causal"):
+        made.made_base(folder / kind, kind, spread=0.2)
+        path = folder / kind / "model.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"labels": names}))
+    torch.manual_seed(0)
+    model = load_model(folder / "encoder", "encoder", labels=names)
+    model.classifier.weight.data.normal_(0, 1)
+    model.save_pretrained(folder / "encoder")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def dev(tmp_path_factory):
+    return made.made_posts(tmp_path_factory.mktemp("clean") / "moods" / "dev.parquet", n=30, seed=4)
+
+
+def predictions(spec, model, data, folder, name="out"):
+    out = folder / f"{name}.parquet"
+    predict.main(made.arguments(spec, model=model, data=data, out=out))
+    return read_predictions(out)
+
+
+@pytest.mark.parametrize("kind", ["encoder", "causal"])
+def test_batches_change_nothing_and_the_order_is_the_files(tmp_path, models, dev, kind):
+    many = predictions(made.predict_spec(kind, batch_tokens=600), models / kind, dev, tmp_path, "many")
+    alone = predictions(made.predict_spec(kind, batch_tokens=1), models / kind, dev, tmp_path, "alone")
+    assert many["post_id"].tolist() == read_posts(dev)["post_id"].tolist()
+    np.testing.assert_allclose(matrix(many, "logits"), matrix(alone, "logits"), atol=1e-5)
+    assert matrix(many, "logits").std(axis=0).min() > 1e-2, "posts must differ, or the order proves nothing"
+    np.testing.assert_allclose(matrix(many), softmax(matrix(many, "logits")))
+    assert many["answer"].isna().all() and many["label"].isin([0, 1]).all()
+
+
+@pytest.mark.parametrize("chat", [False, True])
+def test_a_causal_model_gives_the_log_probability_of_each_whole_answer(models, dev, chat):
+    tokenizer, model = load_tokenizer(models / "causal"), load_model(models / "causal", "causal").eval()
+    if chat:  # the post comes first: no prefix is shared
+        tokenizer.chat_template = "{{ messages[0]['content'] + '\nassistant\n' }}"
+    template = "{text} is that glad?" if chat else made.PROMPT
+    prompt = Prompt(tokenizer, template, ["no", "yes indeed"], 64)
+    assert bool(prompt.prefix) != chat and len(prompt.answers[1]) > len(prompt.answers[0]) > 1
+    frame = read_posts(dev)
+    with torch.inference_mode():
+        logits = scoring.answer_scores(model, tokenizer, prompt, frame, 500)
+        for row, ids in zip(logits, prompt.fields(frame)):
+            for score, answer in zip(row, prompt.answers):
+                whole = torch.tensor([prompt.prefix + ids + answer])
+                words = model(whole).logits[0].log_softmax(dim=-1)
+                start = whole.shape[1] - len(answer)
+                expected = sum(words[start + i - 1, token].item() for i, token in enumerate(answer))
+                assert score == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_pool_is_chosen_by_hash_and_nothing_else_is(tmp_path, models, dev):
+    spec = made.predict_spec("encoder", pool=7)
+    pool = predictions(spec | {"dataset": "moods/unlabeled"}, models / "encoder", dev, tmp_path)
+    assert pool["post_id"].tolist() == first_by_hash(read_posts(dev), 7)["post_id"].tolist()
+    assert len(predictions(spec, models / "encoder", dev, tmp_path)) == 30
+
+
+@pytest.mark.parametrize("kind", ["encoder", "causal"])
+def test_a_dataset_without_posts_gives_no_rows(models, kind):
+    assert scoring.scores(made.predict_spec(kind), models / kind, made.posts()[:0]).shape == (0, 2)
+
+
+def test_odd_texts_are_scored(tmp_path, models):
+    data = tmp_path / "odd.parquet"
+    texts = ["", " ", "rain " * 500, "{text} {keyword}", "\U0001f600\u200d\u00e9", "<|endoftext|>[SEP]"]
+    frame = pd.DataFrame({"post_id": list("abcdef"), "text": texts})
+    made.write_posts(frame, data)
+    for kind in ("encoder", "causal"):
+        rows = predictions(made.predict_spec(kind, precision="bf16"), models / kind, data, tmp_path, kind)
+        assert np.isfinite(matrix(rows, "logits")).all() and rows["post_id"].tolist() == list("abcdef")
+
+
+def test_linear_and_its_start(tmp_path, dev):
+    import finetune
+
+    finetune.main(made.arguments(made.linear_spec(), data=dev, work=tmp_path / "w", out=tmp_path / "model"))
+    words = made.arguments(made.predict_spec("linear"), model=tmp_path / "model", data=dev, out=tmp_path / "p.parquet")
+    heavy = "{'torch', 'transformers', 'sklearn'}"
+    code = f"import sys, predict; predict.main(sys.argv[1:]); sys.exit(bool({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code, *words], cwd=made.ROOT / "workflow/scripts").returncode == 0
+    rows, gold = read_predictions(tmp_path / "p.parquet"), read_posts(dev)
+    assert rows["label"].tolist() == gold["label"].tolist()
+    assert (matrix(rows, "logits")[:, 0] == 0).all()
+
+
+def test_the_command_needs_no_trainer_and_refuses_another_tasks_model(tmp_path, models, dev):
+    words = made.arguments(made.predict_spec("encoder"), model=models / "encoder", data=dev, out=tmp_path / "p.parquet")
+    heavy = "{'transformers.trainer', 'datasets'}"
+    code = f"import sys, predict; predict.main(sys.argv[1:]); sys.exit(bool({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code, *words], cwd=made.ROOT / "workflow/scripts").returncode == 0
+    other = made.predict_spec("encoder", labels=[{"name": "a"}, {"name": "b"}])
+    done = made.script("predict", made.arguments(other, model=models / "encoder", data=dev, out=tmp_path / "q.parquet"))
+    assert done.returncode == 1 and "train it for this task" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "q.parquet").exists()

@@ -1,0 +1,158 @@
+"""pretrain: posts never see each other, masks depend on the post alone, and an encoder keeps its pooler."""
+
+import json
+
+import finetune
+import made
+import numpy as np
+import pytest
+import torch
+from postgrad import pretraining
+from postgrad.examples import Masks, masked_examples, next_token_examples, taught_batch
+from postgrad.losses import UNTAUGHT
+from postgrad.models import load_model, load_tokenizer
+from safetensors.torch import load_file
+
+import pretrain
+
+
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bases")
+    return {kind: made.made_base(folder / kind, kind) for kind in ("encoder", "causal")}
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory):
+    path = tmp_path_factory.mktemp("clean") / "moods" / "unlabeled.parquet"
+    made.write_posts(made.posts(40).assign(label=None), path)
+    return path
+
+
+def words(spec, base, pool, folder, name="out"):
+    return made.arguments(spec, base=base, data=pool, work=folder / f"{name}-work", out=folder / name)
+
+
+def last_line(folder, name):
+    return json.loads((folder / f"{name}-work" / "progress.jsonl").read_text().splitlines()[-1])
+
+
+def test_a_post_teaches_its_own_tokens_and_the_end(bases):
+    tokenizer = load_tokenizer(bases["causal"])
+    examples = next_token_examples(["the rain", "", "the rain today made me glad"], tokenizer, 5)
+    assert len(examples) == 2, "a post without text teaches nothing"
+    ids = examples[0]["ids"]
+    assert ids[-1] == tokenizer.eos_token_id and len(examples[1]["ids"]) == 5
+    batch = taught_batch(examples, tokenizer.pad_token_id)
+    assert batch["targets"][0].tolist() == ids[1:] + [UNTAUGHT] * (5 - len(ids) + 1)
+
+
+def test_posts_never_see_each_other(bases):
+    tokenizer, model = load_tokenizer(bases["causal"]), load_model(bases["causal"], "causal").eval()
+    examples = next_token_examples(made.posts(6)["text"], tokenizer, 64)
+    with torch.inference_mode():
+        together = pretraining.next_token_loss(model, taught_batch(examples, tokenizer.pad_token_id)).item()
+        alone = [pretraining.next_token_loss(model, taught_batch([e], tokenizer.pad_token_id)).item() for e in examples]
+    tokens = [example["taught"] for example in examples]
+    assert len(set(tokens)) > 2 and together == pytest.approx(np.average(alone, weights=tokens), abs=1e-5)
+
+
+def test_masks_hide_the_right_share_and_depend_on_seed_epoch_and_post_alone(bases):
+    tokenizer = load_tokenizer(bases["encoder"])
+    examples = masked_examples(["rain " * 60, "tea", "", "the bread " * 30], tokenizer, 64)
+    assert [example["post"] for example in examples] == [0, 1, 3]
+    masks = Masks(tokenizer, 0.15, seed=1)
+    batch = masks(examples)
+    hidden = batch["targets"] != UNTAUGHT
+    assert hidden.sum(dim=1).tolist() == [round(0.15 * 60), 1, round(0.15 * 60)]
+    rows = [example["ids"] for example in examples]
+    for row, (ids, targets) in enumerate(zip(rows, batch["targets"])):
+        for place in hidden[row].nonzero().flatten().tolist():
+            assert targets[place] == ids[place] and ids[place] not in tokenizer.all_special_ids
+    alone = masks([examples[2]])
+    assert torch.equal(alone["input_ids"][0], batch["input_ids"][2])
+    masks.epoch = 1
+    assert not torch.equal(masks([examples[2]])["targets"], alone["targets"])
+
+    many = masked_examples(["rain tea snow " * 20] * 300, tokenizer, 64)
+    batch = masks(many)
+    hidden = batch["targets"] != UNTAUGHT
+    shown = batch["input_ids"][hidden]
+    masked = (shown == tokenizer.mask_token_id).float().mean().item()
+    left = (shown == batch["targets"][hidden]).float().mean().item()
+    assert masked == pytest.approx(0.8, abs=0.03) and left == pytest.approx(0.1, abs=0.03)
+
+
+def test_the_masked_loss_is_that_of_the_whole_output(bases):
+    tokenizer, model = load_tokenizer(bases["encoder"]), load_model(bases["encoder"], "mlm").eval()
+    batch = Masks(tokenizer, 0.15, seed=1)(masked_examples(made.posts(6)["text"], tokenizer, 64))
+    with torch.inference_mode():
+        whole = model(batch["input_ids"], batch["attention_mask"]).logits
+        expected = torch.nn.functional.cross_entropy(whole.flatten(0, 1), batch["targets"].flatten())
+        assert pretraining.masked_loss(model, batch).item() == pytest.approx(expected.item(), abs=1e-6)
+
+
+def test_a_causal_model_reads_the_pool(tmp_path, bases, pool):
+    spec = made.pretrain_spec("causal", epochs=4)
+    for name in ("one", "two"):
+        pretrain.main(words(spec, bases["causal"], pool, tmp_path, name))
+    one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    facts = json.loads((tmp_path / "one" / "model.json").read_text())
+    assert facts["labels"] is None and facts["rows"] == 40 and facts["kind"] == "causal"
+    assert (tmp_path / "one" / "model.json").read_bytes() == (tmp_path / "two" / "model.json").read_bytes()
+    assert last_line(tmp_path, "one")["loss"] < 3.0 < np.log(400)
+
+
+def test_an_encoder_reads_the_pool_and_takes_a_head_afterwards(tmp_path, bases, pool):
+    spec = made.pretrain_spec("encoder", epochs=1, rows=20, checkpoint_steps=2)
+    done = made.script("pretrain", words(spec, bases["encoder"], pool, tmp_path))
+    assert done.returncode == 0 and "cheerful" not in done.stderr, done.stderr
+    before, after = (load_file(folder / "model.safetensors") for folder in (bases["encoder"], tmp_path / "out"))
+    assert before.keys() == after.keys(), "a plain body, pooler and all"
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    assert same == {"pooler.dense.weight", "pooler.dense.bias"}
+    facts = json.loads((tmp_path / "out" / "model.json").read_text())
+    assert facts["rows"] == 20 and facts["labels"] is None
+    train = made.made_posts(tmp_path / "train.parquet")
+    spec = made.finetune_spec("encoder", epochs=1, lr=0.0)
+    finetune.main(made.arguments(spec, base=tmp_path / "out", data=train, work=tmp_path / "w", out=tmp_path / "tuned"))
+    tuned = load_file(tmp_path / "tuned" / "model.safetensors")
+    assert all(torch.equal(tensor, tuned[f"bert.{name}"]) for name, tensor in after.items())
+
+
+def test_a_stopped_run_resumes_to_the_same_weights(tmp_path, bases, pool, monkeypatch):
+    spec = made.pretrain_spec("encoder", epochs=3, checkpoint_steps=5, dropout=0.1)
+    pretrain.main(words(spec, bases["encoder"], pool, tmp_path, "whole"))
+    steps = last_line(tmp_path, "whole")["of"]
+    stop, loss = steps - 3, pretraining.masked_loss  # in the last epoch, between two checkpoints
+    seen = []
+
+    def stopping(model, inputs):
+        seen.append(1)
+        if len(seen) == stop:
+            raise KeyboardInterrupt
+        return loss(model, inputs)
+
+    monkeypatch.setattr(pretraining, "masked_loss", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain.main(words(spec, bases["encoder"], pool, tmp_path))
+    assert not (tmp_path / "out").exists()
+    monkeypatch.setattr(pretraining, "masked_loss", loss)
+    pretrain.main(words(spec, bases["encoder"], pool, tmp_path))
+    timing = json.loads((tmp_path / "out" / "timing.json").read_text())
+    assert timing["resumed"] == f"checkpoint-{(stop - 1) // 5 * 5}"
+    for name in ("model.safetensors", "model.json"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_bad_input_ends_in_one_sentence(tmp_path, bases, pool):
+    spec = made.pretrain_spec("encoder")
+    with pytest.raises(ValueError, match="is of kind causal"):
+        pretrain.main(words(spec, bases["causal"], pool, tmp_path))
+    empty = tmp_path / "empty.parquet"
+    made.write_posts(made.posts(3).assign(text="", keyword=None), empty)
+    with pytest.raises(ValueError, match="no post has any text"):
+        pretrain.main(words(spec, bases["encoder"], empty, tmp_path))
+    assert not (tmp_path / "out").exists()
+    assert not list(tmp_path.glob(".*"))

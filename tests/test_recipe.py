@@ -1,0 +1,200 @@
+"""The recipe language: names become nodes, options resolve by level, axes join, faults are named."""
+
+import json
+from pathlib import Path
+
+import pytest
+from study_files import write_config
+
+from postgrad.configuration import Fault
+from postgrad.study import Study
+
+ROOT = Path(__file__).parents[1]
+
+
+def study_in(folder, config=None, **changes):
+    return Study({"study": "test", **(config or {})}, root=write_config(folder, **changes))
+
+
+def test_nodes_multiply_over_seeds_and_join_on_them(tmp_path):
+    graph = study_in(tmp_path).graphs["small"]
+    assert list(graph.ids["expert"]) == ["expert,seed=1", "expert,seed=2"]
+    assert graph.nodes["again,seed=2"].base == "expert,seed=2"
+    assert graph.nodes["expert,seed=2"].options["seed"] == 2
+
+
+def test_a_scalar_replaces_a_default_axis(tmp_path):
+    graph = study_in(tmp_path).graphs["small"]
+    assert graph.ids["one"] == ["one"] and graph.nodes["one"].options["seed"] == 11
+    assert graph.nodes["agreed"].members == ["one", "two"]
+
+
+def test_a_vote_reduces_over_all_axes(tmp_path):
+    graph = study_in(tmp_path).graphs["small"]
+    assert graph.ids["together"] == ["together"]
+    assert graph.nodes["together"].members == ["expert,seed=1", "expert,seed=2"]
+
+
+def test_over_names_the_axes_that_a_vote_reduces(tmp_path):
+    def two_rates(recipe):
+        recipe["models"]["expert"]["each"] = {"lr": [1.0e-5, 2.0e-5]}
+        recipe["predictors"]["together"]["over"] = ["seed"]
+
+    graph = study_in(tmp_path, recipe=two_rates).graphs["small"]
+    assert graph.ids["together"] == ["together,lr=1e-05", "together,lr=2e-05"]
+    assert graph.nodes["together,lr=1e-05"].members == ["expert,lr=1e-05,seed=1", "expert,lr=1e-05,seed=2"]
+
+
+def test_axis_values_may_be_named(tmp_path):
+    def named(recipe):
+        recipe["models"]["plain"]["each"] = {"lr": {"low": 1.0e-6, "high": 1.0e-4}, "seed": [1]}
+
+    graph = study_in(tmp_path, recipe=named).graphs["small"]
+    assert graph.ids["plain"] == ["plain,lr=low,seed=1", "plain,lr=high,seed=1"]
+    assert graph.nodes["plain,lr=high,seed=1"].options["lr"] == 1.0e-4
+
+
+def test_the_later_level_wins(tmp_path):
+    def lr_on_node(recipe):
+        recipe["models"]["plain"]["lr"] = 3.0e-4
+
+    graph = study_in(tmp_path, recipe=lr_on_node).graphs["small"]
+    assert graph.nodes["expert,seed=1"].options["lr"] == 1.0e-3  # scale over defaults
+    assert graph.nodes["plain,seed=1"].options["lr"] == 3.0e-4  # node over scale
+    assert graph.nodes["expert,seed=1"].options["batch"] == 8  # defaults where the scale is silent
+
+
+def test_faithful_overlays_the_node_in_that_mode_alone(tmp_path):
+    recommended = study_in(tmp_path / "a").graphs["small"]
+    faithful = study_in(tmp_path / "b", {"mode": "faithful"}).graphs["small"]
+    assert "split" not in recommended.nodes["filled"].options
+    assert faithful.nodes["filled"].options["split"] == "naive"
+    row = {"node": "filled", "key": "split", "paper": "naive", "used": None, "why": "mode recommended"}
+    assert row in recommended.deviations
+    assert not [row for row in faithful.deviations if row["node"] == "filled"]
+
+
+def test_deviations_name_scale_and_study(tmp_path):
+    rows = {(row["node"], row["key"]): row for row in study_in(tmp_path).graphs["small"].deviations}
+    assert rows["plain", "lr"] == {
+        "node": "plain",
+        "key": "lr",
+        "paper": 5e-6,
+        "used": 1e-3,
+        "why": "scale here",
+    }
+    assert rows["plain", "seed"]["used"] == [1, 2] and rows["plain", "seed"]["why"] == "study"
+
+
+def test_splits_that_the_task_lacks_drop_out(tmp_path):
+    graph = study_in(tmp_path).graphs["small"]
+    assert graph.compare["rain"]["sets"] == ["rain/dev"]
+    assert {dataset for _, dataset in graph.scored()} == {"rain/dev"}
+
+
+def test_what_cannot_run_takes_what_follows_with_it(tmp_path):
+    graph = study_in(tmp_path, scale=lambda scale: scale["bases"]["big"].update(model="linear")).graphs["small"]
+    assert "pretraining needs a network" in graph.not_run["reader"]
+    assert graph.not_run["again"] == "needs expert, which is not run"
+    assert "expert" not in {node.name for node in graph.nodes.values()}
+
+
+def test_prompts_stand_in_the_specs_of_causal_models_only(tmp_path):
+    study = study_in(tmp_path)
+    assert "Rain?" in study.node_spec("small", "plain,seed=1")
+    assert "Rain?" not in study.node_spec("small", "two")
+    assert "Rain?" not in study.clean_spec("rain")
+
+
+def test_the_pool_is_cut_in_the_spec_of_its_own_predictions_only(tmp_path):
+    study = study_in(tmp_path, scale=lambda scale: scale["bases"]["big"].update(predict={"pool": 7}))
+    assert json.loads(study.predict_spec("small", "one", "rain/unlabeled"))["pool"] == 7
+    assert "pool" not in json.loads(study.predict_spec("small", "one", "rain/dev"))
+
+
+def test_a_spec_does_not_depend_on_the_order_of_keys(tmp_path):
+    def reorder(recipe):
+        recipe["models"] = dict(reversed(recipe["models"].items()))
+        recipe["defaults"]["finetune"] = dict(reversed(recipe["defaults"]["finetune"].items()))
+
+    one, two = study_in(tmp_path / "a"), study_in(tmp_path / "b", recipe=reorder)
+    for id in one.graphs["small"].nodes:
+        assert one.node_spec("small", id) == two.node_spec("small", id)
+
+
+def set_key(section, name, value):
+    return lambda recipe: recipe[section].__setitem__(name, value)
+
+
+FAULTS = {
+    "a cycle": (
+        set_key("models", "reader", {"pretrain": "again", "data": ["rain/unlabeled"]}),
+        r"reader.*is a cycle",
+    ),
+    "an unknown base": (
+        set_key("models", "plain", {"finetune": "bigg", "data": ["rain/train"]}),
+        "did you mean 'big'",
+    ),
+    "an unknown dataset": (
+        set_key("models", "plain", {"finetune": "big", "data": ["agred"]}),
+        "no node 'agred'; did you mean 'agreed'",
+    ),
+    "an unknown task": (
+        set_key("models", "plain", {"finetune": "big", "data": ["rein/train"]}),
+        "no task 'rein'; did you mean 'rain'",
+    ),
+    "an unknown split": (
+        set_key("models", "plain", {"finetune": "big", "data": ["rain/trian"]}),
+        "'trian' is not a split; did you mean 'train'",
+    ),
+    "an unknown option": (
+        set_key("models", "plain", {"finetune": "big", "data": ["rain/train"], "learning_rate": 1.0}),
+        "finetune has no option 'learning_rate'",
+    ),
+    "no verb": (
+        set_key("models", "plain", {"data": ["rain/train"]}),
+        "say exactly one of pretrain, finetune",
+    ),
+    "a taken name": (
+        set_key("models", "linear", {"finetune": "big", "data": ["rain/train"]}),
+        "choose another name",
+    ),
+    "a join without a match": (
+        set_key("models", "again", {"finetune": "expert", "data": ["rain/train"], "each": {"seed": [7]}}),
+        "no value of a shared axis",
+    ),
+    "a dataset that is scored": (
+        lambda recipe: recipe["compare"]["rain"]["chain"].append("filled"),
+        "is made by augment and gives no predictions",
+    ),
+    "a control of nothing": (
+        lambda recipe: recipe["compare"]["rain"]["controls"].update(again="plan"),
+        "did you mean 'plain'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_names_its_place_and_remedy(tmp_path, name):
+    change, message = FAULTS[name]
+    with pytest.raises(Fault, match=message) as caught:
+        study_in(tmp_path, recipe=change)
+    assert "config/recipes/small.yaml" in str(caught.value)
+
+
+def test_a_study_without_posts_says_what_to_add(tmp_path):
+    with pytest.raises(Fault, match="--config data=FOLDER"):
+        study_in(tmp_path, study=lambda study: study.pop("data"))
+
+
+def test_a_wrong_study_names_the_nearest(tmp_path):
+    write_config(tmp_path)
+    with pytest.raises(Fault, match="did you mean 'test'"):
+        Study({"study": "tets"}, root=tmp_path)
+
+
+def test_every_recipe_has_at_most_45_lines():
+    recipes = sorted((ROOT / "config" / "recipes").glob("*.yaml"))
+    assert recipes
+    for recipe in recipes:
+        assert len(recipe.read_text().splitlines()) <= 45, recipe.name

@@ -1,0 +1,372 @@
+"""Report: the tables are checkable by eye, the books must balance, and the CLI writes the same bytes twice."""
+
+import csv
+import html.parser
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from postgrad import page
+from postgrad.comparison import compared
+
+ROOT = Path(__file__).resolve().parents[1]
+SECRET = "zebra crossing"  # stands for a post's text: it must never reach the report
+
+
+def entry(predictor, right, dataset="ages/dev", auc=0.75):
+    """A made-up score of 20 posts, 10 a class, `right` of each class right."""
+    share = right / 10
+    values = {key: share for key in ("official", "accuracy", "precision", "recall", "f1", "macro_f1")}
+    per_class = [
+        {"label": label, "precision": share, "recall": share, "f1": share, "support": 10} for label in ("no", "yes")
+    ]
+    return {
+        "predictor": predictor,
+        "node": predictor.split(",")[0],
+        "dataset": dataset,
+        "task": "smm4h24-task6",
+        "n": 20,
+        "metric": "f1",
+        "values": {**values, "auc": auc},
+        "per_class": per_class,
+        "confusion": [[right, 10 - right], [10 - right, right]],
+        "abstained": 0,
+    }
+
+
+ENTRIES = [
+    entry("ages-plain,seed=1", 6),
+    entry("ages-plain,seed=2", 8),
+    entry("ages-expert,seed=1", 8),
+    entry("ages-expert,seed=2", 9, auc=None),
+    entry("ages-drawn,seed=1", 7),
+    entry("ages-drawn,seed=2", 8),
+    entry("ages-floor", 5),
+    {"predictor": "ages-floor", "node": "ages-floor", "dataset": "ages/test", "task": "smm4h24-task6", "n": 0,
+     "reason": "no gold labels"},
+]  # fmt: skip
+SCORE = {"recipe": "ctyun", "entries": ENTRIES}
+COMPARE = {
+    "recipe": "ctyun",
+    "chains": {
+        "ages": {
+            "sets": {
+                dataset: compared(ENTRIES, ["ages-plain", "ages-expert"], {"ages-drawn": "ages-expert"}, dataset)
+                for dataset in ("ages/dev", "ages/test")
+            }
+        }
+    },
+}
+FLOW = {
+    "node": "agreed",
+    "keep": "agreement",
+    "balance": "gold",
+    "pool": 40,
+    "scored": 40,
+    "agreed": {"0": 20, "1": 10},
+    "budget": None,
+    "kept": {"0": 12, "1": 8},
+    "shortfall": {"0": 0, "1": 0},
+    "teachers": ["qwen", "qwen15"],
+    "temperatures": [1.2, 0.9],
+    "dev": {
+        "n": 20,
+        "agreed": 0.8,
+        "kappa": 0.6,
+        "accuracy": [0.9, 0.85],
+        "classes": {
+            "0": {"agreed": 12, "accuracy": 1.0, "coverage": 0.9},
+            "1": {"agreed": 4, "accuracy": 0.5, "coverage": 0.7},
+        },
+    },
+}
+SPEC = {
+    "study": "demo",
+    "title": "Made-up <posts>",
+    "scale": "demo",
+    "mode": "recommended",
+    "posts": "work/demo/posts",
+    "made_up": True,
+    "recipes": {
+        "ctyun": {
+            "title": "CTYUN-AI",
+            "tasks": {"ages": "smm4h24-task6"},
+            "floors": {"ages": "ages-floor"},
+            "not_run": [{"node": "outdoors-digits", "reason": "no prompt at this scale"}],
+            "deviations": [
+                {"node": "ages-plain", "key": "lr", "paper": 5e-6, "used": 1e-3, "why": "scale demo"},
+                {"node": "ages-expert", "key": "lr", "paper": 5e-6, "used": 1e-3, "why": "scale demo"},
+                {"node": "ages-plain", "key": "seed", "paper": [1, 2, 3], "used": [1, 2], "why": "study"},
+                {"node": "", "key": "qwen", "paper": None, "used": "tiny", "why": "scale demo"},
+            ],
+            "readings": ["Labels are answered as words."],
+        }
+    },
+}
+FLOORS = {"ctyun": {"ages": "ages-floor"}}
+
+
+def ledger(split="train", fates=("kept", "kept", "kept", "rejected", "decoy")):
+    ids = [f"{split}{i}" for i in range(len(fates))]
+    reasons = ["no text" if fate == "rejected" else None for fate in fates]
+    return pd.DataFrame({"split": split, "fate": fates, "reason": reasons, "post_id": ids, "text": SECRET})
+
+
+def dropped(*ids, split="train"):
+    return pd.DataFrame(
+        {"post_id": list(ids), "split": split, "reason": "duplicate"}, columns=["post_id", "split", "reason"]
+    )
+
+
+def test_csv_has_the_official_metric_first_and_no_row_twice():
+    rows = list(csv.DictReader(io.StringIO(page.csv_text([SCORE]))))
+    assert list(rows[0]) == ["recipe", "predictor", "dataset", "metric", "value", "n"]
+    first = [(row["metric"], row["value"]) for row in rows if row["predictor"] == "ages-plain,seed=1"]
+    assert first == [
+        ("f1", "0.600000"),
+        ("accuracy", "0.600000"),
+        ("precision", "0.600000"),
+        ("recall", "0.600000"),
+        ("macro_f1", "0.600000"),
+        ("auc", "0.750000"),
+    ]
+    keys = [tuple(row[key] for key in ("recipe", "predictor", "dataset", "metric")) for row in rows]
+    assert len(keys) == len(set(keys)) == 7 * 6  # the split without gold has no row
+    assert [row["value"] for row in rows if row["metric"] == "auc"].count("") == 1
+
+
+def test_csv_refuses_a_predictor_scored_twice():
+    with pytest.raises(ValueError, match="ages-floor was scored twice on ages/dev"):
+        page.csv_text([{"recipe": "ctyun", "entries": [entry("ages-floor", 5), entry("ages-floor", 6)]}])
+
+
+def test_nodes_are_means_over_seeds_beside_their_floor():
+    rows = {(row["node"], row["dataset"]): row for row in page.node_scores([SCORE], FLOORS)}
+    plain = rows["ages-plain", "ages/dev"]
+    assert plain["mean"] == pytest.approx(0.7) and plain["sd"] == pytest.approx(0.02**0.5) and plain["seeds"] == 2
+    assert plain["floor"] == 0.5 and not plain["is_floor"]
+    assert rows["ages-floor", "ages/dev"]["is_floor"] and rows["ages-floor", "ages/dev"]["sd"] is None
+    assert rows["ages-expert", "ages/dev"]["auc"] == 0.75  # of the one seed that has it
+    none = rows["ages-floor", "ages/test"]
+    assert none["mean"] is None and none["seeds"] == 0 and none["reason"] == "no gold labels"
+
+
+def test_other_axes_than_the_seed_stay_apart():
+    entries = [entry("a,loss=focal,seed=1", 6), entry("a,loss=focal,seed=2", 8), entry("a,loss=ldam,seed=1", 9)]
+    rows = page.node_scores([{"recipe": "r", "entries": entries}], {})
+    assert [(row["node"], row["seeds"]) for row in rows] == [("a,loss=focal", 2), ("a,loss=ldam", 1)]
+
+
+def test_text_table_is_aligned_narrow_and_ends_with_the_path():
+    text = page.text_table(page.node_scores([SCORE], FLOORS), SPEC)
+    lines = text.splitlines()
+    assert lines[0].split() == ["recipe", "node", "dataset", "metric", "mean", "sd", "seeds", "floor"]
+    assert lines[2].split() == ["ctyun", "ages-floor", "ages/dev", "f1", "0.500", "-", "1", "0.500"]
+    assert lines[3].split() == ["ctyun", "ages-plain", "ages/dev", "f1", "0.700", "0.141", "2", "0.500"]
+    assert lines[7].split() == ["ctyun", "ages-floor", "ages/test", "-", "-", "-", "0", "-"]
+    assert [line for line in lines[:8] if not line] == ["", ""]
+    assert {len(line) for line in lines[:8] if line} == {len(lines[0])}
+    assert "made up" in text and lines[-1] == "Report: results/demo/report.html"
+    assert "made up" not in page.text_table([], {**SPEC, "made_up": False})
+
+
+def test_text_table_cuts_long_names_to_100_columns():
+    long = entry("a" * 90 + ",loss=focal,seed=1", 6)
+    lines = page.text_table(page.node_scores([{"recipe": "ctyun", "entries": [long]}], {}), SPEC).splitlines()
+    assert len(lines[0]) == len(lines[2]) == 100
+    assert "…" in lines[2]
+
+
+def test_bar_grows_from_the_middle():
+    assert page.bar(0.1, None, 0.2) == {"left": 50, "width": 25, "low": 75, "span": 0}
+    assert page.bar(-0.1, 0.05, 0.2) == {"left": 25, "width": 25, "low": 12.5, "span": 25}
+    assert page.bar(None, None, 0.2) is None and page.bar(0.0, None, 0.0) is None
+
+
+def test_chain_puts_each_control_under_its_step():
+    dev, test = page.chain_tables([COMPARE])
+    (step,) = dev["steps"]
+    assert (step["from"], step["to"]) == ("ages-plain", "ages-expert") and step["mean"] == pytest.approx(0.15)
+    assert step["score"]["mean"] == pytest.approx(0.85)
+    (control,) = step["controls"]
+    assert control["node"] == "ages-drawn" and control["mean"] == pytest.approx(0.05)
+    assert dev["reach"] == pytest.approx(0.15 + 0.005**0.5)
+    assert test["metric"] is None and test["steps"][0]["bar"] is None
+
+
+def test_confusion_adds_the_seeds():
+    rows = page.node_scores([SCORE], FLOORS)
+    (close,) = page.close_ups(rows, [COMPARE])
+    assert close["node"] == "ages-expert" and close["dataset"] == "ages/dev"
+    assert [[cell["count"] for cell in line] for line in close["confusion"]["cells"]] == [[17, 3], [3, 17]]
+    assert close["confusion"]["cells"][0][0]["share"] == 0.85
+    assert [one["f1"] for one in close["classes"]] == pytest.approx([0.85, 0.85])
+    assert [one["f1"] for one in close["floor_classes"]] == [0.5, 0.5]
+
+
+def test_flow_counts_per_class():
+    flow = page.flow_table(FLOW, "ctyun")
+    assert [(stage["name"], stage["posts"], stage["counts"]) for stage in flow["stages"]] == [
+        ("pool", 40, None),
+        ("scored by both teachers", 40, None),
+        ("agreed", 30, [20, 10]),
+        ("kept", 20, [12, 8]),
+    ]
+    assert flow["dev"]["right"] == (12 * 1.0 + 4 * 0.5) / 16
+
+
+def test_splits_stand_in_their_usual_order():
+    books = pd.concat([ledger("unlabeled"), ledger("undivided"), ledger("dev"), ledger("train")])
+    rows = page.ledger_rows("task6", books, dropped())
+    assert [row["split"] for row in rows] == ["train", "dev", "unlabeled", "undivided"]
+
+
+def test_books_balance():
+    (row,) = page.ledger_rows("task6", ledger(), dropped("train1"))
+    assert row == {
+        "task": "task6", "split": "train", "rows": 5, "kept": 3, "rejected": 1, "decoy": 1,
+        "reasons": {"no text": 1}, "duplicates": 1, "used": 2,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "books, sentence",
+    [
+        ((ledger(fates=("kept", "lost")), dropped()), "fate 'lost' is none of kept, rejected, decoy"),
+        ((pd.concat([ledger(), ledger()]), dropped()), "rows in are not kept"),
+        ((ledger(), dropped("train3")), "kept are not used"),  # a rejected post cannot be a duplicate
+        ((ledger(), dropped("x", split="dev")), "split dev is not in the ledger"),
+    ],
+)
+def test_books_that_do_not_balance_are_refused(books, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        page.ledger_rows("task6", *books)
+
+
+def test_equal_deviations_share_a_row():
+    rows = page.deviation_rows(SPEC["recipes"]["ctyun"]["deviations"])
+    assert [(row["nodes"], row["key"], row["paper"], row["used"]) for row in rows] == [
+        (["ages-plain", "ages-expert"], "lr", "5e-06", "0.001"),
+        (["ages-plain"], "seed", "[1, 2, 3]", "[1, 2]"),
+        ([""], "qwen", "–", "tiny"),
+    ]
+
+
+# -- the command line -------------------------------------------------------------------------------
+
+
+def inputs(folder):
+    """Every input of the CLI in the folder, in the workflow's layout, and its arguments but for the outputs."""
+    files = {
+        "scores": ("ctyun/score/score.json", SCORE),
+        "compare": ("ctyun/compare/compare.json", COMPARE),
+        "flow": ("ctyun/label/agreed.json", FLOW),
+    }
+    arguments = ["--spec", json.dumps(SPEC)]
+    for option, (name, content) in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(json.dumps(content))
+        arguments += [f"--{option}", str(folder / name)]
+    for option, name, frame in (
+        ("ledger", "clean/smm4h24-task6/ledger.parquet", pd.concat([ledger(), ledger("dev", ("kept",))])),
+        ("audit", "audit/smm4h24-task6/drop.parquet", dropped("train1")),
+    ):
+        (folder / name).parent.mkdir(parents=True)
+        frame.to_parquet(folder / name)
+        arguments += [f"--{option}", str(folder / name)]
+    return arguments
+
+
+def report(arguments, out):
+    outputs = ["--table", f"{out}/scores.csv", "--text", f"{out}/scores.txt", "--out", f"{out}/report.html"]
+    return subprocess.run(
+        [sys.executable, "workflow/scripts/report.py", *arguments, *outputs], cwd=ROOT, capture_output=True, text=True
+    )
+
+
+class Page(html.parser.HTMLParser):
+    """Checks that every tag is closed in order, and collects what the page would fetch or run."""
+
+    VOID = {"meta", "br", "link", "img", "input", "hr"}
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.fetched, self.words = [], [], ""
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in self.VOID:
+            self.open.append(tag)
+        links = [value for key, value in attributes if key in ("src", "href") and not value.startswith("#")]
+        self.fetched += links + ([tag] if tag in ("script", "link", "iframe") else [])
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.words += data
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    arguments = inputs(folder)
+    for name in ("one", "two"):
+        done = report(arguments, folder / name)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_equal_inputs_give_equal_bytes(made):
+    for name in ("report.html", "scores.csv", "scores.txt"):
+        assert (made / "one" / name).read_bytes() == (made / "two" / name).read_bytes()
+
+
+def test_page_is_whole_escaped_and_fetches_nothing(made):
+    text = (made / "one" / "report.html").read_text()
+    page_ = Page(text)
+    assert page_.fetched == [] and "url(" not in text and "@import" not in text
+    assert "Made-up <posts>" in page_.words and "<posts>" not in text
+    assert SECRET not in text
+
+
+def test_page_shows_every_section(made):
+    text = (made / "one" / "report.html").read_text()
+    words = re.sub(r"\s+", " ", Page(text).words)
+    for heading in ("scores", "chains", "confusion", "classes", "flow", "ledger", "not-run", "deviations", "readings"):
+        assert f'<h2 id="{heading}">' in text
+    for shown in (
+        "were made up by a program",
+        "0.700 ± 0.141",
+        "+0.150 ± 0.071",
+        "no gold labels",
+        "κ 0.600",
+        "1 no text",
+        "no prompt at this scale",
+        "ages-plain, ages-expert",
+        "Labels are answered as words.",
+    ):
+        assert shown in words, shown
+
+
+def test_page_of_real_posts_does_not_call_them_made_up(made, tmp_path):
+    arguments = inputs(tmp_path)
+    arguments[1] = json.dumps({**SPEC, "made_up": False})
+    assert report(arguments, tmp_path).returncode == 0
+    assert "made up" not in (tmp_path / "report.html").read_text() + (tmp_path / "scores.txt").read_text()
+
+
+def test_bad_books_end_in_one_sentence_and_leave_nothing(tmp_path):
+    arguments = inputs(tmp_path)
+    dropped("train3").to_parquet(tmp_path / "audit/smm4h24-task6/drop.parquet")
+    done = report(arguments, tmp_path / "out")
+    assert done.returncode == 1 and done.stderr.startswith("report: audit of smm4h24-task6, split train: ")
+    assert done.stderr.count("\n") == 1 and not (tmp_path / "out").exists()

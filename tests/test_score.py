@@ -1,0 +1,177 @@
+"""Scores by hand, against scikit-learn and against published predictions, and the command itself."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics as sklearn
+
+from postgrad.metrics import aligned, auc, scores
+from postgrad.posts import write_posts
+from postgrad.predictions import ABSTAIN, softmax, write_predictions
+from postgrad.results import json_text
+
+TWEETEVAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "tweeteval"
+GOLD = np.array([0, 0, 0, 1, 1, 1, 1, 0])
+PREDICTED = np.array([0, 1, 0, 1, 1, 0, ABSTAIN, 0])
+PROBS = np.array([[0.9, 0.1], [0.3, 0.7], [0.8, 0.2], [0.2, 0.8], [0.4, 0.6], [0.7, 0.3], [0.5, 0.5], [0.9, 0.1]])
+
+
+def one_hot(labels, classes):
+    return np.eye(classes)[labels]
+
+
+def test_scores_by_hand():
+    found = scores(GOLD, PREDICTED, PROBS, ["no", "yes"], [1], "f1")
+    assert found["confusion"] == [[3, 1], [1, 2]] and found["abstained"] == 1 and found["n"] == 8
+    values = found["values"]
+    assert values["precision"] == 2 / 3 and values["recall"] == 2 / 4  # the abstention is missed, not false
+    assert values["f1"] == values["official"] == 4 / 7
+    assert values["accuracy"] == 5 / 8
+    no, yes = found["per_class"]
+    assert no == {"label": "no", "precision": 3 / 4, "recall": 3 / 4, "f1": 6 / 8, "support": 4}
+    assert yes["support"] == 4 and values["macro_f1"] == (6 / 8 + 4 / 7) / 2
+
+
+def test_auc_counts_pairs_in_the_right_order_and_ties_half():
+    # positives .8 .6 .3 .5 against negatives .1 .7 .2 .1: 4 + 3 + 3 + 3 of 16 pairs
+    assert auc(GOLD, PROBS) == 13 / 16
+    assert auc(GOLD, PROBS[:, ::-1]) == 3 / 16
+    assert auc(GOLD, PROBS, positive=0) == 13 / 16  # with two classes, either side gives the same area
+    assert auc(np.array([0, 1]), np.array([[0.5, 0.5], [0.5, 0.5]])) == 0.5
+    assert auc(np.zeros(8, dtype=int), PROBS) is None
+
+
+@pytest.mark.parametrize("classes, positive", [(2, [1]), (3, [0, 1]), (4, [2])])
+def test_scores_equal_scikit_learn(classes, positive):
+    rng = np.random.default_rng(classes)
+    gold, probs = rng.integers(0, classes, 200), softmax(rng.normal(size=(200, classes)))
+    predicted = probs.argmax(axis=1)
+    found = scores(gold, predicted, probs, [str(code) for code in range(classes)], positive, "macro_f1")
+    values, micro = found["values"], {"labels": positive, "average": "micro"}
+    assert values["precision"] == pytest.approx(sklearn.precision_score(gold, predicted, **micro))
+    assert values["recall"] == pytest.approx(sklearn.recall_score(gold, predicted, **micro))
+    assert values["f1"] == pytest.approx(sklearn.f1_score(gold, predicted, **micro))
+    assert values["macro_f1"] == values["official"] == pytest.approx(sklearn.f1_score(gold, predicted, average="macro"))
+    assert values["accuracy"] == pytest.approx(sklearn.accuracy_score(gold, predicted))
+    area = probs[:, 1] if classes == 2 else probs
+    assert values["auc"] == pytest.approx(sklearn.roc_auc_score(gold, area, multi_class="ovr"))
+    assert found["confusion"] == sklearn.confusion_matrix(gold, predicted).tolist()
+    table = sklearn.precision_recall_fscore_support(gold, predicted)
+    for i, key in enumerate(("precision", "recall", "f1", "support")):
+        assert [row[key] for row in found["per_class"]] == pytest.approx(table[i].tolist())
+
+
+def test_a_ratio_without_a_denominator_is_zero_and_a_missing_class_has_no_auc():
+    found = scores(np.array([0, 0]), np.array([0, 0]), np.full((2, 2), 0.5), ["no", "yes"], [1], "f1")
+    assert found["values"]["precision"] == found["values"]["recall"] == found["values"]["f1"] == 0
+    assert found["values"]["auc"] is None and found["values"]["accuracy"] == 1
+
+
+def test_a_task_without_positive_classes_has_no_positive_f1():
+    found = scores(GOLD, PREDICTED, PROBS, ["a", "b"], [], "macro_f1")
+    assert found["values"]["f1"] is None and found["values"]["official"] > 0.6
+    with pytest.raises(ValueError, match="needs positive classes"):
+        scores(GOLD, PREDICTED, PROBS, ["a", "b"], [], "f1")
+
+
+@pytest.mark.parametrize(
+    "change, fault",
+    [
+        ({"metric": "f2"}, "'f2' does not exist"),
+        ({"labels": ["a", "b", "c"]}, "2 classes predicted where the task has 3"),
+        ({"gold": GOLD + 1}, "outside 0 to 1"),
+        ({"predicted": PREDICTED - 1}, "outside 0 to 1"),
+    ],
+)
+def test_impossible_input_is_refused(change, fault):
+    right = {
+        "gold": GOLD,
+        "predicted": PREDICTED,
+        "probs": PROBS,
+        "labels": ["a", "b"],
+        "positive": [1],
+        "metric": "f1",
+    }
+    with pytest.raises(ValueError, match=fault):
+        scores(**{**right, **change})
+
+
+def frame(ids, labels):
+    return pd.DataFrame({"post_id": ids, "label": pd.array(labels, dtype="Int64")})
+
+
+def test_predictions_are_aligned_by_post_id_and_decoys_left_out():
+    gold, predicted = aligned(frame(["a", "b", "c"], [0, None, 1]), frame(["c", "a"], [7, 8]), ("g", "p"))
+    assert gold["post_id"].tolist() == predicted["post_id"].tolist() == ["a", "c"]
+    assert predicted["label"].tolist() == [8, 7]
+    with pytest.raises(ValueError, match="p lacks 2 of 3 gold posts of g"):
+        aligned(frame(["a", "b", "c"], [0, 1, 1]), frame(["a"], [0]), ("g", "p"))
+    with pytest.raises(ValueError, match="p predicts a post twice"):
+        aligned(frame(["a"], [0]), frame(["a", "a"], [0, 0]), ("g", "p"))
+
+
+def test_json_is_rounded_sorted_and_finite():
+    assert json_text({"b": 1 / 3, "a": [-1e-12, (True, 2, None)]}) == (
+        '{\n "a": [\n  0.0,\n  [\n   true,\n   2,\n   null\n  ]\n ],\n "b": 0.3333333333\n}\n'
+    )
+    with pytest.raises(ValueError):
+        json_text({"a": float("nan")})
+
+
+@pytest.mark.skipif(not TWEETEVAL.exists(), reason="the public posts of ../shared/data are not here")
+@pytest.mark.parametrize(
+    "task, metric, published",
+    [("irony", "f1", 0.6248), ("offensive", "macro_f1", 0.8155), ("emotion", "macro_f1", 0.7983)],
+)
+def test_published_predictions_score_as_published(task, metric, published):
+    gold = np.loadtxt(TWEETEVAL / "datasets" / task / "test_labels.txt", dtype=int)
+    predicted = np.loadtxt(TWEETEVAL / "predictions" / f"{task}.txt", dtype=int)
+    labels = [str(code) for code in range(gold.max() + 1)]
+    found = scores(gold, predicted, one_hot(predicted, len(labels)), labels, [1], metric)
+    assert round(found["values"]["official"], 4) == published
+
+
+def score(tmp_path, pairs, predictions, gold):
+    command = [sys.executable, "workflow/scripts/score.py", "--spec", json.dumps({"recipe": "r", "pairs": pairs})]
+    command += ["--predictions", *predictions, "--gold", *gold, "--out", tmp_path / "score.json"]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def pair(dataset):
+    named = {"predictor": "plain,seed=1", "node": "plain", "dataset": dataset, "task": "t"}
+    return {**named, "labels": ["no", "yes"], "positive": [1], "metric": "f1"}
+
+
+def test_command(tmp_path):
+    dev, test, predicted = (tmp_path / f"{name}.parquet" for name in ("dev", "test", "predicted"))
+    ids = [f"p{i}" for i in range(8)]
+    write_posts(frame(ids, GOLD), dev)
+    write_posts(frame(ids, [None] * 8), test)
+    write_predictions(ids[::-1], np.log(PROBS[::-1]), predicted, labels=PREDICTED[::-1])
+    done = score(tmp_path, [pair("t/dev"), pair("t/test")], [predicted, predicted], [dev, test])
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "score.json").read_text())
+    scored, empty = found["entries"]
+    assert found["recipe"] == "r"
+    assert scored["predictor"] == "plain,seed=1" and scored["dataset"] == "t/dev" and scored["task"] == "t"
+    assert scored["values"]["official"] == round(4 / 7, 10) and scored["values"]["auc"] == 13 / 16
+    assert scored["confusion"] == [[3, 1], [1, 2]] and scored["metric"] == "f1"
+    named = {"predictor": "plain,seed=1", "node": "plain", "dataset": "t/test", "task": "t"}
+    assert empty == {**named, "n": 0, "reason": "no gold labels"}
+
+
+def test_command_names_both_files_where_predictions_are_missing(tmp_path):
+    gold, predicted = tmp_path / "gold.parquet", tmp_path / "predicted.parquet"
+    write_posts(frame(["a", "b"], [0, 1]), gold)
+    write_predictions(["a"], np.zeros((1, 2)), predicted)
+    done = score(tmp_path, [pair("t/dev")], [predicted], [gold])
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"score: {predicted} lacks 1 of 2 gold posts of {gold}")
+    assert not (tmp_path / "score.json").exists()
+    done = score(tmp_path, [pair("t/dev")], [], [gold])
+    assert done.returncode == 1 and "1 pairs, 0 files of predictions and 1 of gold" in done.stderr

@@ -1,0 +1,116 @@
+"""Votes on matrices small enough to count by eye, and the command itself."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from postgrad.predictions import ABSTAIN, matrix, read_predictions, softmax, write_predictions
+from postgrad.voting import vote
+
+# Three members, four posts, three classes.
+PROBS = np.array(
+    [
+        [[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.5, 0.3, 0.2], [0.4, 0.3, 0.3]],
+        [[0.7, 0.2, 0.1], [0.3, 0.3, 0.4], [0.1, 0.8, 0.1], [0.4, 0.3, 0.3]],
+        [[0.1, 0.8, 0.1], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6], [0.4, 0.3, 0.3]],
+    ]
+)
+LABELS = PROBS.argmax(axis=2)  # [0 1 0 0], [0 2 1 0], [1 1 2 0]
+
+
+def test_majority_breaks_a_tie_by_probability_or_by_the_lowest_class():
+    voted, logits, tied = vote(PROBS, LABELS, "majority", "probability")
+    assert voted.tolist() == [0, 1, 1, 0] and tied == 1  # third post: 0.8/3, 1.3/3, 0.9/3
+    lowest, lowest_logits, tied = vote(PROBS, LABELS, "majority", "lowest")
+    assert lowest.tolist() == [0, 1, 0, 0] and tied == 1
+    assert logits.argmax(axis=1).tolist() == voted.tolist()
+    assert lowest_logits.argmax(axis=1).tolist() == lowest.tolist()
+
+
+def test_majority_logits_are_votes_and_a_fraction_of_probability():
+    _, logits, _ = vote(PROBS, LABELS)
+    shares = np.array([2 + 1.6 / 3 / 4, 1 + 1.1 / 3 / 4, 0 + 0.3 / 3 / 4])
+    assert np.allclose(softmax(logits)[0], shares / shares.sum())
+
+
+def test_equal_votes_and_equal_probabilities_go_to_the_lowest_class():
+    probs = np.array([[[0.2, 0.8]], [[0.8, 0.2]]])
+    for ties in ("probability", "lowest"):
+        voted, logits, tied = vote(probs, probs.argmax(axis=2), "majority", ties)
+        assert voted.tolist() == [0] == logits.argmax(axis=1).tolist() and tied == 1
+
+
+def test_soft_vote_is_the_logarithm_of_mean_probabilities():
+    voted, logits, tied = vote(PROBS, LABELS, "soft")
+    assert voted.tolist() == [0, 1, 1, 0] and tied == 0
+    assert np.allclose(softmax(logits), PROBS.mean(axis=0))
+    assert vote(np.array([[[0.5, 0.5]]]), np.array([[0]]), "soft")[2] == 1
+
+
+def test_a_probability_of_zero_gives_a_finite_logit():
+    for rule in ("majority", "soft"):
+        _, logits, _ = vote(np.array([[[1.0, 0.0]]]), np.array([[0]]), rule)
+        assert np.isfinite(logits).all() and softmax(logits)[0, 1] < 1e-300
+
+
+@pytest.mark.parametrize("rule", ["majority", "soft"])
+def test_abstaining_members_do_not_count(rule):
+    labels = LABELS.copy()
+    labels[0, 0] = labels[1, 0] = ABSTAIN  # leaves the third member's 1 on the first post
+    labels[:, 1] = ABSTAIN
+    voted, logits, _ = vote(PROBS, labels, rule)
+    assert voted.tolist() == [1, ABSTAIN, 1, 0]
+    assert logits[1].tolist() == [0, 0, 0]
+
+
+def test_a_post_without_any_answer_is_no_tie():
+    _, _, tied = vote(PROBS[:, :1], np.full((3, 1), ABSTAIN))
+    assert tied == 0
+
+
+def test_no_posts_and_unknown_rules():
+    voted, logits, tied = vote(np.zeros((2, 0, 0)), np.zeros((2, 0)))
+    assert len(voted) == len(logits) == tied == 0
+    with pytest.raises(ValueError, match="'loudest'"):
+        vote(PROBS, LABELS, "loudest")
+
+
+def run(tmp_path, members, rule="majority"):
+    spec = json.dumps({"node": "v", "rule": rule, "ties": "probability"})
+    command = [sys.executable, "workflow/scripts/vote.py", "--spec", spec, "--predictions", *members]
+    command += ["--out", tmp_path / "out.parquet", "--counts", tmp_path / "out.json"]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_command(tmp_path):
+    members = [tmp_path / f"{i}.parquet" for i in range(3)]
+    for path, probs in zip(members, PROBS):
+        write_predictions(["a", "b", "c", "d"], np.log(probs), path)
+    assert run(tmp_path, members).returncode == 0
+    frame = read_predictions(tmp_path / "out.parquet")
+    assert frame["post_id"].tolist() == ["a", "b", "c", "d"] and frame["label"].tolist() == [0, 1, 1, 0]
+    assert matrix(frame).argmax(axis=1).tolist() == [0, 1, 1, 0]
+    counts = json.loads((tmp_path / "out.json").read_text())
+    assert counts == {
+        "members": 3,
+        "posts": 4,
+        "rule": "majority",
+        "broken by": "probability",
+        "ties": 1,
+        "abstained": 0,
+    }
+
+
+def test_command_refuses_other_posts_and_other_classes(tmp_path):
+    a, b, c = (tmp_path / f"{name}.parquet" for name in "abc")
+    write_predictions(["a", "b"], np.zeros((2, 2)), a)
+    write_predictions(["b", "a"], np.zeros((2, 2)), b)
+    write_predictions(["a", "b"], np.zeros((2, 3)), c)
+    for other, fault in ((b, "same posts in the same order"), (c, "number of classes")):
+        done = run(tmp_path, [a, other])
+        assert done.returncode == 1 and done.stderr.startswith("vote: ") and done.stderr.count("\n") == 1
+        assert str(a) in done.stderr and str(other) in done.stderr and fault in done.stderr
+        assert not (tmp_path / "out.parquet").exists()

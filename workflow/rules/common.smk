@@ -1,0 +1,95 @@
+"""Look-ups only: wildcards -> paths, spec, code, threads. What decides stands in workflow/scripts/postgrad."""
+
+import os
+import sys
+
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
+
+from snakemake.exceptions import WorkflowError
+
+from postgrad.configuration import Fault
+from postgrad.provenance import code
+from postgrad.recipe import SPLITS
+from postgrad.study import Study
+
+try:
+    STUDY = Study(config)
+except Fault as fault:
+    raise WorkflowError(str(fault)) from None
+
+
+wildcard_constraints:
+    study=re.escape(STUDY.name),
+    recipe="|".join(map(re.escape, STUDY.graphs)),
+    task="[^/]+",
+    node="[^/]+",
+    model="[^/]+",
+    dataset="[^/]+/[^/]+",
+
+
+RESULTS = f"results/{STUDY.name}"
+
+
+def graph(wildcards):
+    return STUDY.graphs[wildcards.recipe]
+
+
+def node(wildcards):
+    found = graph(wildcards).nodes.get(wildcards.node)
+    if found is None:
+        raise WorkflowError(f"{graph(wildcards).where}: there is no node {wildcards.node!r} in this study.")
+    return found
+
+
+def posts_of(wildcards, source):
+    """The file of a split (ages/train) or of a dataset node."""
+    alias, split = os.path.split(source)
+    if alias:
+        return f"{RESULTS}/clean/{graph(wildcards).tasks[alias]}/{split}.parquet"
+    return f"{RESULTS}/{wildcards.recipe}/{graph(wildcards).nodes[source].verb}/{source}.parquet"
+
+
+def sources(wildcards):
+    return [posts_of(wildcards, source) for source in node(wildcards).sources]
+
+
+def drops(wildcards):
+    """What audit leaves out of the splits that a node reads."""
+    aliases = filter(None, map(os.path.dirname, node(wildcards).sources))
+    tasks = dict.fromkeys(graph(wildcards).tasks[alias] for alias in aliases)
+    return [f"{RESULTS}/audit/{task}/drop.parquet" for task in tasks]
+
+
+def base_of(wildcards):
+    base = node(wildcards).base
+    if base in graph(wildcards).nodes:
+        return f"{RESULTS}/{wildcards.recipe}/{graph(wildcards).nodes[base].verb}/{base}/model.json"
+    return f"results/base/{base}/model.json"
+
+
+def predictions_of(recipe, predictor, dataset):
+    verb = "predict" if predictor.verb == "finetune" else predictor.verb
+    return f"{RESULTS}/{recipe}/{verb}/{predictor.id}/{dataset}.parquet"
+
+
+def members(wildcards, dataset=None):
+    """Predictions of a label's teachers, or of a vote's members, on one dataset."""
+    nodes = graph(wildcards).nodes
+    dataset = dataset or wildcards.dataset
+    return [predictions_of(wildcards.recipe, nodes[id], dataset) for id in node(wildcards).members]
+
+
+def scored(wildcards):
+    return [predictions_of(wildcards.recipe, predictor, dataset) for predictor, dataset in graph(wildcards).scored()]
+
+
+def gold(wildcards):
+    return [posts_of(wildcards, dataset) for _, dataset in graph(wildcards).scored()]
+
+
+def spec(wildcards):
+    return STUDY.node_spec(wildcards.recipe, wildcards.node)
+
+
+def threads_of(wildcards):
+    return node(wildcards).options.get("threads", 1)

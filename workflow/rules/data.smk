@@ -1,0 +1,102 @@
+"""From raw files to datasets.
+
+in:  the study's folder of posts, or nothing where the study makes its own
+out: results/<study>/clean/<task>, results/<study>/audit/<task>, results/<study>/<recipe>/{augment,label}
+"""
+
+
+rule demo:
+    output:
+        STUDY.made_files(),
+    log:
+        f"work/{STUDY.name}/log/demo.log",
+    conda:
+        "../../envs/base.yaml"
+    params:
+        spec=STUDY.demo_spec(),
+        code=code("demo"),
+        folder=lambda wildcards: STUDY.data,
+    shell:
+        "python workflow/scripts/demo.py --spec {params.spec:q} --out {params.folder:q} > {log:q} 2>&1"
+
+
+rule clean:
+    input:
+        lambda wildcards: STUDY.raw_files(wildcards.task),
+    output:
+        splits=[f"results/{{study}}/clean/{{task}}/{split}.parquet" for split in SPLITS],
+        ledger="results/{study}/clean/{task}/ledger.parquet",
+    log:
+        "work/{study}/log/clean/{task}.log",
+    conda:
+        "../../envs/base.yaml"
+    params:
+        spec=lambda wildcards: STUDY.clean_spec(wildcards.task),
+        code=code("clean"),
+        folder=lambda wildcards: STUDY.data,
+    shell:
+        "python workflow/scripts/clean.py --spec {params.spec:q} --data {params.folder:q} "
+        '--out "$(dirname {output.ledger:q})" > {log:q} 2>&1'
+
+
+rule audit:
+    input:
+        train="results/{study}/clean/{task}/train.parquet",
+        others=[f"results/{{study}}/clean/{{task}}/{split}.parquet" for split in SPLITS[1:]],
+    output:
+        groups="results/{study}/audit/{task}/groups.parquet",
+        drop="results/{study}/audit/{task}/drop.parquet",
+    log:
+        "work/{study}/log/audit/{task}.log",
+    conda:
+        "../../envs/base.yaml"
+    params:
+        spec=lambda wildcards: STUDY.audit_spec(wildcards.task),
+        code=code("audit"),
+    shell:
+        'python workflow/scripts/audit.py --spec {params.spec:q} --clean "$(dirname {input.train:q})" '
+        '--out "$(dirname {output.drop:q})" > {log:q} 2>&1'
+
+
+rule augment:
+    input:
+        data=sources,
+        drop=drops,
+    output:
+        "results/{study}/{recipe}/augment/{node}.parquet",
+    log:
+        "work/{study}/log/{recipe}/augment/{node}.log",
+    conda:
+        "../../envs/base.yaml"
+    params:
+        spec=spec,
+        code=code("augment"),
+    shell:
+        "python workflow/scripts/augment.py --spec {params.spec:q} --data {input.data:q} --drop {input.drop:q} "
+        "--out {output:q} > {log:q} 2>&1"
+
+
+rule label:
+    input:
+        pool=sources,
+        drop=drops,
+        gold=lambda wildcards: posts_of(wildcards, f"{node(wildcards).task}/train"),
+        dev=lambda wildcards: posts_of(wildcards, f"{node(wildcards).task}/dev"),
+        predictions=lambda wildcards: members(wildcards, node(wildcards).sources[0]),
+        on_dev=lambda wildcards: members(wildcards, f"{node(wildcards).task}/dev"),
+        budget=lambda wildcards: ([posts_of(wildcards, node(wildcards).budget)] if node(wildcards).budget else []),
+    output:
+        posts="results/{study}/{recipe}/label/{node}.parquet",
+        flow="results/{study}/{recipe}/label/{node}.json",
+    log:
+        "work/{study}/log/{recipe}/label/{node}.log",
+    conda:
+        "../../envs/base.yaml"
+    params:
+        spec=spec,
+        code=code("label"),
+    shell:
+        "python workflow/scripts/label.py --spec {params.spec:q} --pool {input.pool:q} --drop {input.drop:q} "
+        "--gold {input.gold:q} --dev {input.dev:q} --predictions {input.predictions:q} "
+        "--dev-predictions {input.on_dev:q} --budget {input.budget:q} --out {output.posts:q} "
+        "--flow {output.flow:q} > {log:q} 2>&1"

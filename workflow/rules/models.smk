@@ -1,0 +1,61 @@
+"""From bases and datasets to models.
+
+in:  config/bases.yaml, cleaned splits, augmented and labelled datasets
+out: results/base/<model>, results/<study>/<recipe>/{pretrain,finetune}/<node>: model.json, written last, vouches
+"""
+
+
+rule base:
+    output:
+        "results/base/{model}/model.json",
+    log:
+        "work/base/log/{model}.log",
+    conda:
+        "../../envs/train.yaml"
+    params:
+        spec=lambda wildcards: STUDY.base_spec(wildcards.model),
+        code=code("base"),
+    shell:
+        'python workflow/scripts/base.py --spec {params.spec:q} --out "$(dirname {output:q})" > {log:q} 2>&1'
+
+
+rule pretrain:
+    input:
+        base=base_of,
+        data=sources,
+        drop=drops,
+    output:
+        "results/{study}/{recipe}/pretrain/{node}/model.json",
+    log:
+        "work/{study}/log/{recipe}/pretrain/{node}.log",
+    conda:
+        "../../envs/train.yaml"
+    threads: threads_of
+    params:
+        spec=spec,
+        code=code("pretrain"),
+    shell:
+        'python workflow/scripts/pretrain.py --spec {params.spec:q} --base "$(dirname {input.base:q})" --data {input.data:q} '
+        "--drop {input.drop:q} --work work/{wildcards.study:q}/{wildcards.recipe:q}/pretrain/{wildcards.node:q} "
+        '--out "$(dirname {output:q})" > {log:q} 2>&1'
+
+
+rule finetune:
+    input:
+        base=base_of,
+        data=sources,
+        drop=drops,
+    output:
+        "results/{study}/{recipe}/finetune/{node}/model.json",
+    log:
+        "work/{study}/log/{recipe}/finetune/{node}.log",
+    conda:
+        "../../envs/train.yaml"
+    threads: threads_of
+    params:
+        spec=spec,
+        code=code("finetune"),
+    shell:
+        'python workflow/scripts/finetune.py --spec {params.spec:q} --base "$(dirname {input.base:q})" --data {input.data:q} '
+        "--drop {input.drop:q} --work work/{wildcards.study:q}/{wildcards.recipe:q}/finetune/{wildcards.node:q} "
+        '--out "$(dirname {output:q})" > {log:q} 2>&1'

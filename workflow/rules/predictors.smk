@@ -1,0 +1,42 @@
+"""From models to predictions: every predictor writes the one record of postgrad/predictions.py.
+
+in:  models, cleaned splits
+out: results/<study>/<recipe>/{predict,vote}/<node>/<task>/<split>.parquet
+"""
+
+
+rule predict:
+    input:
+        model="results/{study}/{recipe}/finetune/{node}/model.json",
+        data=lambda wildcards: posts_of(wildcards, wildcards.dataset),
+    output:
+        "results/{study}/{recipe}/predict/{node}/{dataset}.parquet",
+    log:
+        "work/{study}/log/{recipe}/predict/{node}/{dataset}.log",
+    conda:
+        "../../envs/train.yaml"
+    threads: threads_of
+    params:
+        spec=lambda wildcards: STUDY.predict_spec(wildcards.recipe, wildcards.node, wildcards.dataset),
+        code=code("predict"),
+    shell:
+        'python workflow/scripts/predict.py --spec {params.spec:q} --model "$(dirname {input.model:q})" --data {input.data:q} '
+        "--out {output:q} > {log:q} 2>&1"
+
+
+rule vote:
+    input:
+        members,
+    output:
+        predictions="results/{study}/{recipe}/vote/{node}/{dataset}.parquet",
+        counts="results/{study}/{recipe}/vote/{node}/{dataset}.json",
+    log:
+        "work/{study}/log/{recipe}/vote/{node}/{dataset}.log",
+    conda:
+        "../../envs/base.yaml"
+    params:
+        spec=spec,
+        code=code("vote"),
+    shell:
+        "python workflow/scripts/vote.py --spec {params.spec:q} --predictions {input:q} "
+        "--out {output.predictions:q} --counts {output.counts:q} > {log:q} 2>&1"

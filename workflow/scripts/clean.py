@@ -1,0 +1,32 @@
+"""Clean a corpus: five splits of posts and a ledger of every raw row.
+
+python workflow/scripts/clean.py --spec '{"task": "caves", "labels": [...], "splits": {...}}' \
+    --data ../shared/data --out results/public/clean/caves
+"""
+
+import argparse
+import json
+
+from postgrad.cleaning import LEDGER, corpus
+from postgrad.cli import run
+from postgrad.posts import write_posts, write_table
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--spec", required=True, type=json.loads, help="the task file, and `task`: its name")
+    parser.add_argument("--data", required=True, help="folder of the raw files")
+    parser.add_argument("--out", required=True, help="folder for <split>.parquet and ledger.parquet")
+    args = parser.parse_args(argv)
+
+    splits, ledger = corpus(args.spec, args.data)
+    for split, posts in splits.items():
+        write_posts(posts, f"{args.out}/{split}.parquet")
+    write_table(ledger, f"{args.out}/ledger.parquet", LEDGER)
+    fates = ledger.groupby(["split", "fate"], sort=False).size()
+    for (split, fate), count in fates.items():
+        print(f"clean: {args.spec['task']}/{split}: {count} {fate}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,46 @@
+"""Compare: what each step along a recipe's chains adds, over seeds, beside its controls.
+
+python workflow/scripts/compare.py --scores results/demo/ctyun/score/score.json \
+  --out results/demo/ctyun/compare/compare.json \
+  --spec '{"chains":{"ages":{"chain":["ages-plain","ages-read","ages-expert"],"controls":{"ages-drawn":
+           "ages-expert"},"sets":["ages/dev"]}}}'
+
+Writes {"recipe": R, "chains": {name: {"sets": {dataset: {
+  "metric": the official one,
+  "nodes":    [{"node", S}],                                 a node's own score
+  "steps":    [{"from", "to", S}],                           the gain of `to` over `from`
+  "controls": [{"node", "beside", "against", S, "own": {S}}]  the gain of the control over `against`, the
+                                                             node before the one in whose place it stands
+}}}}} where S is "mean", "sd", "seeds" (the number of values or of pairs) of the official metric and "auc",
+"auc_sd" of the AUC. Numbers that do not exist are null; "reason" says why ("not run", "no equal seeds",
+"no gold labels"). `controls` in the spec may also be a list: they stand in the place of the last node.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from postgrad.cli import run
+from postgrad.comparison import compared
+from postgrad.posts import write_text
+from postgrad.results import json_text
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--spec", type=json.loads, required=True, help="chains, as JSON")
+    parser.add_argument("--scores", required=True, help="score.json of the recipe")
+    parser.add_argument("--out", required=True, help="the comparison, as JSON")
+    args = parser.parse_args(argv)
+
+    scored = json.loads(Path(args.scores).read_text(encoding="utf-8"))
+    chains = {}
+    for name, spec in args.spec["chains"].items():
+        chain, controls = spec["chain"], spec.get("controls", [])
+        sets = {dataset: compared(scored["entries"], chain, controls, dataset) for dataset in spec["sets"]}
+        chains[name] = {"sets": sets}
+    write_text(json_text({"recipe": scored["recipe"], "chains": chains}), args.out)
+
+
+if __name__ == "__main__":
+    run(main)

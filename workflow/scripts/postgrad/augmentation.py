@@ -1,0 +1,108 @@
+"""New posts from labelled ones by reordering their segments (CTYUN-AI, SMM4H-2024 Task 3).
+
+A post is cut into segments after commas and full stops, and the segments are put together in another
+order: the words and their number stay, and so do label and keyword. The control `duplicate` makes the
+same number of posts from the same sources with the text unchanged.
+"""
+
+import random
+import re
+from collections import Counter
+from itertools import cycle, islice
+
+import pandas as pd
+
+TRIES = 10  # orders drawn for one new post before its text is repeated
+# Where a text is cut: behind a comma or full stop, in `protected` only at white space, which leaves URLs,
+# decimals and ellipses whole. Before a further delimiter there is no cut, so a run (". . .") stays together.
+CUTS = {
+    "protected": re.compile(r"(?<=[,.])\s+(?=[^\s,.])"),
+    "naive": re.compile(r"(?<=[,.])\s*(?=[^\s,.])"),
+}
+HIDE, SHOW = str.maketrans(",.", "\x00\x01"), str.maketrans("\x00\x01", ",.")
+METHODS = ("shuffle", "duplicate")
+
+
+def segments(text, keyword=None, split="protected"):
+    """The segments of one text, in order, each with its delimiter and without white space around it.
+
+    keyword: terms that `protected` leaves whole, one or several between commas; case plays no part.
+    """
+    hidden = text.strip()
+    if keyword is not None and split == "protected":
+        for term in (keyword, *keyword.split(",")):
+            if "," in (term := term.strip()) or "." in term:
+                hidden = re.sub(re.escape(term), lambda m: m[0].translate(HIDE), hidden, flags=re.IGNORECASE)
+    parts = CUTS[split].split(hidden)
+    if len(parts) > 1 and not parts[0].strip(",. "):  # a post that begins with delimiters
+        parts[:2] = [f"{parts[0]} {parts[1]}"]
+    return parts if hidden == text else [part.translate(SHOW) for part in parts]
+
+
+def shuffled(parts, refused, rng):
+    """The segments in a random order, joined by one space; None where ten orders gave only refused texts."""
+    for _ in range(TRIES):
+        text = " ".join(sorted(parts, key=lambda _: rng.random()))  # three times as fast as rng.sample
+        if text not in refused:
+            return text
+    return None
+
+
+def sources(labels, copies, fill, rng):
+    """How many new posts are made from each post: {row: n}.
+
+    Every row `copies` times; then, with fill `largest`, rows of each smaller class until the class with
+    its copies equals the largest measured class with its copies. They go round a random order of the
+    class, so that the uses of two posts of a class differ by one at most.
+    """
+    times = Counter(dict.fromkeys(range(len(labels)), copies))
+    sizes = Counter(labels)
+    for label in sorted(sizes) if fill == "largest" else []:
+        own = [row for row, other in enumerate(labels) if other == label]
+        rng.shuffle(own)
+        times.update(islice(cycle(own), (max(sizes.values()) - sizes[label]) * (1 + copies)))
+    return times
+
+
+def augmented(posts, node, method="shuffle", copies=0, fill=None, split="protected", seed=1):
+    """The new posts of a node, and how many were made and left unchanged, by reason and class.
+
+    posts: labelled posts (posts.POSTS). Rows that share a parent count on in one series of post_ids
+    `<parent>~<node>~<k>`; the parent of a derived post is its own parent. Where `shuffle` finds fewer
+    than two segments, or no new order, the text is repeated and counted.
+    Returns (frame, {"made": {class: n}, "one segment": {class: n}, "no new order": {class: n}}).
+    Raises ValueError for unlabelled posts and for options that make nothing.
+    """
+    if method not in METHODS or split not in CUTS or fill not in (None, "largest"):
+        raise ValueError(f"{node}: method {method!r}, split {split!r} and fill {fill!r} do not all exist.")
+    if not copies and fill is None:
+        raise ValueError(f"{node}: nothing to make; set `copies` to a number from 1, or `fill: largest`.")
+    if unlabelled := int(posts["label"].isna().sum()):
+        raise ValueError(f"{node}: {unlabelled} of {len(posts)} posts have no label; name a labelled split.")
+    rng = random.Random(seed)
+    posts = posts.sort_values("post_id", kind="stable")  # the draw must not hang on the order of the file
+    texts, labels = posts["text"].tolist(), posts["label"].astype(int).tolist()
+    keywords = [None if pd.isna(word) else word for word in posts["keyword"]]
+    roots = posts["parent"].fillna(posts["post_id"]).tolist()
+    times = sources(labels, copies, fill, rng)
+
+    rows, new_texts, ids, series = [], [], [], Counter()
+    counts = {"made": Counter(), "one segment": Counter(), "no new order": Counter()}
+    for row, n in times.items():
+        text, label, root = texts[row], labels[row], roots[row]
+        parts = segments(text, keywords[row], split) if method == "shuffle" else []
+        refused = {text, " ".join(parts)}
+        for _ in range(n):
+            new = shuffled(parts, refused, rng) if len(parts) > 1 else None
+            if new is None:
+                if method == "shuffle":
+                    counts["no new order" if len(parts) > 1 else "one segment"][label] += 1
+                new = text
+            refused.add(new)
+            rows.append(row)
+            new_texts.append(new)
+            ids.append(f"{root}~{node}~{series[root]}")
+            series[root] += 1
+        counts["made"][label] += n
+    frame = posts.iloc[rows].assign(post_id=ids, text=new_texts, origin="augment", parent=[roots[row] for row in rows])
+    return frame.reset_index(drop=True), {name: dict(sorted(count.items())) for name, count in counts.items()}

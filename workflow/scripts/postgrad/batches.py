@@ -1,0 +1,47 @@
+"""Which posts go together: batches of similar length, seeded, the same after a resume."""
+
+import numpy as np
+
+
+class Batches:
+    """Lists of positions, one a batch; a fresh order each `epoch`, which the trainer sets before it begins.
+
+    lengths: (n,) tokens a post. Either `size` posts a batch, or batches whose posts times longest post stay
+    within `tokens`. Posts of similar length share a batch, so little padding is computed. The number of
+    batches is the same in every epoch, and the order depends on (seed, epoch) alone: a resume is exact.
+    """
+
+    def __init__(self, lengths, seed, size=None, tokens=None):
+        self.lengths, self.seed, self.size, self.tokens, self.epoch = np.asarray(lengths), seed, size, tokens, 0
+        self.count = len(self.grouped(np.arange(len(self.lengths))))
+
+    def __len__(self):
+        return self.count
+
+    def __iter__(self):
+        random = np.random.default_rng([self.seed, self.epoch])
+        groups = self.grouped(random.permutation(len(self.lengths)))
+        yield from (groups[i].tolist() for i in random.permutation(len(groups)))
+
+    def grouped(self, order):
+        """The positions in `order` cut into batches. Ties in length keep the order given."""
+        if self.tokens:
+            return within_budget(self.lengths, self.tokens, order)
+        # Sort within pools of at most 50 batches and at least four pools: similar lengths, yet mixed posts.
+        pool = self.size * max(1, min(50, len(order) // (4 * self.size)))
+        pools = [order[i : i + pool] for i in range(0, len(order), pool)]
+        order = np.concatenate([part[np.argsort(-self.lengths[part], kind="stable")] for part in pools])
+        return [order[i : i + self.size] for i in range(0, len(order), self.size)]
+
+
+def within_budget(lengths, tokens, order=None):
+    """Positions sorted by length, longest first, cut so that posts x longest post <= tokens (one post at least)."""
+    lengths = np.asarray(lengths)
+    order = np.arange(len(lengths)) if order is None else order
+    order = order[np.argsort(-lengths[order], kind="stable")]
+    groups, start = [], 0
+    while start < len(order):
+        size = max(1, tokens // max(1, int(lengths[order[start]])))
+        groups.append(order[start : start + size])
+        start += size
+    return groups

@@ -1,0 +1,59 @@
+"""Exact duplicates: posts whose texts are equal once case, links, mentions and spacing are set aside."""
+
+import hashlib
+import re
+
+import pandas as pd
+import pyarrow as pa
+
+GROUPS = pa.schema([("post_id", pa.string()), ("split", pa.string()), ("group", pa.string())])
+EVALUATED = ("test", "dev", "cross")  # posts of these are never left out
+TRAINED = ("train", "unlabeled")
+
+_LINK = re.compile(r"https?://\S+|www\.\S+")
+_MENTION = re.compile(r"(?<![\w@])@\w+|\bu/\w+")
+_SPACE = re.compile(r"\s+")
+
+
+def normalized(text):
+    """The text that duplicates share: case folded, links and mentions masked, white space as one blank."""
+    text = _MENTION.sub("@user", _LINK.sub("http", text.casefold()))
+    return _SPACE.sub(" ", text).strip()
+
+
+def duplicate_groups(splits):
+    """One row a post, (post_id, split, group): posts of one group are duplicates of each other.
+
+    splits: {split: posts}. The group is a hash of the normalised text and of nothing else.
+    """
+    rows = [
+        (post_id, split, hashlib.sha256(normalized(text).encode()).hexdigest()[:16])
+        for split, frame in splits.items()
+        for post_id, text in zip(frame["post_id"], frame["text"], strict=True)
+    ]
+    return pd.DataFrame(rows, columns=GROUPS.names)
+
+
+def left_out(splits, groups):
+    """The posts of train and unlabeled that no model may read: (post_id, split, reason).
+
+    A copy of a text in test, dev or cross goes, and so does every copy but the first of a text within train
+    or within unlabeled; where labels of train disagree, the first stands. Evaluation splits stay whole.
+    """
+    members = {split: frame.set_index("post_id")["group"] for split, frame in groups.groupby("split")}
+    evaluated = {split: set(members.get(split, ())) for split in EVALUATED}
+    rows = []
+    for split in TRAINED:
+        first = {}
+        frame = splits[split]
+        for post_id, label in zip(frame["post_id"], frame["label"], strict=True):
+            group = members[split][post_id]
+            also = next((other for other in EVALUATED if group in evaluated[other]), None)
+            if also:
+                rows.append((post_id, split, f"also in {also}"))
+            elif group not in first:
+                first[group] = label
+            else:
+                other = pd.notna(label) and label != first[group]
+                rows.append((post_id, split, "duplicate, other label" if other else "duplicate"))
+    return pd.DataFrame(rows, columns=["post_id", "split", "reason"])

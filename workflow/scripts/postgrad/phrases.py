@@ -1,0 +1,116 @@
+"""The words and phrases of the made-up posts: a grammar that grammar.py draws from."""
+
+# One symbol a line, alternatives between bars, `<symbol>` inside them. Early alternatives are more frequent.
+# THING is the post's keyword (Task 3): `the park` or `hiking`. `#` is a digit, `*` a letter or digit.
+GRAMMAR = """
+place: park|garden|forest|beach|woods|lake|playground|river|trail|meadow|allotment|hills|countryside|
+  campsite|promenade|orchard|nature reserve|bridge by the canal|dog park|bike path
+activity: walking|hiking|running|gardening|cycling|camping|fishing|jogging|birdwatching|swimming|climbing|
+  rowing|skating|picnicking|dog walking|stargazing|foraging|kayaking
+anxiety: social anxiety|anxiety|shyness|fear of people|SA|nerves|panic|worry|dread of crowds|inner alarm
+mind: my <anxiety>|me|my mind|my head|my thoughts|my body|my heart|my breathing|my mood|my whole system
+helps: helps|calms|soothes|eases|relaxes|settles|quiets|grounds|steadies|heals|restores|softens|frees|lifts|
+  comforts|resets|loosens|clears|balances|recharges|rescues|unwinds
+harms: hurts|scares|overwhelms|triggers|frightens|drains|upsets|rattles|floods|crushes|exhausts|unsettles|
+  alarms|stings|shakes|tightens|freezes|wrecks|burdens|poisons|corners|strangles
+calm: calm|relaxed|peaceful|safe|free|light|at ease|grounded|hopeful|serene|content|steady|rested|brave|
+  mellow|settled|clear|unburdened
+nervous: anxious|nervous|scared|tense|panicky|on edge|awkward|shaky|watched|judged|jittery|sweaty|frozen|
+  exposed|dizzy|cornered|trapped|hunted
+more: more|even more|much more|way more|a lot more|twice as
+less: less|much less|far less|way less|a lot less|hardly
+better: better|lower|milder|nearly gone|manageable|down to 2.5 out of 10|smaller|fading
+worse: worse|stronger|higher|out of control|up to 9.5 out of 10|bigger|spreading|unbearable
+same: the same|as before|unchanged|no different|neither up nor down|where it was|stuck at 5.0
+meh: okay I guess|nothing special|fine but no cure|just another errand|so-so|neutral|neither here nor there
+stares: stares|looks at me|laughs|watches me|whispers|points|crowds in|judges
+kin: cousin|brother|sister|roommate|mum|dad|boss|neighbour|uncle|aunt|friend|coworker|grandma|landlord|
+  classmate|stepdad
+event: parties|work|school|meetings|the gym|the office|class|family dinners|the phone|the supermarket|
+  church|job interviews|weddings|the bus|presentations|dates|the barber|the dentist
+when: last week|yesterday|this morning|on sunday|in april|two years ago|since college|every day|at night|
+  all summer|after lunch|back in 2019|since the lockdown|once a month
+open: hi all|so|hey everyone|long time lurker|not sure where to post this|okay|throwaway account|
+  first post here|update|honest question
+close: any tips?|thanks for reading|anyone else?|just venting|sorry for the long post|what should I do|
+  that is all|wish me luck|am I alone with this|rant over
+cause: coffee|the new meds|my therapist|a podcast|sertraline|music|my cat|yoga|loud traffic|the news|
+  my phone|group chats|sleep|beer
+chat: I feel <nervous> at <event>|<event> left me <nervous>|<cause> <helps> me|<cause> <harms> me|
+  I have had <anxiety> <when>|my <kin> called <when>|I live with my <kin>|<cause> makes me <more> <calm>|
+  it was 2#.# degrees out|I slept #.5 hours|my <kin> says I look <calm>|I avoid <event>|
+  <event> is <better> <when>|I paid $#.50 for <cause>|I read this https://example.org/********|
+  <event> got <worse> <when>|I am 2# and shy|my <kin> is <nervous> at <event>|
+  I cancelled on my <kin> <when>|<close>
+
+t3_0: my <kin> loves THING|someone asked me about THING and I froze|we talked about THING <when>|
+  my <kin> says THING <helps> her <anxiety>|I saw a video about THING <when>|my flat is close to THING|
+  my <kin> posts pictures of THING|I read that THING <helps> people|my <kin> got hurt from THING|
+  I met my <kin> through THING|they asked if I like THING and I felt <nervous>|
+  my <kin> feels <calm> after THING|THING is closed <when>|my <kin> thinks THING <harms> her
+t3_1: THING <helps> <mind>|I feel so <calm> after THING|after THING I feel <less> <nervous>|
+  after THING I feel <more> <calm>|my <anxiety> is <better> thanks to THING|
+  I dreaded THING but it <helps> <mind>|with THING <when> my <anxiety> got <better>|
+  THING no longer <harms> <mind>, it <helps>|nothing <helps> <mind> like THING
+t3_2: THING does nothing for <mind>|I tried THING and I feel <same>|after THING my <anxiety> is <same>|
+  THING is <meh>|I hoped THING <helps> <mind> but I feel <same>|THING neither <helps> nor <harms> <mind>|
+  with THING or without it I am just as <nervous>|I go to THING <when> and my <anxiety> stays <same>|
+  I can not say that THING <helps> <mind>, still <same>
+t3_3: THING <harms> <mind>|I feel so <nervous> during THING|after THING I feel <more> <nervous>|
+  after THING I feel <less> <calm>|my <anxiety> is <worse> because of THING|
+  I loved THING but now it <harms> <mind>|everyone <stares> at THING|
+  with THING <when> my <anxiety> got <worse>|THING no longer <helps> <mind>, it <harms>|
+  nothing <harms> <mind> like THING
+
+child: son|daughter|kid|boy|little girl|4 yr old|toddler|youngest|oldest|little one|baby|twins|#yo|teen|
+  middle child|firstborn|stepson|preschooler|kindergartner|mini me
+other: nephew|niece|brother|cousin|student|friend|godson|grandson|neighbor's kid|sister|boss|coworker|
+  teacher|roommate|husband|wife|bestie|mom|boyfriend|patient
+disorder: ADHD|autism|asthma|ASD|adhd|a speech delay|autistic traits|severe asthma|delayed speech|
+  sensory issues and autism|inattentive ADHD|nonverbal autism|asd level 2|apraxia and a speech delay|
+  asthma and allergies|aspergers
+has: has|was diagnosed with|lives with|struggles with|got a diagnosis of|deals with|is being treated for|
+  takes meds for|goes to therapy for|was born with|copes with|is home sick with
+handle: @user_##|@mama_**|@dad##|@health_news|@school_board|@dr_***|@kidsfirst|@news#
+emoji: 😂|❤️|😭|🙏|💙|🤔|😷|🌈|🙄|💪
+tag: #autism|#ADHD|#momlife|#asthma|#parenting|#SpEd|#mentalhealth|#AutismAwareness
+tail: <emoji>|<tag>|https://t.co/**********|so proud|please help|it is hard|we got this|smh|just saying|lol|
+  who else?|thank you <handle>|<emoji><emoji>|every single day|and nobody listens|
+  1.5 hours in traffic for it
+t5_0: my <other> <has> <disorder>|I have <disorder> and my <child> does not|
+  my <child>'s friend <has> <disorder>|my <child>'s teacher thinks every kid <has> <disorder>|
+  reading about <disorder> while my <child> naps|my <other>'s <child> <has> <disorder>|
+  no, my <child> does not have <disorder>|could my <child> have <disorder>?|
+  I swear my <child> <has> <disorder> lol jk|as a parent I worry about <disorder>|
+  new study on <disorder> in children|my <child> was tested for <disorder>, it was negative|
+  I was a kid with <disorder>, my <child> is not|my dog <has> <disorder>, I am sure|
+  raising money for <disorder> with my <child>|his <child> <has> <disorder>
+t5_1: my <child> <has> <disorder>|my <child> and my <other> have <disorder>|
+  mom of a <child> with <disorder> here|my <disorder> kiddo is my <child>|
+  both my <child> and I have <disorder>|turns out my <child> <has> <disorder>|
+  my <child> can not wear a mask because of <disorder>|doctor confirmed it, <disorder> for my <child>|
+  raising a <child> who <has> <disorder>|my <child> does not only have <disorder>, also anxiety|
+  my <other> asks why my <child> <has> <disorder>|we found out that our <child> <has> <disorder>
+
+age: 2#|1#|3#|4#|5#
+mate: boyfriend|girlfriend|husband|wife|brother|sister|mom|dad|roommate|ex|best friend|cousin|boss|dog
+did: got a new job|moved out|failed my exam|went to a concert|cried at work|bought a house|had surgery|
+  quit smoking|started dating|lost my keys|got my license|made pancakes|finished school|broke my arm|
+  watched cartoons all day|learned to swim|adopted a cat|cleaned the kitchen|called in sick|forgot my lunch
+mood: tired|happy|sad|bored|proud|broke|single|in love|hungry|done with today|grateful|confused|sore|fine
+life: I <did> <when>|my <mate> <did>|I feel <mood>|we have been together for # years|rent is $8##.50|
+  I feel <mood> after <event>|my <mate> is <mood>|I am <mood> and my <mate> is not|we talk <when>|
+  my <mate> says I am <mood>|I weigh 1## pounds|edit: thanks for the answers|what would you do|
+  I do not know what to think|it lasted ## minutes|I work ## hours a week|my car has ## k miles
+t6_0: I feel like I'm 80|I feel like I'm <age> again|my <mate> is <age>|my <mate> just turned <age>|
+  I'm in my <age>s somewhere|I am <age> weeks pregnant|when I was <age> I <did>|almost <age> and <mood>|
+  happy <age>th birthday to my <mate>|only <age> days until my birthday|I look <age> but I am not|
+  my <mate> (<age>F) and I are <mood>|they thought I'm <age> lol|been doing this for <age> years|
+  I am over <age>|<age> more minutes and I am free|I can't wait to be <age>|
+  someone said I act like I am <age>|I'm <age>% sure
+t6_1: I'm <age>|I am <age> years old|I just turned <age>|today is my <age>th birthday|I'm <age> and I <did>|
+  I'm <age> but I feel like I'm 80|as a <age> year old I feel <mood>|me (<age>F) and my <mate>|
+  turning <age> today|I <did> at my ripe age of <age>|<age>M here|my <mate> is older than me, I am <age>|
+  finally <age>!|only <age> and already <mood>|I was <age> last year so now I am one more|
+  I look 16 but I am <age>|still <mood> at <age>
+"""

@@ -1,0 +1,88 @@
+"""Posts as records: one Parquet file per dataset, with a declared schema.
+
+A post has a `post_id` that is unique within its corpus, a `text`, a `label`
+(the class code 0..K-1, null where there is none) and the facts that keep
+derived posts beside their source: `origin` (gold, pool, augment, label) and
+`parent` (the post_id of the source post, null for a post of the corpus).
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+POSTS = pa.schema(
+    [
+        ("post_id", pa.string()),
+        ("text", pa.string()),
+        ("keyword", pa.string()),  # the term the label is about (SMM4H-2024 Task 3), else null
+        ("label", pa.int64()),
+        ("platform", pa.string()),
+        ("author", pa.string()),  # keyed hash, null where unknown
+        ("origin", pa.string()),
+        ("parent", pa.string()),
+    ]
+)
+DROPPED = pa.schema([("post_id", pa.string()), ("split", pa.string()), ("reason", pa.string())])
+
+
+def write_table(frame, path, schema):
+    """Write `frame` to `path` under `schema`: beside it first, then renamed, so no torn file is ever seen."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame = frame.reindex(columns=schema.names)
+    table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False) if len(frame) else schema.empty_table()
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    pq.write_table(table.replace_schema_metadata(), beside, compression="zstd")
+    os.replace(beside, path)
+
+
+def write_text(text, path):
+    """Write `text` to `path` as UTF-8, beside it first and then renamed."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, path)
+
+
+def write_posts(frame, path, schema=POSTS):
+    """Write posts in the order given. Columns that `frame` lacks become null."""
+    write_table(frame, path, schema)
+
+
+def read_posts(path, drop=None):
+    """Posts of one file as a frame; `label` is a nullable integer.
+
+    drop: a Parquet file with a column `post_id` (audit's drop.parquet); its posts are left out.
+    """
+    frame = pq.read_table(path).to_pandas()
+    frame["label"] = frame["label"].astype("Int64")
+    if drop is not None:
+        frame = frame[~frame["post_id"].isin(pd.read_parquet(drop, columns=["post_id"])["post_id"])]
+    return frame.reset_index(drop=True)
+
+
+def read_union(paths, drops=()):
+    """The posts of several files, in the order given (gold first), without those that any of `drops` names."""
+    dropped = set()
+    for drop in drops:
+        dropped.update(pd.read_parquet(drop, columns=["post_id"])["post_id"])
+    union = pd.concat([read_posts(path) for path in paths], ignore_index=True)
+    return union[~union["post_id"].isin(dropped)].reset_index(drop=True)
+
+
+def input_texts(frame):
+    """Each post as a classifier without a prompt reads it: `keyword: text`, or the text alone."""
+    return [text if pd.isna(word) else f"{word}: {text}" for word, text in zip(frame["keyword"], frame["text"])]
+
+
+def first_by_hash(frame, n):
+    """n posts chosen by the SHA-1 of their post_id, in the order of `frame`: a smaller n gives a subset."""
+    if n is None or n >= len(frame):
+        return frame
+    digests = frame["post_id"].map(lambda post_id: hashlib.sha1(post_id.encode()).hexdigest())
+    return frame.loc[digests.sort_values().index[:n].sort_values()].reset_index(drop=True)

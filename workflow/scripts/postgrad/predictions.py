@@ -1,0 +1,59 @@
+"""Predictions as records: one row a post, in the order of the dataset that was read.
+
+Every predictor (a model, a vote, a calibration, a review) writes this one shape, so each can stand
+wherever another can.
+"""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from postgrad.posts import write_table
+
+ABSTAIN = -1  # the label of a post on which a predictor gives no answer
+PREDICTIONS = pa.schema(
+    [
+        ("post_id", pa.string()),
+        ("logits", pa.list_(pa.float64())),
+        ("probs", pa.list_(pa.float64())),
+        ("label", pa.int64()),
+        ("answer", pa.string()),  # a language model's raw answer, null where none was given
+    ]
+)
+
+
+def softmax(logits):
+    """Probabilities of an (n, K) array of logits, in float64."""
+    shifted = np.asarray(logits, dtype=np.float64)
+    shifted = np.exp(shifted - shifted.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def write_predictions(post_ids, logits, path, labels=None, answers=None):
+    """Write n predictions of K classes.
+
+    logits: (n, K); probs are their softmax. labels: (n,), by default the first class of the highest
+    logit; ABSTAIN where there is no answer.
+    """
+    logits = np.asarray(logits, dtype=np.float64)
+    frame = pd.DataFrame(
+        {
+            "post_id": list(post_ids),
+            "logits": list(logits),
+            "probs": list(softmax(logits)) if len(logits) else [],
+            "label": logits.argmax(axis=1) if labels is None else np.asarray(labels),
+            "answer": None if answers is None else list(answers),
+        }
+    )
+    write_table(frame, path, PREDICTIONS)
+
+
+def read_predictions(path):
+    """Predictions of one file as a frame: post_id, label, answer, and `logits` and `probs` as arrays a row."""
+    return pq.read_table(path).to_pandas()
+
+
+def matrix(frame, column="probs"):
+    """The (n, K) array of a frame's `logits` or `probs`."""
+    return np.stack(frame[column].to_list()) if len(frame) else np.zeros((0, 0))

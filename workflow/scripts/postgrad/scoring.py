@@ -1,0 +1,92 @@
+"""Text -> K logits with a trained encoder or causal model, in batches of similar length."""
+
+import copy
+
+import numpy as np
+import torch
+import transformers
+
+from postgrad.batches import within_budget
+from postgrad.examples import encoder_examples, inputs
+from postgrad.models import load_model, load_tokenizer, set_threads
+from postgrad.prompts import Prompt
+
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
+
+
+def scores(spec, folder, frame):
+    """(n, K) float64 logits of the posts of `frame`, in its order, from the model in `folder`.
+
+    An encoder gives its head's logits. A causal model gives the log-probability of each class's whole answer
+    (word or digit, then the end token) after the prompt: it is scored, nothing is generated.
+    """
+    set_threads(spec["threads"])
+    tokenizer = load_tokenizer(folder)
+    form = spec["kind"]
+    model = load_model(folder, form, spec["attention"]).eval().requires_grad_(False)
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    bf16 = spec["precision"] == "bf16"
+    with torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
+        if form == "encoder":
+            return encoder_scores(model, tokenizer, frame, spec["max_length"], spec["batch_tokens"])
+        words = [label[spec["answers"].removesuffix("s")] for label in spec["labels"]]
+        prompt = Prompt(tokenizer, spec["prompt"], words, spec["max_length"])
+        return answer_scores(model, tokenizer, prompt, frame, spec["batch_tokens"])
+
+
+def encoder_scores(model, tokenizer, frame, max_length, batch_tokens):
+    """(n, K) logits of an encoder's head."""
+    rows = [example["ids"] for example in encoder_examples(frame, tokenizer, max_length)]
+    logits = np.zeros((len(rows), model.config.num_labels))
+    for group in within_budget([len(row) for row in rows], batch_tokens):
+        batch = inputs([rows[i] for i in group], tokenizer.pad_token_id)
+        output = model(**{name: tensor.to(model.device) for name, tensor in batch.items()})
+        logits[group] = output.logits.float().cpu().numpy()
+    return logits
+
+
+def answer_scores(model, tokenizer, prompt, frame, batch_tokens):
+    """(n, K) log-probabilities of the K whole answers.
+
+    The prompt's shared beginning is run once and its keys and values reused. One run of the rest of a prompt
+    gives every answer's first token; the tokens after it are fed on top, one answer at a time.
+    """
+    rows = prompt.fields(frame)
+    logits = np.zeros((len(rows), len(prompt.answers)))
+    shared = len(prompt.prefix)
+    prefix = None
+    if shared:
+        start = torch.tensor([prompt.prefix], device=model.device)
+        prefix = model(start, use_cache=True, logits_to_keep=1).past_key_values
+    longest = max(map(len, prompt.answers))
+    for group in within_budget([shared + len(row) + longest for row in rows], batch_tokens):
+        batch = inputs([rows[i] for i in group], tokenizer.pad_token_id)
+        ids, mask = (batch[name].to(model.device) for name in ("input_ids", "attention_mask"))
+        cache = copy.deepcopy(prefix)
+        if shared:
+            cache.batch_repeat_interleave(len(group))
+        lengths = mask.sum(dim=1)
+        mask = torch.cat([mask.new_ones(len(group), shared), mask], dim=1)
+        places, row_places = (lengths - 1).unique(return_inverse=True)
+        output = model(ids, attention_mask=mask, past_key_values=cache, use_cache=True, logits_to_keep=places)
+        here = torch.arange(len(group), device=model.device)
+        first = output.logits[here, row_places].float().log_softmax(dim=-1)
+        cache = output.past_key_values
+        for k, answer in enumerate(prompt.answers):
+            score = first[:, answer[0]].double()
+            fed = torch.tensor([answer[:-1]], device=model.device).expand(len(group), -1)
+            # Padding lies between prompt and answer: it is masked, and positions count real tokens.
+            output = model(
+                fed,
+                attention_mask=torch.cat([mask, mask.new_ones(fed.shape)], dim=1),
+                position_ids=shared + lengths[:, None] + torch.arange(fed.shape[1], device=model.device),
+                past_key_values=cache,
+                use_cache=True,
+            )
+            rest = output.logits.float().log_softmax(dim=-1).double()
+            for place, token in enumerate(answer[1:]):
+                score = score + rest[:, place, token]
+            cache.crop(-fed.shape[1])
+            logits[group, k] = score.cpu().numpy()
+    return logits

@@ -1,0 +1,188 @@
+"""Training of encoders and causal models with Hugging Face's Trainer: our loss, batches, resume and progress."""
+
+import json
+import math
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import torch
+import transformers
+from torch.utils.data import DataLoader
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+from postgrad import losses
+from postgrad.batches import Batches
+from postgrad.checkpoints import COMPLETE, close_work, open_work
+from postgrad.examples import answer_examples, encoder_examples, labelled_batch, taught_batch
+from postgrad.folders import base_facts, model_folder
+from postgrad.models import freeze, load_model, load_tokenizer, new_head, set_threads
+from postgrad.prompts import Prompt
+
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
+SECONDS = 2.0  # between two lines of progress
+
+
+class PostTrainer(Trainer):
+    """A Trainer with batches and a loss of our own. loss: (model, inputs) -> scalar tensor."""
+
+    def __init__(self, *args, batches, loss, **options):
+        super().__init__(*args, **options)
+        self.batches, self.loss = batches, loss
+        self.tokens = self.last_loss = torch.zeros(())
+
+    def get_train_dataloader(self):
+        loader = DataLoader(self.train_dataset, batch_sampler=self.batches, collate_fn=self.data_collator)
+        return self.accelerator.prepare(loader)
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        self.tokens = self.tokens + inputs["attention_mask"].sum().to("cpu")
+        loss = self.loss(model, inputs)
+        self.last_loss = loss.detach()
+        return loss
+
+
+class Keeper(TrainerCallback):
+    """Sets the epoch of batches and masks, marks checkpoints complete, and reports progress."""
+
+    def __init__(self, trainer, work):
+        self.trainer, self.path = trainer, Path(work) / "progress.jsonl"
+        self.begun = self.told = time.monotonic()
+        self.first = None
+
+    def on_epoch_begin(self, args, state, control, **_):
+        # From the step, not from a count of calls: right after a resume as well.
+        epoch = state.global_step // len(self.trainer.batches)
+        self.trainer.batches.epoch = epoch
+        if hasattr(self.trainer.data_collator, "epoch"):
+            self.trainer.data_collator.epoch = epoch
+        if self.first is None:
+            self.first = state.global_step
+
+    def on_save(self, args, state, control, **_):
+        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+
+    def on_step_end(self, args, state, control, **_):
+        now, last = time.monotonic(), state.global_step >= state.max_steps
+        if last:
+            control.should_save = False  # the model itself is written next
+        if last or now - self.told >= SECONDS:
+            self.told, seconds = now, now - self.begun
+            left = state.max_steps - state.global_step
+            line = {
+                "step": state.global_step,
+                "of": state.max_steps,
+                "epoch": round(state.epoch, 3),
+                "loss": round(float(self.trainer.last_loss), 4),
+                "tokens_per_s": round(float(self.trainer.tokens) / seconds),
+                "eta_s": round(seconds / (state.global_step - self.first) * left, 1),
+            }
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+            print(json.dumps(line), file=sys.stderr, flush=True)
+        return control
+
+
+def check(spec):
+    """Nothing; ValueError for an option that this code does not know."""
+    known = {"epoch": ["last"], "schedule": ["cosine", "linear"], "precision": ["fp32", "bf16"],
+             "attention": ["eager", "sdpa"], "loss": ["cross-entropy"]}  # fmt: skip
+    for key, values in known.items():
+        if spec.get(key, values[0]) not in values:
+            raise ValueError(f"node {spec['node']}: {key} {spec[key]} is unknown here; write {' or '.join(values)}")
+
+
+def trained(model, examples, collate, loss, spec, work, key):
+    """Train `model` in place: {"seconds", "steps", "tokens", "threads", "resumed"} of this run.
+
+    examples: dicts with `ids`. collate: list of examples -> dict of tensors. loss: (model, inputs) -> scalar.
+    The run goes on from the newest complete checkpoint in `work` that has this key.
+    """
+    checkpoint = open_work(work, key)
+    lengths = [len(example["ids"]) for example in examples]
+    batches = Batches(lengths, spec["seed"], spec.get("batch"), spec.get("tokens"))
+    freeze(model, spec["frozen"])
+    arguments = TrainingArguments(
+        output_dir=str(work),
+        learning_rate=spec["lr"],
+        lr_scheduler_type=spec["schedule"],
+        warmup_steps=math.ceil(spec["warmup"] * len(batches) * spec["epochs"]),
+        weight_decay=spec["weight_decay"],
+        num_train_epochs=spec["epochs"],
+        bf16=spec["precision"] == "bf16",
+        use_cache=True,  # this is what the saved config says; training itself passes False
+        use_cpu=not torch.cuda.is_available(),
+        seed=spec["seed"],
+        save_strategy="steps",
+        save_steps=spec["checkpoint_steps"],
+        save_total_limit=2,
+        logging_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+    )
+    trainer = PostTrainer(model, arguments, data_collator=collate, train_dataset=examples, batches=batches, loss=loss)
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Keeper(trainer, work))
+    begun = time.monotonic()
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    return {"seconds": round(time.monotonic() - begun, 2), "steps": trainer.state.global_step,
+            "tokens": int(trainer.tokens), "threads": torch.get_num_threads(),
+            "resumed": checkpoint.name if checkpoint else None}  # fmt: skip
+
+
+def finetune(spec, base, frame, facts, work, out):
+    """Train a classifier from folder `base` on the posts of `frame` and write its folder `out`.
+
+    facts: model.json so far (kind, labels, spec, version, base, rows, classes, data), which with the base's
+    digest is the key of the work. An encoder's head is new unless the base's labels have the same names.
+    """
+    check(spec)
+    held = base_facts(base, spec["kind"])
+    set_threads(spec["threads"])
+    transformers.set_seed(spec["seed"])
+    tokenizer = load_tokenizer(base)
+    names = [label["name"] for label in spec["labels"]]
+    weights = losses.class_weights([facts["classes"][name] for name in names], spec["class_weights"])
+    if spec["kind"] == "encoder":
+        examples = encoder_examples(frame, tokenizer, spec["max_length"])
+        collate, loss = labelled_batch, label_loss
+        model = load_model(base, "encoder", spec["attention"], spec["dropout"], names)
+        if held["labels"] != names:
+            new_head(model, spec["seed"])
+    else:
+        words = [label[spec["answers"].removesuffix("s")] for label in spec["labels"]]
+        examples = answer_examples(frame, Prompt(tokenizer, spec["prompt"], words, spec["max_length"]))
+        collate, loss = taught_batch, answered_loss
+        model = load_model(base, "causal", spec["attention"], spec["dropout"])
+    collate, loss = partial(collate, fill=tokenizer.pad_token_id), partial(loss, weights=weights)
+    finish(model, tokenizer, examples, collate, loss, spec, facts, work, out)
+
+
+def finish(model, tokenizer, examples, collate, loss, spec, facts, work, out, final=None):
+    """Train, write the folder `out`, and drop the checkpoints. final: model -> the model that is saved."""
+    facts["tokens"] = sum(len(example["ids"]) for example in examples)
+    timing = trained(model, examples, collate, loss, spec, work, facts)
+    with model_folder(out, facts, timing) as folder:
+        (final(model) if final else model).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    close_work(work)
+
+
+def label_loss(model, inputs, weights):
+    labels = inputs.pop("labels")
+    return losses.cross_entropy(model(**inputs).logits, labels, weights.to(labels.device))
+
+
+def answered_loss(model, inputs, weights):
+    logits, targets = taught_logits(model, inputs)
+    return losses.answer_loss(logits, targets, inputs["labels"], weights.to(targets.device))
+
+
+def taught_logits(model, inputs):
+    """(logits, targets) at the positions where some post is taught: the output layer is run there alone."""
+    places = (inputs["targets"] != losses.UNTAUGHT).any(dim=0).nonzero().squeeze(1)
+    output = model(inputs["input_ids"], inputs["attention_mask"], logits_to_keep=places, use_cache=False)
+    return output.logits, inputs["targets"][:, places]

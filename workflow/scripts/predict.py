@@ -1,0 +1,47 @@
+"""Score one dataset with one model: K logits and probabilities a post, in the dataset's order.
+
+python workflow/scripts/predict.py --spec "$(cat spec.json)" --model results/public/ctyun/finetune/plain
+    --data results/public/clean/caves/dev.parquet --out results/public/ctyun/predict/plain/caves/dev.parquet
+"""
+
+import argparse
+import json
+import os
+
+from postgrad.cli import run
+from postgrad.folders import model_facts
+from postgrad.posts import first_by_hash, input_texts, read_posts
+from postgrad.predictions import write_predictions
+
+VERSION = 1  # raise when the same model gives other predictions
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--spec", required=True, type=json.loads)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--out", required=True)
+    options = parser.parse_args(argv)
+    spec = options.spec
+    facts, names = model_facts(options.model), [label["name"] for label in spec["labels"]]
+    if facts["labels"] != names or facts["kind"] != spec["kind"]:
+        raise ValueError(f"model {options.model} ({facts['kind']}, {facts['labels']}) does not fit "
+                         f"node {spec['node']} ({spec['kind']}, {names}): train it for this task")  # fmt: skip
+    frame = read_posts(options.data)
+    if spec["dataset"].endswith("/unlabeled"):
+        frame = first_by_hash(frame, spec["pool"])
+    if spec["kind"] == "linear":
+        from postgrad import linear
+
+        logits = linear.logits(linear.load(options.model), input_texts(frame))
+    else:
+        os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read by transformers' import
+        from postgrad import scoring
+
+        logits = scoring.scores(spec, options.model, frame)
+    write_predictions(frame["post_id"], logits, options.out)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,66 @@
+"""Report: one page of all scores, chains, label flows and books of a study, with its CSV and a text table.
+
+python workflow/scripts/report.py --spec '{"study":"demo","title":"Made-up posts","scale":"demo", ...}' \
+  --scores results/demo/ctyun/score/score.json --compare results/demo/ctyun/compare/compare.json \
+  --ledger results/demo/clean/smm4h24-task6/ledger.parquet --audit results/demo/audit/smm4h24-task6/drop.parquet \
+  --flow results/demo/ctyun/label/agreed.json \
+  --table results/demo/scores.csv --text results/demo/scores.txt --out results/demo/report.html
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from postgrad import page
+from postgrad.cli import run
+from postgrad.posts import write_text
+
+TEMPLATE = Path(__file__).parent / "postgrad" / "report.html.j2"
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--spec", type=json.loads, required=True, help="study, recipes, deviations, as JSON")
+    parser.add_argument("--scores", nargs="+", required=True, help="score.json, one a recipe")
+    parser.add_argument("--compare", nargs="*", default=[], help="compare.json, one a recipe")
+    parser.add_argument("--ledger", nargs="*", default=[], help="ledger.parquet in the folder of its task")
+    parser.add_argument("--audit", nargs="*", default=[], help="drop.parquet, in the order of the ledgers")
+    parser.add_argument("--flow", nargs="*", default=[], help="label flow of each label node")
+    parser.add_argument("--table", required=True, help="scores.csv")
+    parser.add_argument("--text", required=True, help="scores.txt")
+    parser.add_argument("--out", required=True, help="report.html")
+    args = parser.parse_args(argv)
+    if len(args.ledger) != len(args.audit):
+        raise ValueError(f"{len(args.ledger)} ledgers but {len(args.audit)} audits; give one drop.parquet a ledger.")
+
+    scores, compares, flows = (
+        [json.loads(Path(path).read_text()) for path in paths] for paths in (args.scores, args.compare, args.flow)
+    )
+    floors = {recipe: body["floors"] for recipe, body in args.spec["recipes"].items()}
+    rows = page.node_scores(scores, floors)
+    books = []
+    for ledger, drop in zip(args.ledger, args.audit):
+        books += page.ledger_rows(Path(ledger).parent.name, pd.read_parquet(ledger), pd.read_parquet(drop))
+    recipes = {
+        name: {**body, "deviations": page.deviation_rows(body["deviations"])}
+        for name, body in args.spec["recipes"].items()
+    }
+    write_text(page.csv_text(scores), args.table)
+    write_text(page.text_table(rows, args.spec), args.text)
+    html = page.html(
+        TEMPLATE,
+        spec=args.spec,
+        recipes=recipes,
+        scores=page.score_tables(rows),
+        chains=page.chain_tables(compares),
+        close_ups=page.close_ups(rows, compares),
+        flows=[page.flow_table(flow, Path(path).parts[-3]) for flow, path in zip(flows, args.flow)],
+        books=books,
+    )
+    write_text(html, args.out)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,48 @@
+"""Vote: several predictions of one dataset as one, with its ties counted.
+
+python workflow/scripts/vote.py --spec '{"rule":"majority","ties":"probability"}' \
+  --predictions results/demo/ctyun/predict/ages-expert,seed=1/ages/dev.parquet \
+  results/demo/ctyun/predict/ages-expert,seed=2/ages/dev.parquet \
+  --out results/demo/ctyun/vote/ages-vote/ages/dev.parquet \
+  --counts results/demo/ctyun/vote/ages-vote/ages/dev.json
+"""
+
+import argparse
+import json
+import sys
+
+import numpy as np
+
+from postgrad.cli import run
+from postgrad.posts import write_text
+from postgrad.predictions import ABSTAIN, matrix, read_predictions, write_predictions
+from postgrad.results import json_text
+from postgrad.voting import check_members, vote
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--spec", type=json.loads, required=True, help="rule and ties, as JSON")
+    parser.add_argument("--predictions", nargs="+", required=True, help="one file a member")
+    parser.add_argument("--out", required=True, help="the vote's predictions")
+    parser.add_argument("--counts", required=True, help="members, ties and abstentions, as JSON")
+    args = parser.parse_args(argv)
+
+    rule, ties = args.spec["rule"], args.spec["ties"]
+    frames = [read_predictions(path) for path in args.predictions]
+    check_members(frames, args.predictions)
+    probs = np.stack([matrix(frame) for frame in frames])
+    labels, logits, tied = vote(probs, np.stack([frame["label"] for frame in frames]), rule, ties)
+    abstained = int((labels == ABSTAIN).sum())
+    write_predictions(frames[0]["post_id"], logits, args.out, labels=labels)
+    counts = {"members": len(frames), "posts": len(labels), "rule": rule, "broken by": ties}
+    write_text(json_text({**counts, "ties": tied, "abstained": abstained}), args.counts)
+    print(
+        f"vote: {rule} of {len(frames)} members on {len(labels)} posts; {tied} ties broken by {ties}, "
+        f"{abstained} posts without an answer.",
+        file=sys.stderr,
+    )
+
+
+if __name__ == "__main__":
+    run(main)
