@@ -6,13 +6,14 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+
 from postgrad import tiny
 from postgrad.folders import model_folder
 from postgrad.posts import write_posts
 
 ROOT = Path(__file__).parents[1]
 LABELS = [{"name": "no", "word": "no", "digit": "0"}, {"name": "yes", "word": "yes indeed", "digit": "1"}]
-SIZES = {"hidden": 32, "layers": 2, "heads": 2, "vocabulary": 400, "seed": 1, "length": 128, "spread": 0.1}
+SIZES = {"hidden": 32, "layers": 2, "heads": 2, "vocabulary": 400, "seed": 1, "length": 128}
 THINGS = ["rain", "tea", "trains", "bread", "snow", "books", "chairs", "songs"]
 PROMPT = "Is the author pleased?\nAbout: {keyword}\nPost: {text}\nAnswer:"
 
@@ -33,10 +34,11 @@ def made_posts(path, n=24, seed=0):
 
 
 def made_base(folder, kind, **sizes):
-    """A tiny base of `kind` in `folder`, as base.py makes it, from texts at hand."""
+    """A tiny base of `kind` in `folder`, as base.py makes it, from texts at hand; linear holds model.json alone."""
     facts = {"kind": kind, "labels": None, "spec": {}, "base": None}
     with model_folder(folder, facts) as inside:
-        tiny.make(inside, kind, SIZES | sizes, [*posts(64)["text"], PROMPT, " no yes indeed 0 1"] * 3)
+        if kind != "linear":
+            tiny.make(inside, kind, SIZES | sizes, [*posts(64)["text"], PROMPT, " no yes indeed 0 1"] * 3)
     return folder
 
 
@@ -57,7 +59,8 @@ def linear_spec(**options):
 
 def predict_spec(kind, **options):
     spec = {"node": "plain,seed=1", "kind": kind, "threads": 1, "batch_tokens": 256, "max_length": 64,
-            "precision": "fp32", "attention": "eager", "pool": None, "dataset": "moods/dev", "labels": LABELS}  # fmt: skip
+            "precision": "fp32", "attention": "eager", "pool": None, "dataset": "moods/dev",
+            "labels": LABELS}  # fmt: skip
     if kind == "causal":
         spec |= {"prompt": PROMPT, "answers": "words"}
     return spec | options

@@ -3,9 +3,10 @@
 import json
 import sys
 
-import base
 import made
 import pytest
+
+import base
 from postgrad import bases
 
 MAKE = {"hidden": 16, "layers": 1, "heads": 2, "vocabulary": 600, "seed": 3, "length": 64}

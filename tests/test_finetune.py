@@ -7,24 +7,25 @@ import subprocess
 import sys
 import time
 
-import finetune
 import made
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
+
+import finetune
 from postgrad import checkpoints, losses
 from postgrad.batches import Batches, within_budget
 from postgrad.examples import answer_examples, taught_batch
 from postgrad.models import load_model, load_tokenizer, new_head
 from postgrad.prompts import Prompt
-from safetensors.torch import load_file
 
 
 @pytest.fixture(scope="module")
 def bases(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bases")
-    return {kind: made.made_base(folder / kind, kind) for kind in ("encoder", "causal")}
+    return {kind: made.made_base(folder / kind, kind) for kind in ("encoder", "causal", "linear")}
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +45,15 @@ def digests(folder):
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_linear_agrees_with_scikit_learn_and_imports_no_torch(tmp_path, train):
-    from postgrad import linear
-    from postgrad.posts import input_texts, read_posts
+def test_linear_agrees_with_scikit_learn_and_imports_no_torch(tmp_path, bases, train):
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    words = made.arguments(made.linear_spec(min_df=2), data=train, work=tmp_path / "w", out=tmp_path / "out")
+    from postgrad import linear
+    from postgrad.posts import input_texts, read_posts
+
+    paths = {"base": bases["linear"], "data": train, "work": tmp_path / "w", "out": tmp_path / "out"}
+    words = made.arguments(made.linear_spec(min_df=2), **paths)
     code = "import sys, finetune; finetune.main(sys.argv[1:]); sys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code, *words], cwd=made.ROOT / "workflow/scripts")
     assert done.returncode == 0
@@ -101,7 +104,8 @@ def test_only_the_answer_is_taught(bases):
         whole, answer = tokenizer.decode(example["ids"]), tokenizer.decode(example["ids"][-example["taught"] :])
         word = " yes indeed" if post.label else " no"
         assert answer == word + tokenizer.eos_token
-        filled = made.PROMPT.replace("{keyword}", "" if pd.isna(post.keyword) else post.keyword).replace("{text}", post.text)
+        keyword = "" if pd.isna(post.keyword) else post.keyword
+        filled = made.PROMPT.replace("{keyword}", keyword).replace("{text}", post.text)
         assert whole.replace(": ", ":") == (filled + answer).replace(": ", ":")
 
 
@@ -276,9 +280,12 @@ def test_bad_input_ends_in_one_sentence(tmp_path, bases, train):
     assert "24 training posts have no label" in fault(spec, frame.assign(label=None))
     assert "label 7 is not among its 2 classes" in fault(spec, frame.assign(label=7))
     assert "no training posts are left" in fault(spec, frame[:0])
-    assert "all 24 training posts have one class" in fault(made.linear_spec(), frame.assign(label=1))
+    assert "all 24 training posts have one class" in fault(
+        made.linear_spec(), frame.assign(label=1), base=bases["linear"]
+    )
     (tmp_path / "home" / "folder").mkdir(parents=True)
-    words = made.arguments(made.linear_spec(), data=train, work=tmp_path / "w", out=tmp_path / "home")
+    paths = {"base": bases["linear"], "data": train, "work": tmp_path / "w", "out": tmp_path / "home"}
+    words = made.arguments(made.linear_spec(), **paths)
     done = made.script("finetune", words)
     assert done.returncode == 1 and done.stderr.startswith("finetune: --out") and "Traceback" not in done.stderr
     assert (tmp_path / "home" / "folder").is_dir()

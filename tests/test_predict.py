@@ -7,9 +7,10 @@ import sys
 import made
 import numpy as np
 import pandas as pd
-import predict
 import pytest
 import torch
+
+import predict
 from postgrad import scoring
 from postgrad.models import load_model, load_tokenizer
 from postgrad.posts import first_by_hash, read_posts
@@ -22,7 +23,7 @@ def models(tmp_path_factory):
     """One folder a kind: tiny random models that carry labels, with weights large enough to tell posts apart."""
     folder, names = tmp_path_factory.mktemp("models"), [label["name"] for label in made.LABELS]
     for kind in ("encoder", "causal"):
-        made.made_base(folder / kind, kind, spread=0.2)
+        made.made_base(folder / kind, kind)
         path = folder / kind / "model.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | {"labels": names}))
     torch.manual_seed(0)
@@ -99,7 +100,8 @@ def test_odd_texts_are_scored(tmp_path, models):
 def test_linear_and_its_start(tmp_path, dev):
     import finetune
 
-    finetune.main(made.arguments(made.linear_spec(), data=dev, work=tmp_path / "w", out=tmp_path / "model"))
+    paths = {"data": dev, "work": tmp_path / "w", "out": tmp_path / "model"}
+    finetune.main(made.arguments(made.linear_spec(), base=made.made_base(tmp_path / "base", "linear"), **paths))
     words = made.arguments(made.predict_spec("linear"), model=tmp_path / "model", data=dev, out=tmp_path / "p.parquet")
     heavy = "{'torch', 'transformers', 'sklearn'}"
     code = f"import sys, predict; predict.main(sys.argv[1:]); sys.exit(bool({heavy} & set(sys.modules)))"

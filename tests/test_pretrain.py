@@ -2,18 +2,18 @@
 
 import json
 
-import finetune
 import made
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
+
+import finetune
+import pretrain
 from postgrad import pretraining
 from postgrad.examples import Masks, masked_examples, next_token_examples, taught_batch
 from postgrad.losses import UNTAUGHT
 from postgrad.models import load_model, load_tokenizer
-from safetensors.torch import load_file
-
-import pretrain
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_the_masked_loss_is_that_of_the_whole_output(bases):
 
 
 def test_a_causal_model_reads_the_pool(tmp_path, bases, pool):
-    spec = made.pretrain_spec("causal", epochs=4)
+    spec = made.pretrain_spec("causal", epochs=12)
     for name in ("one", "two"):
         pretrain.main(words(spec, bases["causal"], pool, tmp_path, name))
     one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))

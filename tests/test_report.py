@@ -164,7 +164,7 @@ def test_other_axes_than_the_seed_stay_apart():
 
 
 def test_text_table_is_aligned_narrow_and_ends_with_the_path():
-    text = page.text_table(page.node_scores([SCORE], FLOORS), SPEC)
+    text = page.text_table(page.node_scores([SCORE], FLOORS), page.chain_tables([COMPARE]), SPEC)
     lines = text.splitlines()
     assert lines[0].split() == ["recipe", "node", "dataset", "metric", "mean", "sd", "seeds", "floor"]
     assert lines[2].split() == ["ctyun", "ages-floor", "ages/dev", "f1", "0.500", "-", "1", "0.500"]
@@ -172,13 +172,14 @@ def test_text_table_is_aligned_narrow_and_ends_with_the_path():
     assert lines[7].split() == ["ctyun", "ages-floor", "ages/test", "-", "-", "-", "0", "-"]
     assert [line for line in lines[:8] if not line] == ["", ""]
     assert {len(line) for line in lines[:8] if line} == {len(lines[0])}
+    assert "  ages-plain -> ages-expert                           +0.150 ± 0.071, 2 seeds" in lines
     assert "made up" in text and lines[-1] == "Report: results/demo/report.html"
-    assert "made up" not in page.text_table([], {**SPEC, "made_up": False})
+    assert "made up" not in page.text_table([], [], {**SPEC, "made_up": False})
 
 
 def test_text_table_cuts_long_names_to_100_columns():
     long = entry("a" * 90 + ",loss=focal,seed=1", 6)
-    lines = page.text_table(page.node_scores([{"recipe": "ctyun", "entries": [long]}], {}), SPEC).splitlines()
+    lines = page.text_table(page.node_scores([{"recipe": "ctyun", "entries": [long]}], {}), [], SPEC).splitlines()
     assert len(lines[0]) == len(lines[2]) == 100
     assert "…" in lines[2]
 

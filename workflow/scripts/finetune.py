@@ -29,8 +29,8 @@ def main(argv=None):
     spec = options.spec
     frame, digests = training_posts(options.data, options.drop)
     counts = class_counts(frame, spec["labels"], spec["node"])
-    facts = {"kind": spec["kind"], "labels": list(counts), "spec": spec, "version": VERSION, "base": base_record(options.base)}
-    facts |= {"rows": len(frame), "classes": counts, "tokens": None, "data": digests}
+    facts = {"kind": spec["kind"], "labels": list(counts), "spec": spec, "version": VERSION}
+    facts |= {"base": base_record(options.base), "rows": len(frame), "classes": counts, "tokens": None, "data": digests}
     if spec["kind"] == "linear":
         from postgrad import linear
 

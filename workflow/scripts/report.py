@@ -48,13 +48,14 @@ def main(argv=None):
         for name, body in args.spec["recipes"].items()
     }
     write_text(page.csv_text(scores), args.table)
-    write_text(page.text_table(rows, args.spec), args.text)
+    chains = page.chain_tables(compares)
+    write_text(page.text_table(rows, chains, args.spec), args.text)
     html = page.html(
         TEMPLATE,
         spec=args.spec,
         recipes=recipes,
         scores=page.score_tables(rows),
-        chains=page.chain_tables(compares),
+        chains=chains,
         close_ups=page.close_ups(rows, compares),
         flows=[page.flow_table(flow, Path(path).parts[-3]) for flow, path in zip(flows, args.flow)],
         books=books,

@@ -21,7 +21,7 @@ def base_folder(spec):
         return package_folder(spec["package"])
     folder = Path(spec["folder"]).expanduser()
     if not folder.is_dir():
-        raise FileNotFoundError(f"base {spec['model']}: the folder {folder} does not exist; mend its path in bases.yaml")
+        raise FileNotFoundError(f"base {spec['model']}: folder {folder} does not exist; mend its path in bases.yaml")
     return folder
 
 

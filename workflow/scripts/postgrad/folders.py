@@ -31,7 +31,8 @@ def base_facts(folder, kind):
 def base_record(folder):
     """What a model says about its base: {"model": folder name, "sha256": of the base's own model.json}."""
     model_facts(folder)
-    return {"model": Path(folder).name, "sha256": hashlib.sha256((Path(folder) / "model.json").read_bytes()).hexdigest()}
+    digest = hashlib.sha256((Path(folder) / "model.json").read_bytes()).hexdigest()
+    return {"model": Path(folder).name, "sha256": digest}
 
 
 def training_posts(paths, drops):

@@ -98,10 +98,10 @@ def node_scores(scores, floors):
     return [{**row, "floor": floor.get((row["recipe"], row["dataset"]))} for row in rows]
 
 
-def text_table(rows, spec):
-    """scores.txt: an aligned table for the terminal, at most 100 columns wide; ends with the report's path.
+def text_table(rows, chains, spec):
+    """scores.txt: aligned tables for the terminal, at most 100 columns wide; ends with the report's path.
 
-    A block a dataset, the floor first.
+    Scores first, a block a dataset, the floor on top; then the differences along each of `chains`.
     """
     blocks = {}
     for row in sorted(rows, key=lambda row: not row["is_floor"]):
@@ -124,9 +124,21 @@ def text_table(rows, spec):
         left = [text.ljust(width) for text, width in zip(line[:4], widths[:4])]
         right = [text.rjust(width) for text, width in zip(line[4:], widths[4:])]
         lines.append("  ".join(left + right).rstrip())
+    for table in chains:
+        lines += ["", f"What each step of {table['recipe']}: {table['chain']} adds on {table['dataset']}"]
+        for step in table["steps"]:
+            lines.append(step_line(step["from"], step["to"], step))
+            lines += [step_line(row["against"], row["node"], row, "control") for row in step["controls"]]
     if spec["made_up"]:
         lines += ["", "The posts are made up: these scores show that the workflow runs, and nothing else."]
     return "\n".join([*lines, "", f"Report: results/{spec['study']}/report.html"]) + "\n"
+
+
+def step_line(before, after, gain, note=""):
+    """One step of a chain, or its control, as a line of scores.txt."""
+    mean, sd = (figure(gain[key], signed=key == "mean").replace("−", "-") for key in ("mean", "sd"))
+    found = gain.get("reason") or f"{mean} ± {sd}, {gain['seeds']} seeds"
+    return f"  {f'{before} -> {after}':<52}{found:<28}{note}".rstrip()
 
 
 def score_tables(rows):
