@@ -23,4 +23,4 @@ rule all:
 
 
 onsuccess:
-    print(f"Scores: results/{STUDY.name}/scores.txt  Report: results/{STUDY.name}/report.html")
+    print(f"Scores: results/{STUDY.name}/scores.txt   Report: results/{STUDY.name}/report.html")

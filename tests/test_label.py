@@ -197,7 +197,14 @@ class Case:
             write_predictions("uvwxyz", np.stack(frame["logits"]), folder / f"{name}-dev.parquet")
 
     def run(self, node, keep, balance="none", budget=()):
-        spec = {"node": node, "keep": keep, "balance": balance, "seed": 1, "teachers": ["P", "Q"], "classes": 2}
+        spec = {
+            "node": node,
+            "keep": keep,
+            "balance": balance,
+            "seed": 1,
+            "teachers": ["P", "Q"],
+            "classes": ["no", "yes"],
+        }
         files = {key: self.folder / f"{name}.parquet" for key, name in (("--pool", "pool"), ("--drop", "drop"))}
         files |= {"--gold": self.folder / "train.parquet", "--dev": self.folder / "dev.parquet"}
         files |= {"--out": self.folder / f"{node}.parquet", "--flow": self.folder / f"{node}.json"}

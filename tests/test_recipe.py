@@ -168,8 +168,8 @@ FAULTS = {
         "is made by augment and gives no predictions",
     ),
     "a control of nothing": (
-        lambda recipe: recipe["compare"]["rain"]["controls"].update(again="plan"),
-        "did you mean 'plain'",
+        lambda recipe: recipe["compare"]["rain"]["controls"].update(again="exprt"),
+        "did you mean 'expert'",
     ),
 }
 

@@ -74,6 +74,7 @@ FLOW = {
     "kept": {"0": 12, "1": 8},
     "shortfall": {"0": 0, "1": 0},
     "teachers": ["qwen", "qwen15"],
+    "classes": ["no", "yes"],
     "temperatures": [1.2, 0.9],
     "dev": {
         "n": 20,
@@ -173,6 +174,8 @@ def test_text_table_is_aligned_narrow_and_ends_with_the_path():
     assert [line for line in lines[:8] if not line] == ["", ""]
     assert {len(line) for line in lines[:8] if line} == {len(lines[0])}
     assert "  ages-plain -> ages-expert                           +0.150 ± 0.071, 2 seeds" in lines
+    one = page.step_line("a", "b", {"mean": -0.1, "sd": None, "seeds": 1}, "control")
+    assert one.split() == ["a", "->", "b", "-0.100,", "1", "seed", "control"]
     assert "made up" in text and lines[-1] == "Report: results/demo/report.html"
     assert "made up" not in page.text_table([], [], {**SPEC, "made_up": False})
 

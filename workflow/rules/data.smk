@@ -16,6 +16,8 @@ rule demo:
         spec=STUDY.demo_spec(),
         code=code("demo"),
         folder=lambda wildcards: STUDY.data,
+    message:
+        "Making up posts"
     shell:
         "python workflow/scripts/demo.py --spec {params.spec:q} --out {params.folder:q} > {log:q} 2>&1"
 
@@ -34,6 +36,8 @@ rule clean:
         spec=lambda wildcards: STUDY.clean_spec(wildcards.task),
         code=code("clean"),
         folder=lambda wildcards: STUDY.data,
+    message:
+        "Cleaning {wildcards.task}: every raw row to a split or to the ledger"
     shell:
         "python workflow/scripts/clean.py --spec {params.spec:q} --data {params.folder:q} "
         '--out "$(dirname {output.ledger:q})" > {log:q} 2>&1'
@@ -53,6 +57,8 @@ rule audit:
     params:
         spec=lambda wildcards: STUDY.audit_spec(wildcards.task),
         code=code("audit"),
+    message:
+        "Looking for duplicates and leaks in {wildcards.task}"
     shell:
         'python workflow/scripts/audit.py --spec {params.spec:q} --clean "$(dirname {input.train:q})" '
         '--out "$(dirname {output.drop:q})" > {log:q} 2>&1'
@@ -71,6 +77,8 @@ rule augment:
     params:
         spec=spec,
         code=code("augment"),
+    message:
+        "Augmenting: {wildcards.recipe}/{wildcards.node}"
     shell:
         "python workflow/scripts/augment.py --spec {params.spec:q} --data {input.data:q} --drop {input.drop:q} "
         "--out {output:q} > {log:q} 2>&1"
@@ -95,6 +103,8 @@ rule label:
     params:
         spec=spec,
         code=code("label"),
+    message:
+        "Labelling the pool: {wildcards.recipe}/{wildcards.node}"
     shell:
         "python workflow/scripts/label.py --spec {params.spec:q} --pool {input.pool:q} --drop {input.drop:q} "
         "--gold {input.gold:q} --dev {input.dev:q} --predictions {input.predictions:q} "

@@ -15,6 +15,8 @@ rule base:
     params:
         spec=lambda wildcards: STUDY.base_spec(wildcards.model),
         code=code("base"),
+    message:
+        "Fetching or making the base {wildcards.model}"
     shell:
         'python workflow/scripts/base.py --spec {params.spec:q} --out "$(dirname {output:q})" > {log:q} 2>&1'
 
@@ -34,6 +36,8 @@ rule pretrain:
     params:
         spec=spec,
         code=code("pretrain"),
+    message:
+        "Pretraining: {wildcards.recipe}/{wildcards.node}"
     shell:
         'python workflow/scripts/pretrain.py --spec {params.spec:q} --base "$(dirname {input.base:q})" --data {input.data:q} '
         "--drop {input.drop:q} --work work/{wildcards.study:q}/{wildcards.recipe:q}/pretrain/{wildcards.node:q} "
@@ -55,6 +59,8 @@ rule finetune:
     params:
         spec=spec,
         code=code("finetune"),
+    message:
+        "Fine-tuning: {wildcards.recipe}/{wildcards.node}"
     shell:
         'python workflow/scripts/finetune.py --spec {params.spec:q} --base "$(dirname {input.base:q})" --data {input.data:q} '
         "--drop {input.drop:q} --work work/{wildcards.study:q}/{wildcards.recipe:q}/finetune/{wildcards.node:q} "

@@ -19,6 +19,8 @@ rule predict:
     params:
         spec=lambda wildcards: STUDY.predict_spec(wildcards.recipe, wildcards.node, wildcards.dataset),
         code=code("predict"),
+    message:
+        "Predicting {wildcards.dataset}: {wildcards.recipe}/{wildcards.node}"
     shell:
         'python workflow/scripts/predict.py --spec {params.spec:q} --model "$(dirname {input.model:q})" --data {input.data:q} '
         "--out {output:q} > {log:q} 2>&1"
@@ -37,6 +39,8 @@ rule vote:
     params:
         spec=spec,
         code=code("vote"),
+    message:
+        "Voting on {wildcards.dataset}: {wildcards.recipe}/{wildcards.node}"
     shell:
         "python workflow/scripts/vote.py --spec {params.spec:q} --predictions {input:q} "
         "--out {output.predictions:q} --counts {output.counts:q} > {log:q} 2>&1"

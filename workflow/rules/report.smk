@@ -18,6 +18,8 @@ rule score:
     params:
         spec=lambda wildcards: STUDY.score_spec(wildcards.recipe),
         code=code("score"),
+    message:
+        "Scoring {wildcards.recipe}"
     shell:
         "python workflow/scripts/score.py --spec {params.spec:q} --predictions {input.predictions:q} "
         "--gold {input.gold:q} --out {output:q} > {log:q} 2>&1"
@@ -35,6 +37,8 @@ rule compare:
     params:
         spec=lambda wildcards: STUDY.compare_spec(wildcards.recipe),
         code=code("compare"),
+    message:
+        "Comparing along the chains of {wildcards.recipe}"
     shell:
         "python workflow/scripts/compare.py --spec {params.spec:q} --scores {input:q} --out {output:q} > {log:q} 2>&1"
 
@@ -57,6 +61,8 @@ rule report:
     params:
         spec=STUDY.report_spec(),
         code=code("report"),
+    message:
+        "Writing the report"
     shell:
         "python workflow/scripts/report.py --spec {params.spec:q} --scores {input.scores:q} "
         "--compare {input.compare:q} --ledger {input.ledger:q} --audit {input.audit:q} --flow {input.flow:q} "

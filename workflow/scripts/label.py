@@ -8,7 +8,7 @@ python workflow/scripts/label.py --pool results/demo/clean/smm4h24-task6/unlabel
   --dev-predictions results/demo/ctyun/predict/qwen/ages/dev.parquet \
                     results/demo/ctyun/predict/qwen15/ages/dev.parquet \
   --out results/demo/ctyun/label/agreed.parquet --flow results/demo/ctyun/label/agreed.json \
-  --spec '{"balance":"none","classes":2,"keep":"agreement","node":"agreed","seed":1,
+  --spec '{"balance":"none","classes":["no","yes"],"keep":"agreement","node":"agreed","seed":1,
            "teachers":["qwen","qwen15"]}'
 """
 
@@ -44,7 +44,7 @@ def main(argv=None):
     parser.add_argument("--flow", required=True, help="how many posts went where, as JSON")
     args = parser.parse_args(argv)
 
-    spec, names, classes = args.spec, args.spec["teachers"], args.spec["classes"]
+    spec, names, classes = args.spec, args.spec["teachers"], len(args.spec["classes"])
     pool = read_posts(args.pool, args.drop).set_index("post_id")
     scored = [read_predictions(file) for file in args.predictions]
     pair = joined(*(frame[frame["post_id"].isin(pool.index)] for frame in scored), names, classes)
@@ -65,7 +65,7 @@ def main(argv=None):
     write_posts(frame, args.out, LABELLED)
 
     figures = flow(pair, labels, budget, shortfall, temperatures, dev, gold)
-    stem = {key: spec[key] for key in ("node", "keep", "balance", "teachers")}
+    stem = {key: spec[key] for key in ("node", "keep", "balance", "teachers", "classes")}
     write_text(json_text({**stem, "pool": len(pool), **figures}), args.flow)
     print(
         f"label {spec['node']}: {len(frame)} of {len(pair[0])} scored posts kept by {spec['keep']}; "

@@ -136,8 +136,10 @@ def text_table(rows, chains, spec):
 
 def step_line(before, after, gain, note=""):
     """One step of a chain, or its control, as a line of scores.txt."""
-    mean, sd = (figure(gain[key], signed=key == "mean").replace("−", "-") for key in ("mean", "sd"))
-    found = gain.get("reason") or f"{mean} ± {sd}, {gain['seeds']} seeds"
+    found = gain.get("reason")
+    if not found:
+        sd = "" if gain["sd"] is None else f" ± {gain['sd']:.3f}"
+        found = f"{gain['mean']:+.3f}{sd}, {gain['seeds']} seed{'s' * (gain['seeds'] > 1)}"
     return f"  {f'{before} -> {after}':<52}{found:<28}{note}".rstrip()
 
 
@@ -278,7 +280,7 @@ def flow_table(flow, recipe):
     stages: {name, posts, share of the pool, counts (posts a class, or None)}. dev, None without gold:
     n, kappa, agreed (share of posts), right (share of agreed labels), classes: {right, coverage} each.
     """
-    classes = sorted(flow["kept"], key=int)
+    classes = sorted(flow["kept"], key=int)  # codes; their names stand in flow["classes"]
 
     def stage(name, by_class, posts=None):
         counts = by_class and [by_class[code] for code in classes]
@@ -302,7 +304,7 @@ def flow_table(flow, recipe):
     return {
         **{key: flow[key] for key in ("node", "keep", "balance")},
         "recipe": recipe,
-        "classes": classes,
+        "classes": flow["classes"],
         "stages": stages,
         "dev": dev,
         "teachers": teachers,

@@ -37,12 +37,14 @@ def write_predictions(post_ids, logits, path, labels=None, answers=None):
     logit; ABSTAIN where there is no answer.
     """
     logits = np.asarray(logits, dtype=np.float64)
+    if labels is None:
+        labels = [int(row.argmax()) for row in logits]
     frame = pd.DataFrame(
         {
             "post_id": list(post_ids),
             "logits": list(logits),
             "probs": list(softmax(logits)) if len(logits) else [],
-            "label": logits.argmax(axis=1) if labels is None else np.asarray(labels),
+            "label": np.asarray(labels),
             "answer": None if answers is None else list(answers),
         }
     )

@@ -112,7 +112,7 @@ class Study:
             spec.update(self._reading(graph, node))
         if node.verb == "label":
             spec["teachers"] = node.members
-            spec["classes"] = len(self.task(graph.tasks[node.task])["labels"])
+            spec["classes"] = [label["name"] for label in self.task(graph.tasks[node.task])["labels"]]
         return canonical(spec)
 
     def predict_spec(self, recipe, id, dataset):
