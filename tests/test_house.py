@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from postgrad.recipe import OPTIONS, VERBS
+
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = {path.stem: path for path in sorted((ROOT / "workflow/scripts").glob("*.py"))}
 LIBRARY = {path.stem: path for path in sorted((ROOT / "workflow/scripts/postgrad").glob("*.py"))}
@@ -135,6 +137,11 @@ def test_every_rule_is_a_verb_with_script_and_test(verb):
 @pytest.mark.parametrize("verb", SCRIPTS)
 def test_every_script_is_a_verb_with_a_rule(verb):
     assert verb in RULES
+
+
+def test_every_verb_of_a_recipe_has_a_rule_and_options():
+    assert set(VERBS) < set(RULES)
+    assert set(VERBS) | {"predict"} == {verb for verb, _ in OPTIONS}
 
 
 @pytest.mark.parametrize("verb", RULES)
