@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from postgrad.cleaning import LEDGER, SPLITS
+from postgrad.cleaning import LEDGER
 from postgrad.duplicates import duplicate_groups, left_out, normalized
 from postgrad.posts import POSTS, read_posts, write_posts, write_table
+from postgrad.vocabulary import SPLITS
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = {

@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from postgrad.cleaning import LEDGER, SPLITS, cleaned_text, corpus, divided, selected
+from postgrad.cleaning import LEDGER, cleaned_text, corpus, divided, selected
 from postgrad.posts import POSTS
 from postgrad.raw import raw_rows
+from postgrad.vocabulary import SPLITS
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared/data"

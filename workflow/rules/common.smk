@@ -9,8 +9,8 @@ from snakemake.exceptions import WorkflowError
 
 from postgrad.configuration import Fault
 from postgrad.provenance import code
-from postgrad.recipe import SPLITS
 from postgrad.study import Study
+from postgrad.vocabulary import SPLITS
 
 try:
     STUDY = Study(config)

@@ -47,6 +47,7 @@ rule audit:
     input:
         train="results/{study}/clean/{task}/train.parquet",
         others=[f"results/{{study}}/clean/{{task}}/{split}.parquet" for split in SPLITS[1:]],
+        ledger="results/{study}/clean/{task}/ledger.parquet",
     output:
         groups="results/{study}/audit/{task}/groups.parquet",
         drop="results/{study}/audit/{task}/drop.parquet",

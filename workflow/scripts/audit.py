@@ -9,10 +9,10 @@ import json
 
 import pandas as pd
 
-from postgrad.cleaning import SPLITS
 from postgrad.cli import run
 from postgrad.duplicates import GROUPS, duplicate_groups, left_out
 from postgrad.posts import DROPPED, read_posts, write_table
+from postgrad.vocabulary import SPLITS
 
 
 def main(argv=None):

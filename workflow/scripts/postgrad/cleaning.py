@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from postgrad.duplicates import normalized
 from postgrad.raw import raw_rows, shown
+from postgrad.vocabulary import SPLITS
 
-SPLITS = ("train", "dev", "test", "cross", "unlabeled")
 CLAIMS = ("test", "cross", "dev", "train", "undivided", "unlabeled")  # who keeps an id that two splits hold
 LEDGER = pa.schema(
     [

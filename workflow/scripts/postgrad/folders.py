@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from postgrad.posts import read_union, write_text
+from postgrad.results import json_text
 
 
 def model_facts(folder):
@@ -66,11 +67,6 @@ def class_counts(frame, labels, node):
     return {label["name"]: int(counts.get(code, 0)) for code, label in enumerate(labels)}
 
 
-def spec_json(value):
-    """One JSON text for one value: keys sorted, indented, with a last newline."""
-    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-
-
 @contextmanager
 def model_folder(out, facts, timing=None):
     """A folder beside `out` to save weights in; at the end it takes out's place, model.json already in it.
@@ -87,8 +83,8 @@ def model_folder(out, facts, timing=None):
     try:
         yield beside
         if timing is not None:
-            write_text(spec_json(timing), beside / "timing.json")
-        write_text(spec_json(facts), beside / "model.json")
+            write_text(json_text(timing), beside / "timing.json")
+        write_text(json_text(facts), beside / "model.json")
         mask = os.umask(0)
         os.umask(mask)
         for path in beside.glob("*.safetensors"):

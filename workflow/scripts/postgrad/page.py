@@ -11,10 +11,11 @@ from statistics import fmean, stdev
 
 import jinja2
 
+from postgrad.vocabulary import SPLITS
+
 METRICS = ("accuracy", "precision", "recall", "f1", "macro_f1", "auc")
 TEXT_COLUMNS = ("recipe", "node", "dataset", "metric", "mean", "sd", "seeds", "floor")
 TEXT_WIDTH = 100
-SPLITS = ("train", "dev", "test", "cross", "unlabeled")
 FATES = ("kept", "rejected", "decoy")
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from postgrad.configuration import Fault, as_list, lookup, nearest
+from postgrad.vocabulary import SPLITS
 
-SPLITS = ("train", "dev", "test", "cross", "unlabeled")
 SECTIONS = {
     "datasets": ("augment", "label"),
     "models": ("pretrain", "finetune"),

@@ -1,0 +1,3 @@
+"""Names that every floor shares."""
+
+SPLITS = ("train", "dev", "test", "cross", "unlabeled")  # a task may have fewer
