@@ -167,10 +167,10 @@ def test_other_axes_than_the_seed_stay_apart():
 def test_text_table_is_aligned_narrow_and_ends_with_the_path():
     text = page.text_table(page.node_scores([SCORE], FLOORS), page.chain_tables([COMPARE]), SPEC)
     lines = text.splitlines()
-    assert lines[0].split() == ["recipe", "node", "dataset", "metric", "mean", "sd", "seeds", "floor"]
-    assert lines[2].split() == ["ctyun", "ages-floor", "ages/dev", "f1", "0.500", "-", "1", "0.500"]
-    assert lines[3].split() == ["ctyun", "ages-plain", "ages/dev", "f1", "0.700", "0.141", "2", "0.500"]
-    assert lines[7].split() == ["ctyun", "ages-floor", "ages/test", "-", "-", "-", "0", "-"]
+    assert lines[0].split() == ["recipe", "node", "dataset", "metric", "mean", "sd", "seeds", "floor", "auc"]
+    assert lines[2].split() == ["ctyun", "ages-floor", "ages/dev", "f1", "0.500", "-", "1", "0.500", "0.750"]
+    assert lines[3].split() == ["ctyun", "ages-plain", "ages/dev", "f1", "0.700", "0.141", "2", "0.500", "0.750"]
+    assert lines[7].split() == ["ctyun", "ages-floor", "ages/test", "-", "-", "-", "0", "-", "-"]
     assert [line for line in lines[:8] if not line] == ["", ""]
     assert {len(line) for line in lines[:8] if line} == {len(lines[0])}
     assert "  ages-plain -> ages-expert                           +0.150 ± 0.071, 2 seeds" in lines

@@ -14,7 +14,7 @@ import jinja2
 from postgrad.vocabulary import SPLITS
 
 METRICS = ("accuracy", "precision", "recall", "f1", "macro_f1", "auc")
-TEXT_COLUMNS = ("recipe", "node", "dataset", "metric", "mean", "sd", "seeds", "floor")
+TEXT_COLUMNS = ("recipe", "node", "dataset", "metric", "mean", "sd", "seeds", "floor", "auc")
 TEXT_WIDTH = 100
 FATES = ("kept", "rejected", "decoy")
 
@@ -111,9 +111,9 @@ def text_table(rows, chains, spec):
     for block in sorted(blocks, key=[(row["recipe"], row["dataset"]) for row in rows].index):
         cells.append([""] * len(TEXT_COLUMNS))
         for row in blocks[block]:
-            figures = ["-" if row[key] is None else f"{row[key]:.3f}" for key in ("mean", "sd", "floor")]
+            figures = ["-" if row[key] is None else f"{row[key]:.3f}" for key in ("mean", "sd", "floor", "auc")]
             names = [row[key] or "-" for key in ("recipe", "node", "dataset", "metric")]
-            cells.append([*names, *figures[:2], str(row["seeds"]), figures[2]])
+            cells.append([*names, *figures[:2], str(row["seeds"]), *figures[2:]])
     widths = [max(len(line[i]) for line in cells) for i in range(len(TEXT_COLUMNS))]
     over = sum(widths) + 2 * (len(widths) - 1) - TEXT_WIDTH
     if over > 0:  # a node's name may carry axes; the page and the CSV have it whole
