@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 import finetune
-from postgrad import checkpoints, losses
+from postgrad import checkpoints, losses, training
 from postgrad.batches import Batches, within_budget
 from postgrad.examples import answer_examples, taught_batch
 from postgrad.models import load_model, load_tokenizer, new_head
@@ -256,6 +257,18 @@ def test_another_key_starts_anew(tmp_path):
     assert checkpoints.open_work(tmp_path, {"version": 1}).name == "checkpoint-10"
     assert checkpoints.open_work(tmp_path, {"version": 2}) is None
     assert [path.name for path in tmp_path.iterdir()] == ["key.json"]
+
+
+def test_an_equal_key_takes_the_finished_model_back(tmp_path, bases, train, monkeypatch):
+    """Also when the results were swept away; another spec trains."""
+    spec, trained = made.finetune_spec("encoder"), training.finetune
+    before = digests(run(spec, bases["encoder"], train, tmp_path))
+    shutil.rmtree(tmp_path / "out")
+    calls = []
+    monkeypatch.setattr(training, "finetune", lambda spec, *rest: calls.append(spec["seed"]) or trained(spec, *rest))
+    assert digests(run(spec, bases["encoder"], train, tmp_path)) == before and calls == []
+    after = digests(run({**spec, "seed": 2}, bases["encoder"], train, tmp_path))
+    assert calls == [2] and after["model.safetensors"] != before["model.safetensors"]
 
 
 def test_bad_input_ends_in_one_sentence(tmp_path, bases, train):

@@ -10,6 +10,7 @@ import json
 import os
 import time
 
+from postgrad.checkpoints import restored
 from postgrad.cli import run
 from postgrad.folders import base_record, class_counts, model_folder, training_posts
 from postgrad.posts import input_texts
@@ -40,6 +41,8 @@ def main(argv=None):
         timing = {"seconds": round(time.monotonic() - begun, 2), "tokens": facts["tokens"], "threads": 1}
         with model_folder(options.out, facts, timing) as folder:
             linear.save(model, folder)
+        return
+    if restored(options.work, facts, options.out):
         return
     os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read when transformers is imported
     from postgrad import training

@@ -163,12 +163,12 @@ def finetune(spec, base, frame, facts, work, out):
 
 def finish(model, tokenizer, examples, collate, loss, spec, facts, work, out, final=None):
     """Train, write the folder `out`, and drop the checkpoints. final: model -> the model that is saved."""
-    facts["tokens"] = sum(len(example["ids"]) for example in examples)
-    timing = trained(model, examples, collate, loss, spec, work, facts)
+    timing = trained(model, examples, collate, loss, spec, work, key=facts)
+    facts = {**facts, "tokens": sum(len(example["ids"]) for example in examples)}
     with model_folder(out, facts, timing) as folder:
         (final(model) if final else model).save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-    close_work(work)
+    close_work(work, out)
 
 
 def label_loss(model, inputs, weights):
