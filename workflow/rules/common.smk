@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 from snakemake.exceptions import WorkflowError
 
 from postgrad.configuration import Fault
-from postgrad.provenance import code
+from postgrad.provenance import code, unconfirmed
 from postgrad.study import Study
 from postgrad.vocabulary import SPLITS
 
@@ -16,6 +16,9 @@ try:
     STUDY = Study(config)
 except Fault as fault:
     raise WorkflowError(str(fault)) from None
+
+for sentence in unconfirmed():
+    logger.warning(sentence)
 
 
 wildcard_constraints:

@@ -3,16 +3,19 @@
 Snakemake sees neither an imported module nor a script called from `shell:`. So each rule carries
 `code`: for cheap verbs a hash of the syntax tree (docstrings left out) of the script and every local
 module that it imports; for expensive verbs the `VERSION` in the script, raised by hand when results
-change, since a tidied module must not retrain a 72B model.
+change, since a tidied module must not retrain a 72B model. A lock file holds the tree that each VERSION
+was last confirmed for: `python -m postgrad.provenance`, in workflow/scripts, writes it.
 """
 
 import ast
 import hashlib
+import json
 from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 EXPENSIVE = ("pretrain", "finetune", "predict")
+LOCK = SCRIPTS / "versions.json"
 
 
 def syntax_tree(path):
@@ -25,6 +28,14 @@ def syntax_tree(path):
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 node.body = body[1:]
     return tree
+
+
+def shape(tree):
+    """A syntax tree as nested lists: like ast.dump, but without empty fields, whose names differ between Pythons."""
+    if isinstance(tree, ast.AST):
+        fields = [(name, shape(value)) for name, value in ast.iter_fields(tree) if value not in (None, [])]
+        return [type(tree).__name__, *fields]
+    return [shape(item) for item in tree] if isinstance(tree, list) else repr(tree)
 
 
 def local_modules(tree):
@@ -45,15 +56,17 @@ def code(verb):
 
     Raises ValueError where an expensive verb's script declares no VERSION.
     """
-    script = SCRIPTS / f"{verb}.py"
-    if verb in EXPENSIVE:
-        return version(script)
-    seen, todo = {}, [script]
+    return version(verb) if verb in EXPENSIVE else tree_hash(verb)
+
+
+def tree_hash(verb):
+    """The hash of the syntax trees of a verb's script and of every local module that it imports."""
+    seen, todo = {}, [SCRIPTS / f"{verb}.py"]
     while todo:
         path = todo.pop()
         if path not in seen:
             tree = syntax_tree(path)
-            seen[path] = ast.dump(tree)
+            seen[path] = shape(tree)
             todo += local_modules(tree)
     digest = hashlib.sha256()
     for path in sorted(seen):
@@ -63,9 +76,29 @@ def code(verb):
     return digest.hexdigest()[:16]
 
 
-def version(script):
+def version(verb):
     """The VERSION that an expensive verb's script declares."""
-    for node in ast.parse(Path(script).read_text(encoding="utf-8")).body:
+    for node in ast.parse((SCRIPTS / f"{verb}.py").read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and [getattr(t, "id", "") for t in node.targets] == ["VERSION"]:
             return f"version {ast.literal_eval(node.value)}"
-    raise ValueError(f"{Path(script).name} declares no VERSION.")
+    raise ValueError(f"{verb}.py declares no VERSION.")
+
+
+def versions():
+    """What the lock file should hold: {verb: {"version", "tree"}} of the expensive verbs."""
+    return {verb: {"version": version(verb), "tree": tree_hash(verb)} for verb in EXPENSIVE}
+
+
+def unconfirmed():
+    """A sentence for each expensive verb whose code changed while neither its VERSION nor the lock did."""
+    locked = json.loads(LOCK.read_text(encoding="utf-8"))
+    return [
+        f"The code behind {verb} changed, its VERSION did not, and nothing reruns for it: raise VERSION in "
+        f"workflow/scripts/{verb}.py if results change; then run `python -m postgrad.provenance` in workflow/scripts."
+        for verb, now in versions().items()
+        if now["tree"] != locked[verb]["tree"] and now["version"] == locked[verb]["version"]
+    ]
+
+
+if __name__ == "__main__":
+    LOCK.write_text(json.dumps(versions(), indent=1) + "\n", encoding="utf-8")
