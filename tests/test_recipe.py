@@ -99,6 +99,12 @@ def test_what_cannot_run_takes_what_follows_with_it(tmp_path):
     assert "expert" not in {node.name for node in graph.nodes.values()}
 
 
+def test_a_split_that_the_task_lacks_is_no_training_data(tmp_path):
+    graph = study_in(tmp_path, task=lambda task: task["splits"].pop("unlabeled")).graphs["small"]
+    assert graph.not_run["reader"] == "rain has no split unlabeled"
+    assert graph.ids["plain"] and not graph.ids["expert"]
+
+
 def test_prompts_stand_in_the_specs_of_causal_models_only(tmp_path):
     study = study_in(tmp_path)
     assert "Rain?" in study.node_spec("small", "plain,seed=1")
@@ -166,6 +172,31 @@ FAULTS = {
     "a dataset that is scored": (
         lambda recipe: recipe["compare"]["rain"]["chain"].append("filled"),
         "is made by augment and gives no predictions",
+    ),
+    "a dev set in training": (
+        set_key("models", "plain", {"finetune": "big", "data": ["rain/train", "rain/dev"]}),
+        "finetune may not read rain/dev; name rain/train",
+    ),
+    "posts without labels in fine-tuning": (
+        set_key("models", "plain", {"finetune": "big", "data": ["rain/unlabeled"]}),
+        "finetune may not read rain/unlabeled",
+    ),
+    "no posts": (set_key("models", "plain", {"finetune": "big"}), "finetune needs posts"),
+    "equal teachers": (
+        set_key("models", "two", {"finetune": "big", "data": ["rain/train"], "seed": 11}),
+        r"agreed.teachers: one and two are the same model \(tiny\)",
+    ),
+    "one teacher": (
+        set_key("datasets", "agreed", {"label": "rain/unlabeled", "teachers": ["one"], "keep": "agreement"}),
+        "label takes two teachers, found 1",
+    ),
+    "an unknown budget": (
+        set_key(
+            "datasets",
+            "agreed",
+            {"label": "rain/unlabeled", "teachers": ["one", "two"], "keep": "random", "budget": "al"},
+        ),
+        "no node 'al'",
     ),
     "a control of nothing": (
         lambda recipe: recipe["compare"]["rain"]["controls"].update(again="exprt"),

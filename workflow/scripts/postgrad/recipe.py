@@ -19,6 +19,13 @@ SECTIONS = {
     "predictors": ("vote",),
 }
 VERBS = tuple(verb for verbs in SECTIONS.values() for verb in verbs)
+# Which splits a verb may read: what is scored is never trained on, and only gold has labels to learn.
+READABLE = {
+    "augment": ("train",),
+    "label": ("unlabeled",),
+    "pretrain": ("train", "unlabeled"),
+    "finetune": ("train",),
+}
 RESERVED = ("clean", "base", "audit", "demo", "report")
 
 # The options that each kind of model reads. What a kind does not read stays out of its spec, so that
@@ -116,16 +123,11 @@ class Graph:
         root, kind = self.root(name) if base else (None, None)
         options, each = self._options(name, verb, body, root, kind, where)
 
-        names = [
-            *(s for s in sources if "/" not in s),
-            *members,
-            *([body["budget"]] if "budget" in body else []),
-        ]
-        for source in sources:
-            self._check_split(source, where) if "/" in source else None
-        if base in self.raw:
-            names.append(base)
-        reason = self._reason_not_to_run(verb, kind, options, root) or self._blocked(names, where)
+        names = [s for s in sources if "/" not in s] + members + as_list(body.get("budget", []))
+        names += [base] if base in self.raw else []
+        lacking = self._lacking(sources, verb, where)
+        reason = lacking or self._reason_not_to_run(verb, kind, options, root) or self._blocked(names, where)
+        self._check_teachers(members, where) if verb == "label" and not reason else None
         task = self._task(sources, members, where) if verb != "pretrain" else None
         points = self._points(verb, each, names, body.get("over"), where)
         self.ids[name] = []
@@ -246,6 +248,34 @@ class Graph:
         if len(tasks) > 1:
             raise Fault(f"{where}: the posts of one node carry labels of one task; found {', '.join(sorted(tasks))}.")
         return next(iter(tasks), None)
+
+    def _lacking(self, sources, verb, where):
+        """Why a node is not run for want of posts; a Fault where it would read a split that it may not."""
+        if not sources and verb in READABLE:
+            raise Fault(f"{where}: {verb} needs posts; name splits or datasets under data.")
+        for source in (source for source in sources if "/" in source):
+            found = self._check_split(source, where)
+            if source.partition("/")[2] not in READABLE[verb]:
+                allowed = " or ".join(f"{source.partition('/')[0]}/{split}" for split in READABLE[verb])
+                raise Fault(f"{where}: {verb} may not read {source}; name {allowed}.")
+            if not found:
+                return f"{self.tasks[source.partition('/')[0]]} has no split {source.partition('/')[2]}"
+        return None
+
+    def _check_teachers(self, members, where):
+        """Two teachers that are the same model trained on the same posts from the same seed agree on everything."""
+        if len(members) != 2:
+            raise Fault(f"{where}.teachers: label takes two teachers, found {len(members)}.")
+        described = []
+        for name in members:
+            model = self.study.model_of(self.root(name)[0])
+            body = {key: value for key, value in self.raw[name][1].items() if key != self.raw[name][0]}
+            described.append((model, str(sorted(body.items()))))
+        if described[0] == described[1]:
+            raise Fault(
+                f"{where}.teachers: {members[0]} and {members[1]} are the same model ({described[0][0]}) with the same "
+                "options at this scale; give them different bases or seeds."
+            )
 
     def _blocked(self, names, where):
         for name in names:
