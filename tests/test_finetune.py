@@ -271,6 +271,27 @@ def test_an_equal_key_takes_the_finished_model_back(tmp_path, bases, train, monk
     assert calls == [2] and after["model.safetensors"] != before["model.safetensors"]
 
 
+def test_a_model_that_was_half_kept_is_trained_and_kept_again(tmp_path, bases, train):
+    """As after a kill between the first link and model.json, which is linked last."""
+    spec = made.finetune_spec("encoder")
+    before = digests(run(spec, bases["encoder"], train, tmp_path))
+    kept = tmp_path / "out-work" / checkpoints.MODEL
+    (kept / "model.json").unlink()
+    assert digests(run(spec, bases["encoder"], train, tmp_path)) == before
+    assert digests(kept) == before
+
+
+def test_a_model_is_kept_on_another_disk_too(tmp_path, bases, train, monkeypatch):
+    """A mock: this machine has one disk, so os.link is made to fail as it does between two."""
+
+    def refuse(source, target):
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr("os.link", refuse)
+    out = run(made.finetune_spec("encoder"), bases["encoder"], train, tmp_path)
+    assert digests(tmp_path / "out-work" / checkpoints.MODEL) == digests(out)
+
+
 def test_bad_input_ends_in_one_sentence(tmp_path, bases, train):
     def fault(spec, frame=None, **paths):
         data = train

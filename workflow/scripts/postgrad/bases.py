@@ -3,9 +3,9 @@
 import hashlib
 import importlib.util
 import json
-import os
-import shutil
 from pathlib import Path
+
+from postgrad.folders import link
 
 WANTED = ["*.safetensors", "*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja"]
 
@@ -85,10 +85,7 @@ def take_files(model, source, target):
     if not any(source.glob("*.safetensors")):
         raise ValueError(f"base {model}: {source} has no safetensors file; convert its weights, pickles are not read")
     for path in sorted({path for pattern in WANTED for path in source.glob(pattern)} - {source / "model.json"}):
-        try:
-            os.link(path.resolve(), target / path.name)
-        except OSError:
-            shutil.copyfile(path, target / path.name)
+        link(path.resolve(), target / path.name)
     return file_digests(target)
 
 

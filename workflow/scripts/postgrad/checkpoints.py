@@ -5,16 +5,15 @@ equal key goes on from the newest complete checkpoint, or takes the finished mod
 """
 
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
 
-from postgrad.folders import model_folder
+from postgrad.folders import link, model_folder
 from postgrad.posts import write_text
 
 COMPLETE = "complete"  # the file that is written last into a checkpoint
-MODEL = "model"  # hard links to the files of the finished model
+MODEL = "model"  # links to the files of the finished model
 
 
 def key_text(key):
@@ -36,7 +35,8 @@ def open_work(work, key):
 
 
 def close_work(work, out):
-    """Keep the finished model of folder `out` in `work`, as hard links, and remove every checkpoint."""
+    """Keep the finished model of folder `out` in `work`, as links, and remove every checkpoint."""
+    shutil.rmtree(Path(work) / MODEL, ignore_errors=True)  # what a run that was killed here left
     link_files(out, Path(work) / MODEL)
     for path in Path(work).glob("checkpoint-*"):
         shutil.rmtree(path)
@@ -56,8 +56,8 @@ def restored(work, key, out):
 
 
 def link_files(source, target, leave=None):
-    """Hard links in folder `target` to the files of folder `source`, model.json last."""
+    """Links in folder `target` to the files of folder `source`, model.json last."""
     target.mkdir(parents=True, exist_ok=True)
     for path in sorted(Path(source).iterdir(), key=lambda path: path.name == "model.json"):
         if path.name != leave:
-            os.link(path, target / path.name)
+            link(path, target / path.name)

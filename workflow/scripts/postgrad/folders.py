@@ -67,6 +67,14 @@ def class_counts(frame, labels, node):
     return {label["name"]: int(counts.get(code, 0)) for code, label in enumerate(labels)}
 
 
+def link(source, target):
+    """A second name for a file, without its bytes being copied; a copy where that is another disk."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 @contextmanager
 def model_folder(out, facts, timing=None):
     """A folder beside `out` to save weights in; at the end it takes out's place, model.json already in it.
