@@ -5,8 +5,10 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
-from postgrad.recipe import OPTIONS, VERBS
+from postgrad.options import verbs
+from postgrad.recipe import VERBS
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = {path.stem: path for path in sorted((ROOT / "workflow/scripts").glob("*.py"))}
@@ -16,7 +18,15 @@ RULE_FILES = sorted((ROOT / "workflow/rules").glob("*.smk"))
 # The floors of the library, the lower ones first. Only floor 2 imports torch; whatever is not named is floor 1.
 FLOOR_0 = {"__init__", "cli", "posts", "predictions", "results", "vocabulary"}
 FLOOR_2 = {"bases", "models", "examples", "losses", "heads", "training", "pretraining", "scoring", "llm"}
-SIDE = {"recipe", "study", "configuration", "provenance", "plan"}  # Snakemake's side: light at import
+SIDE = {
+    "recipe",
+    "study",
+    "options",
+    "checks",
+    "configuration",
+    "provenance",
+    "plan",
+}  # Snakemake's side: light at import
 FLOOR_1 = set(LIBRARY) - FLOOR_0 - FLOOR_2 - SIDE
 HEAVY = {
     "torch",
@@ -141,7 +151,23 @@ def test_every_script_is_a_verb_with_a_rule(verb):
 
 def test_every_verb_of_a_recipe_has_a_rule_and_options():
     assert set(VERBS) < set(RULES)
-    assert set(VERBS) | {"predict"} == {verb for verb, _ in OPTIONS}
+    assert set(VERBS) | {"predict"} == set(verbs())
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "workflow/schemas").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_key_has_a_sentence(path):
+    """Every described key; a comma in an unquoted sentence would cut it, and leave a key without a value."""
+    todo, described = [(path.stem, yaml.safe_load(path.read_text()))], 0
+    while todo:
+        place, part = todo.pop()
+        assert part is not None, place
+        if isinstance(part, dict):
+            todo += [(f"{place}.{key}", value) for key, value in part.items()]
+            for group in ("properties", "options", "references"):
+                for key, body in part.get(group, {}).items() if path.stem == "verbs" or group == "properties" else []:
+                    described += 1
+                    assert "description" in body or "$ref" in body, f"{place}.{key} has no sentence"
+    assert described > 3
 
 
 @pytest.mark.parametrize("verb", RULES)

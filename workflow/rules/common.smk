@@ -7,15 +7,31 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
 from snakemake.exceptions import WorkflowError
 
-from postgrad.configuration import Fault
+from postgrad.configuration import Fault, read_yaml
 from postgrad.provenance import code, unconfirmed
 from postgrad.study import Study
 from postgrad.vocabulary import SPLITS
 
+
+def refuse(fault):
+    """End here, before the graph is built: a sentence for each mistake, no traceback."""
+    told = f"Nothing was run: {len(fault.sentences)} to mend in the configuration."
+    sys.exit("\n  ".join([told, *fault.sentences]))
+
+
+try:
+    read_yaml("config/config.yaml")  # Snakemake's own sentence names neither file nor line
+except Fault as fault:
+    refuse(fault)
+
+
+configfile: "config/config.yaml"
+
+
 try:
     STUDY = Study(config)
 except Fault as fault:
-    raise WorkflowError(str(fault)) from None
+    refuse(fault)
 
 for sentence in unconfirmed():
     logger.warning(sentence)

@@ -3,14 +3,16 @@
 A recipe names datasets, models and predictors; every name carries one verb. Here the names become
 nodes with their options resolved (defaults, scale, node, faithful: the later wins), multiplied over
 their `each:` axes and joined on equal values of shared axes. Nothing heavy is imported: Snakemake
-reads this at every start.
+reads this at every start. No result hangs on the order of a file's keys.
 """
 
 import re
 from dataclasses import dataclass, field
 from itertools import product
 
-from postgrad.configuration import Fault, as_list, lookup, nearest
+from postgrad import checks
+from postgrad.configuration import Fault, Faults, as_list, fitting, lookup
+from postgrad.options import node_schema, options, options_schema, references, verbs
 from postgrad.vocabulary import SPLITS
 
 SECTIONS = {
@@ -19,34 +21,16 @@ SECTIONS = {
     "predictors": ("vote",),
 }
 VERBS = tuple(verb for verbs in SECTIONS.values() for verb in verbs)
-# Which splits a verb may read: what is scored is never trained on, and only gold has labels to learn.
-READABLE = {
-    "augment": ("train",),
-    "label": ("unlabeled",),
-    "pretrain": ("train", "unlabeled"),
-    "finetune": ("train",),
-}
 RESERVED = ("clean", "base", "audit", "demo", "report")
-
-# The options that each kind of model reads. What a kind does not read stays out of its spec, so that
-# a new prompt retrains causal models only.
-_OPTIMISER = "batch lr schedule warmup weight_decay epochs checkpoint_steps".split()
-_NETWORK = "max_length precision attention threads".split()
-_TRAINING = [*_OPTIMISER, *_NETWORK, "seed", "frozen", "dropout"]
-OPTIONS = {
-    ("pretrain", "encoder"): [*_TRAINING, "tokens", "rows", "mask"],
-    ("pretrain", "causal"): [*_TRAINING, "tokens", "rows"],
-    ("finetune", "encoder"): [*_TRAINING, "epoch", "loss", "class_weights"],
-    ("finetune", "causal"): [*_TRAINING, "epoch", "loss", "class_weights", "answers"],
-    ("finetune", "linear"): ["seed", "threads", "class_weights", "ngrams", "c"],
-    ("predict", "encoder"): [*_NETWORK, "batch_tokens"],
-    ("predict", "causal"): [*_NETWORK, "batch_tokens", "answers"],
-    ("predict", "linear"): ["threads"],
-    ("augment", None): ["method", "copies", "fill", "split", "seed"],
-    ("label", None): ["keep", "balance", "seed"],
-    ("vote", None): ["rule", "ties"],
+# Which nodes a key may name, by their verbs.
+ROLES = {
+    "data": SECTIONS["datasets"],
+    "augment": SECTIONS["datasets"],
+    "label": (),
+    "budget": ("label",),
+    "teachers": ("finetune", *SECTIONS["predictors"]),
+    "vote": ("finetune", *SECTIONS["predictors"]),
 }
-REFERENCES = {"data", "teachers", "budget", "each", "over", "faithful"}
 
 
 @dataclass(frozen=True)
@@ -64,6 +48,7 @@ class Node:
     budget: str | None = None
     kind: str | None = None  # causal, encoder, linear; None for datasets and votes
     task: str | None = None  # the recipe's name for the task; None where the labels play no part
+    transductive: bool = False  # it, or what it stands on, has read the texts of a test set
 
     @property
     def id(self):
@@ -73,105 +58,183 @@ class Node:
 class Graph:
     """A recipe under one scale and mode: nodes by id, what is not run and why, and the deviations.
 
-    Raises Fault for unknown names and keys, cycles, mixed tasks and joins without a match.
+    raw: the recipe's file. faults: gathers what is wrong with names, options, joins and splits; the graph is
+    whole only where it stays empty. broken: names of the file that could not be read.
     """
 
-    def __init__(self, study, recipe, raw):
-        self.study, self.recipe, self.where = study, recipe, f"config/recipes/{recipe}.yaml"
+    def __init__(self, study, recipe, raw, faults, broken=()):
+        self.study, self.recipe, self.where = study, recipe, f"{study.root}/recipes/{recipe}.yaml"
         self.title, self.readings = raw["title"], raw.get("readings", [])
         self.paper_tasks = raw["tasks"]
         self.tasks = {**raw["tasks"], **study.bind.get(recipe, {})}
+        for alias in study.bind.get(recipe, {}):
+            with faults.gathered():
+                lookup(raw["tasks"], alias, f"{study.where}: bind.{recipe}", "task of the recipe")
         for alias, task in self.tasks.items():
-            lookup(raw["tasks"], alias, f"{study.where}: bind.{recipe}", "task")
-            study.task(task)
-        self.defaults = raw.get("defaults", {})
-        self.raw = {}
-        for section, verbs in SECTIONS.items():
+            with faults.gathered():
+                bound = alias in study.bind.get(recipe, {})
+                study.task(task, f"{study.where}: bind.{recipe}.{alias}" if bound else f"{self.where}: tasks.{alias}")
+        self.defaults = {}
+        for verb, body in raw.get("defaults", {}).items():
+            with faults.gathered():
+                self.defaults[verb] = self._default(verb, body, faults)
+        self.raw, self.places, self.broken = {}, {}, set(broken)
+        for section, own in SECTIONS.items():
             for name, body in raw.get(section, {}).items():
-                self._declare(section, verbs, name, body)
+                with faults.gathered():
+                    self._declare(section, own, name, body, faults)
+        sound = not faults  # where values were taken out, none can be said to be missing
+        self._lacking = {}  # (verb, options given nowhere) -> names of nodes
         self.nodes, self.not_run, self.deviations, self._open = {}, {}, [], []
         self.ids = {}  # name -> ids
         for name in self.raw:
-            self._resolve(name)
-        self.score, self.compare = self._targets(raw)
+            with faults.gathered():
+                self._resolve(name)
+        self.score, self.compare = self._targets(raw, faults)
+        if sound:
+            faults += self._told_missing(faults)
 
-    def _declare(self, section, verbs, name, body):
+    def _default(self, verb, body, faults):
+        where = f"{self.where}: defaults"
+        lookup(dict.fromkeys(verbs()), verb, where, "verb")
+        each = body.get("each")
+        schema = options_schema(verb)
+        if isinstance(each, dict):
+            schema = {**schema, "properties": {**schema["properties"], "each": node_schema(verb)["properties"]["each"]}}
+        return fitting(body, schema, self.where, faults, ("defaults", verb)) or {}
+
+    def _declare(self, section, own, name, body, faults):
         where = f"{self.where}: {section}.{name}"
-        found = [verb for verb in verbs if verb in body]
+        if name in self.raw:
+            raise Fault(f"{where}: {name!r} is also a node under {self._section(name)}; choose another name.")
+        self.broken.add(name)  # until all of it is read
+        found = [verb for verb in own if verb in body]
         if len(found) != 1:
-            raise Fault(f"{where}: say exactly one of {', '.join(verbs)}; found {', '.join(found) or 'none'}.")
-        taken = {*self.study.bases, *self.tasks, *VERBS, *RESERVED, *self.raw}
+            raise Fault(f"{where}: say exactly one of {', '.join(own)}; found {', '.join(found) or 'none'}.")
+        verb = found[0]
+        self.raw[name], self.places[name] = (verb, body), where
         if not re.fullmatch("[a-z0-9][a-z0-9-]*", name):
             raise Fault(f"{where}: a name is made of lower-case letters, digits and hyphens; rename {name!r}.")
-        if name in taken:
-            raise Fault(f"{where}: {name!r} is already a base, a task, a verb or a node; choose another name.")
-        self.raw[name] = (found[0], body)
+        if name in {*self.study.bases, *self.tasks, *verbs(), *RESERVED}:
+            raise Fault(f"{where}: {name!r} is already a base, a task or a verb; choose another name.")
+        fits = fitting(body, node_schema(verb), self.where, faults, (section, name))
+        if fits is not None and not references(verb).keys() & (body.keys() - fits.keys()):
+            self.raw[name] = (verb, fits)
+            self.broken.discard(name)
+
+    def _told_missing(self, faults):
+        """A sentence for each set of options that nodes need and nobody gives."""
+        for name, lacks in [] if faults else checks.missing_to_predict(self):
+            if lacks and name not in self._lacking.setdefault(("predict", lacks), []):
+                self._lacking["predict", lacks].append(name)
+        return [
+            f"{self.where}: {', '.join(f'{self._section(name)}.{name}' for name in names)}: {verb} needs "
+            f"{', '.join(lacks)}; give it on the node, in defaults.{verb} or in the scale."
+            for (verb, lacks), names in self._lacking.items()
+            if names
+        ]
+
+    def _section(self, name):
+        return next(section for section, own in SECTIONS.items() if self.raw[name][0] in own)
 
     # -- one name -> its nodes --------------------------------------------------------------------
 
     def _resolve(self, name):
-        if name in self.ids:
-            return self.ids[name]
+        """The ids of a name's nodes, made at the first call. Raises Fault; without a sentence for a broken name."""
+        if name in self.broken:
+            raise Fault()
         if name in self._open:
-            raise Fault(f"{self.where}: {' -> '.join([*self._open, name])} is a cycle; break it.")
-        self._open.append(name)
-        verb, body = self.raw[name]
-        where = f"{self.where}: {name}"
-        sources = as_list(body.get("data", [] if verb in ("pretrain", "finetune", "vote") else body[verb]))
-        members = as_list(body.get("teachers", body[verb] if verb == "vote" else []))
-        base = body[verb] if verb in ("pretrain", "finetune") else None
-        root, kind = self.root(name) if base else (None, None)
-        options, each = self._options(name, verb, body, root, kind, where)
+            raise self._cycle(self._open[self._open.index(name) :])
+        if name not in self.ids:
+            self._open.append(name)
+            try:
+                self.ids[name] = self._made(name)
+            except Fault:
+                self.broken.add(name)
+                raise
+            finally:
+                self._open.pop()
+        return self.ids[name]
 
-        names = [s for s in sources if "/" not in s] + members + as_list(body.get("budget", []))
-        names += [base] if base in self.raw else []
-        lacking = self._lacking(sources, verb, where)
-        reason = lacking or self._reason_not_to_run(verb, kind, options, root) or self._blocked(names, where)
-        self._check_teachers(members, where) if verb == "label" and not reason else None
+    def _made(self, name):
+        verb, body = self.raw[name]
+        where, faults = self.places[name], Faults()
+        gold = body[verb] if verb in SECTIONS["datasets"] else []
+        sources = as_list(body.get("data", gold))
+        members = as_list(body.get("teachers", body[verb] if verb == "vote" else []))
+        base = body[verb] if verb in SECTIONS["models"] else None
+        root = kind = lacking = None
+        if base:
+            with faults.gathered():
+                root, kind = self.root(name)
+        for key, source in self._named(verb, body):
+            with faults.gathered():
+                self._look_up(key, source, f"{where}.{key}")
+        for source in sources:
+            with faults.gathered():
+                lacking = lacking or checks.split(self, verb, body, source, where)
+        if verb in SECTIONS["models"] and not sources:
+            faults.append(f"{where}: {verb} needs posts; name splits or datasets under data.")
+        if verb == "label" and not faults:
+            lacking = lacking or checks.labelled(self, body, where)
+        faults.end()
+
+        names = [source for _, source in self._named(verb, body)] + ([base] if base in self.raw else [])
+        found, each = self._options(name, verb, body, root, kind)
+        reason = lacking or checks.reason_not_to_run(self, verb, body, kind, root) or self._blocked(names)
         task = self._task(sources, members, where) if verb != "pretrain" else None
         points = self._points(verb, each, names, body.get("over"), where)
-        self.ids[name] = []
         if reason:
             self.not_run[name] = reason
-            points = []
+            return []
+        if lacks := checks.missing(verb, kind, {**found, **each}):
+            self._lacking.setdefault((verb, lacks), []).append(name)
+        made = []
         for axes, own, bound in points:
-            resolved = {**options, **own}
-            model = self.study.model_of(root) if base and base not in self.raw else None
+            below = [self.nodes[id] for ids in bound.values() for id in ids]
             node = Node(
                 recipe=self.recipe,
                 name=name,
                 verb=verb,
                 axes=axes,
-                options=resolved,
+                options={**found, **own},
                 sources=[s if "/" in s else bound[s][0] for s in sources],
-                base=bound[base][0] if base in self.raw else model,
-                members=[id for member in dict.fromkeys(members) for id in bound[member]],
+                base=bound[base][0] if base in self.raw else self.study.model_of(root) if base else None,
+                members=[id for member in members for id in bound[member]],
                 budget=bound[body["budget"]][0] if "budget" in body else None,
                 kind=kind,
                 task=task,
+                transductive=body.get("transductive", False) or any(other.transductive for other in below),
             )
-            self.nodes[node.id] = node
-            self.ids[name].append(node.id)
-        self._open.pop()
-        return self.ids[name]
+            checks.node(self, node, where)
+            made.append(node)
+        self.nodes.update({node.id: node for node in made})
+        return [node.id for node in made]
 
-    def _options(self, name, verb, body, root, kind, where):
+    def _named(self, verb, body):
+        """(key, name) of every other node that a node names, its base left out."""
+        keys = [key for key in ROLES if key in body and key in references(verb)]
+        return [(key, name) for key in keys for name in as_list(body[key]) if "/" not in name]
+
+    def _look_up(self, key, name, where):
+        if name not in self.broken:
+            verb, _ = lookup(self.raw, name, where, "node")
+            if verb not in ROLES[key]:
+                allowed = f"name a node made by {' or '.join(ROLES[key])}" if ROLES[key] else "name a split"
+                raise Fault(f"{where}: {name!r} is made by {verb}; {allowed}.")
+        self._resolve(name)
+
+    def _options(self, name, verb, body, root, kind):
         """Resolved options and axes, and a note of each deviation from the paper."""
         scale = self.study.scale["bases"].get(root, {}).get(verb, {}) if root else {}
         default = dict(self.defaults.get(verb, {}))
-        node = {key: value for key, value in body.items() if key != verb and key not in REFERENCES}
+        own = {key: value for key, value in body.items() if key in options(verb)}
         faithful = dict(body.get("faithful", {}))
         each = {**default.pop("each", {}), **body.get("each", {})}
-        known = OPTIONS.get((verb, kind), [])
-        legal = {key for (v, _), keys in OPTIONS.items() if v == verb for key in keys}
-        for level, keys in (("defaults", default), ("scale", scale), ("node", {**node, **faithful, **each})):
-            for key in keys:
-                if key not in legal:
-                    raise Fault(f"{where}: {verb} has no option {key!r} (from {level}); {nearest(key, legal)}")
-        for key in {**node, **scale}:
-            each.pop(key, None) if key not in body.get("each", {}) else None
-        paper = {**default, **node, **faithful}
-        used = {**default, **scale, **node, **(faithful if self.study.mode == "faithful" else {})}
+        each = {key: each[key] for key in sorted(each) if key in body.get("each", {}) or key not in {**own, **scale}}
+        known = options(verb, kind) if root is None or kind else {}
+        paper = {**default, **own, **faithful}
+        used = {**default, **scale, **own, **(faithful if self.study.mode == "faithful" else {})}
         for key in known:
             if key in each:
                 continue
@@ -179,7 +242,7 @@ class Graph:
                 self._deviate(name, key, paper[key], used.get(key), f"mode {self.study.mode}")
             elif key in scale and used.get(key) != paper.get(key):
                 self._deviate(name, key, paper.get(key), used[key], f"scale {self.study.scale_name}")
-        if "seed" in each and isinstance(each["seed"], list) and len(each["seed"]) > self.study.seeds:
+        if isinstance(each.get("seed"), list) and len(each["seed"]) > self.study.seeds:
             self._deviate(name, "seed", each["seed"], each["seed"][: self.study.seeds], "study")
             each["seed"] = each["seed"][: self.study.seeds]
         return {key: used[key] for key in known if key in used}, {k: v for k, v in each.items() if k in known}
@@ -189,20 +252,14 @@ class Graph:
 
     def _points(self, verb, each, names, over, where):
         """Every (axes, own option values, ids bound to each name) of a node."""
-        own = []
-        for values in product(*(v.items() if isinstance(v, dict) else [(x, x) for x in v] for v in each.values())):
-            keys = list(each)
-            own.append((dict(zip(keys, (v[0] for v in values))), dict(zip(keys, (v[1] for v in values)))))
         names = list(dict.fromkeys(names))
         if verb == "vote":
-            ids = [id for name in names for id in self._resolve(name)]
-            axes = {key for id in ids for key in self.nodes[id].axes}
-            kept = axes - set(over or axes)
-            groups = {}
-            for id in ids:
-                point = tuple(sorted((k, v) for k, v in self.nodes[id].axes.items() if k in kept))
-                groups.setdefault(point, {name: [] for name in names})[self.nodes[id].name].append(id)
-            return [(dict(point), {}, bound) for point, bound in groups.items()]
+            return self._reduced(names, over, where)
+        own = []
+        for values in product(
+            *(sorted(v.items()) if isinstance(v, dict) else [(x, x) for x in v] for v in each.values())
+        ):
+            own.append((dict(zip(each, (v[0] for v in values))), dict(zip(each, (v[1] for v in values)))))
         points = [(axes, values, {}) for axes, values in own]
         for name in names:
             joined = []
@@ -216,30 +273,46 @@ class Graph:
             points = joined
         return points
 
+    def _reduced(self, names, over, where):
+        """The points of a node that reduces over axes: all of its members', or those that `over` names."""
+        ids = [id for name in names for id in self._resolve(name)]
+        axes = {key for id in ids for key in self.nodes[id].axes}
+        for axis in over or []:
+            if ids:
+                lookup(dict.fromkeys(axes), axis, f"{where}.over", "axis of its members")
+        kept, groups = axes - set(over or axes), {}
+        for id in ids:
+            point = tuple(sorted((k, v) for k, v in self.nodes[id].axes.items() if k in kept))
+            groups.setdefault(point, {name: [] for name in names})[self.nodes[id].name].append(id)
+        return [(dict(point), {}, bound) for point, bound in groups.items()]
+
     # -- look-ups on names ------------------------------------------------------------------------
 
-    def _check_split(self, name, where):
-        alias, _, split = name.partition("/")
-        task = self.study.task(lookup(self.tasks, alias, where, "task"))
-        if split not in SPLITS:
-            raise Fault(f"{where}: {name!r}: {split!r} is not a split; {nearest(split, SPLITS)}")
-        return split in task["splits"]
-
     def root(self, name):
-        """The base that a model node stands on at the bottom, and its kind at this scale."""
+        """The base that a model node stands on at the bottom, and its kind at this scale (None: no model)."""
         seen = [name]
         while True:
             verb, body = self.raw[seen[-1]]
-            base = body[verb]
+            base, where = body[verb], f"{self.places[seen[-1]]}.{verb}"
+            if base in self.broken:
+                raise Fault()
             if base not in self.raw:
-                lookup(self.study.bases, base, f"{self.where}: {seen[-1]}.{verb}", "base or model")
-                model = self.study.model_of(base)
-                return base, self.study.bases[model]["kind"] if model else None
+                lookup({**self.study.bases, **dict.fromkeys(self._models())}, base, where, "base or model")
+                return base, checks.kind_at_scale(self.study, base, where)
             if base in seen:
-                raise Fault(f"{self.where}: {' -> '.join([*seen, base])} is a cycle; break it.")
-            if self.raw[base][0] not in SECTIONS["models"]:
-                raise Fault(f"{self.where}: {seen[-1]}.{verb}: {base!r} is no model but made by {self.raw[base][0]}.")
+                raise self._cycle(seen[seen.index(base) :])
+            if base not in self._models():
+                raise Fault(f"{where}: {base!r} is made by {self.raw[base][0]}; name a base or a model.")
             seen.append(base)
+
+    def _models(self):
+        return [name for name, (verb, _) in self.raw.items() if verb in SECTIONS["models"]]
+
+    def _cycle(self, names):
+        """The same sentence wherever the cycle is entered."""
+        first = names.index(min(names))
+        names = [*names[first:], *names[:first]]
+        return Fault(f"{self.places[names[0]]}: {' -> '.join([*names, names[0]])} is a cycle; break it.")
 
     def _task(self, sources, members, where):
         tasks = {s.partition("/")[0] for s in sources if "/" in s}
@@ -249,102 +322,80 @@ class Graph:
             raise Fault(f"{where}: the posts of one node carry labels of one task; found {', '.join(sorted(tasks))}.")
         return next(iter(tasks), None)
 
-    def _lacking(self, sources, verb, where):
-        """Why a node is not run for want of posts; a Fault where it would read a split that it may not."""
-        if not sources and verb in READABLE:
-            raise Fault(f"{where}: {verb} needs posts; name splits or datasets under data.")
-        for source in (source for source in sources if "/" in source):
-            found = self._check_split(source, where)
-            if source.partition("/")[2] not in READABLE[verb]:
-                allowed = " or ".join(f"{source.partition('/')[0]}/{split}" for split in READABLE[verb])
-                raise Fault(f"{where}: {verb} may not read {source}; name {allowed}.")
-            if not found:
-                return f"{self.tasks[source.partition('/')[0]]} has no split {source.partition('/')[2]}"
-        return None
-
-    def _check_teachers(self, members, where):
-        """Two teachers that are the same model trained on the same posts from the same seed agree on everything."""
-        if len(members) != 2:
-            raise Fault(f"{where}.teachers: label takes two teachers, found {len(members)}.")
-        described = []
-        for name in members:
-            model = self.study.model_of(self.root(name)[0])
-            body = {key: value for key, value in self.raw[name][1].items() if key != self.raw[name][0]}
-            described.append((model, str(sorted(body.items()))))
-        if described[0] == described[1]:
-            raise Fault(
-                f"{where}.teachers: {members[0]} and {members[1]} are the same model ({described[0][0]}) with the same "
-                "options at this scale; give them different bases or seeds."
-            )
-
-    def _blocked(self, names, where):
-        for name in names:
-            lookup(self.raw, name, where, "node")
-            self._resolve(name)
-            if name in self.not_run:
-                return f"needs {name}, which is not run"
-        return None
-
-    def _reason_not_to_run(self, verb, kind, options, root):
-        if root and kind is None:
-            return f"scale {self.study.scale_name} has no model in the place of {root}"
-        if verb == "pretrain" and kind == "linear":
-            return f"pretraining needs a network; {root} is a linear model at this scale"
-        raw = self.raw[self._open[-1]][1]
-        if raw.get("answers", "words") != "words" and kind != "causal":
-            return f"answers as {raw['answers']} are a causal model's; {root} is of kind {kind} at this scale"
-        return None
+    def _blocked(self, names):
+        return next((f"needs {name}, which is not run" for name in names if name in self.not_run), None)
 
     # -- what is asked for ------------------------------------------------------------------------
 
-    def _targets(self, raw):
+    def _targets(self, raw, faults):
         """score: predictor name -> datasets; compare: chain name -> {chain, controls, sets}.
 
         Splits that a task lacks drop out.
         """
         score, chains = {}, {}
-        for name, body in raw.get("compare", {}).items():
+        for name, body in sorted(raw.get("compare", {}).items()):
             where = f"{self.where}: compare.{name}"
-            chain, controls = as_list(body["chain"]), body.get("controls", {})
+            chain, controls = body["chain"], body.get("controls", {})
             if isinstance(controls, list):  # a list stands in the place of the chain's last node
                 controls = dict.fromkeys(controls, chain[-1])
             for replaced in controls.values():
-                lookup(dict.fromkeys(chain[1:]), replaced, f"{where}.controls", "later node of the chain")
-            sets = [s for s in as_list(body["sets"]) if self._check_split(s, where)]
+                with faults.gathered():
+                    lookup(dict.fromkeys(chain[1:]), replaced, f"{where}.controls", "later node of the chain")
+            sets = self._scored_sets(body["sets"], f"{where}.sets", faults)
             chains[name] = {"chain": chain, "controls": controls, "sets": sets}
-            for node in [*chain, *controls]:
-                score.setdefault(node, []).extend(sets)
-        for node, sets in raw.get("score", {}).items():
+            for key, node in [("chain", node) for node in chain] + [("controls", node) for node in controls]:
+                self._ask(score, node, sets, f"{where}.{key}", faults)
+        for node, sets in sorted(raw.get("score", {}).items()):
             where = f"{self.where}: score.{node}"
-            score.setdefault(node, []).extend(s for s in as_list(sets) if self._check_split(s, where))
-        for node, sets in score.items():
-            where = f"{self.where}: score or compare"
-            verb, _ = lookup(self.raw, node, where, "node")
-            if verb not in ("finetune", *SECTIONS["predictors"]):
-                raise Fault(f"{where}: {node!r} is made by {verb} and gives no predictions; name a finetune or a vote.")
-            for alias in {s.partition("/")[0] for s in sets}:
-                for id in self.ids[node]:
+            self._ask(score, node, self._scored_sets(as_list(sets), where, faults), where, faults)
+        return score, chains
+
+    def _scored_sets(self, sets, where, faults):
+        kept = []
+        for name in sets:
+            with faults.gathered():
+                kept += [name] if checks.scored_split(self, name, where) else []
+        return kept
+
+    def _ask(self, score, name, sets, where, faults):
+        with faults.gathered():
+            if name in self.broken:
+                return
+            verb, _ = lookup(self.raw, name, where, "node")
+            if verb not in ROLES["vote"]:
+                raise Fault(f"{where}: {name!r} is made by {verb} and gives no predictions; name a finetune or a vote.")
+            for alias in {dataset.partition("/")[0] for dataset in sets}:
+                for id in self.ids[name][:1]:
                     if self.nodes[id].task != alias:
-                        raise Fault(f"{where}: {node!r} predicts {self.nodes[id].task}, not {alias}.")
-        return {node: list(dict.fromkeys(sets)) for node, sets in score.items()}, chains
+                        raise Fault(f"{where}: {name!r} predicts {self.nodes[id].task}, not {alias}.")
+            asked = {*score.get(name, []), *sets}
+            score[name] = sorted(asked, key=lambda dataset: SPLITS.index(dataset.partition("/")[2]))
+
+    def reading_order(self):
+        """Names as a person reads scores: floors, then each chain with its controls, then the others."""
+        names = sorted(self.floors().values())
+        for _, body in sorted(self.compare.items()):
+            for node in body["chain"]:
+                names += [node, *(control for control, beside in body["controls"].items() if beside == node)]
+        return list(dict.fromkeys([*names, *sorted(self.ids)]))
 
     def scored(self):
-        """Every (node, dataset) that is scored, in the recipe's order."""
+        """Every (node, dataset) that is scored, in reading order."""
         return [
             (self.nodes[id], dataset)
-            for name in self.raw
-            for id in self.ids[name]
+            for name in self.reading_order()
+            for id in self.ids.get(name, [])
             for dataset in self.score.get(name, [])
         ]
 
     def labelled(self):
         """Ids of the pseudo-labelled datasets."""
-        return [id for id, node in self.nodes.items() if node.verb == "label"]
+        return sorted(id for id, node in self.nodes.items() if node.verb == "label")
 
     def floors(self):
         """Per task the node whose base is written `linear`: the floor that a recipe should beat."""
         return {
             self.nodes[self.ids[name][0]].task: name
-            for name, (verb, body) in self.raw.items()
+            for name, (verb, body) in sorted(self.raw.items())
             if verb == "finetune" and body[verb] == "linear" and self.ids[name]
         }

@@ -4,82 +4,198 @@ A spec is all that decides a job's result beside its inputs and its code, as one
 Nothing heavy is imported: Snakemake reads this at every start.
 """
 
-import glob
 import json
-import os
 from pathlib import Path
 
-from postgrad.configuration import Fault, as_list, lookup, read_yaml, validate
-from postgrad.recipe import OPTIONS, Graph
+from postgrad import checks
+from postgrad.configuration import Fault, Faults, as_list, fitting, lookup, nearest, read_yaml, schema
+from postgrad.options import options, options_schema
+from postgrad.recipe import RESERVED, SECTIONS, Graph
+from postgrad.vocabulary import SPLITS
 
 # What a task file says to people and to models; the other keys decide how its files are read.
 _NOT_READING = ("prompt", "metric", "positive", "title", "source")
+# In the place of a task that cannot be read, so that the rest of the study can be checked: it has every split.
+_ANY_TASK = {"splits": dict.fromkeys(SPLITS, {}), "labels": []}
 
 
 class Study:
     """What a person runs: config/studies/<name>.yaml, with the recipes, scale, bases and tasks that it names.
 
     config: Snakemake's config; `study` names the file, and data, seeds, mode and recipes overlay it.
-    Raises Fault with file, key and remedy.
+    Raises Fault with a sentence for each mistake: file, key path, what was found, remedy. The raw posts must
+    be there unless `check_data` is false.
     """
 
     def __init__(self, config, root="config"):
-        validate(dict(config), "config", "config/config.yaml")
-        self.root, self.name = Path(root), config["study"]
-        self.where = f"config/studies/{self.name}.yaml"
-        raw = self._file("studies", self.name, "study")
-        raw.update({key: value for key, value in config.items() if key != "study"})
+        self.root, self.faults, self._tasks = Path(root), Faults(), {}
+        told = f"{self.root}/config.yaml or --config"
+        truth = {"true": True, "false": False}  # Snakemake hands on --config check_data=false as text
+        config = {key: truth.get(value, value) if isinstance(value, str) else value for key, value in config.items()}
+        config = self._fits(config, schema("config"), told)
+        if config is None or "study" not in config:
+            self.faults.end()
+        self.name, self.where = config["study"], f"{self.root}/studies/{config['study']}.yaml"
+        raw = self._file("studies", self.name, "study", f"{told}: study")
+        if raw is None or not {"recipes", "scale"} <= raw.keys():
+            self.faults.end()
+        self.check_data = config.get("check_data", True)
+        if "made" in raw and "data" in {**raw, **config}:
+            place = told if "data" in config else self.where
+            self.faults.append(f"{place}: data: {self.name} makes up its own posts; leave data out, or choose a study.")
+        raw.update({key: value for key, value in config.items() if key not in ("study", "check_data")})
         self.title, self.scale_name, self.mode = raw["title"], raw["scale"], raw.get("mode", "recommended")
         self.seeds, self.bind, self.made = raw.get("seeds", 3), raw.get("bind", {}), raw.get("made")
-        if self.made is None and "data" not in raw:
-            raise Fault(
-                f"{self.where}: this study needs posts: add `--config data=FOLDER`, the folder that holds them."
-            )
-        self.data = f"work/{self.name}/posts" if self.made else raw["data"].rstrip("/")
-        self.bases = read_yaml(self.root / "bases.yaml")
-        validate(self.bases, "bases", "config/bases.yaml")
-        self.scale = self._file("scales", self.scale_name, "scale")
-        for base, body in self.scale["bases"].items():
-            where = f"config/scales/{self.scale_name}.yaml: bases"
-            lookup(self.bases, base, where, "base")
-            if body.get("model") is not None:
-                lookup(self.bases, body["model"], f"{where}.{base}.model", "base")
-        self._tasks = {}
+        self.data = self._folder(raw)
+        self._read_bases_and_scale()
         self.graphs = {}
         for recipe in raw["recipes"]:
-            self.graphs[recipe] = Graph(self, recipe, self._file("recipes", recipe, "recipe"))
+            self._read_recipe(recipe, f"{told} or {self.where}: recipes")
+        self._check_bindings()
+        self._check_posts()
+        self.faults.end()
 
-    def _file(self, folder, name, schema):
-        content = read_yaml(self.root / folder / f"{name}.yaml")
-        validate(content, schema, f"config/{folder}/{name}.yaml")
-        return content
+    # -- files ------------------------------------------------------------------------------------
 
-    def task(self, name):
-        """The task file of that name, read once."""
+    def _fits(self, content, schema, where, path=()):
+        return fitting(content, schema, where, self.faults, path)
+
+    def _file(self, folder, name, kind, named):
+        """The file config/<folder>/<name>.yaml less what does not fit its schema; None where too little is left.
+
+        named: the place that names it.
+        """
+        path = self.root / folder / f"{name}.yaml"
+        with self.faults.gathered():
+            if not path.is_file():
+                known = [file.stem for file in path.parent.glob("*.yaml")]
+                raise Fault(f"{named}: there is no file {path}; {nearest(name, known)}")
+            return self._fits(read_yaml(path), schema(kind), str(path))
+        return None
+
+    def _folder(self, raw):
+        """The folder of the raw posts."""
+        if self.made is not None:
+            return f"work/{self.name}/posts"
+        if "data" not in raw and self.check_data:
+            self.faults.append(f"{self.where}: this study needs posts: add --config data=FOLDER, which holds them.")
+            return None
+        return str(Path(raw.get("data", "posts")).expanduser())
+
+    def _read_bases_and_scale(self):
+        """Bases and scale; what could not be read stands there empty, so that it is not called unknown as well."""
+        path = self.root / "bases.yaml"
+        self.bases, told = {}, {}
+        with self.faults.gathered():
+            told = read_yaml(path)
+            self.bases = self._fits(told, schema("bases"), str(path)) or {}
+        self.bases = {name: self.bases.get(name, {"kind": None}) for name in told}
+        for name, body in self.bases.items():
+            sizes = body.get("make")
+            if sizes and sizes["hidden"] % (2 * sizes["heads"]):
+                self.faults.append(f"{path}: {name}.make.hidden: {sizes['hidden']} is no multiple of twice the heads.")
+        named = f"{self.where}: scale"
+        self.scale = self._file("scales", self.scale_name, "scale", named)
+        if self.scale is None or "bases" not in self.scale:
+            self.scale = {"bases": {name: {} for name in self.bases}}
+        for base, body in self.scale["bases"].items():
+            where = f"{self.root}/scales/{self.scale_name}.yaml"
+            with self.faults.gathered():
+                lookup(self.bases, base, f"{where}: bases", "base")
+            with self.faults.gathered():
+                if body.get("model") is not None:
+                    lookup(self.bases, body["model"], f"{where}: bases.{base}.model", "base")
+            for verb in ("pretrain", "finetune", "predict"):
+                if verb in body:
+                    body[verb] = self._fits(body[verb], options_schema(verb), where, ("bases", base, verb)) or {}
+
+    def _read_recipe(self, recipe, named):
+        if recipe in RESERVED:
+            self.faults.append(f"{named}: {recipe!r} is a folder of results; rename the recipe.")
+        path = self.root / "recipes" / f"{recipe}.yaml"
+        raw = self._file("recipes", recipe, "recipe", named)
+        if raw is not None:
+            told = read_yaml(path)
+            broken = {name for section in SECTIONS for name in {*(told.get(section) or {})} - {*raw.get(section, {})}}
+            self.graphs[recipe] = Graph(self, recipe, raw, self.faults, broken)
+
+    def task(self, name, named=""):
+        """The task file of that name, read once, its parts held against each other where each fits.
+
+        named: the place that names it.
+        """
         if name not in self._tasks:
-            self._tasks[name] = self._file("tasks", name, "task")
-        return self._tasks[name]
+            before = len(self.faults)
+            body = self._file("tasks", name, "task", named)
+            with self.faults.gathered():
+                if len(self.faults) == before:
+                    checks.task(body, f"{self.root}/tasks/{name}.yaml")
+            self._tasks[name] = body
+        return self._tasks[name] or _ANY_TASK
+
+    def _check_bindings(self):
+        """What a study says about recipes and tasks that it does not run."""
+        for recipe in self.bind:
+            with self.faults.gathered():
+                lookup(self.graphs, recipe, f"{self.where}: bind", "recipe in this study")
+        if self.made is not None:
+            posts = self.made.get("posts", {})
+            for task in posts:
+                with self.faults.gathered():
+                    lookup(dict.fromkeys(self.tasks()), task, f"{self.where}: made.posts", "task in this study")
+            for task in self.tasks():
+                if task not in posts:
+                    self.faults.append(f"{self.where}: made.posts: {task} is missing; say how many posts it gets.")
+
+    def _check_posts(self):
+        """The raw files of every task, unless they are made here or not wanted."""
+        if (
+            self.made is not None
+            or not self.check_data
+            or self.data is None
+            or any(map(self._broken_task, self.tasks()))
+        ):
+            return
+        lacking = Faults()
+        for task in self.tasks():
+            with lacking.gathered():
+                checks.raw_files(self.task(task), self.raw_parts(task), f"{self.root}/tasks/{task}.yaml")
+        if lacking:
+            remedy = (
+                "Give their folder with --config data=FOLDER; a dry run goes without posts: --config check_data=false."
+            )
+            self.faults += [*lacking, remedy]
+
+    def _broken_task(self, name):
+        return self._tasks.get(name) is None
+
+    # -- look-ups ---------------------------------------------------------------------------------
 
     def tasks(self):
-        """The tasks that the recipes of this study read, each once."""
-        return list(dict.fromkeys(task for graph in self.graphs.values() for task in graph.tasks.values()))
+        """The tasks that the recipes of this study read, each once, by name."""
+        return sorted({task for graph in self.graphs.values() for task in graph.tasks.values()})
 
     def model_of(self, base):
         """The model in a base's place at this scale: None where there is none, itself where the scale is silent."""
         return self.scale["bases"].get(base, {}).get("model", base)
 
+    def raw_parts(self, task):
+        """The raw files that a task needs: (key path in its file, part of the file, paths); patterns are filled in."""
+        body, found = self.task(task), []
+        parts = [(f"splits.{split}", body["splits"][split]) for split in SPLITS if split in body["splits"]]
+        for place, part in [*parts, ("divide", body.get("divide", {}))]:
+            for key in ("file", "files", "from"):
+                for pattern in as_list(part.get(key, [])):
+                    paths = sorted(Path(self.data).glob(pattern)) or [Path(self.data) / pattern]
+                    found.append((f"{place}.{key}", part, paths))
+        return found
+
     def raw_files(self, task):
-        """The raw files of a task, under the study's folder of posts; optional gold files only where they are."""
-        files = []
-        for body in [*self.task(task)["splits"].values(), self.task(task).get("divide", {})]:
-            named = as_list(body.get("files", body.get("file", body.get("from", []))))
-            for pattern in named:
-                path = f"{self.data}/{pattern}"
-                files += sorted(glob.glob(path)) or [path] if glob.has_magic(pattern) else [path]
-            gold = body.get("gold")
-            if gold and (self.made or os.path.exists(f"{self.data}/{gold}")):
-                files.append(f"{self.data}/{gold}")
-        return list(dict.fromkeys(files))
+        """The raw files of a task as paths; a gold file only where it is, and unchecked posts only where they are."""
+        body = self.task(task)
+        files = [path for _, _, paths in self.raw_parts(task) for path in paths if self.check_data or path.is_file()]
+        gold = (Path(self.data) / part["gold"] for part in body["splits"].values() if "gold" in part)
+        return sorted({str(path) for path in [*files, *(path for path in gold if self.made or path.is_file())]})
 
     def made_files(self):
         """The raw files that the verb demo makes; none where the posts are real."""
@@ -119,13 +235,18 @@ class Study:
         """The spec of a model's predictions of one dataset."""
         graph = self.graphs[recipe]
         node = graph.nodes[id]
+        spec = self.predict_options(graph, node)
+        pool = spec.pop("pool", None)
+        if dataset.endswith("/unlabeled"):
+            spec["pool"] = pool
+        return canonical({"node": node.id, "kind": node.kind, "dataset": dataset, **spec, **self._reading(graph, node)})
+
+    def predict_options(self, graph, node):
+        """The options with which a model predicts: its own, and over them those of its scale."""
         root, _ = graph.root(node.name)
         scale = self.scale["bases"].get(root, {}).get("predict", {})
-        options = {**graph.defaults.get("predict", {}), **node.options, **scale}
-        spec = {key: options[key] for key in OPTIONS["predict", node.kind] if key in options}
-        if dataset.endswith("/unlabeled"):
-            spec["pool"] = options.get("pool")
-        return canonical({"node": node.id, "kind": node.kind, "dataset": dataset, **spec, **self._reading(graph, node)})
+        values = {**graph.defaults.get("predict", {}), **node.options, **scale}
+        return {key: values[key] for key in options("predict", node.kind) if key in values}
 
     def _reading(self, graph, node):
         """Labels in class order; for a causal model also the prompt."""
@@ -167,8 +288,9 @@ class Study:
                 "title": graph.title,
                 "tasks": graph.tasks,
                 "floors": graph.floors(),
-                "not_run": [{"node": node, "reason": reason} for node, reason in graph.not_run.items()],
-                "deviations": self._stand_ins(graph) + graph.deviations,
+                "not_run": [{"node": node, "reason": reason} for node, reason in sorted(graph.not_run.items())],
+                "deviations": self._stand_ins(graph)
+                + sorted(graph.deviations, key=lambda row: (row["node"], row["key"])),
                 "readings": graph.readings,
             }
         return canonical(
@@ -192,7 +314,7 @@ class Study:
                 found.append({"node": "", "key": base, "paper": base, "used": self.model_of(base)})
         why = f"scale {self.scale_name}"
         found = [{**row, "why": why} for row in found]
-        for alias, task in self.bind.get(graph.recipe, {}).items():
+        for alias, task in sorted(self.bind.get(graph.recipe, {}).items()):
             found.append({"node": "", "key": alias, "paper": graph.paper_tasks[alias], "used": task, "why": "study"})
         return found
 

@@ -1,0 +1,206 @@
+"""Broken configurations, a case a line: each changes one file of the small study of study_files.py.
+
+class of fault: what is wrong: (file, change, place that the sentence names, words that it holds)
+"""
+# ruff: noqa: E501
+# fmt: off
+
+import yaml
+
+RECIPE, STUDY, SCALE, TASK = "recipes/small.yaml", "studies/test.yaml", "scales/here.yaml", "tasks/rain.yaml"
+BASES, CONFIG = "bases.yaml", "config.yaml"
+MODEL = {"finetune": "big", "data": ["rain/train"]}
+MIST = {"name": "mist", "value": "2", "word": "mist", "digit": "2"}
+DRAWN = {"label": "rain/unlabeled", "teachers": ["one", "two"], "keep": "agreement", "budget": "agreed"}
+BOMB = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(f"{y}: &{y} [{','.join([f'*{x}'] * 9)}]\n" for x, y in zip("abcdefg", "bcdefgh"))
+
+
+def put(path, value):
+    """Write a value at a dotted path; the keys above it are made."""
+
+    def change(content):
+        *above, last = path.split(".")
+        for key in above:
+            content = content[int(key)] if isinstance(content, list) else content.setdefault(key, {})
+        content[last] = value
+
+    return change
+
+
+def drop(path):
+    def change(content):
+        *above, last = path.split(".")
+        for key in above:
+            content = content[key]
+        del content[last]
+
+    return change
+
+
+def both(*changes):
+    return lambda content: [change(content) for change in changes]
+
+
+def text(old, new):
+    """Write `new` for the first `old` in the file's text; with an empty `old` the file holds `new` alone."""
+    return lambda content: new if old == "" else yaml.safe_dump(content, sort_keys=False).replace(old, new, 1)
+
+
+DIVIDED = both(put("splits.train", {}), put("divide", {"from": "rain/train.csv", "columns": {"text": "text", "label": "label"}, "seed": 1}))
+
+FAULTS = {
+    "type": {
+        "a rate as text": (RECIPE, put("models.plain.lr", "1e-5"), "models.plain.lr", "found '1e-5'; write .*1.0e-5 for 1e-5"),
+        "half a post": (RECIPE, put("defaults.finetune.batch", 8.5), "defaults.finetune.batch", "a whole number, found 8.5"),
+        "a word for a number": (SCALE, put("bases.big.finetune.epochs", "two"), "bases.big.finetune.epochs", "a number, found 'two'"),
+        "true for a number": (STUDY, put("seeds", True), "seeds", "a whole number, found true"),
+        "no for a name": (TASK, put("labels.0.name", False), "labels.0.name", "found false; put it in quotes"),
+        "a name for a list": (STUDY, put("recipes", "small"), "recipes", "expected a list, found 'small'"),
+        "a name for a node": (RECIPE, put("models.plain", "big"), "models.plain", "expected a mapping"),
+        "a list of splits": (TASK, put("splits", ["train"]), "splits", "expected a mapping, found a list"),
+        "a chain as text": (RECIPE, put("compare.rain.chain", "plain"), "compare.rain.chain", "expected a list"),
+        "a size as text": (BASES, put("tiny.make.hidden", "32"), "tiny.make.hidden", "a whole number, found '32'"),
+        "a number for a model": (SCALE, put("bases.big.model", 7), "bases.big.model", "expected text or null, found 7"),
+        "a list in each": (RECIPE, put("models.plain.each", {"frozen": [["a"]]}), "models.plain.each.frozen", "name: value"),
+        "nothing for a rate": (RECIPE, put("models.plain.lr", None), "models.plain.lr", "a number, found nothing"),
+        "a date for a title": (RECIPE, text("A small system", "2026-01-02"), "title", "expected text.*put it in quotes"),
+    },
+    "range": {
+        "a rate of nought": (RECIPE, put("models.plain.lr", 0), "models.plain.lr", "more than 0, found 0"),
+        "a rate in each": (RECIPE, put("models.plain.each", {"lr": [0.1, -1]}), "models.plain.each.lr.1", "more than 0, found -1"),
+        "a faithful rate": (RECIPE, put("models.plain.faithful", {"lr": 2}), "models.plain.faithful.lr", "at most 1, found 2"),
+        "no epoch": (RECIPE, put("models.plain.epochs", 0), "models.plain.epochs", "more than 0"),
+        "a warmup above 1": (RECIPE, put("defaults.finetune.warmup", 1.5), "defaults.finetune.warmup", "at most 1"),
+        "all dropped out": (SCALE, put("bases.big.finetune.dropout", 1.0), "bases.big.finetune.dropout", "less than 1"),
+        "no post a step": (RECIPE, put("models.plain.batch", 0), "models.plain.batch", "at least 1, found 0"),
+        "no seed": (STUDY, put("seeds", 0), "seeds", "at least 1"),
+        "fewer than no copies": (RECIPE, put("datasets.filled.copies", -1), "datasets.filled.copies", "at least 0"),
+        "too large a seed": (RECIPE, put("models.one.seed", 2**32), "models.one.seed", "at most 4294967295"),
+        "shares that sum to .9": (TASK, both(DIVIDED, put("divide.parts", {"train": 0.9})), "divide.parts", "sum to 0.9"),
+        "no word": (TASK, put("splits.train.window", 0), "splits.train.window", "at least 1"),
+        "words crossed": (TASK, put("splits.unlabeled.select", {"min_words": 9, "max_words": 2}), "splits.unlabeled.select", "min_words is more"),
+        "an odd width": (BASES, put("tiny.make.hidden", 30), "tiny.make.hidden", "no multiple of twice the heads"),
+        "terms crossed": (RECIPE, put("models.two.ngrams", [3, 1]), "models.two.ngrams", "write the smaller first"),
+        "an empty list of seeds": (RECIPE, put("models.plain.each", {"seed": []}), "models.plain.each.seed", "at least 1 values"),
+        "a seed twice": (RECIPE, put("models.plain.each", {"seed": [1, 1]}), "models.plain.each.seed", "1 stands twice"),
+        "a chain of one": (RECIPE, put("compare.rain.chain", ["plain"]), "compare.rain.chain", "at least 2 values"),
+    },
+    "name": {
+        "a study": (CONFIG, put("study", "tets"), "study", "no file .*tets.yaml; did you mean 'test'"),
+        "a recipe": (STUDY, put("recipes", ["smal"]), "recipes", "no file .*smal.yaml; did you mean 'small'"),
+        "a scale": (STUDY, put("scale", "there"), "scale", "did you mean 'here'"),
+        "a task": (RECIPE, put("tasks.rain", "rian"), "tasks.rain", "no file .*rian.yaml; did you mean 'rain'"),
+        "a base": (RECIPE, put("models.plain.finetune", "bigg"), "models.plain.finetune", "did you mean 'big'"),
+        "a base of the scale": (SCALE, put("bases.bigg", {}), "bases", "no base 'bigg'; did you mean 'big'"),
+        "a model of the scale": (SCALE, put("bases.big.model", "tine"), "bases.big.model", "did you mean 'tiny'"),
+        "a dataset": (RECIPE, put("models.plain.data", ["rain/train", "agred"]), "models.plain.data", "did you mean 'agreed'"),
+        "a split": (RECIPE, put("models.plain.data", ["rain/trian"]), "models.plain.data", "did you mean 'train'"),
+        "a split's task": (RECIPE, put("models.plain.data", ["rein/train"]), "models.plain.data", "no task 'rein'; did you mean 'rain'"),
+        "a teacher": (RECIPE, put("datasets.agreed.teachers", ["one", "tow"]), "datasets.agreed.teachers", "did you mean 'two'"),
+        "a section": (RECIPE, put("model", {}), RECIPE, "no key 'model'; did you mean 'models'"),
+        "an option": (RECIPE, put("models.plain.learning_rate", 1.0), "models.plain", "no key 'learning_rate'"),
+        "an option of the scale": (SCALE, put("bases.big.finetune.epoch_count", 1), "bases.big.finetune", "no key 'epoch_count'"),
+        "a method": (RECIPE, put("datasets.filled.method", "shufle"), "datasets.filled.method", "did you mean 'shuffle'"),
+        "a loss": (RECIPE, put("models.plain.loss", "focal"), "models.plain.loss", "known: cross-entropy"),
+        "a link of a chain": (RECIPE, put("compare.rain.chain", ["plane", "expert"]), "compare.rain.chain", "did you mean 'plain'"),
+        "a control's place": (RECIPE, put("compare.rain.controls.again", "exprt"), "compare.rain.controls", "did you mean 'expert'"),
+        "a scored node": (RECIPE, put("score", {"togther": "rain/dev"}), "score.togther", "did you mean 'together'"),
+        "a bound recipe": (STUDY, put("bind", {"smal": {}}), "bind", "did you mean 'small'"),
+        "a bound place": (STUDY, put("bind", {"small": {"rian": "rain"}}), "bind.small", "did you mean 'rain'"),
+        "a bound task": (STUDY, put("bind", {"small": {"rain": "rein"}}), "bind.small.rain", "no file .*did you mean 'rain'"),
+        "a verb": (RECIPE, put("defaults.finetnue", {}), "defaults", "did you mean 'finetune'"),
+        "an axis": (RECIPE, put("predictors.together.over", ["sed"]), "predictors.together.over", "did you mean 'seed'"),
+        "a positive class": (TASK, put("positive", ["yess"]), "positive", "did you mean 'yes'"),
+        "a field of the prompt": (TASK, put("prompt", "{txt} {text} Answer:"), "prompt", "no field 'txt'; did you mean 'text'"),
+        "an encoding": (TASK, put("splits.train.encoding", "utf8000"), "splits.train.encoding", "no encoding 'utf8000'"),
+        "a base's name": (RECIPE, put("models.linear", MODEL), "models.linear", "already a base"),
+        "a name in capitals": (RECIPE, put("models.Plain", MODEL), "models.Plain", "rename 'Plain'"),
+        "a name twice": (RECIPE, put("predictors.plain", {"vote": ["expert"]}), "predictors.plain", "also a node under models"),
+        "a label twice": (TASK, put("labels.1.word", "no"), "labels", "two labels have the word 'no'"),
+        "a setting": (CONFIG, put("sudy", "x"), CONFIG, "no key 'sudy'; did you mean 'study'"),
+        "a made task": (STUDY, both(drop("data"), put("made", {"seed": 1, "posts": {"rain": {}, "rein": {}}})), "made.posts", "did you mean 'rain'"),
+    },
+    "graph": {
+        "a cycle": (RECIPE, put("models.reader.pretrain", "again"), "models.again", "again -> expert -> reader -> again is a cycle"),
+        "a cycle through labels": (RECIPE, put("models.one.data", ["rain/train", "agreed"]), "datasets.agreed", "agreed -> one -> agreed is a cycle"),
+        "itself": (RECIPE, put("models.plain.finetune", "plain"), "models.plain", "plain -> plain is a cycle"),
+        "a join": (RECIPE, put("models.again.each", {"seed": [7]}), "models.again", "no value of a shared axis of 'expert'"),
+        "dev in training": (RECIPE, put("models.plain.data", ["rain/train", "rain/dev"]), "models.plain.data", "rain/dev is a dev set.*rain/train"),
+        "dev in augmentation": (RECIPE, put("datasets.filled.augment", "rain/dev"), "datasets.filled.augment", "rain/dev is a dev set.*rain/train"),
+        "test in training": (RECIPE, put("models.plain.data", ["rain/test"]), "models.plain.data", "rain/test is a test set; finetune may read rain/train"),
+        "test in pretraining": (RECIPE, put("models.reader.data", ["rain/test"]), "models.reader.data", "a test set.*transductive: true"),
+        "test as pool": (RECIPE, put("datasets.agreed.label", "rain/test"), "datasets.agreed.label", "a test set.*transductive: true"),
+        "the pool in training": (RECIPE, put("models.plain.data", ["rain/unlabeled"]), "models.plain.data", "no labels to learn"),
+        "no posts": (RECIPE, drop("models.plain.data"), "models.plain", "finetune needs posts"),
+        "equal teachers": (RECIPE, put("models.two", {**MODEL, "seed": 11}), "datasets.agreed.teachers", r"one and two are the same model \(tiny\)"),
+        "linear teachers": (RECIPE, put("models.one", {"finetune": "linear", "data": ["rain/train"], "seed": 3}), "datasets.agreed.teachers", "same model"),
+        "one teacher": (RECIPE, put("datasets.agreed.teachers", ["one"]), "datasets.agreed.teachers", "at least 2 values.*Two predictors"),
+        "a control without budget": (RECIPE, put("datasets.agreed.keep", "random"), "datasets.agreed", "needs a budget"),
+        "agreement with budget": (RECIPE, put("datasets.drawn", DRAWN), "datasets.drawn.budget", "leave the budget"),
+        "a budget that labels nothing": (RECIPE, put("datasets.drawn", {**DRAWN, "keep": "random", "budget": "filled"}), "datasets.drawn.budget", "'filled' is made by augment; name a node made by label"),
+        "a scored dataset": (RECIPE, put("score", {"filled": "rain/dev"}), "score.filled", "made by augment and gives no predictions"),
+        "a model as data": (RECIPE, put("models.plain.data", ["rain/train", "reader"]), "models.plain.data", "'reader' is made by pretrain; name a node made by augment or label"),
+        "a dataset as teacher": (RECIPE, put("datasets.agreed.teachers", ["one", "filled"]), "datasets.agreed.teachers", "made by augment; name a node made by finetune or vote"),
+        "a vote as base": (RECIPE, put("models.plain.finetune", "together"), "models.plain.finetune", "made by vote; name a base or a model"),
+        "two tasks in a node": (RECIPE, both(put("tasks.snow", "rain"), put("models.plain.data", ["rain/train", "snow/train"])), "models.plain", "labels of one task; found rain, snow"),
+        "another task's test": (RECIPE, both(put("tasks.snow", "rain"), put("score", {"plain": "snow/dev"})), "score.plain", "predicts rain, not snow"),
+        "a score on the pool": (RECIPE, put("score", {"plain": "rain/unlabeled"}), "score.plain", "no gold labels"),
+        "two verbs": (RECIPE, put("models.plain.pretrain", "big"), "models.plain", "say exactly one of pretrain, finetune"),
+        "no verb": (RECIPE, drop("models.plain.finetune"), "models.plain", "say exactly one of pretrain, finetune"),
+        "a set that holds nothing": (RECIPE, drop("datasets.filled.fill"), "datasets.filled", "nothing to make"),
+        "a value given nowhere": (RECIPE, drop("defaults.finetune.schedule"), "models.plain", "finetune needs schedule; give it"),
+        "predictions without a batch": (RECIPE, drop("defaults.predict"), "models.plain", "predict needs batch_tokens"),
+        "a base that the scale lacks": (SCALE, drop("bases.linear"), "models.two.finetune", "scales/here.yaml: bases does not name 'linear'"),
+        "f1 of no class": (TASK, drop("positive"), "positive", "metric f1 needs"),
+        "auc of three": (TASK, both(put("metric", "auc"), lambda task: task["labels"].append(MIST)), "metric", "auc needs two labels, found 3"),
+        "no place for the post": (TASK, put("prompt", "Rain? Answer:"), "prompt", "{text} 0 times"),
+        "no place for the answer": (TASK, put("prompt", "Rain? {text}"), "prompt", "ends with a field"),
+        "a keyword without a column": (TASK, put("prompt", "{keyword}: {text} Answer:"), "prompt", "names no keyword"),
+        "a split without a file": (TASK, put("splits.dev", {}), "splits.dev", "no file, and divide.parts does not name it"),
+        "train without labels": (TASK, drop("splits.train.columns.label"), "splits.train.columns", "label is missing"),
+        "posts both made and read": (STUDY, put("made", {"seed": 1, "posts": {"rain": {}}}), "data", "makes up its own posts"),
+    },
+    "path": {
+        "above the folder": (TASK, put("splits.train.file", "../rain.csv"), "splits.train.file", "without .."),
+        "from the root": (TASK, put("splits.train.file", "/etc/passwd"), "splits.train.file", "under the folder of posts"),
+        "a study elsewhere": (CONFIG, put("study", "../test"), "study", "does not fit"),
+        "no folder of posts": (STUDY, put("data", "nowhere"), "splits.train.file", "nowhere/rain/train.csv is not there; expected are the columns text, label; made up"),
+        "a file that is not there": (TASK, put("splits.dev.file", "rain/dve.csv"), "splits.dev.file", "rain/dve.csv is not there"),
+        "a folder for a file": (TASK, put("splits.dev.file", "rain"), "splits.dev.file", "is no file"),
+        "a pattern without a file": (TASK, both(drop("splits.unlabeled.file"), put("splits.unlabeled.files", "rain/*.tsv")), "splits.unlabeled.files", r"rain/\*.tsv is not there"),
+        "no posts named": (STUDY, drop("data"), STUDY, "--config data=FOLDER"),
+        "a base without source": (BASES, drop("tiny.make"), "tiny", "exactly one of hub"),
+        "a branch for a revision": (BASES, put("big.revision", "main"), "big.revision", "40 hexadecimal digits"),
+    },
+    "shell": {
+        "in a study": (CONFIG, put("study", "test; touch spoilt"), "study", "does not fit"),
+        "in a recipe": (STUDY, put("recipes", ["$(touch spoilt)"]), "recipes.0", "does not fit"),
+        "in a task": (RECIPE, put("tasks.rain", "`touch spoilt`"), "tasks.rain", "does not fit"),
+        "in a node": (RECIPE, put("models.a b", MODEL), "models.a b", "rename 'a b'"),
+        "in an axis": (RECIPE, put("models.plain.each", {"lr": {"$(touch spoilt)": 0.1}}), "models.plain.each.lr", "does not fit"),
+        "in a base": (BASES, put("tiny' ; touch spoilt", {"kind": "linear"}), BASES, "does not fit"),
+        "in a package": (BASES, put("kit", {"kind": "encoder", "package": "os;touch spoilt"}), "kit.package", "does not fit"),
+        "braces in a file": (TASK, put("splits.train.file", "rain/{train}.csv"), "splits.train.file", "without braces"),
+        "a line break in a file": (TASK, put("splits.train.file", "rain/train.csv\ntouch spoilt"), "splits.train.file", "does not fit"),
+    },
+    "YAML": {
+        "a key twice": (RECIPE, text("  plain:", "  two: {finetune: linear, data: [rain/train]}\n  plain:"), "line", "'two' stands twice"),
+        "on as a key": (RECIPE, text("  plain:", "  on:"), "line", "the key on is read as bool; put it in quotes"),
+        "a number as a key": (SCALE, text("  big:", "  72:"), "line", "the key 72 is read as int"),
+        "a tab": (RECIPE, text("  plain:", "\tplain:"), "line", "this is not YAML"),
+        "an open bracket": (RECIPE, text("- rain/dev", "- [rain/dev"), "line", "this is not YAML"),
+        "code": (RECIPE, text("A small system", "!!python/object/apply:os.system [touch spoilt]"), "line", "this is not YAML"),
+        "no number": (RECIPE, text("lr: 5.0e-06", "lr: .nan"), "line", ".nan is no number"),
+        "no end": (RECIPE, text("lr: 5.0e-06", "lr: -.inf"), "line", "-.inf is no number"),
+        "an octal number": (RECIPE, text("seed: 11", "seed: 011"), "line", "YAML reads 011 as another number"),
+        "a clock for a number": (RECIPE, text("seed: 11", "seed: 1:30"), "line", "YAML reads 1:30 as another number"),
+        "an empty file": (RECIPE, text("", ""), RECIPE, "the file is empty"),
+        "a list": (SCALE, text("", "- bases"), SCALE, "expected a mapping"),
+        "two documents": (STUDY, text("scale:", "---\nscale:"), "line", "this is not YAML"),
+        "an unknown alias": (RECIPE, text("seed: 11", "seed: *eleven"), "line", "this is not YAML"),
+        "an alias of itself": (RECIPE, text("title: A small system", "title: x\nreadings: &r [*r]"), "line", "an alias"),
+        "a bomb": (RECIPE, text("", BOMB), "line", "an alias"),
+        "Latin letters": (TASK, lambda task: yaml.safe_dump({**task, "source": "XX"}).encode().replace(b"XX", b"caf\xe9"), "line", "not UTF-8"),
+    },
+}
+CASES = {f"{kind}: {name}": case for kind, cases in FAULTS.items() for name, case in cases.items()}

@@ -1,0 +1,155 @@
+"""What is wrong in the configuration is told at once, with its place and remedy, before the graph is built.
+
+The cases stand in broken.py. All run in this process, and once more as `snakemake -n`.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import yaml
+from broken import CASES, RECIPE, STUDY, drop, put
+from study_files import RAIN, write_config
+
+from postgrad.configuration import Fault
+from postgrad.study import Study
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def broken(folder, case):
+    """The small study in `folder`, its raw files there, with one file changed: the folder `config`."""
+    config = write_config(folder / "config")
+    (config / "config.yaml").write_text("study: test\n")
+    for split in RAIN:
+        (folder / "posts" / "rain").mkdir(parents=True, exist_ok=True)
+        (folder / "posts" / "rain" / f"{split}.csv").touch()
+    if case:
+        file, change, *_ = case
+        content = yaml.safe_load((config / file).read_text())
+        changed = change(content)
+        if not isinstance(changed, (str, bytes)):
+            changed = yaml.safe_dump(content, sort_keys=False)
+        (config / file).write_bytes(changed if isinstance(changed, bytes) else changed.encode())
+    return config
+
+
+def expected(case):
+    """The pattern of the sentence: the file, the place in it, the finding and the remedy."""
+    file, _, place, words = case
+    places = "" if place == file else ".*" + re.escape(place)
+    return f"config/{re.escape(file)}.*{words}" if place == file else f"{places}.*{words}"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_fault_names_its_place_and_remedy(tmp_path, monkeypatch, name):
+    broken(tmp_path, CASES[name])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Fault) as caught:
+        Study(yaml.safe_load(Path("config/config.yaml").read_text()))
+    assert re.search(expected(CASES[name]), str(caught.value)), str(caught.value)
+    kind = name.partition(":")[0]
+    if kind != "path":  # where posts are not there, every file of theirs is told
+        assert len(caught.value.sentences) == 1, str(caught.value)
+    assert all(re.match(r"config/[\w/.-]+\.yaml", sentence) for sentence in caught.value.sentences[:1])
+
+
+def test_the_unbroken_study_has_no_fault(tmp_path, monkeypatch):
+    broken(tmp_path, None)
+    monkeypatch.chdir(tmp_path)
+    assert Study({"study": "test"}).graphs["small"].nodes
+
+
+def test_all_faults_are_told_at_once(tmp_path, monkeypatch):
+    """One in each file, and two in one node."""
+    config = broken(tmp_path, None)
+    monkeypatch.chdir(tmp_path)
+    for name in ("type: a word for a number", "name: a positive class", "range: no seed", "range: an odd width"):
+        file, change, *_ = CASES[name]
+        content = yaml.safe_load((config / file).read_text())
+        change(content)
+        (config / file).write_text(yaml.safe_dump(content))
+    content = yaml.safe_load((config / RECIPE).read_text())
+    content["models"]["plain"] |= {"lr": "1e-5", "data": ["rain/dev", "agred"]}
+    content["models"]["two"]["finetune"] = "bigg"
+    (config / RECIPE).write_text(yaml.safe_dump(content))
+    with pytest.raises(Fault) as caught:
+        Study({"study": "test"})
+    places = [sentence.split(": ")[1] for sentence in caught.value.sentences]
+    assert sorted(places) == sorted(
+        ["seeds", "tiny.make.hidden", "bases.big.finetune.epochs", "positive", "models.plain.lr", "models.plain.data",
+         "models.plain.data", "models.two.finetune"]
+    )  # fmt: skip
+
+
+def test_what_hangs_on_a_broken_node_is_not_told_again(tmp_path, monkeypatch):
+    broken(tmp_path, (RECIPE, put("models.reader.pretrain", "bigg"), None, None))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Fault) as caught:
+        Study({"study": "test"})
+    assert len(caught.value.sentences) == 1  # expert, again, together and the chain stand on reader
+
+
+def snakemake(folder, *arguments):
+    """(exit code, output, CPU seconds) of Snakemake in a folder with a configuration."""
+    command = [sys.executable, "-m", "snakemake", "-n", "-s", *(arguments or [str(ROOT / "Snakefile")])]
+    with open(folder / "output", "wb") as output:
+        child = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    return child.returncode, (folder / "output").read_text(), usage.ru_utime + usage.ru_stime
+
+
+def test_snakemake_refuses_every_fault_without_a_traceback_and_soon(tmp_path):
+    """Exit code not 0, the sentence, nothing run; at most 2 s beyond Snakemake's own start (CPU seconds)."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "Snakefile").write_text("rule all:\n")
+    start = min(snakemake(tmp_path / "empty", "Snakefile")[2] for _ in range(3))
+
+    def refused(number, name):
+        folder = tmp_path / str(number)
+        broken(folder, CASES[name])
+        code, output, seconds = snakemake(folder)
+        wrong = {
+            "exit code": code == 0,
+            "sentence": not re.search(expected(CASES[name]), output),
+            "traceback": "Traceback" in output or 'File "' in output,
+            "files": any((folder / made).exists() for made in ("spoilt", "results", "work")),
+            f"{seconds - start:.1f} s": seconds - start > 2,
+        }
+        return [f"{name}: {what}: {output}" for what, bad in wrong.items() if bad]
+
+    assert len(CASES) >= 60
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        begun = time.monotonic()
+        found = [line for lines in pool.map(refused, range(len(CASES)), CASES) for line in lines]
+    print(f"{len(CASES)} configurations refused in {time.monotonic() - begun:.0f} s")
+    assert found == []
+
+
+def test_snakemake_names_a_broken_config_file(tmp_path):
+    broken(tmp_path, None)
+    (tmp_path / "config" / "config.yaml").write_text("study: [test\n")
+    code, output, _ = snakemake(tmp_path)
+    assert code != 0 and "config/config.yaml, line 2: this is not YAML" in output and "Traceback" not in output
+
+
+def test_a_dry_run_goes_without_posts_where_it_is_told_so(tmp_path):
+    broken(tmp_path, (STUDY, drop("data"), None, None))
+    code, output, _ = snakemake(tmp_path, str(ROOT / "Snakefile"), "--config", "check_data=false")
+    assert code == 0, output
+
+
+def test_no_fault_repeats_a_long_text(tmp_path, monkeypatch):
+    """What stands in the place of a value may be a post."""
+    secret = "it has rained since tuesday and i still cannot sleep"
+    broken(tmp_path, (RECIPE, put("models.plain.lr", secret), None, None))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Fault, match=f"a text of {len(secret)} characters") as caught:
+        Study({"study": "test"})
+    assert "tuesday" not in str(caught.value)

@@ -1,0 +1,61 @@
+"""What a node of each verb may say: workflow/schemas/verbs.yaml as tables and as schemas."""
+
+from functools import cache
+
+from postgrad.configuration import schema
+
+EACH = "^[A-Za-z0-9][A-Za-z0-9._+-]*$"  # the name of a value stands in names of files
+
+
+def verbs():
+    return tuple(schema("verbs"))
+
+
+def references(verb):
+    """The keys that name other nodes, or how they are joined; they stand on a node alone."""
+    return schema("verbs")[verb]["references"]
+
+
+def options(verb, kind=None):
+    """{option: its schema} of what a kind of model reads (causal, encoder, linear); of all kinds for None."""
+    found = schema("verbs")[verb]["options"]
+    return {key: body for key, body in found.items() if kind is None or kind in body.get("kinds", [kind])}
+
+
+@cache
+def options_schema(verb):
+    """The schema of defaults, of a scale's values and of faithful."""
+    return {"type": "object", "additionalProperties": False, "properties": options(verb)}
+
+
+@cache
+def node_schema(verb):
+    """The schema of a node: its references and options, faithful, and each."""
+    keys = references(verb)
+    if options(verb):
+        keys = keys | {"faithful": options_schema(verb)}
+    properties = {**keys, **options(verb), "each": each_schema(verb)}
+    return {"type": "object", "additionalProperties": False, "required": [verb], "properties": properties}
+
+
+@cache
+def each_schema(verb):
+    """The schema of each: a list of values, or a mapping that names them."""
+    name = {"pattern": EACH, "description": "A value's name is made of letters, digits, dots, hyphens and underscores."}
+    values = {
+        "type": ["array", "object"],
+        "minItems": 1,
+        "minProperties": 1,
+        "uniqueItems": True,
+        "propertyNames": name,
+    }
+    one = {"type": ["string", "number", "boolean"], "description": "Give lists and null a name: {name: value}."}
+    described = {"description": "The values that the node is made for, as a list or by name."}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            key: {**values, **described, "items": {"allOf": [one, body]}, "additionalProperties": body}
+            for key, body in options(verb).items()
+        },
+    }
