@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 import finetune
 from postgrad import checkpoints, losses, training
 from postgrad.batches import Batches, within_budget
-from postgrad.examples import answer_examples, taught_batch
+from postgrad.examples import UNTAUGHT, answer_examples, taught_batch
 from postgrad.models import load_model, load_tokenizer, new_head
 from postgrad.prompts import Prompt
 
@@ -86,7 +86,7 @@ def test_class_weights_and_losses_by_hand():
     expected = (2 * np.log(2) + np.log(4 / 3)) / 2
     assert losses.cross_entropy(logits, labels, torch.tensor([2.0, 1.0])).item() == pytest.approx(expected)
     # Answers of one and of two tokens over four words that are equally likely: log 4 a token, summed per post.
-    targets = torch.tensor([[1, losses.UNTAUGHT], [2, 3]])
+    targets = torch.tensor([[1, UNTAUGHT], [2, 3]])
     loss = losses.answer_loss(torch.zeros(2, 2, 4), targets, labels, torch.tensor([2.0, 1.0]))
     assert loss.item() == pytest.approx((2 * np.log(4) + 2 * np.log(4)) / 2)
 

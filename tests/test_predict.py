@@ -14,7 +14,7 @@ import predict
 from postgrad import scoring
 from postgrad.models import load_model, load_tokenizer
 from postgrad.posts import first_by_hash, read_posts
-from postgrad.predictions import matrix, read_predictions, softmax
+from postgrad.predictions import aligned, matrix, read_predictions, softmax
 from postgrad.prompts import Prompt
 
 
@@ -95,6 +95,20 @@ def test_odd_texts_are_scored(tmp_path, models):
     for kind in ("encoder", "causal"):
         rows = predictions(made.predict_spec(kind, precision="bf16"), models / kind, data, tmp_path, kind)
         assert np.isfinite(matrix(rows, "logits")).all() and rows["post_id"].tolist() == list("abcdef")
+
+
+def labelled(ids, labels):
+    return pd.DataFrame({"post_id": ids, "label": pd.array(labels, dtype="Int64")})
+
+
+def test_predictions_are_aligned_by_post_id_and_decoys_left_out():
+    gold, predicted = aligned(labelled(["a", "b", "c"], [0, None, 1]), labelled(["c", "a"], [7, 8]), ("g", "p"))
+    assert gold["post_id"].tolist() == predicted["post_id"].tolist() == ["a", "c"]
+    assert predicted["label"].tolist() == [8, 7]
+    with pytest.raises(ValueError, match="p lacks 2 of 3 gold posts of g"):
+        aligned(labelled(["a", "b", "c"], [0, 1, 1]), labelled(["a"], [0]), ("g", "p"))
+    with pytest.raises(ValueError, match="p predicts a post twice"):
+        aligned(labelled(["a"], [0]), labelled(["a", "a"], [0, 0]), ("g", "p"))
 
 
 def test_linear_and_its_start(tmp_path, dev):

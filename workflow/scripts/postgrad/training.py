@@ -15,7 +15,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from postgrad import losses
 from postgrad.batches import Batches
 from postgrad.checkpoints import COMPLETE, close_work, open_work
-from postgrad.examples import answer_examples, encoder_examples, labelled_batch, taught_batch
+from postgrad.examples import UNTAUGHT, answer_examples, encoder_examples, labelled_batch, taught_batch
 from postgrad.folders import base_facts, model_folder
 from postgrad.models import freeze, load_model, load_tokenizer, new_head, set_threads
 from postgrad.prompts import Prompt
@@ -183,6 +183,6 @@ def answered_loss(model, inputs, weights):
 
 def taught_logits(model, inputs):
     """(logits, targets) at the positions where some post is taught: the output layer is run there alone."""
-    places = (inputs["targets"] != losses.UNTAUGHT).any(dim=0).nonzero().squeeze(1)
+    places = (inputs["targets"] != UNTAUGHT).any(dim=0).nonzero().squeeze(1)
     output = model(inputs["input_ids"], inputs["attention_mask"], logits_to_keep=places, use_cache=False)
     return output.logits, inputs["targets"][:, places]
