@@ -17,7 +17,7 @@ try:
 except Fault as fault:
     raise WorkflowError(str(fault)) from None
 
-for sentence in unconfirmed():
+if sentence := unconfirmed():
     logger.warning(sentence)
 
 
