@@ -16,11 +16,12 @@ import torch
 from safetensors.torch import load_file
 
 import finetune
-from postgrad import checkpoints, losses, training
+from postgrad import linear, losses, training
 from postgrad.batches import Batches, within_budget
-from postgrad.examples import answer_examples, taught_batch
+from postgrad.examples import UNTAUGHT, answer_examples, taught_batch
 from postgrad.models import load_model, load_tokenizer, new_head
 from postgrad.prompts import Prompt
+from postgrad.work import COMPLETE
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,6 @@ def test_linear_agrees_with_scikit_learn_and_imports_no_torch(tmp_path, bases, t
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    from postgrad import linear
     from postgrad.posts import input_texts, read_posts
 
     paths = {"base": bases["linear"], "data": train, "work": tmp_path / "w", "out": tmp_path / "out"}
@@ -70,8 +70,6 @@ def test_linear_agrees_with_scikit_learn_and_imports_no_torch(tmp_path, bases, t
 
 
 def test_linear_of_three_classes_leaves_an_unseen_one_unlikely():
-    from postgrad import linear
-
     labels = [{"name": name} for name in "abc"]
     model = linear.train(["red red", "red pen", "blue sea", "blue sky"], [0, 0, 2, 2], made.linear_spec(labels=labels))
     logits = linear.logits(model, ["red", "blue"])
@@ -86,7 +84,7 @@ def test_class_weights_and_losses_by_hand():
     expected = (2 * np.log(2) + np.log(4 / 3)) / 2
     assert losses.cross_entropy(logits, labels, torch.tensor([2.0, 1.0])).item() == pytest.approx(expected)
     # Answers of one and of two tokens over four words that are equally likely: log 4 a token, summed per post.
-    targets = torch.tensor([[1, losses.UNTAUGHT], [2, 3]])
+    targets = torch.tensor([[1, UNTAUGHT], [2, 3]])
     loss = losses.answer_loss(torch.zeros(2, 2, 4), targets, labels, torch.tensor([2.0, 1.0]))
     assert loss.item() == pytest.approx((2 * np.log(4) + 2 * np.log(4)) / 2)
 
@@ -230,7 +228,7 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path, bases, train):
     words = made.arguments(spec, base=bases["encoder"], data=train, work=work, out=out)
     command = [sys.executable, "workflow/scripts/finetune.py", *words]
     killed = subprocess.Popen(command, cwd=made.ROOT, stderr=subprocess.DEVNULL)
-    while killed.poll() is None and not list(work.glob(f"checkpoint-*/{checkpoints.COMPLETE}")):
+    while killed.poll() is None and not list(work.glob(f"checkpoint-*/{COMPLETE}")):
         time.sleep(0.005)
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL, "the run must die before its end"
@@ -245,51 +243,49 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path, bases, train):
     assert not list(work.glob("checkpoint-*"))
 
 
-def test_another_key_starts_anew(tmp_path):
-    def checkpoint(step, complete=True):
-        (tmp_path / f"checkpoint-{step}").mkdir()
-        if complete:
-            (tmp_path / f"checkpoint-{step}" / checkpoints.COMPLETE).touch()
+def test_two_checkpoints_are_kept_while_a_training_runs(tmp_path, bases, train, monkeypatch):
+    left, save = [], training.Keeper.on_save
 
-    assert checkpoints.open_work(tmp_path, {"version": 1}) is None
-    for step, complete in ((9, True), (10, True), (11, False)):
-        checkpoint(step, complete)
-    assert checkpoints.open_work(tmp_path, {"version": 1}).name == "checkpoint-10"
-    assert checkpoints.open_work(tmp_path, {"version": 2}) is None
-    assert [path.name for path in tmp_path.iterdir()] == ["key.json"]
+    def counted(self, args, state, control, **options):
+        save(self, args, state, control, **options)
+        left.append(sorted(path.parent.name for path in self.path.parent.glob(f"checkpoint-*/{COMPLETE}")))
 
-
-def test_an_equal_key_takes_the_finished_model_back(tmp_path, bases, train, monkeypatch):
-    """Also when the results were swept away; another spec trains."""
-    spec, trained = made.finetune_spec("encoder"), training.finetune
-    before = digests(run(spec, bases["encoder"], train, tmp_path))
-    shutil.rmtree(tmp_path / "out")
-    calls = []
-    monkeypatch.setattr(training, "finetune", lambda spec, *rest: calls.append(spec["seed"]) or trained(spec, *rest))
-    assert digests(run(spec, bases["encoder"], train, tmp_path)) == before and calls == []
-    after = digests(run({**spec, "seed": 2}, bases["encoder"], train, tmp_path))
-    assert calls == [2] and after["model.safetensors"] != before["model.safetensors"]
+    monkeypatch.setattr(training.Keeper, "on_save", counted)
+    run(made.finetune_spec("encoder", checkpoint_steps=3), bases["encoder"], train, tmp_path)
+    pairs = [[f"checkpoint-{step}" for step in steps] for steps in ([3], [3, 6], [6, 9], [9, 12], [12, 15])]
+    assert left == [sorted(pair) for pair in pairs], "18 steps, and the model itself after the last"
+    assert not list((tmp_path / "out-work").glob("checkpoint-*"))
 
 
-def test_a_model_that_was_half_kept_is_trained_and_kept_again(tmp_path, bases, train):
-    """As after a kill between the first link and model.json, which is linked last."""
-    spec = made.finetune_spec("encoder")
-    before = digests(run(spec, bases["encoder"], train, tmp_path))
-    kept = tmp_path / "out-work" / checkpoints.MODEL
-    (kept / "model.json").unlink()
-    assert digests(run(spec, bases["encoder"], train, tmp_path)) == before
-    assert digests(kept) == before
+@pytest.mark.parametrize("kind", ["encoder", "causal", "linear"])
+def test_an_equal_key_takes_the_finished_model_back_to_the_byte(tmp_path, bases, train, kind, monkeypatch):
+    """Also when the results were swept away; another spec trains. model.json's bytes stand in later keys."""
+    library = linear if kind == "linear" else training
+    spec = made.linear_spec() if kind == "linear" else made.finetune_spec(kind, epochs=1)
+    calls, trained = [], library.finetune
+    monkeypatch.setattr(library, "finetune", lambda spec, *rest: calls.append(spec["seed"]) or trained(spec, *rest))
+    out = run(spec, bases[kind], train, tmp_path)
+    before, facts = digests(out), json.loads((out / "model.json").read_text())
+    assert calls == [1] and facts["tokens"] > 0 and "model.json" in before
+    assert digests(run(spec, bases[kind], train, tmp_path)) == before
+    shutil.rmtree(out)
+    assert digests(run(spec, bases[kind], train, tmp_path)) == before and calls == [1]
+    assert (out / "timing.json").is_file()
+    after = digests(run({**spec, "seed": 2}, bases[kind], train, tmp_path))
+    assert calls == [1, 2] and after["model.json"] != before["model.json"]
 
 
-def test_a_model_is_kept_on_another_disk_too(tmp_path, bases, train, monkeypatch):
-    """A mock: this machine has one disk, so os.link is made to fail as it does between two."""
-
-    def refuse(source, target):
-        raise OSError(18, "Invalid cross-device link")
-
-    monkeypatch.setattr("os.link", refuse)
-    out = run(made.finetune_spec("encoder"), bases["encoder"], train, tmp_path)
-    assert digests(tmp_path / "out-work" / checkpoints.MODEL) == digests(out)
+@pytest.mark.parametrize("kind", ["encoder", "linear"])
+def test_a_model_is_taken_back_without_a_library_to_train_it(tmp_path, bases, train, kind):
+    spec = made.linear_spec() if kind == "linear" else made.finetune_spec(kind, epochs=1)
+    before = digests(run(spec, bases[kind], train, tmp_path))
+    words = made.arguments(spec, base=bases[kind], data=train, work=tmp_path / "out-work", out=tmp_path / "new")
+    heavy = "{'torch', 'transformers', 'sklearn'}"
+    code = f"import sys, finetune; finetune.main(sys.argv[1:]); sys.exit(bool({heavy} & set(sys.modules)))"
+    command = [sys.executable, "-c", code, *words]
+    done = subprocess.run(command, cwd=made.ROOT / "workflow/scripts", capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr.endswith("finished model taken back\n"), done.stderr
+    assert digests(tmp_path / "new") == before
 
 
 def test_bad_input_ends_in_one_sentence(tmp_path, bases, train):

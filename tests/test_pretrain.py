@@ -11,8 +11,7 @@ from safetensors.torch import load_file
 import finetune
 import pretrain
 from postgrad import pretraining
-from postgrad.examples import Masks, masked_examples, next_token_examples, taught_batch
-from postgrad.losses import UNTAUGHT
+from postgrad.examples import UNTAUGHT, Masks, masked_examples, next_token_examples, taught_batch
 from postgrad.models import load_model, load_tokenizer
 
 

@@ -15,7 +15,8 @@ def scripts(tmp_path, monkeypatch):
     (tmp_path / "postgrad" / "ties.py").write_text("one = 1\n")
     (tmp_path / "finetune.py").write_text("VERSION = 3\n")
     monkeypatch.setattr(provenance, "SCRIPTS", tmp_path)
-    monkeypatch.setattr(provenance, "EXPENSIVE", ("finetune",))
+    (tmp_path / "pretrain.py").write_text("VERSION = 1\n")
+    monkeypatch.setattr(provenance, "EXPENSIVE", ("pretrain", "finetune"))
     monkeypatch.setattr(provenance, "LOCK", tmp_path / "versions.json")
     return tmp_path
 
@@ -59,15 +60,47 @@ def test_an_expensive_verb_without_a_version_is_a_fault(scripts):
 
 def test_a_changed_tree_is_told_until_version_or_lock_is_touched(scripts):
     provenance.LOCK.write_text(json.dumps(provenance.versions()))
-    assert provenance.unconfirmed() == []
+    assert provenance.unconfirmed() is None
     (scripts / "finetune.py").write_text("VERSION = 3\nprint(1)\n")
-    (sentence,) = provenance.unconfirmed()
-    assert "raise VERSION in workflow/scripts/finetune.py" in sentence
+    assert provenance.unconfirmed().startswith("The code behind finetune changed, its VERSION did not, and nothing")
     (scripts / "finetune.py").write_text("VERSION = 4\nprint(1)\n")
-    assert provenance.unconfirmed() == []
+    assert provenance.unconfirmed() is None
     (scripts / "finetune.py").write_text("VERSION = 3\nprint(1)\n")
     provenance.LOCK.write_text(json.dumps(provenance.versions()))
-    assert provenance.unconfirmed() == []
+    assert provenance.unconfirmed() is None
+
+
+def test_several_changed_trees_are_told_in_one_line(scripts):
+    for verb, version in (("finetune", 3), ("pretrain", 1)):
+        (scripts / f"{verb}.py").write_text(f"from postgrad import ties\nVERSION = {version}\n")
+    provenance.LOCK.write_text(json.dumps(provenance.versions()))
+    (scripts / "postgrad" / "ties.py").write_text("one = 2\n")
+    sentence = provenance.unconfirmed()
+    assert sentence.startswith("The code behind finetune and pretrain changed, their VERSION did not, and nothing")
+    assert "\n" not in sentence and "python -m postgrad.provenance" in sentence
+
+
+def test_the_modules_behind_a_verb(scripts):
+    names = {str(path.relative_to(scripts)) for path in provenance.modules("vote")}
+    assert names == {"vote.py", "postgrad/voting.py", "postgrad/ties.py"}
+
+
+@pytest.mark.parametrize(
+    "module, verbs",
+    [
+        ("metrics", {"score"}),
+        ("voting", {"vote"}),
+        ("augmentation", {"augment"}),
+        ("losses", {"pretrain", "finetune"}),
+        ("comparison", {"compare"}),
+        ("page", {"report"}),
+    ],
+)
+def test_a_module_is_read_by_the_verbs_that_need_it_and_no_other(module, verbs):
+    """A change of metrics.py scores again, and neither labels nor trains."""
+    path = provenance.SCRIPTS / "postgrad" / f"{module}.py"
+    scripts = [script.stem for script in provenance.SCRIPTS.glob("*.py")]
+    assert {verb for verb in scripts if path in provenance.modules(verb)} == verbs
 
 
 def test_the_lock_is_that_of_the_tree():

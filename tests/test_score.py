@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sklearn
 
-from postgrad.metrics import aligned, auc, scores
+from postgrad.metrics import auc, scores
 from postgrad.posts import write_posts
 from postgrad.predictions import ABSTAIN, softmax, write_predictions
 from postgrad.results import json_text
@@ -103,16 +103,6 @@ def test_impossible_input_is_refused(change, fault):
 
 def frame(ids, labels):
     return pd.DataFrame({"post_id": ids, "label": pd.array(labels, dtype="Int64")})
-
-
-def test_predictions_are_aligned_by_post_id_and_decoys_left_out():
-    gold, predicted = aligned(frame(["a", "b", "c"], [0, None, 1]), frame(["c", "a"], [7, 8]), ("g", "p"))
-    assert gold["post_id"].tolist() == predicted["post_id"].tolist() == ["a", "c"]
-    assert predicted["label"].tolist() == [8, 7]
-    with pytest.raises(ValueError, match="p lacks 2 of 3 gold posts of g"):
-        aligned(frame(["a", "b", "c"], [0, 1, 1]), frame(["a"], [0]), ("g", "p"))
-    with pytest.raises(ValueError, match="p predicts a post twice"):
-        aligned(frame(["a"], [0]), frame(["a", "a"], [0, 0]), ("g", "p"))
 
 
 def test_json_is_rounded_sorted_and_finite():

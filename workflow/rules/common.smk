@@ -33,7 +33,7 @@ try:
 except Fault as fault:
     refuse(fault)
 
-for sentence in unconfirmed():
+if sentence := unconfirmed():
     logger.warning(sentence)
 
 

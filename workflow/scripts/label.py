@@ -21,9 +21,8 @@ import pyarrow as pa
 
 from postgrad.agreement import calibration, check_distinct, class_counts, flow, joined, kept
 from postgrad.cli import run
-from postgrad.metrics import aligned
 from postgrad.posts import POSTS, read_posts, write_posts, write_text
-from postgrad.predictions import matrix, read_predictions
+from postgrad.predictions import aligned, matrix, read_predictions
 from postgrad.results import json_text
 
 # `teachers`: a list of K probabilities for each teacher, uncalibrated, in the order of the spec.

@@ -1,7 +1,8 @@
 """Score one dataset with one model: K logits and probabilities a post, in the dataset's order.
 
 python workflow/scripts/predict.py --spec "$(cat spec.json)" --model results/public/ctyun/finetune/plain
-    --data results/public/clean/caves/dev.parquet --out results/public/ctyun/predict/plain/caves/dev.parquet
+    --data results/public/clean/caves/dev.parquet --work work/public/ctyun/predict/plain/caves/dev
+    --out results/public/ctyun/predict/plain/caves/dev.parquet
 """
 
 import argparse
@@ -9,11 +10,14 @@ import json
 import os
 
 from postgrad.cli import run
-from postgrad.folders import model_facts
+from postgrad.folders import model_facts, model_record, posts_digest
 from postgrad.posts import first_by_hash, input_texts, read_posts
 from postgrad.predictions import write_predictions
+from postgrad.work import keep, restored
 
 VERSION = 1  # raise when the same model gives other predictions
+READ = ("post_id", "keyword", "text")  # the columns that a prediction hangs on: a new label alters none
+KEPT = "predictions.parquet"
 
 
 def main(argv=None):
@@ -21,6 +25,7 @@ def main(argv=None):
     parser.add_argument("--spec", required=True, type=json.loads)
     parser.add_argument("--model", required=True)
     parser.add_argument("--data", required=True)
+    parser.add_argument("--work", required=True)
     parser.add_argument("--out", required=True)
     options = parser.parse_args(argv)
     spec = options.spec
@@ -31,6 +36,9 @@ def main(argv=None):
     frame = read_posts(options.data)
     if spec["dataset"].endswith("/unlabeled"):
         frame = first_by_hash(frame, spec["pool"])
+    key = {"spec": spec, "version": VERSION, "model": model_record(options.model), "posts": posts_digest(frame, READ)}
+    if restored(options.work, key, options.out, KEPT):
+        return
     if spec["kind"] == "linear":
         from postgrad import linear
 
@@ -41,6 +49,7 @@ def main(argv=None):
 
         logits = scoring.scores(spec, options.model, frame)
     write_predictions(frame["post_id"], logits, options.out)
+    keep(options.work, key, options.out, KEPT)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ import argparse
 import json
 import os
 
-from postgrad.checkpoints import restored
 from postgrad.cli import run
-from postgrad.folders import base_record, posts_digest, training_posts
+from postgrad.folders import model_record, posts_digest, training_posts
 from postgrad.posts import first_by_hash
+from postgrad.work import restored
 
 VERSION = 1  # raise when the same spec gives another model
 
@@ -32,7 +32,7 @@ def main(argv=None):
     if spec["rows"] is not None:
         digests = {"chosen": posts_digest(frame)}
     facts = {"kind": spec["kind"], "labels": None, "spec": spec, "version": VERSION}
-    facts |= {"base": base_record(options.base), "rows": len(frame), "classes": None, "tokens": None, "data": digests}
+    facts |= {"base": model_record(options.base), "rows": len(frame), "classes": None, "tokens": None, "data": digests}
     if restored(options.work, facts, options.out):
         return
     os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read when transformers is imported

@@ -10,9 +10,9 @@ import argparse
 import json
 
 from postgrad.cli import run
-from postgrad.metrics import aligned, scores
+from postgrad.metrics import scores
 from postgrad.posts import read_posts, write_text
-from postgrad.predictions import matrix, read_predictions
+from postgrad.predictions import aligned, matrix, read_predictions
 from postgrad.results import json_text
 
 

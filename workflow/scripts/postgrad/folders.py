@@ -29,8 +29,8 @@ def base_facts(folder, kind):
     return facts
 
 
-def base_record(folder):
-    """What a model says about its base: {"model": folder name, "sha256": of the base's own model.json}."""
+def model_record(folder):
+    """A model as part of a key: {"model": folder name, "sha256": of its model.json}."""
     model_facts(folder)
     digest = hashlib.sha256((Path(folder) / "model.json").read_bytes()).hexdigest()
     return {"model": Path(folder).name, "sha256": digest}
@@ -43,12 +43,11 @@ def training_posts(paths, drops):
     return pd.concat(frames, ignore_index=True), digests
 
 
-def posts_digest(frame):
-    """SHA-256 of the posts' ids, labels, keywords and texts in the frame's order."""
+def posts_digest(frame, columns=("post_id", "label", "keyword", "text")):
+    """SHA-256 of these columns of the posts, row by row in the frame's order."""
     digest = hashlib.sha256()
-    labels = (None if pd.isna(label) else int(label) for label in frame["label"])
-    keywords = (None if pd.isna(keyword) else keyword for keyword in frame["keyword"])
-    for row in zip(frame["post_id"], labels, keywords, frame["text"]):
+    cells = frame[list(columns)].astype(object)
+    for row in cells.where(cells.notna(), None).itertuples(index=False, name=None):
         digest.update(json.dumps(row).encode())
     return digest.hexdigest()
 
@@ -68,27 +67,53 @@ def class_counts(frame, labels, node):
 
 
 def link(source, target):
-    """A second name for a file, without its bytes being copied; a copy where that is another disk."""
+    """A second name for a file, or for each file of a folder, without bytes being copied; a copy on another disk."""
+    if Path(source).is_dir():
+        shutil.copytree(source, target, copy_function=link)
+        return
     try:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
 
 
-@contextmanager
-def model_folder(out, facts, timing=None):
-    """A folder beside `out` to save weights in; at the end it takes out's place, model.json already in it.
+def remove(path):
+    """Remove a file or a folder, if there is one."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
-    facts become model.json, timing (a dict that may fill until the end) timing.json. Nothing shows under
-    `out` if the body fails. ValueError where `out` holds a folder: then it is no model's.
+
+@contextmanager
+def in_place(out):
+    """A path beside `out`, to make a file or a folder at; at the end it takes out's place.
+
+    Nothing shows under `out` if the body fails. ValueError where `out` holds a folder: then it is no model's.
     """
     out = Path(out)
     if out.is_dir() and any(path.is_dir() for path in out.iterdir()):
         raise ValueError(f"--out {out} holds folders, so it is no model folder: give a path of its own")
     beside = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(beside, ignore_errors=True)  # what a killed run left
-    beside.mkdir(parents=True)
+    remove(beside)  # what a killed run left
+    out.parent.mkdir(parents=True, exist_ok=True)
     try:
+        yield beside
+        if beside.is_dir():
+            shutil.rmtree(out, ignore_errors=True)
+        os.rename(beside, out)
+    finally:
+        remove(beside)  # a rename between two names of one file leaves both
+
+
+@contextmanager
+def model_folder(out, facts, timing=None):
+    """A folder beside `out` to save weights in; at the end it takes out's place, model.json already in it.
+
+    facts become model.json, timing (a dict that may fill until the end) timing.json. ValueError as in_place.
+    """
+    with in_place(out) as beside:
+        beside.mkdir()
         yield beside
         if timing is not None:
             write_text(json_text(timing), beside / "timing.json")
@@ -98,7 +123,3 @@ def model_folder(out, facts, timing=None):
         for path in beside.glob("*.safetensors"):
             if path.stat().st_mode & 0o777 == 0o600:  # safetensors shuts its files to the group
                 path.chmod(0o666 & ~mask)
-        shutil.rmtree(out, ignore_errors=True)
-        os.rename(beside, out)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)

@@ -8,13 +8,16 @@ alone, so a prediction starts in half a second.
 import json
 import math
 import re
+import time
 from collections import Counter
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from postgrad.posts import write_text
+from postgrad.folders import base_facts, model_folder
+from postgrad.posts import input_texts, write_text
+from postgrad.work import keep
 
 WORD = re.compile(r"(?u)\b\w\w+\b")  # scikit-learn's own words: two letters or digits at least
 UNSEEN = -20.0  # bias of a class without a training post: its probability stays below 1e-8 beside logit 0
@@ -25,6 +28,21 @@ def terms(text, ngrams):
     words = WORD.findall(text.lower())
     spans = range(ngrams[0], ngrams[1] + 1)
     return [" ".join(words[i : i + n]) for n in spans for i in range(len(words) - n + 1)]
+
+
+def finetune(spec, base, frame, facts, work, out):
+    """Train on the posts of `frame`, write the folder `out` and keep it in `work`.
+
+    base: a folder whose model.json alone is read. facts: model.json so far, which is the key of the work.
+    """
+    base_facts(base, spec["kind"])
+    begun, texts = time.monotonic(), input_texts(frame)
+    model = train(texts, frame["label"].tolist(), spec)
+    tokens = sum(len(terms(text, (1, 1))) for text in texts)
+    timing = {"seconds": round(time.monotonic() - begun, 2), "tokens": tokens, "threads": 1}
+    with model_folder(out, facts | {"tokens": tokens}, timing) as folder:
+        save(model, folder)
+    keep(work, facts, out)
 
 
 def train(texts, labels, spec):

@@ -59,3 +59,19 @@ def read_predictions(path):
 def matrix(frame, column="probs"):
     """The (n, K) array of a frame's `logits` or `probs`."""
     return np.stack(frame[column].to_list()) if len(frame) else np.zeros((0, 0))
+
+
+def aligned(gold, predictions, names):
+    """The gold posts that have a label, each with its prediction: two frames in the order of gold.
+
+    names: (gold file, predictions file), for the error. Raises ValueError where predictions are missing
+    or a post is predicted twice.
+    """
+    gold = gold[gold["label"].notna()]
+    by_id = predictions.set_index("post_id")
+    if not by_id.index.is_unique:
+        raise ValueError(f"{names[1]} predicts a post twice; predict again.")
+    missing = int((~gold["post_id"].isin(by_id.index)).sum())
+    if missing:
+        raise ValueError(f"{names[1]} lacks {missing} of {len(gold)} gold posts of {names[0]}; predict again.")
+    return gold, by_id.loc[gold["post_id"]].reset_index()

@@ -8,9 +8,9 @@ from functools import partial
 
 import transformers
 
-from postgrad.examples import Masks, masked_examples, next_token_examples, taught_batch
+from postgrad.examples import UNTAUGHT, Masks, masked_examples, next_token_examples, taught_batch
 from postgrad.folders import base_facts
-from postgrad.losses import UNTAUGHT, token_losses
+from postgrad.losses import token_losses
 from postgrad.models import load_model, load_tokenizer, set_threads
 from postgrad.posts import input_texts
 from postgrad.training import check, finish, taught_logits

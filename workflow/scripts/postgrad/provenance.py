@@ -59,18 +59,22 @@ def code(verb):
     return version(verb) if verb in EXPENSIVE else tree_hash(verb)
 
 
-def tree_hash(verb):
-    """The hash of the syntax trees of a verb's script and of every local module that it imports."""
-    seen, todo = {}, [SCRIPTS / f"{verb}.py"]
+def modules(verb):
+    """{path: syntax tree} of a verb's script and of every local module that it imports, directly or not."""
+    found, todo = {}, [SCRIPTS / f"{verb}.py"]
     while todo:
         path = todo.pop()
-        if path not in seen:
-            tree = syntax_tree(path)
-            seen[path] = shape(tree)
-            todo += local_modules(tree)
+        if path not in found:
+            found[path] = syntax_tree(path)
+            todo += local_modules(found[path])
+    return found
+
+
+def tree_hash(verb):
+    """The hash of the syntax trees of all modules behind a verb, and of its templates."""
     digest = hashlib.sha256()
-    for path in sorted(seen):
-        digest.update(f"{path.name}\n{seen[path]}\n".encode())
+    for path, tree in sorted(modules(verb).items()):
+        digest.update(f"{path.name}\n{shape(tree)}\n".encode())
         for template in sorted(path.parent.glob(f"{verb}.*.j2")):
             digest.update(template.read_bytes())
     return digest.hexdigest()[:16]
@@ -90,14 +94,20 @@ def versions():
 
 
 def unconfirmed():
-    """A sentence for each expensive verb whose code changed while neither its VERSION nor the lock did."""
+    """One sentence on the expensive verbs whose code changed while neither VERSION nor lock did, or None."""
     locked = json.loads(LOCK.read_text(encoding="utf-8"))
-    return [
-        f"The code behind {verb} changed, its VERSION did not, and nothing reruns for it: raise VERSION in "
-        f"workflow/scripts/{verb}.py if results change; then run `python -m postgrad.provenance` in workflow/scripts."
+    verbs = sorted(
+        verb
         for verb, now in versions().items()
         if now["tree"] != locked[verb]["tree"] and now["version"] == locked[verb]["version"]
-    ]
+    )
+    if not verbs:
+        return None
+    whose = "their" if len(verbs) > 1 else "its"
+    return (
+        f"The code behind {' and '.join(verbs)} changed, {whose} VERSION did not, and nothing reruns for it: raise "
+        "VERSION in the script if results change; then run `python -m postgrad.provenance` in workflow/scripts."
+    )
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from postgrad import losses
 from postgrad.batches import Batches
-from postgrad.checkpoints import COMPLETE, close_work, open_work
-from postgrad.examples import answer_examples, encoder_examples, labelled_batch, taught_batch
+from postgrad.examples import UNTAUGHT, answer_examples, encoder_examples, labelled_batch, taught_batch
 from postgrad.folders import base_facts, model_folder
 from postgrad.models import freeze, load_model, load_tokenizer, new_head, set_threads
 from postgrad.prompts import Prompt
+from postgrad.work import COMPLETE, keep, open_work
 
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
@@ -162,13 +162,13 @@ def finetune(spec, base, frame, facts, work, out):
 
 
 def finish(model, tokenizer, examples, collate, loss, spec, facts, work, out, final=None):
-    """Train, write the folder `out`, and drop the checkpoints. final: model -> the model that is saved."""
+    """Train, write the folder `out`, and keep it in `work`. final: model -> the model that is saved."""
     timing = trained(model, examples, collate, loss, spec, work, key=facts)
-    facts = {**facts, "tokens": sum(len(example["ids"]) for example in examples)}
-    with model_folder(out, facts, timing) as folder:
+    tokens = sum(len(example["ids"]) for example in examples)
+    with model_folder(out, facts | {"tokens": tokens}, timing) as folder:
         (final(model) if final else model).save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-    close_work(work, out)
+    keep(work, facts, out)
 
 
 def label_loss(model, inputs, weights):
@@ -183,6 +183,6 @@ def answered_loss(model, inputs, weights):
 
 def taught_logits(model, inputs):
     """(logits, targets) at the positions where some post is taught: the output layer is run there alone."""
-    places = (inputs["targets"] != losses.UNTAUGHT).any(dim=0).nonzero().squeeze(1)
+    places = (inputs["targets"] != UNTAUGHT).any(dim=0).nonzero().squeeze(1)
     output = model(inputs["input_ids"], inputs["attention_mask"], logits_to_keep=places, use_cache=False)
     return output.logits, inputs["targets"][:, places]
