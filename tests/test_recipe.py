@@ -1,8 +1,11 @@
 """The recipe language: names become nodes, options resolve by level, axes join, faults are named."""
 
 import json
+import shutil
 from pathlib import Path
 
+import pytest
+import yaml
 from study_files import write_config
 
 from postgrad.study import Study
@@ -105,6 +108,56 @@ def test_a_split_that_the_task_lacks_is_no_training_data(tmp_path):
     graph = study_in(tmp_path, task=lambda task: task["splits"].pop("unlabeled")).graphs["small"]
     assert graph.not_run["reader"] == "rain has no split unlabeled"
     assert graph.ids["plain"] and not graph.ids["expert"]
+
+
+def test_what_has_read_a_test_set_marks_all_that_stands_on_it(tmp_path):
+    def on_test(recipe):
+        recipe["models"]["reader"] |= {"data": ["rain/test"], "transductive": True}
+
+    def with_test(task):
+        task["splits"]["test"] = task["splits"]["dev"]
+
+    study = study_in(tmp_path, recipe=on_test, task=with_test)
+    marked = {node.name for node in study.graphs["small"].nodes.values() if node.transductive}
+    assert marked == {"reader", "expert", "again", "together"}
+    rows = [
+        row for row in json.loads(study.report_spec())["recipes"]["small"]["deviations"] if row["why"].startswith("has")
+    ]
+    assert [row["node"] for row in rows] == sorted(marked)
+
+
+def changed(files):
+    """Every file of a configuration with its keys in reverse; lists keep their order."""
+
+    def reverse(content):
+        if isinstance(content, dict):
+            return {key: reverse(content[key]) for key in reversed(content)}
+        return [reverse(item) for item in content] if isinstance(content, list) else content
+
+    for path in files:
+        path.write_text(yaml.safe_dump(reverse(yaml.safe_load(path.read_text())), sort_keys=False))
+
+
+@pytest.mark.parametrize("name", ["demo", "public", "a800"])
+def test_no_job_hangs_on_the_order_of_keys(tmp_path, name):
+    """Every spec and every list of files of the studies here, with all keys in reverse."""
+
+    def jobs(root):
+        study = Study({"study": name, "check_data": False}, root=root)
+        found = [study.report_spec(), study.made_files(), study.tasks(), study.demo_spec()]
+        found += [[study.clean_spec(task), study.raw_files(task)] for task in study.tasks()]
+        for recipe, graph in study.graphs.items():
+            found += [study.score_spec(recipe), study.compare_spec(recipe), graph.labelled(), graph.reading_order()]
+            found += [
+                [study.node_spec(recipe, id), node.members, node.sources] for id, node in sorted(graph.nodes.items())
+            ]
+            found += [study.predict_spec(recipe, node.id, s) for node, s in graph.scored() if node.verb == "finetune"]
+        return found
+
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    before = jobs(tmp_path / "config")
+    changed((tmp_path / "config").rglob("*.yaml"))
+    assert jobs(tmp_path / "config") == before
 
 
 def test_prompts_stand_in_the_specs_of_causal_models_only(tmp_path):

@@ -376,7 +376,7 @@ class Graph:
         names = sorted(self.floors().values())
         for _, body in sorted(self.compare.items()):
             for node in body["chain"]:
-                names += [node, *(control for control, beside in body["controls"].items() if beside == node)]
+                names += [node, *(control for control, beside in sorted(body["controls"].items()) if beside == node)]
         return list(dict.fromkeys([*names, *sorted(self.ids)]))
 
     def scored(self):

@@ -290,7 +290,7 @@ class Study:
                 "floors": graph.floors(),
                 "not_run": [{"node": node, "reason": reason} for node, reason in sorted(graph.not_run.items())],
                 "deviations": self._stand_ins(graph)
-                + sorted(graph.deviations, key=lambda row: (row["node"], row["key"])),
+                + sorted(graph.deviations + _transductive(graph), key=lambda row: (row["node"], row["key"])),
                 "readings": graph.readings,
             }
         return canonical(
@@ -317,6 +317,13 @@ class Study:
         for alias, task in sorted(self.bind.get(graph.recipe, {}).items()):
             found.append({"node": "", "key": alias, "paper": graph.paper_tasks[alias], "used": task, "why": "study"})
         return found
+
+
+def _transductive(graph):
+    """A row for each node whose result hangs on the texts of a test set."""
+    why = "has read the texts of a test set, or stands on a node that has"
+    names = {node.name for node in graph.nodes.values() if node.transductive}
+    return [{"node": name, "key": "transductive", "paper": None, "used": True, "why": why} for name in names]
 
 
 def canonical(value):

@@ -1,0 +1,54 @@
+"""clean_work: what no study refers to goes, whatever a study may still ask for stays."""
+
+from study_files import write_config
+
+from postgrad.leftovers import leftovers, listing
+
+
+def work_in(folder, *names):
+    for name in names:
+        (folder / name).mkdir(parents=True)
+        (folder / name / "key.json").write_text("{}")
+    return folder
+
+
+def found(folder, *names, **changes):
+    root = write_config(folder / "config", **changes)
+    work = work_in(folder / "work", *names)
+    return [str(path.relative_to(work)) for path in leftovers(root, work)]
+
+
+def test_nodes_recipes_and_studies_that_are_gone_are_left_over(tmp_path):
+    gone = [
+        "test/small/finetune/plane,seed=1",
+        "test/small/predict/plane,seed=1",
+        "test/smal/finetune/one",
+        "tets/small",
+    ]
+    here = ["test/small/finetune/plain,seed=1", "test/small/pretrain/reader", "test/small/predict/one", "test/log"]
+    assert found(tmp_path, *gone, *here) == ["test/smal", *gone[:2], "tets"]
+
+
+def test_a_seed_above_the_cap_and_another_mode_are_referred_to(tmp_path):
+    def split(recipe):
+        recipe["models"]["plain"]["faithful"] = {"epochs": 9}
+
+    assert found(tmp_path, "test/small/finetune/plain,seed=3", recipe=split) == []
+
+
+def test_a_study_that_cannot_be_read_keeps_everything(tmp_path):
+    assert found(tmp_path, "test/small/finetune/plane", recipe=lambda recipe: recipe["models"].update(plain={})) == []
+
+
+def test_bases_and_made_up_posts_stay(tmp_path):
+    assert found(tmp_path, "base/log", "test/posts/rain") == []
+
+
+def test_the_listing_says_what_is_freed(tmp_path):
+    work = work_in(tmp_path, "old")
+    (work / "old" / "weights").write_bytes(b"0" * 3_000_000)
+    (work / "old" / "checkpoint").write_bytes(b"0" * 2_000_000)
+    (tmp_path / "results").hardlink_to(work / "old" / "weights")
+    lines = listing([work / "old"]).splitlines()
+    assert lines[1].split()[:2] == ["5.0", "MB"] and lines[2].startswith("Frees 2.0 MB")
+    assert "Nothing to remove" in listing([])
