@@ -23,6 +23,8 @@ SIDE = {
     "study",
     "options",
     "checks",
+    "leftovers",
+    "outlook",
     "configuration",
     "provenance",
     "plan",
