@@ -3,6 +3,7 @@
 PYTHON ?= python3
 SNAKEMAKE_ARGS ?=
 PYTEST_ARGS ?=
+RECIPE ?=
 
 VENV := .venv
 IN_ENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
@@ -17,7 +18,7 @@ help:
 	@echo "make demo    run the study 'demo' (made-up posts, tiny models, offline) and print its scores"
 	@echo "make test    run every test"
 	@echo "make lint    check the style of Python and rules, and lint the workflow"
-	@echo "make graph   write the graph of the rules to results/graph.mmd (Mermaid)"
+	@echo "make graph   draw every recipe into docs/graphs; only one: make graph RECIPE=ctyun"
 	@echo "make env     only make the environment in $(VENV)"
 
 env: $(DONE)
@@ -36,10 +37,7 @@ lint: $(DONE_DEV)
 	@$(IN_ENV) snakemake --lint
 
 graph: $(DONE)
-	@mkdir -p results
-	@$(IN_ENV) snakemake --quiet --rulegraph mermaid-js > results/.graph.mmd
-	@mv results/.graph.mmd results/graph.mmd
-	@echo "results/graph.mmd"
+	@$(IN_ENV) PYTHONPATH=workflow/scripts python docs/draw_recipe.py $(RECIPE)
 
 # The stamps are written last: an interrupted install is begun anew.
 $(DONE): requirements.txt constraints.txt

@@ -70,7 +70,7 @@ def test_torch_is_pinned_without_a_build():
 def third_party(folder):
     """Distributions that the Python files under `folder` import, without the standard library and our own."""
     files = list((ROOT / folder).rglob("*.py"))
-    own = {file.stem for place in ("workflow", "tests") for file in (ROOT / place).rglob("*.py")} | {"postgrad"}
+    own = {file.stem for place in ("workflow", "tests", "docs") for file in (ROOT / place).rglob("*.py")} | {"postgrad"}
     names = set()
     for file in files:
         for node in ast.walk(ast.parse(file.read_text())):
@@ -81,9 +81,10 @@ def third_party(folder):
     return {canonical(PROVIDES.get(name, name)) for name in names - own - set(sys.stdlib_module_names)}
 
 
-def test_whatever_the_workflow_imports_is_required():
-    imported = third_party("workflow")
-    assert "pandas" in imported
+@pytest.mark.parametrize("folder, one", [("workflow", "pandas"), ("docs", "jinja2")])
+def test_whatever_is_imported_is_required(folder, one):
+    imported = third_party(folder)
+    assert one in imported
     assert imported <= set(file_pins("requirements.txt"))
 
 

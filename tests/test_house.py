@@ -226,7 +226,7 @@ def test_unsafe_finds_what_it_looks_for():
     assert unsafe(ast.parse("f(trust_remote_code=False, use_safetensors=True, shell=False)")) == []
 
 
-@pytest.mark.parametrize("folder", ["workflow", "tests"])
+@pytest.mark.parametrize("folder", ["workflow", "tests", "docs"])
 def test_no_pickles_no_remote_code_no_shell(folder):
     files = sorted((ROOT / folder).rglob("*.py"))
     assert files
