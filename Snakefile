@@ -13,6 +13,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/predictors.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/outlook.smk"
 
 
 rule all:

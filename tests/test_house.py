@@ -16,7 +16,7 @@ RULE_FILES = sorted((ROOT / "workflow/rules").glob("*.smk"))
 # The floors of the library, the lower ones first. Only floor 2 imports torch; whatever is not named is floor 1.
 FLOOR_0 = {"__init__", "cli", "posts", "predictions", "results", "vocabulary"}
 FLOOR_2 = {"bases", "models", "examples", "losses", "heads", "training", "pretraining", "scoring", "llm"}
-SIDE = {"recipe", "study", "configuration", "provenance", "plan"}  # Snakemake's side: light at import
+SIDE = {"recipe", "study", "configuration", "provenance", "outlook", "plan"}  # Snakemake's side: light at import
 FLOOR_1 = set(LIBRARY) - FLOOR_0 - FLOOR_2 - SIDE
 HEAVY = {
     "torch",
