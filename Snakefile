@@ -10,6 +10,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/predictors.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/outlook.smk"
 
 
 rule all:
@@ -17,6 +18,15 @@ rule all:
     input:
         f"results/{STUDY.name}/report.html",
         f"results/{STUDY.name}/scores.csv",
+
+
+rule clean_work:
+    params:
+        folders=left_over,
+    message:
+        "Removing work that no study refers to"
+    shell:
+        "rm -rf -- {params.folders:q}"
 
 
 onsuccess:

@@ -8,6 +8,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 from snakemake.exceptions import WorkflowError
 
 from postgrad.configuration import Fault, read_yaml
+from postgrad.leftovers import leftovers, listing
 from postgrad.provenance import code, unconfirmed
 from postgrad.study import Study
 from postgrad.vocabulary import SPLITS
@@ -112,3 +113,10 @@ def spec(wildcards):
 
 def threads_of(wildcards):
     return node(wildcards).options.get("threads", 1)
+
+
+def left_over(wildcards):
+    """Work that no study refers to, and its listing on the screen."""
+    folders = leftovers()
+    logger.warning(listing(folders))
+    return folders

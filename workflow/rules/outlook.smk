@@ -1,0 +1,32 @@
+"""What will run, and why: the table of `snakemake -n`. Inert in every other run, and in the jobs' own."""
+
+from postgrad import outlook
+
+
+def in_order(dag):
+    """Every job that makes files, in the order in which data flows; `all` makes none."""
+    order = {rule.name: place for place, rule in enumerate(workflow.rules)}
+    for level in dag.toposorted():
+        made = (job for job in level if job.output)
+        yield from sorted(made, key=lambda job: (order[job.rule.name], job.output[0]))
+
+
+def planned():
+    """(jobs that will run, how many there are)."""
+    dag, jobs = workflow.dag, []
+    named = {job: (job.rule.name, outlook.node_of(job.wildcards_dict, len(STUDY.graphs) > 1)) for job in in_order(dag)}
+    place = {job: place for place, job in enumerate(named)}
+    for job in filter(dag.needrun, named):
+        reason = dag.reason(job)
+        change = reason.params_changed
+        if reason.updated_input_run and not reason.missing_output:
+            # Snakemake looks no further where a job upstream runs; that the spec changed as well tells more.
+            change = workflow.persistence.params_changed(job)
+        upstream = set(filter(dag.needrun, dag.dependencies[job]))
+        further = {other for nearer in upstream for other in dag.dependencies[nearer]}  # clean behind audit
+        follows = tuple(named[other] for other in sorted(upstream - further, key=place.get))
+        jobs.append(outlook.Job(*named[job], *outlook.cause(reason, change), follows))
+    return jobs, len(named)
+
+
+outlook.attach(planned, logger.handlers, getattr(workflow, "output_settings", None))
