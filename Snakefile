@@ -21,13 +21,18 @@ rule all:
 
 
 rule clean_work:
+    log:
+        f"work/{STUDY.name}/log/clean_work.log",
+    conda:
+        "envs/base.yaml"
     params:
-        folders=left_over,
+        folders=lambda wildcards: left_over(),
     message:
         "Removing work that no study refers to"
     shell:
-        "rm -rf -- {params.folders:q}"
+        "rm -rfv -- {params.folders:q} > {log:q} 2>&1"
 
 
 onsuccess:
-    print(f"Scores: results/{STUDY.name}/scores.txt   Report: results/{STUDY.name}/report.html")
+    if os.path.exists(f"results/{STUDY.name}/report.html"):
+        print(f"Scores: results/{STUDY.name}/scores.txt   Report: results/{STUDY.name}/report.html")

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import cache
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
@@ -115,8 +116,9 @@ def threads_of(wildcards):
     return node(wildcards).options.get("threads", 1)
 
 
-def left_over(wildcards):
-    """Work that no study refers to, and its listing on the screen."""
+@cache
+def left_over():
+    """Work that no study refers to, told on the screen once."""
     folders = leftovers()
     logger.warning(listing(folders))
     return folders

@@ -51,6 +51,6 @@ def listing(folders):
         files = [path.stat() for path in folder.rglob("*") if path.is_file()]
         lines.append(f"{sum(file.st_size for file in files) / 1e6:10.1f} MB  {folder}")
         freed += sum(file.st_size for file in files if file.st_nlink == 1)
-    told = f"{len(folders)} folders in work/ to which no study refers"
+    told = f"{len(folders)} folder{'s' * (len(folders) != 1)} in work/ to which no study refers"
     end = f"Frees {freed / 1e6:.1f} MB; results/ stays as it is." if folders else "Nothing to remove."
     return "\n".join([told + (":" if folders else "."), *lines, end])

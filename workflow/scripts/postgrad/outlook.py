@@ -129,7 +129,9 @@ class Outlook(logging.Filter):
         event = getattr(getattr(record, "event", None), "name", "")
         if self.state == "waiting" and event == "RUN_INFO":
             try:
-                record.msg, self.state = f"{table(*self.planned())}\n{LAST}", "told"
+                jobs, known = self.planned()
+                if known:  # clean_work makes no file: Snakemake's own words will do
+                    record.msg, self.state = f"{table(jobs, known)}\n{LAST}", "told"
             except Exception as error:  # whatever it is, the dry run goes on
                 self.state = "failed"
                 record.msg = f"No table of what will run: {type(error).__name__}: {error}\n{record.msg}"
