@@ -19,7 +19,7 @@ import pyarrow as pa
 import pytest
 import yaml
 from jobs import Job, downstream, job_graph, planned
-from tree import copy_of_tree, snakemake
+from tree import ROOT, copy_of_tree, snakemake
 
 from postgrad.study import Study
 
@@ -68,8 +68,10 @@ def raised_version(tree):
     file.write_text(text)
 
 
-def python_reworded(tree):
-    """Another layout, other comments and other docstrings in every Python file of the workflow."""
+def code_reworded(tree):
+    """Another layout, other comments and other docstrings in every Python file, and a comment in every rule file."""
+    for file in (tree / "workflow").rglob("*.smk"):
+        file.write_text(file.read_text() + "\n\n# A new comment.\n")
     for file in (tree / "workflow").rglob("*.py"):
         code = ast.parse(file.read_text())
         for node in ast.walk(code):
@@ -173,7 +175,7 @@ template = text_edit("postgrad/report.html.j2", "Every node was run.", "All node
 
 # Nothing reruns after: (edit, arguments of snakemake).
 NOTHING = {
-    "comments, docstrings and layout of Python": (python_reworded, ()),
+    "comments, docstrings and layout of code": (code_reworded, ()),
     "order of keys in the recipe": (partial(keys_reordered, "config/recipes/*.yaml"), ()),
     "order of keys in the scale": (partial(keys_reordered, "config/scales/*.yaml"), ()),
     "order of keys in the tasks": (partial(keys_reordered, "config/tasks/*.yaml"), ()),
@@ -335,13 +337,13 @@ GAPS = {
 }
 
 
+def gap(reason):
+    """A row that does not hold yet. The mark fails once it does, so that it is taken away."""
+    return pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)
+
+
 def rows(table):
-    return [
-        pytest.param(
-            *table[name], id=name, marks=[pytest.mark.xfail(strict=True, reason=GAPS[name])] if name in GAPS else []
-        )
-        for name in table
-    ]
+    return [pytest.param(*table[name], id=name, marks=[gap(GAPS[name])] if name in GAPS else []) for name in table]
 
 
 def jobs_in(text, study):
@@ -396,6 +398,12 @@ def test_these_jobs_and_what_follows_rerun_after(tree, edit, jobs):
     assert planned(tree) == downstream(study, jobs_in(jobs, study))
 
 
+def test_files_are_compared_by_content_whatever_their_size():
+    """The demo's files are below the size at which Snakemake goes by time alone; real ones are not."""
+    profile = yaml.safe_load((ROOT / "profiles/default/config.yaml").read_text())
+    assert profile["max-checksum-file-size"] >= 10**11
+
+
 def test_what_follows_leaves_other_tasks_alone(demo):
     """Rows of the table that `downstream` should bear out: what must not stand in them."""
     study = study_in(demo)
@@ -411,7 +419,7 @@ def test_what_follows_leaves_other_tasks_alone(demo):
     assert not after_prompt & {"qwen15", "reader", "ages-floor", "disorders-plain", "disorders-read", "filled"}
 
 
-@pytest.mark.xfail(strict=True, reason="one line a verb")
+@gap("a line for each verb")
 def test_changed_code_under_an_old_version_is_told_in_one_line(tree):
     losses(tree)
     done = snakemake(tree, "-n")
@@ -533,14 +541,16 @@ def without_floors(found):
 
 
 def test_a_post_more_in_the_pool_is_predicted_and_labelled_anew(post_more, demo):
+    trees = (demo, post_more.tree)
     for teacher in ("qwen", "qwen15"):
         assert not said_so(post_more, Job("predict", "ctyun", teacher, "ages/unlabeled"))
     for node in ("agreed", "confident", "drawn"):
         assert Job("label", "ctyun", node) in post_more.ran
-    assert b"added" not in (demo / "results/demo/ctyun/label/agreed.json").read_bytes()
+        pools = [json.loads((tree / f"results/demo/ctyun/label/{node}.json").read_text())["pool"] for tree in trees]
+        assert pools[1] == pools[0] + 1
 
 
-@pytest.mark.xfail(strict=True, reason="predict has no key")
+@gap("predict has no key")
 def test_a_post_more_in_the_pool_leaves_other_predictions_as_they_are(post_more):
     same = {job for job in post_more.ran if job.rule == "predict" and job.node.startswith(("qwen", "ages-plain"))}
     same = {job for job in same if job.dataset != "ages/unlabeled"}
@@ -548,7 +558,7 @@ def test_a_post_more_in_the_pool_leaves_other_predictions_as_they_are(post_more)
     assert [job for job in same if not said_so(post_more, job)] == []
 
 
-@pytest.mark.xfail(strict=True, reason="linear models have no key")
+@gap("linear models have no key")
 @pytest.mark.parametrize("run", ["post_more", "idle_step"])
 def test_the_floor_is_taken_back(request, run):
     assert trainings(request.getfixturevalue(run))["ages-floor"] == "taken back"
@@ -563,7 +573,7 @@ def test_a_cleaning_step_that_alters_no_post_trains_nothing(idle_step):
     )
 
 
-@pytest.mark.xfail(strict=True, reason="predict has no key")
+@gap("predict has no key")
 def test_a_cleaning_step_that_alters_no_post_predicts_nothing(idle_step):
     found = {job: said_so(idle_step, job) for job in idle_step.ran if job.rule == "predict"}
     assert len(found) == 4 and all(found.values())
