@@ -444,7 +444,7 @@ def log_of(tree, job):
 
 
 def weights(folder):
-    """The files of weights below a folder: inode, and time of writing, for the number of a removed file is used again."""
+    """The files of weights below a folder: inode and time of writing, since numbers of removed files come back."""
     return {(path.stat().st_ino, path.stat().st_mtime_ns) for path in folder.rglob("*.safetensors")}
 
 
