@@ -1,54 +1,17 @@
-"""The graph itself: every study dry-run, and the demo run for real, twice from scratch.
-
-The demo is run in copies of the tree, so that a test never touches results of the tree it stands in.
-"""
+"""The graph itself: every study dry-run, and the demo run for real, twice from scratch."""
 
 import csv
-import os
-import shutil
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tree import ROOT, copy_of_tree, snakemake
 
 from postgrad.predictions import matrix, read_predictions
 from postgrad.study import Study
 
-ROOT = Path(__file__).parents[1]
 PREDICT = Path("results/demo/ctyun/predict")
-
-
-def copy_of_tree(folder):
-    """What git tracks or would track, without results: a clean checkout."""
-    names = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    ).stdout.splitlines()
-    for name in names:
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    return folder
-
-
-def snakemake(folder, *arguments):
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "HF_HUB_OFFLINE": "1",
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "snakemake", *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
 
 
 def planned(output):
@@ -79,14 +42,6 @@ def test_every_study_dry_runs(tree, study, mode):
     nodes = Counter(node.verb for graph in described.graphs.values() for node in graph.nodes.values())
     for verb in ("pretrain", "finetune", "augment", "label"):
         assert jobs[verb] == nodes[verb], verb
-
-
-@pytest.fixture(scope="module")
-def demo(tree):
-    """The demo, finished."""
-    done = snakemake(tree)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return tree
 
 
 def test_a_second_run_does_nothing(demo):

@@ -1,0 +1,13 @@
+"""What several test files share: the demo, run once."""
+
+import pytest
+from tree import copy_of_tree, snakemake
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """The demo, finished. Tests read it; those that edit or run anything take a copy."""
+    folder = copy_of_tree(tmp_path_factory.mktemp("demo"))
+    done = snakemake(folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder

@@ -1,0 +1,122 @@
+"""The jobs of a study: which Snakemake plans, and which by the recipe must follow from which."""
+
+import csv
+import re
+from typing import NamedTuple
+
+from tree import snakemake
+
+
+class Job(NamedTuple):
+    """One job. What a rule has not is "": score has no node, clean has a task in the node's place."""
+
+    rule: str
+    recipe: str = ""
+    node: str = ""
+    dataset: str = ""
+
+
+def planned(tree, *arguments):
+    """The jobs that `snakemake` would run now, in a copy of the tree.
+
+    Read from `--summary`, a table of tabs with a line for each output of the whole graph, which Snakemake fills
+    from the same plan as its dry run, whatever it prints and however it logs.
+    """
+    done = snakemake(tree, "--summary", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = list(csv.DictReader(done.stdout.splitlines(), delimiter="\t"))
+    assert {row["plan"] for row in rows} <= {"update pending", "no update"} and rows
+    return {job_of(row["rule"], row["output_file"]) for row in rows if row["plan"] == "update pending"}
+
+
+def job_of(rule, output):
+    """The job of an output of the study demo: results/demo/<recipe>/<rule>/<node>/<dataset>, with gaps."""
+    if rule in ("demo", "report"):
+        return Job(rule)
+    folder, rest = re.fullmatch(rf"results/(.+/)??{rule}/(.+)", output).groups()
+    rest = re.sub(r"\.(parquet|json)$", "", rest)
+    if rule in ("score", "compare"):
+        rest = ""
+    recipe = (folder or "").removeprefix("demo/").rstrip("/")
+    if rule in ("predict", "vote"):
+        node, _, dataset = rest.partition("/")
+        return Job(rule, recipe, node, dataset)
+    return Job(rule, recipe, rest.partition("/")[0])
+
+
+def job_graph(study):
+    """{job: the jobs whose outputs it reads} of a study that makes its own posts, read off the nodes alone."""
+    reads = {Job("demo"): set()}
+    for task in study.tasks():
+        reads[Job("clean", node=task)] = {Job("demo")}
+        reads[Job("audit", node=task)] = {Job("clean", node=task)}
+    report = {*reads} - {Job("demo")}
+    for recipe, graph in study.graphs.items():
+        scored = {job for node, dataset in graph.scored() for job in predicted(graph, recipe, node, dataset, reads)}
+        for node in graph.nodes.values():
+            if node.verb == "vote":
+                continue
+            job = Job(node.verb, recipe, node.id)
+            reads[job] = set()
+            for source in node.sources:
+                reads[job] |= posts(graph, recipe, source)
+            if node.base in graph.nodes:
+                reads[job].add(Job(graph.nodes[node.base].verb, recipe, node.base))
+            elif node.base:
+                reads[job].add(Job("base", node=node.base))
+                reads.setdefault(Job("base", node=node.base), set())
+            if node.verb == "label":
+                report.add(job)
+                reads[job] |= posts(graph, recipe, node.budget) if node.budget else set()
+                for dataset in (node.sources[0], f"{node.task}/dev"):
+                    for teacher in node.members:
+                        reads[job] |= predicted(graph, recipe, graph.nodes[teacher], dataset, reads)
+        reads[Job("score", recipe)] = scored
+        reads[Job("compare", recipe)] = {Job("score", recipe)}
+        report |= {Job("score", recipe), Job("compare", recipe)}
+    reads[Job("report")] = report
+    asked = closure({Job("report")}, reads)
+    return {job: before for job, before in reads.items() if job in asked}
+
+
+def posts(graph, recipe, source):
+    """The jobs behind a split (its drop list included) or a dataset node."""
+    alias, _, split = source.partition("/")
+    if split:
+        return {Job(rule, node=graph.tasks[alias]) for rule in ("clean", "audit")}
+    return {Job(graph.nodes[source].verb, recipe, source)}
+
+
+def predicted(graph, recipe, node, dataset, reads):
+    """The job that predicts a dataset with a model or a vote, put into `reads` with those before it."""
+    if node.verb == "finetune":
+        job = Job("predict", recipe, node.id, dataset)
+        clean = Job("clean", node=graph.tasks[dataset.partition("/")[0]])
+        reads[job] = {Job("finetune", recipe, node.id), clean}
+    else:
+        job = Job(node.verb, recipe, node.id, dataset)
+        reads[job] = set()
+        for member in node.members:
+            reads[job] |= predicted(graph, recipe, graph.nodes[member], dataset, reads)
+    return {job}
+
+
+def closure(jobs, edges):
+    """The jobs and all that can be reached from them along {job: jobs}."""
+    found, todo = set(), set(jobs)
+    while todo:
+        job = todo.pop()
+        found.add(job)
+        todo |= edges.get(job, set()) - found
+    return found
+
+
+def downstream(study, origins):
+    """The jobs and all that follow from them. A job that the study has not is a mistake of the test."""
+    reads = job_graph(study)
+    assert origins <= reads.keys(), origins - reads.keys()
+    follow = {}
+    for job, before in reads.items():
+        for earlier in before:
+            follow.setdefault(earlier, set()).add(job)
+    return closure(origins, follow)
