@@ -148,7 +148,7 @@ FAULTS = {
         "two verbs": (RECIPE, put("models.plain.pretrain", "big"), "models.plain", "say exactly one of pretrain, finetune"),
         "no verb": (RECIPE, drop("models.plain.finetune"), "models.plain", "say exactly one of pretrain, finetune"),
         "a set that holds nothing": (RECIPE, drop("datasets.filled.fill"), "datasets.filled", "nothing to make"),
-        "a value given nowhere": (RECIPE, drop("defaults.finetune.schedule"), "models.plain", "finetune needs schedule; give it"),
+        "a value given nowhere": (RECIPE, drop("defaults.finetune.schedule"), "models.plain", "finetune needs schedule; give it in the node or in defaults.finetune or in the scale here"),
         "predictions without a batch": (RECIPE, drop("defaults.predict"), "models.plain", "predict needs batch_tokens"),
         "a base that the scale lacks": (SCALE, drop("bases.linear"), "models.two.finetune", "scales/here.yaml: bases does not name 'linear'"),
         "f1 of no class": (TASK, drop("positive"), "positive", "metric f1 needs"),

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from test_workflow import snakemake
+from tree import snakemake
 
 # Snakemake's touch rests a tenth of a second after every job; of a thousand jobs that is two minutes.
 TOUCH = (

@@ -26,7 +26,7 @@ def small():
     recipe["models"]["digits"] = {"finetune": "linear", "data": ["rain/train"], "answers": "digits"}
     recipe["models"]["after-digits"] = {"finetune": "digits", "data": ["rain/train"]}
     recipe["datasets"]["drawn"] = {**recipe["datasets"]["agreed"], "keep": "random", "budget": "agreed"}
-    recipe["predictors"]["all-of-them"] = {"vote": ["expert", "plain"], "rule": "soft"}
+    recipe["predictors"]["all-of-them"] = {"vote": ["expert", "plain"], "rule": "soft", "ties": "lowest"}
     recipe["compare"]["rain"]["controls"] = {"again": "expert", "one": "expert"}
     recipe["compare"]["dev"] = {"chain": ["plain", "again"], "sets": ["rain/dev"]}
     recipe["compare"]["train"] = {"chain": ["plain", "expert"], "sets": ["rain/train"]}
@@ -52,7 +52,7 @@ STUDIES = {
     "small": (small, {"study": "test"}),
     "small, faithful": (small, {"study": "test", "mode": "faithful"}),
     **{
-        study: (real, {"study": study, "data": "posts", "seeds": 3})
+        study: (real, {"study": study, "seeds": 3})
         for study in sorted(file.stem for file in (ROOT / "config/studies").glob("*.yaml"))
     },
 }
@@ -71,7 +71,7 @@ def described(folder, files, config):
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    study = Study(config, root=folder)
+    study = Study({**config, "check_data": False}, root=folder)
     found = {
         "report_spec": study.report_spec(),
         "tasks": study.tasks(),
@@ -96,7 +96,6 @@ def described(folder, files, config):
     return found
 
 
-@pytest.mark.xfail(strict=True, reason="score, report, votes and raw files follow the order of keys")
 @pytest.mark.parametrize("name", STUDIES)
 def test_nothing_depends_on_the_order_of_keys(tmp_path, name):
     files, config = STUDIES[name]

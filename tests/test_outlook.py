@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from finished import finish
-from test_workflow import copy_of_tree, snakemake
+from tree import copy_of_tree, snakemake
 
 from postgrad.outlook import LAST, WIDTH, Job, Outlook, attach, cause, changed, differences, node_of, rows, table
 

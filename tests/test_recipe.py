@@ -1,11 +1,9 @@
 """The recipe language: names become nodes, options resolve by level, axes join, faults are named."""
 
 import json
-import shutil
+import os
 from pathlib import Path
 
-import pytest
-import yaml
 from study_files import write_config
 
 from postgrad.study import Study
@@ -126,38 +124,25 @@ def test_what_has_read_a_test_set_marks_all_that_stands_on_it(tmp_path):
     assert [row["node"] for row in rows] == sorted(marked)
 
 
-def changed(files):
-    """Every file of a configuration with its keys in reverse; lists keep their order."""
+def test_a_raw_file_of_another_size_is_cleaned_again_however_old_it_is(tmp_path):
+    file = tmp_path / "posts/rain/train.csv"
+    file.parent.mkdir(parents=True)
 
-    def reverse(content):
-        if isinstance(content, dict):
-            return {key: reverse(content[key]) for key in reversed(content)}
-        return [reverse(item) for item in content] if isinstance(content, list) else content
+    def spec(text):
+        file.write_text(text)
+        os.utime(file, (0, 0))  # an archive keeps old times
+        return study_in(tmp_path, study=lambda study: study.update(data=str(tmp_path / "posts"))).clean_spec("rain")
 
-    for path in files:
-        path.write_text(yaml.safe_dump(reverse(yaml.safe_load(path.read_text())), sort_keys=False))
+    assert spec("text\n") != spec("text\none more\n")
+    assert spec("text\n") == spec("text\n")
 
 
-@pytest.mark.parametrize("name", ["demo", "public", "a800"])
-def test_no_job_hangs_on_the_order_of_keys(tmp_path, name):
-    """Every spec and every list of files of the studies here, with all keys in reverse."""
+def test_a_whole_number_may_be_written_with_a_point(tmp_path):
+    def with_epochs(name, epochs):
+        return study_in(tmp_path / name, recipe=lambda recipe: recipe["models"]["plain"].update(epochs=epochs))
 
-    def jobs(root):
-        study = Study({"study": name, "check_data": False}, root=root)
-        found = [study.report_spec(), study.made_files(), study.tasks(), study.demo_spec()]
-        found += [[study.clean_spec(task), study.raw_files(task)] for task in study.tasks()]
-        for recipe, graph in study.graphs.items():
-            found += [study.score_spec(recipe), study.compare_spec(recipe), graph.labelled(), graph.reading_order()]
-            found += [
-                [study.node_spec(recipe, id), node.members, node.sources] for id, node in sorted(graph.nodes.items())
-            ]
-            found += [study.predict_spec(recipe, node.id, s) for node, s in graph.scored() if node.verb == "finetune"]
-        return found
-
-    shutil.copytree(ROOT / "config", tmp_path / "config")
-    before = jobs(tmp_path / "config")
-    changed((tmp_path / "config").rglob("*.yaml"))
-    assert jobs(tmp_path / "config") == before
+    one, other = with_epochs("a", 8), with_epochs("b", 8.0)
+    assert one.node_spec("small", "plain,seed=1") == other.node_spec("small", "plain,seed=1")
 
 
 def test_prompts_stand_in_the_specs_of_causal_models_only(tmp_path):

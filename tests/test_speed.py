@@ -8,7 +8,7 @@ import sys
 import pytest
 from finished import finish
 from study_files import write_config
-from test_workflow import copy_of_tree
+from tree import copy_of_tree
 
 SEEDS, JOBS = 109, 990  # nine jobs a seed and a few more: at least so many
 

@@ -28,14 +28,9 @@ def tree(tmp_path_factory):
 @pytest.mark.parametrize("study", sorted(path.stem for path in (ROOT / "config" / "studies").glob("*.yaml")))
 @pytest.mark.parametrize("mode", ["recommended", "faithful"])
 def test_every_study_dry_runs(tree, study, mode):
-    """Every recipe of the study at its scale; empty files stand for raw posts that are not made."""
-    config = {"study": study, "data": "posts", "mode": mode}
+    """Every recipe of the study at its scale, without its raw posts."""
+    config = {"study": study, "check_data": "false", "mode": mode}
     described = Study(config, root=tree / "config")
-    if not described.made:
-        for task in described.tasks():
-            for file in described.raw_files(task):
-                (tree / file.replace("*", "all")).parent.mkdir(parents=True, exist_ok=True)
-                (tree / file.replace("*", "all")).touch()
     done = snakemake(tree, "-n", "--quiet", "rules", "--config", *(f"{key}={value}" for key, value in config.items()))
     assert done.returncode == 0, done.stdout + done.stderr
     jobs = planned(done.stdout + done.stderr)
@@ -108,5 +103,5 @@ def test_an_unknown_name_ends_in_one_sentence(tree):
     done = snakemake(tree, "-n", "--config", "study=demmo")
     message = done.stdout + done.stderr
     assert done.returncode != 0
-    assert "config/studies/demmo.yaml: there is no such file; did you mean 'demo'?" in message
+    assert "study: there is no file config/studies/demmo.yaml; did you mean 'demo'?" in message
     assert "Traceback" not in message

@@ -129,10 +129,14 @@ class Graph:
                 self._lacking["predict", lacks].append(name)
         return [
             f"{self.where}: {', '.join(f'{self._section(name)}.{name}' for name in names)}: {verb} needs "
-            f"{', '.join(lacks)}; give it on the node, in defaults.{verb} or in the scale."
+            f"{', '.join(lacks)}; give it in {' or in '.join(self._givers(verb))}."
             for (verb, lacks), names in self._lacking.items()
             if names
         ]
+
+    def _givers(self, verb):
+        scale = [f"the scale {self.study.scale_name}"] if verb in (*SECTIONS["models"], "predict") else []
+        return [*(["the node"] if verb in VERBS else []), f"defaults.{verb}", *scale]
 
     def _section(self, name):
         return next(section for section, own in SECTIONS.items() if self.raw[name][0] in own)
@@ -372,30 +376,32 @@ class Graph:
             score[name] = sorted(asked, key=lambda dataset: SPLITS.index(dataset.partition("/")[2]))
 
     def reading_order(self):
-        """Names as a person reads scores: floors, then each chain with its controls, then the others."""
+        """Names as a person reads scores: task by task floors, then each chain with its controls, then the others."""
         names = sorted(self.floors().values())
         for _, body in sorted(self.compare.items()):
             for node in body["chain"]:
                 names += [node, *(control for control, beside in sorted(body["controls"].items()) if beside == node)]
-        return list(dict.fromkeys([*names, *sorted(self.ids)]))
+        names = [name for name in dict.fromkeys([*names, *sorted(self.ids)]) if self.ids.get(name)]
+        return sorted(names, key=lambda name: self.nodes[self.ids[name][0]].task or "")
 
     def scored(self):
         """Every (node, dataset) that is scored, in reading order."""
         return [
             (self.nodes[id], dataset)
             for name in self.reading_order()
-            for id in self.ids.get(name, [])
+            for id in self.ids[name]
             for dataset in self.score.get(name, [])
         ]
 
     def labelled(self):
-        """Ids of the pseudo-labelled datasets."""
-        return sorted(id for id, node in self.nodes.items() if node.verb == "label")
+        """Ids of the pseudo-labelled datasets by name, each with its controls behind it."""
+        nodes = [node for node in self.nodes.values() if node.verb == "label"]
+        return [n.id for n in sorted(nodes, key=lambda n: (n.budget or n.id, n.budget is not None, n.id))]
 
     def floors(self):
-        """Per task the node whose base is written `linear`: the floor that a recipe should beat."""
+        """Per task the node whose base is written `linear`, the first by name: the floor that a recipe should beat."""
         return {
             self.nodes[self.ids[name][0]].task: name
-            for name, (verb, body) in sorted(self.raw.items())
-            if verb == "finetune" and body[verb] == "linear" and self.ids[name]
+            for name, (verb, body) in sorted(self.raw.items(), reverse=True)
+            if verb == "finetune" and body[verb] == "linear" and self.ids.get(name)
         }

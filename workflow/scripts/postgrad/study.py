@@ -5,6 +5,7 @@ Nothing heavy is imported: Snakemake reads this at every start.
 """
 
 import json
+import os
 from pathlib import Path
 
 from postgrad import checks
@@ -192,8 +193,8 @@ class Study:
 
     def raw_files(self, task):
         """The raw files of a task as paths; a gold file only where it is, and unchecked posts only where they are."""
-        body = self.task(task)
-        files = [path for _, _, paths in self.raw_parts(task) for path in paths if self.check_data or path.is_file()]
+        body, wanted = self.task(task), self.made is not None or self.check_data
+        files = [path for _, _, paths in self.raw_parts(task) for path in paths if wanted or path.is_file()]
         gold = (Path(self.data) / part["gold"] for part in body["splits"].values() if "gold" in part)
         return sorted({str(path) for path in [*files, *(path for path in gold if self.made or path.is_file())]})
 
@@ -209,6 +210,9 @@ class Study:
     def clean_spec(self, task):
         body = {key: value for key, value in self.task(task).items() if key not in _NOT_READING}
         body["labels"] = [{key: label[key] for key in ("name", "value") if key in label} for label in body["labels"]]
+        if self.made is None:
+            # Snakemake looks at a file's content only where its time is new, which an archive may have set back.
+            body["bytes"] = {file: os.path.getsize(file) for file in self.raw_files(task) if os.path.isfile(file)}
         return canonical({"task": task, "source": self.task(task).get("source"), **body})
 
     def audit_spec(self, task):
@@ -327,5 +331,13 @@ def _transductive(graph):
 
 
 def canonical(value):
-    """One JSON string per value, whatever the order of its keys."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    """One JSON string per value, whatever the order of its keys, and whether a whole number is written 8 or 8.0."""
+    return json.dumps(_whole(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _whole(value):
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
