@@ -171,6 +171,8 @@ class Graph:
         if base:
             with faults.gathered():
                 root, kind = self.root(name)
+                if base in self.raw:
+                    self._resolve(base)
         for key, source in self._named(verb, body):
             with faults.gathered():
                 self._look_up(key, source, f"{where}.{key}")
