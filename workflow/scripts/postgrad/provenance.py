@@ -18,36 +18,35 @@ EXPENSIVE = ("pretrain", "finetune", "predict")
 LOCK = SCRIPTS / "versions.json"
 
 
-def syntax_tree(path):
-    """The syntax tree of a Python file without docstrings."""
-    tree = ast.parse(Path(path).read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
-            value = body[0].value
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                node.body = body[1:]
-    return tree
+def shape(tree, words, imported):
+    """Append a syntax tree as words, and the dotted names of `postgrad` that it imports; docstrings are left out.
+
+    Empty fields, whose names differ between Pythons, and `ctx`, which follows from the place, are left out as well.
+    """
+    if isinstance(tree, list):
+        words.append("[")
+        for item in tree:
+            shape(item, words, imported)
+        words.append("]")
+    elif isinstance(tree, ast.AST):
+        if isinstance(tree, ast.ImportFrom) and (tree.module or "").split(".")[0] == "postgrad":
+            imported.update([tree.module, *(f"{tree.module}.{alias.name}" for alias in tree.names)])
+        elif isinstance(tree, ast.Import):
+            imported.update(alias.name for alias in tree.names if alias.name.startswith("postgrad"))
+        words.append(type(tree).__name__)
+        for name in tree._fields:
+            value = getattr(tree, name, None)
+            if name == "body" and isinstance(value, list) and value and _is_docstring(value[0]):
+                value = value[1:]
+            if value is not None and value != [] and name != "ctx":
+                words.append(name)
+                shape(value, words, imported)
+    else:
+        words.append(repr(tree))
 
 
-def shape(tree):
-    """A syntax tree as nested lists: like ast.dump, but without empty fields, whose names differ between Pythons."""
-    if isinstance(tree, ast.AST):
-        fields = [(name, shape(value)) for name, value in ast.iter_fields(tree) if value not in (None, [])]
-        return [type(tree).__name__, *fields]
-    return [shape(item) for item in tree] if isinstance(tree, list) else repr(tree)
-
-
-def local_modules(tree):
-    """Paths of the modules of `postgrad` that a tree imports, at any depth of the tree."""
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "postgrad":
-            names.update([node.module, *(f"{node.module}.{alias.name}" for alias in node.names)])
-        elif isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names if alias.name.startswith("postgrad"))
-    paths = (SCRIPTS.joinpath(*name.split(".")).with_suffix(".py") for name in names)
-    return {path for path in paths if path.exists()}
+def _is_docstring(node):
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 @cache
@@ -65,8 +64,10 @@ def parsed(path, changed):
 
     changed: the file's time of change. Most modules stand behind many verbs: to read each once saves 0.15 s a start.
     """
-    tree = syntax_tree(path)
-    return str(shape(tree)), local_modules(tree)
+    words, imported = [], set()
+    shape(ast.parse(path.read_text(encoding="utf-8")), words, imported)
+    paths = (SCRIPTS.joinpath(*name.split(".")).with_suffix(".py") for name in imported)
+    return " ".join(words), {path for path in paths if path.exists()}
 
 
 def modules(verb):
