@@ -34,8 +34,8 @@ def figure(value, places=3, signed=False):
 
 
 def seedless(predictor):
-    """A predictor's name without its seed: `ages-plain,seed=1` → `ages-plain`; other axes stay."""
-    return ",".join(part for part in predictor.split(",") if not part.startswith("seed="))
+    """A predictor's name without its seed: `ages-plain@seed=1` → `ages-plain`; other axes stay."""
+    return "@".join(part for part in predictor.split("@") if not part.startswith("seed="))
 
 
 def csv_text(scores):

@@ -52,7 +52,8 @@ class Node:
 
     @property
     def id(self):
-        return ",".join([self.name, *(f"{key}={value}" for key, value in sorted(self.axes.items()))])
+        # No comma: Snakemake tears wildcards at theirs when it hands a job to a cluster.
+        return "@".join([self.name, *(f"{key}={value}" for key, value in sorted(self.axes.items()))])
 
 
 class Graph:
