@@ -124,6 +124,22 @@ def test_ten_processes_enter_one_at_a_time(tmp_path):
     assert any("works on this; waiting for its end" in told for _, told in ends)
 
 
+def test_of_two_who_find_a_holder_gone_the_slower_removes_nothing(tmp_path, monkeypatch):
+    """Between its look and its removal the faster one comes in: a second lock in the place of the first."""
+    work, gone = tmp_path / "work", locks.gone
+    old = locked(work, pid=4194305)
+
+    def slow(theirs, mine, age):
+        answer = gone(theirs, mine, age)
+        if theirs["token"] == "theirs":
+            old.unlink()
+            (lock_of(work) / "newer").write_text(json.dumps(holder()))
+        return answer
+
+    monkeypatch.setattr(locks, "gone", slow)
+    assert still_waits(tmp_path, 3, monkeypatch)
+
+
 def test_waiters_take_over_from_a_killed_one(tmp_path):
     first = worker(tmp_path, 60)
     assert first.stdout.readline() == "in\n"
