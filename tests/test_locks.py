@@ -84,7 +84,7 @@ def still_waits(folder, looks, monkeypatch):
 
 
 def test_a_lock_is_given_back_after_the_body_and_after_an_exception(tmp_path):
-    work = tmp_path / "deep" / "plain,seed=1"
+    work = tmp_path / "deep" / "plain-seed=1"
     with held(work):
         files = list(lock_of(work).iterdir())
         record = json.loads(files[0].read_text())

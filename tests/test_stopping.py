@@ -13,6 +13,7 @@ import pytest
 
 import finetune
 from postgrad import stopping
+from postgrad.locks import lock_of
 from postgrad.work import COMPLETE
 
 STEPS = 120  # of the trainings below: 20 epochs of 24 posts in fours
@@ -83,7 +84,7 @@ def test_a_signal_leaves_a_complete_checkpoint_and_a_rerun_ends_the_same(tmp_pat
         told = one.communicate(timeout=60)[1]
         steps += begun
         assert one.returncode == stopping.STOPPED == 75, told
-        assert told.splitlines()[-1] == f"plain,seed=1: stopped as told after step {steps} of {STEPS}; " + (
+        assert told.splitlines()[-1] == f"{spec['node']}: stopped as told after step {steps} of {STEPS}; " + (
             "a rerun goes on from there"
         )
         assert told.count("a step") == 0, "the step that ran was the last"
@@ -175,3 +176,33 @@ def test_handlers_are_put_back_and_nothing_is_remembered():
         os.kill(os.getpid(), signal.SIGUSR1)
         time.sleep(5)
     assert ended.value.code == 128 + signal.SIGUSR1
+
+
+def test_a_launcher_passes_each_signal_on_and_waits(tmp_path):
+    """What starts several ranks keeps the lock until they have ended, and ends with their code."""
+    inner = """
+import sys, time
+from postgrad.stopping import heeded, stop, wait_for_steps, wanted
+with heeded():
+    wait_for_steps()
+    print("here", file=sys.stderr, flush=True)
+    while not wanted():
+        time.sleep(0.01)
+    time.sleep(0.3)
+    stop("a checkpoint is written")
+"""
+    outer = """
+import sys
+from postgrad.locks import held
+from postgrad.stopping import exit_code, heeded
+with heeded(), held(sys.argv[1]):
+    sys.exit(exit_code([sys.executable, "-c", sys.argv[2]]))
+"""
+    work = tmp_path / "work"
+    one = subprocess.Popen([sys.executable, "-c", outer, work, inner], cwd=made.ROOT / "workflow/scripts",
+                           stderr=subprocess.PIPE, text=True)  # fmt: skip
+    after_word(one, "here")
+    assert lock_of(work).exists()
+    one.send_signal(signal.SIGTERM)
+    assert one.communicate(timeout=20)[1] == "a checkpoint is written\n" and one.returncode == stopping.STOPPED
+    assert not lock_of(work).exists()

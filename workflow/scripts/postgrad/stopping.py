@@ -6,6 +6,7 @@ where the profile asks for it (`--signal=USR1@300`, or TERM).
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ ECHO = 1.0  # seconds; srun and slurmstepd both pass a signal on, so one order m
 
 heard = {}  # signal: when it was first heard
 patient = False  # whether a first signal waits for the end of a step
+child = None  # the process that is to hear all signals in this one's place
 
 
 @contextmanager
@@ -40,7 +42,9 @@ def hear(number, frame):
     if again and now - heard[number] < ECHO:
         return
     heard.setdefault(number, now)
-    if again or not patient:
+    if child is not None:
+        child.send_signal(number)
+    elif again or not patient:
         os.write(2, f"ended by {signal.Signals(number).name}\n".encode())  # print may not be called twice at once
         raise SystemExit(128 + number)
 
@@ -54,6 +58,19 @@ def wait_for_steps():
 def wanted():
     """Whether a stop was asked for."""
     return bool(heard)
+
+
+def exit_code(command):
+    """The exit code of a command (torchrun, srun): signals go on to it, and its end is waited for, lock in hand."""
+    global child
+    wait_for_steps()
+    try:
+        with subprocess.Popen(command) as child:
+            for number in list(heard):  # while it was being started
+                child.send_signal(number)
+            return child.wait()
+    finally:
+        child = None
 
 
 def stop(sentence):
