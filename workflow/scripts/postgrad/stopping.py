@@ -1,7 +1,7 @@
 """Stopping well: a training that is told to stop ends its step and writes a checkpoint; all else ends at once.
 
 SLURM tells a job to stop by SIGTERM before it kills it (preemption, scancel, the end of its time), and earlier
-where the profile asks for it (`--signal=USR1@300`, or TERM).
+where it is asked to: by `--signal=TERM@300`, since of USR1 the Snakemake around a job dies, and waits for it at TERM.
 """
 
 import os
