@@ -44,6 +44,12 @@ def test_bases_and_made_up_posts_stay(tmp_path):
     assert found(tmp_path, "base/log", "test/posts/rain") == []
 
 
+def test_a_lock_is_no_work(tmp_path):
+    assert found(tmp_path, "test/small/finetune/.plain.lock", "test/small/finetune/plane") == [
+        "test/small/finetune/plane"
+    ]
+
+
 def test_the_listing_says_what_is_freed(tmp_path):
     work = work_in(tmp_path, "old")
     (work / "old" / "weights").write_bytes(b"0" * 3_000_000)

@@ -39,7 +39,7 @@ rule pretrain:
     message:
         "Pretraining: {wildcards.recipe}/{wildcards.node}"
     shell:
-        'python workflow/scripts/pretrain.py --spec {params.spec:q} --base "$(dirname {input.base:q})" --data {input.data:q} '
+        'exec python workflow/scripts/pretrain.py --spec {params.spec:q} --base "$(dirname {input.base:q})" --data {input.data:q} '
         "--drop {input.drop:q} --work work/{wildcards.study:q}/{wildcards.recipe:q}/pretrain/{wildcards.node:q} "
         '--out "$(dirname {output:q})" > {log:q} 2>&1'
 
@@ -62,6 +62,6 @@ rule finetune:
     message:
         "Fine-tuning: {wildcards.recipe}/{wildcards.node}"
     shell:
-        'python workflow/scripts/finetune.py --spec {params.spec:q} --base "$(dirname {input.base:q})" --data {input.data:q} '
+        'exec python workflow/scripts/finetune.py --spec {params.spec:q} --base "$(dirname {input.base:q})" --data {input.data:q} '
         "--drop {input.drop:q} --work work/{wildcards.study:q}/{wildcards.recipe:q}/finetune/{wildcards.node:q} "
         '--out "$(dirname {output:q})" > {log:q} 2>&1'

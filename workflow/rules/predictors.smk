@@ -22,7 +22,7 @@ rule predict:
     message:
         "Predicting {wildcards.dataset}: {wildcards.recipe}/{wildcards.node}"
     shell:
-        'python workflow/scripts/predict.py --spec {params.spec:q} --model "$(dirname {input.model:q})" --data {input.data:q} '
+        'exec python workflow/scripts/predict.py --spec {params.spec:q} --model "$(dirname {input.model:q})" --data {input.data:q} '
         "--work work/{wildcards.study:q}/{wildcards.recipe:q}/predict/{wildcards.node:q}/{wildcards.dataset:q} "
         "--out {output:q} > {log:q} 2>&1"
 

@@ -11,6 +11,8 @@ import os
 
 from postgrad.cli import run
 from postgrad.folders import class_counts, model_record, training_posts
+from postgrad.locks import held
+from postgrad.stopping import heeded
 from postgrad.work import restored
 
 VERSION = 1  # raise when the same spec gives another model
@@ -36,14 +38,15 @@ def main(argv=None):
         "tokens": None,
         "data": digests,
     }
-    if restored(options.work, facts, options.out):
-        return
-    if spec["kind"] == "linear":
-        from postgrad.linear import finetune
-    else:
-        os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read when transformers is imported
-        from postgrad.training import finetune
-    finetune(spec, options.base, frame, facts, options.work, options.out)
+    with heeded(), held(options.work):
+        if restored(options.work, facts, options.out):
+            return
+        if spec["kind"] == "linear":
+            from postgrad.linear import finetune
+        else:
+            os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read by transformers' import
+            from postgrad.training import finetune
+        finetune(spec, options.base, frame, facts, options.work, options.out)
 
 
 if __name__ == "__main__":

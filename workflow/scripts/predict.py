@@ -11,8 +11,10 @@ import os
 
 from postgrad.cli import run
 from postgrad.folders import model_facts, model_record, posts_digest
+from postgrad.locks import held
 from postgrad.posts import first_by_hash, input_texts, read_posts
 from postgrad.predictions import write_predictions
+from postgrad.stopping import heeded
 from postgrad.work import keep, restored
 
 VERSION = 1  # raise when the same model gives other predictions
@@ -37,19 +39,20 @@ def main(argv=None):
     if spec["dataset"].endswith("/unlabeled"):
         frame = first_by_hash(frame, spec["pool"])
     key = {"spec": spec, "version": VERSION, "model": model_record(options.model), "posts": posts_digest(frame, READ)}
-    if restored(options.work, key, options.out, KEPT):
-        return
-    if spec["kind"] == "linear":
-        from postgrad import linear
+    with heeded(), held(options.work):
+        if restored(options.work, key, options.out, KEPT):
+            return
+        if spec["kind"] == "linear":
+            from postgrad import linear
 
-        logits = linear.logits(linear.load(options.model), input_texts(frame))
-    else:
-        os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read by transformers' import
-        from postgrad import scoring
+            logits = linear.logits(linear.load(options.model), input_texts(frame))
+        else:
+            os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read by transformers' import
+            from postgrad import scoring
 
-        logits = scoring.scores(spec, options.model, frame)
-    write_predictions(frame["post_id"], logits, options.out)
-    keep(options.work, key, options.out, KEPT)
+            logits = scoring.scores(spec, options.model, frame)
+        write_predictions(frame["post_id"], logits, options.out)
+        keep(options.work, key, options.out, KEPT)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ import os
 
 from postgrad.cli import run
 from postgrad.folders import model_record, posts_digest, training_posts
+from postgrad.locks import held
 from postgrad.posts import first_by_hash
+from postgrad.stopping import heeded
 from postgrad.work import restored
 
 VERSION = 1  # raise when the same spec gives another model
@@ -33,12 +35,13 @@ def main(argv=None):
         digests = {"chosen": posts_digest(frame)}
     facts = {"kind": spec["kind"], "labels": None, "spec": spec, "version": VERSION}
     facts |= {"base": model_record(options.base), "rows": len(frame), "classes": None, "tokens": None, "data": digests}
-    if restored(options.work, facts, options.out):
-        return
-    os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read when transformers is imported
-    from postgrad import pretraining
+    with heeded(), held(options.work):
+        if restored(options.work, facts, options.out):
+            return
+        os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read by transformers' import
+        from postgrad import pretraining
 
-    pretraining.pretrain(spec, options.base, frame, facts, options.work, options.out)
+        pretraining.pretrain(spec, options.base, frame, facts, options.work, options.out)
 
 
 if __name__ == "__main__":

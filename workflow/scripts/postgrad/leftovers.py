@@ -23,7 +23,7 @@ def leftovers(root="config", work="work"):
             if not (Path(root) / "recipes" / f"{recipe.name}.yaml").is_file():
                 found.append(recipe)
             elif (known := referred(folder.name, recipe.name, root)) is not None:
-                nodes = (path for verb in HELD for path in sorted(recipe.glob(f"{verb}/*")))
+                nodes = (path for verb in HELD for path in sorted(recipe.glob(f"{verb}/[!.]*")))  # .x: a lock
                 found += [path for path in nodes if (path.parent.name, path.name) not in known]
     return found
 

@@ -12,7 +12,7 @@ import transformers
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from postgrad import losses
+from postgrad import losses, stopping
 from postgrad.batches import Batches
 from postgrad.examples import UNTAUGHT, answer_examples, encoder_examples, labelled_batch, taught_batch
 from postgrad.folders import base_facts, model_folder
@@ -52,6 +52,9 @@ class Keeper(TrainerCallback):
         self.begun = self.told = time.monotonic()
         self.first = None
 
+    def on_train_begin(self, args, state, control, **_):
+        stopping.wait_for_steps()
+
     def on_epoch_begin(self, args, state, control, **_):
         # From the step, not from a count of calls: right after a resume as well.
         epoch = state.global_step // len(self.trainer.batches)
@@ -68,6 +71,8 @@ class Keeper(TrainerCallback):
         now, last = time.monotonic(), state.global_step >= state.max_steps
         if last:
             control.should_save = False  # the model itself is written next
+        elif agreed(stopping.wanted()):
+            control.should_save = control.should_training_stop = True
         if last or now - self.told >= SECONDS:
             self.told, seconds = now, now - self.begun
             left = state.max_steps - state.global_step
@@ -85,6 +90,11 @@ class Keeper(TrainerCallback):
         return control
 
 
+def agreed(flag):
+    """Whether any rank wants this; one process is its only rank."""
+    return flag
+
+
 def check(spec):
     """Nothing; ValueError for an option that this code does not know."""
     known = {"epoch": ["last"], "schedule": ["cosine", "linear"], "precision": ["fp32", "bf16"],
@@ -98,7 +108,8 @@ def trained(model, examples, collate, loss, spec, work, key):
     """Train `model` in place: {"seconds", "steps", "tokens", "threads", "resumed"} of this run.
 
     examples: dicts with `ids`. collate: list of examples -> dict of tensors. loss: (model, inputs) -> scalar.
-    The run goes on from the newest complete checkpoint in `work` that has this key.
+    The run goes on from the newest complete checkpoint in `work` that has this key. One that is told to stop
+    ends the process with exit code 75 when it has written one.
     """
     checkpoint = open_work(work, key)
     lengths = [len(example["ids"]) for example in examples]
@@ -128,6 +139,9 @@ def trained(model, examples, collate, loss, spec, work, key):
     trainer.add_callback(Keeper(trainer, work))
     begun = time.monotonic()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if (step := trainer.state.global_step) < trainer.state.max_steps:
+        told = f"stopped as told after step {step} of {trainer.state.max_steps}; a rerun goes on from there"
+        stopping.stop(f"{spec['node']}: {told}")
     return {"seconds": round(time.monotonic() - begun, 2), "steps": trainer.state.global_step,
             "tokens": int(trainer.tokens), "threads": torch.get_num_threads(),
             "resumed": checkpoint.name if checkpoint else None}  # fmt: skip
