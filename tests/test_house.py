@@ -24,6 +24,7 @@ SIDE = {
     "options",
     "checks",
     "leftovers",
+    "machine",
     "outlook",
     "configuration",
     "provenance",

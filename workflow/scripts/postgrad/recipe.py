@@ -395,6 +395,14 @@ class Graph:
             for dataset in self.score.get(name, [])
         ]
 
+    def teaching(self):
+        """Ids of the predictors that label posts, members of their votes included: later models wait for them."""
+        found, todo = set(), [id for node in self.nodes.values() if node.verb == "label" for id in node.members]
+        while todo:
+            found.add(id := todo.pop())
+            todo += self.nodes[id].members
+        return found
+
     def labelled(self):
         """Ids of the pseudo-labelled datasets by name, each with its controls behind it."""
         nodes = [node for node in self.nodes.values() if node.verb == "label"]
