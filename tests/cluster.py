@@ -18,6 +18,7 @@ import pytest
 
 BINARIES = ("slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "munged")
 NODES, GPUS = 3, 8
+SIZE = f"CPUs=64 RealMemory=1000000 Gres=gpu:a800:{GPUS}"
 ETC = Path("/etc/slurm")
 SLURM_CONF = """
 ClusterName=test
@@ -47,7 +48,7 @@ AccountingStorageType=accounting_storage/none
 GresTypes=gpu
 MinJobAge=600
 SlurmdParameters=config_overrides
-NodeName=node[1-{nodes}] NodeHostname={host} NodeAddr=127.0.0.1 Port=[17001-{last}] CPUs=64 RealMemory=1000000 Gres=gpu:a800:{gpus}
+NodeName=node[1-{nodes}] NodeHostname={host} NodeAddr=127.0.0.1 Port=[17001-{last}] {size}
 PartitionName=gpu Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 GRES_CONF = "AutoDetect=off\nNodeName=node[1-{nodes}] Name=gpu Type=a800 File={folder}/gpu/nvidia[0-{last}]\n"
@@ -115,7 +116,7 @@ def configured(folder, host):
     (folder / "state").mkdir()
     for number in range(GPUS):  # clones of /dev/null: slurmd wants device files
         os.mknod(folder / "gpu" / f"nvidia{number}", stat.S_IFCHR | 0o666, os.makedev(1, 3))
-    values = {"folder": folder, "host": host, "nodes": NODES, "gpus": GPUS}
+    values = {"folder": folder, "host": host, "nodes": NODES, "size": SIZE}
     texts = {
         "slurm.conf": SLURM_CONF.format(**values, last=17000 + NODES),
         "gres.conf": GRES_CONF.format(**values, last=GPUS - 1),

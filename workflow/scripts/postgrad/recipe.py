@@ -55,6 +55,20 @@ class Node:
         return ",".join([self.name, *(f"{key}={value}" for key, value in sorted(self.axes.items()))])
 
 
+def joined(wildcards, known):
+    """A job's wildcards with its node's axes in their place: {node: ages-expert, seed: 1} becomes ages-expert,seed=1.
+
+    Snakemake 9.27 tears values at their commas on the way into a submitted job (its issue 2366). known: the real ones.
+    """
+    found = {}
+    for key, value in wildcards.items():  # in their order: axes follow their node
+        if key in known:
+            found[key] = value
+        else:
+            found["node"] += f",{key}={value}"
+    return found
+
+
 class Graph:
     """A recipe under one scale and mode: nodes by id, what is not run and why, and the deviations.
 
