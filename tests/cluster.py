@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 BINARIES = ("slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "munged")
+PACKAGES = "slurmctld slurmd slurm-client munge"
 NODES, GPUS = 3, 8
 SIZE = f"CPUs=64 RealMemory=1000000 Gres=gpu:a800:{GPUS}"
 ETC = Path("/etc/slurm")
@@ -55,19 +56,16 @@ GRES_CONF = "AutoDetect=off\nNodeName=node[1-{nodes}] Name=gpu Type=a800 File={f
 
 
 def missing():
-    """Why there can be no cluster here, or None. Where POSTGRAD_NEEDS_SLURM is set, that is a failure."""
-    absent = [name for name in BINARIES if not shutil.which(name)]
+    """Why there can be no cluster here, or None."""
     if os.geteuid() != 0:
-        return "a SLURM cluster needs root"
-    return f"SLURM is not installed: {', '.join(absent)} (apt-get install {PACKAGES})" if absent else None
-
-
-PACKAGES = "slurmctld slurmd slurm-client munge"
+        return "a SLURM cluster on one machine needs root"
+    absent = [name for name in BINARIES if not shutil.which(name)]
+    return f"SLURM is not installed ({', '.join(absent)}): apt-get install {PACKAGES}" if absent else None
 
 
 @contextmanager
 def cluster(folder):
-    """A running cluster whose files lie in `folder`."""
+    """A running cluster whose files lie in `folder`. Where there can be none the test is skipped, in CI it fails."""
     if reason := missing():
         (pytest.fail if os.environ.get("POSTGRAD_NEEDS_SLURM") else pytest.skip)(reason)
     with ExitStack() as stack:
@@ -164,6 +162,7 @@ def wait(ready, what, seconds=60):
 
 
 def jobs():
-    """{id of a SLURM job that this cluster was ever sent: its comment, state and resources}."""
-    lines = told("squeue", "--states=all", "-h", "--format=%i|%k|%T|%b|%C|%D").splitlines()
-    return {line.partition("|")[0]: line.partition("|")[2] for line in lines}
+    """{id: {Comment, JobState, NumNodes, TresPerJob, ...}} of every job that this cluster was ever sent."""
+    lines = told("scontrol", "show", "job", "--oneliner").splitlines()
+    found = [dict(field.partition("=")[::2] for field in line.split(" ") if "=" in field) for line in lines]
+    return {job["JobId"]: job for job in found if "JobId" in job}

@@ -43,7 +43,7 @@ def made_base(folder, kind, **sizes):
 
 
 def finetune_spec(kind, **options):
-    spec = {"node": "plain,seed=1", "kind": kind, "seed": 1, "threads": 1, "labels": LABELS, "loss": "cross-entropy",
+    spec = {"node": "plain@seed=1", "kind": kind, "seed": 1, "threads": 1, "labels": LABELS, "loss": "cross-entropy",
             "class_weights": "none", "batch": 4, "lr": 5.0e-3, "schedule": "cosine", "warmup": 0.1,
             "weight_decay": 0.01, "epochs": 3, "max_length": 64, "epoch": "last", "frozen": [],
             "attention": "eager", "dropout": None, "precision": "fp32", "checkpoint_steps": 500}  # fmt: skip
@@ -58,7 +58,7 @@ def linear_spec(**options):
 
 
 def predict_spec(kind, **options):
-    spec = {"node": "plain,seed=1", "kind": kind, "threads": 1, "batch_tokens": 256, "max_length": 64,
+    spec = {"node": "plain@seed=1", "kind": kind, "threads": 1, "batch_tokens": 256, "max_length": 64,
             "precision": "fp32", "attention": "eager", "pool": None, "dataset": "moods/dev",
             "labels": LABELS}  # fmt: skip
     if kind == "causal":

@@ -12,7 +12,7 @@ DATASET = "t/dev"
 
 
 def entry(node, axes, official, auc=0.5, dataset=DATASET):
-    predictor = ",".join([node, *(f"{key}={value}" for key, value in axes.items())])
+    predictor = "@".join([node, *(f"{key}={value}" for key, value in axes.items())])
     named = {"predictor": predictor, "node": node, "dataset": dataset, "task": "t", "metric": "f1", "n": 9}
     return {**named, "values": {"official": official, "auc": auc}}
 

@@ -20,12 +20,12 @@ def found(folder, *names, **changes):
 
 def test_nodes_recipes_and_studies_that_are_gone_are_left_over(tmp_path):
     gone = [
-        "test/small/finetune/plane,seed=1",
-        "test/small/predict/plane,seed=1",
+        "test/small/finetune/plane@seed=1",
+        "test/small/predict/plane@seed=1",
         "test/smal/finetune/one",
         "tets/small",
     ]
-    here = ["test/small/finetune/plain,seed=1", "test/small/pretrain/reader", "test/small/predict/one", "test/log"]
+    here = ["test/small/finetune/plain@seed=1", "test/small/pretrain/reader", "test/small/predict/one", "test/log"]
     assert found(tmp_path, *gone, *here) == ["test/smal", *gone[:2], "tets"]
 
 
@@ -33,7 +33,7 @@ def test_a_seed_above_the_cap_and_another_mode_are_referred_to(tmp_path):
     def split(recipe):
         recipe["models"]["plain"]["faithful"] = {"epochs": 9}
 
-    assert found(tmp_path, "test/small/finetune/plain,seed=3", recipe=split) == []
+    assert found(tmp_path, "test/small/finetune/plain@seed=3", recipe=split) == []
 
 
 def test_a_study_that_cannot_be_read_keeps_everything(tmp_path):

@@ -28,7 +28,7 @@ def literals(*values):
 @pytest.mark.parametrize(
     "wildcards, one, several",
     [
-        ({"recipe": "ctyun", "node": "ages-expert,seed=1"}, "ages-expert", "ctyun/ages-expert"),
+        ({"recipe": "ctyun", "node": "ages-expert@seed=1"}, "ages-expert", "ctyun/ages-expert"),
         ({"recipe": "ctyun", "node": "qwen", "dataset": "ages/dev"}, "qwen", "ctyun/qwen"),
         ({"recipe": "ctyun"}, "ctyun", "ctyun"),
         ({"task": "caves"}, "caves", "caves"),

@@ -198,6 +198,6 @@ def test_predictions_are_taken_back_in_a_moment(tmp_path, models, dev):
     done = subprocess.run(command, cwd=made.ROOT / "workflow/scripts", capture_output=True, text=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)  # not the clock, which others on the machine would slow
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
-    sentence = "plain,seed=1: spec, version and inputs are as before; finished predictions taken back\n"
+    sentence = "plain@seed=1: spec, version and inputs are as before; finished predictions taken back\n"
     assert done.returncode == 0 and done.stderr == sentence
     np.testing.assert_array_equal(matrix(read_predictions(out)), matrix(rows))

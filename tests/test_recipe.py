@@ -17,9 +17,9 @@ def study_in(folder, config=None, **changes):
 
 def test_nodes_multiply_over_seeds_and_join_on_them(tmp_path):
     graph = study_in(tmp_path).graphs["small"]
-    assert list(graph.ids["expert"]) == ["expert,seed=1", "expert,seed=2"]
-    assert graph.nodes["again,seed=2"].base == "expert,seed=2"
-    assert graph.nodes["expert,seed=2"].options["seed"] == 2
+    assert list(graph.ids["expert"]) == ["expert@seed=1", "expert@seed=2"]
+    assert graph.nodes["again@seed=2"].base == "expert@seed=2"
+    assert graph.nodes["expert@seed=2"].options["seed"] == 2
 
 
 def test_a_scalar_replaces_a_default_axis(tmp_path):
@@ -31,7 +31,7 @@ def test_a_scalar_replaces_a_default_axis(tmp_path):
 def test_a_vote_reduces_over_all_axes(tmp_path):
     graph = study_in(tmp_path).graphs["small"]
     assert graph.ids["together"] == ["together"]
-    assert graph.nodes["together"].members == ["expert,seed=1", "expert,seed=2"]
+    assert graph.nodes["together"].members == ["expert@seed=1", "expert@seed=2"]
 
 
 def test_over_names_the_axes_that_a_vote_reduces(tmp_path):
@@ -40,8 +40,8 @@ def test_over_names_the_axes_that_a_vote_reduces(tmp_path):
         recipe["predictors"]["together"]["over"] = ["seed"]
 
     graph = study_in(tmp_path, recipe=two_rates).graphs["small"]
-    assert graph.ids["together"] == ["together,lr=1e-05", "together,lr=2e-05"]
-    assert graph.nodes["together,lr=1e-05"].members == ["expert,lr=1e-05,seed=1", "expert,lr=1e-05,seed=2"]
+    assert graph.ids["together"] == ["together@lr=1e-05", "together@lr=2e-05"]
+    assert graph.nodes["together@lr=1e-05"].members == ["expert@lr=1e-05@seed=1", "expert@lr=1e-05@seed=2"]
 
 
 def test_axis_values_may_be_named(tmp_path):
@@ -49,8 +49,8 @@ def test_axis_values_may_be_named(tmp_path):
         recipe["models"]["plain"]["each"] = {"lr": {"low": 1.0e-6, "high": 1.0e-4}, "seed": [1]}
 
     graph = study_in(tmp_path, recipe=named).graphs["small"]
-    assert graph.ids["plain"] == ["plain,lr=high,seed=1", "plain,lr=low,seed=1"]
-    assert graph.nodes["plain,lr=high,seed=1"].options["lr"] == 1.0e-4
+    assert graph.ids["plain"] == ["plain@lr=high@seed=1", "plain@lr=low@seed=1"]
+    assert graph.nodes["plain@lr=high@seed=1"].options["lr"] == 1.0e-4
 
 
 def test_the_later_level_wins(tmp_path):
@@ -58,9 +58,9 @@ def test_the_later_level_wins(tmp_path):
         recipe["models"]["plain"]["lr"] = 3.0e-4
 
     graph = study_in(tmp_path, recipe=lr_on_node).graphs["small"]
-    assert graph.nodes["expert,seed=1"].options["lr"] == 1.0e-3  # scale over defaults
-    assert graph.nodes["plain,seed=1"].options["lr"] == 3.0e-4  # node over scale
-    assert graph.nodes["expert,seed=1"].options["batch"] == 8  # defaults where the scale is silent
+    assert graph.nodes["expert@seed=1"].options["lr"] == 1.0e-3  # scale over defaults
+    assert graph.nodes["plain@seed=1"].options["lr"] == 3.0e-4  # node over scale
+    assert graph.nodes["expert@seed=1"].options["batch"] == 8  # defaults where the scale is silent
 
 
 def test_faithful_overlays_the_node_in_that_mode_alone(tmp_path):
@@ -142,12 +142,12 @@ def test_a_whole_number_may_be_written_with_a_point(tmp_path):
         return study_in(tmp_path / name, recipe=lambda recipe: recipe["models"]["plain"].update(epochs=epochs))
 
     one, other = with_epochs("a", 8), with_epochs("b", 8.0)
-    assert one.node_spec("small", "plain,seed=1") == other.node_spec("small", "plain,seed=1")
+    assert one.node_spec("small", "plain@seed=1") == other.node_spec("small", "plain@seed=1")
 
 
 def test_prompts_stand_in_the_specs_of_causal_models_only(tmp_path):
     study = study_in(tmp_path)
-    assert "Rain?" in study.node_spec("small", "plain,seed=1")
+    assert "Rain?" in study.node_spec("small", "plain@seed=1")
     assert "Rain?" not in study.node_spec("small", "two")
     assert "Rain?" not in study.clean_spec("rain")
 

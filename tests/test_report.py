@@ -28,7 +28,7 @@ def entry(predictor, right, dataset="ages/dev", auc=0.75):
     ]
     return {
         "predictor": predictor,
-        "node": predictor.split(",")[0],
+        "node": predictor.split("@")[0],
         "dataset": dataset,
         "task": "smm4h24-task6",
         "n": 20,
@@ -41,12 +41,12 @@ def entry(predictor, right, dataset="ages/dev", auc=0.75):
 
 
 ENTRIES = [
-    entry("ages-plain,seed=1", 6),
-    entry("ages-plain,seed=2", 8),
-    entry("ages-expert,seed=1", 8),
-    entry("ages-expert,seed=2", 9, auc=None),
-    entry("ages-drawn,seed=1", 7),
-    entry("ages-drawn,seed=2", 8),
+    entry("ages-plain@seed=1", 6),
+    entry("ages-plain@seed=2", 8),
+    entry("ages-expert@seed=1", 8),
+    entry("ages-expert@seed=2", 9, auc=None),
+    entry("ages-drawn@seed=1", 7),
+    entry("ages-drawn@seed=2", 8),
     entry("ages-floor", 5),
     {"predictor": "ages-floor", "node": "ages-floor", "dataset": "ages/test", "task": "smm4h24-task6", "n": 0,
      "reason": "no gold labels"},
@@ -128,7 +128,7 @@ def dropped(*ids, split="train"):
 def test_csv_has_the_official_metric_first_and_no_row_twice():
     rows = list(csv.DictReader(io.StringIO(page.csv_text([SCORE]))))
     assert list(rows[0]) == ["recipe", "predictor", "dataset", "metric", "value", "n"]
-    first = [(row["metric"], row["value"]) for row in rows if row["predictor"] == "ages-plain,seed=1"]
+    first = [(row["metric"], row["value"]) for row in rows if row["predictor"] == "ages-plain@seed=1"]
     assert first == [
         ("f1", "0.600000"),
         ("accuracy", "0.600000"),
@@ -159,9 +159,9 @@ def test_nodes_are_means_over_seeds_beside_their_floor():
 
 
 def test_other_axes_than_the_seed_stay_apart():
-    entries = [entry("a,loss=focal,seed=1", 6), entry("a,loss=focal,seed=2", 8), entry("a,loss=ldam,seed=1", 9)]
+    entries = [entry("a@loss=focal@seed=1", 6), entry("a@loss=focal@seed=2", 8), entry("a@loss=ldam@seed=1", 9)]
     rows = page.node_scores([{"recipe": "r", "entries": entries}], {})
-    assert [(row["node"], row["seeds"]) for row in rows] == [("a,loss=focal", 2), ("a,loss=ldam", 1)]
+    assert [(row["node"], row["seeds"]) for row in rows] == [("a@loss=focal", 2), ("a@loss=ldam", 1)]
 
 
 def test_text_table_is_aligned_narrow_and_ends_with_the_path():
@@ -181,7 +181,7 @@ def test_text_table_is_aligned_narrow_and_ends_with_the_path():
 
 
 def test_text_table_cuts_long_names_to_100_columns():
-    long = entry("a" * 90 + ",loss=focal,seed=1", 6)
+    long = entry("a" * 90 + "@loss=focal@seed=1", 6)
     lines = page.text_table(page.node_scores([{"recipe": "ctyun", "entries": [long]}], {}), [], SPEC).splitlines()
     assert len(lines[0]) == len(lines[2]) == 100
     assert "…" in lines[2]

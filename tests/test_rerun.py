@@ -198,9 +198,9 @@ JOB_BY_JOB = {
     "learning rate of outdoors-expert": (
         node_edit("models", "outdoors-expert", lr=2.0e-2),
         """
-        finetune  outdoors-expert,seed=1
-        predict   outdoors-expert,seed=1  outdoors/dev
-        predict   outdoors-expert,seed=1  outdoors/test
+        finetune  outdoors-expert@seed=1
+        predict   outdoors-expert@seed=1  outdoors/dev
+        predict   outdoors-expert@seed=1  outdoors/test
         score
         compare
         report
@@ -209,14 +209,14 @@ JOB_BY_JOB = {
     "loss of ages-expert": (
         node_edit("models", "ages-expert", class_weights="balanced"),
         """
-        finetune  ages-expert,seed=1
-        predict   ages-expert,seed=1       ages/dev
-        predict   ages-expert,seed=1       ages/test
+        finetune  ages-expert@seed=1
+        predict   ages-expert@seed=1       ages/dev
+        predict   ages-expert@seed=1       ages/test
         vote      ages-vote                ages/dev
         vote      ages-vote                ages/test
-        finetune  disorders-expert,seed=1
-        predict   disorders-expert,seed=1  disorders/dev
-        predict   disorders-expert,seed=1  disorders/test
+        finetune  disorders-expert@seed=1
+        predict   disorders-expert@seed=1  disorders/dev
+        predict   disorders-expert@seed=1  disorders/test
         score
         compare
         report
@@ -228,9 +228,9 @@ JOB_BY_JOB = {
             yaml_edit("studies/demo.yaml", lambda study: study.update(seeds=2)),
         ),
         """
-        finetune  ages-expert,seed=2
-        predict   ages-expert,seed=2  ages/dev
-        predict   ages-expert,seed=2  ages/test
+        finetune  ages-expert@seed=2
+        predict   ages-expert@seed=2  ages/dev
+        predict   ages-expert@seed=2  ages/test
         vote      ages-vote           ages/dev
         vote      ages-vote           ages/test
         score
@@ -261,8 +261,8 @@ JOB_BY_JOB = {
     "a second recipe in the study": (
         second_recipe,
         """
-        small: finetune  plain,seed=1
-        small: predict   plain,seed=1  ages/dev
+        small: finetune  plain@seed=1
+        small: predict   plain@seed=1  ages/dev
         small: score
         small: compare
         report
@@ -299,18 +299,18 @@ AND_WHAT_FOLLOWS = {
     "epochs of ages-expert": (
         node_edit("models", "ages-expert", epochs=9),
         """
-        finetune  ages-expert,seed=1
+        finetune  ages-expert@seed=1
         """,
     ),
     "prompt of task 6": (
         yaml_edit("tasks/smm4h24-task6.yaml", lambda task: task.update(prompt="Age? {text}\nAnswer:")),
         """
         finetune  qwen
-        finetune  ages-plain,seed=1
-        finetune  ages-read,seed=1
-        finetune  ages-expert,seed=1
-        finetune  ages-confident,seed=1
-        finetune  ages-drawn,seed=1
+        finetune  ages-plain@seed=1
+        finetune  ages-read@seed=1
+        finetune  ages-expert@seed=1
+        finetune  ages-confident@seed=1
+        finetune  ages-drawn@seed=1
         """,
     ),
     "text of one post of task 5": (one_text_of_task_5, "clean smm4h24-task5"),
@@ -399,7 +399,7 @@ def test_what_follows_leaves_other_tasks_alone(demo):
     study = study_in(demo)
 
     def follow(text):
-        return {job.node.partition(",")[0] for job in downstream(study, jobs_in(text, study))}
+        return {job.node.partition("@")[0] for job in downstream(study, jobs_in(text, study))}
 
     after_task_5 = follow("clean smm4h24-task5")
     assert {"disorders-floor", "disorders-plain", "disorders-read", "disorders-expert"} <= after_task_5
@@ -483,7 +483,7 @@ def trainings(run):
                 assert now == kept == held and kept, f"{job} says that it was taken back, but its weights are new"
             else:
                 assert not (now | held) & kept, f"{job} does not say that it was taken back, but its weights are old"
-            found[job.node.removesuffix(",seed=1")] = "taken back" if said_so(run, job) else "trained"
+            found[job.node.removesuffix("@seed=1")] = "taken back" if said_so(run, job) else "trained"
     return found
 
 

@@ -56,7 +56,7 @@ def test_the_same_study_from_scratch_is_byte_identical(demo, tmp_path):
 
 
 def logits(tree, node, dataset):
-    return matrix(read_predictions(tree / PREDICT / f"{node},seed=1" / f"{dataset}.parquet"), "logits")
+    return matrix(read_predictions(tree / PREDICT / f"{node}@seed=1" / f"{dataset}.parquet"), "logits")
 
 
 @pytest.mark.parametrize(

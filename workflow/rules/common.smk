@@ -12,7 +12,6 @@ from postgrad.configuration import Fault, read_yaml
 from postgrad.leftovers import leftovers, listing
 from postgrad.machine import NAMES
 from postgrad.provenance import code, unconfirmed
-from postgrad.recipe import joined
 from postgrad.study import Study
 from postgrad.vocabulary import SPLITS
 
@@ -49,11 +48,6 @@ wildcard_constraints:
     model="[^/]+",
     dataset="[^/]+/[^/]+",
 
-
-for target in workflow.dag_settings.target_jobs if workflow.dag_settings else []:  # in a submitted job
-    whole = joined(target.wildcards_dict, ("study", "recipe", "task", "node", "model", "dataset"))
-    target.wildcards_dict.clear()
-    target.wildcards_dict.update(whole)
 
 RESULTS = f"results/{STUDY.name}"
 

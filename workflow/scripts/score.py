@@ -1,8 +1,8 @@
 """Score: every predictor of a recipe against the gold labels of every dataset asked for.
 
-python workflow/scripts/score.py --predictions results/demo/ctyun/predict/ages-plain,seed=1/ages/dev.parquet \
+python workflow/scripts/score.py --predictions results/demo/ctyun/predict/ages-plain@seed=1/ages/dev.parquet \
   --gold results/demo/clean/smm4h24-task6/dev.parquet --out results/demo/ctyun/score/score.json \
-  --spec '{"pairs":[{"predictor":"ages-plain,seed=1","node":"ages-plain","dataset":"ages/dev","task":
+  --spec '{"pairs":[{"predictor":"ages-plain@seed=1","node":"ages-plain","dataset":"ages/dev","task":
            "smm4h24-task6","labels":["no","yes"],"positive":[1],"metric":"f1"}],"recipe":"ctyun"}'
 """
 

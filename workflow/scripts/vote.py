@@ -1,8 +1,8 @@
 """Vote: several predictions of one dataset as one, with its ties counted.
 
 python workflow/scripts/vote.py --spec '{"rule":"majority","ties":"probability"}' \
-  --predictions results/demo/ctyun/predict/ages-expert,seed=1/ages/dev.parquet \
-  results/demo/ctyun/predict/ages-expert,seed=2/ages/dev.parquet \
+  --predictions results/demo/ctyun/predict/ages-expert@seed=1/ages/dev.parquet \
+  results/demo/ctyun/predict/ages-expert@seed=2/ages/dev.parquet \
   --out results/demo/ctyun/vote/ages-vote/ages/dev.parquet \
   --counts results/demo/ctyun/vote/ages-vote/ages/dev.json
 """

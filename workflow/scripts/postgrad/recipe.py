@@ -13,7 +13,7 @@ from itertools import product
 from postgrad import checks
 from postgrad.configuration import Fault, Faults, as_list, fitting, lookup
 from postgrad.options import node_schema, options, options_schema, references, verbs
-from postgrad.vocabulary import SPLITS
+from postgrad.vocabulary import AT, SPLITS
 
 SECTIONS = {
     "datasets": ("augment", "label"),
@@ -52,21 +52,7 @@ class Node:
 
     @property
     def id(self):
-        return ",".join([self.name, *(f"{key}={value}" for key, value in sorted(self.axes.items()))])
-
-
-def joined(wildcards, known):
-    """A job's wildcards with its node's axes in their place: {node: ages-expert, seed: 1} becomes ages-expert,seed=1.
-
-    Snakemake 9.27 tears values at their commas on the way into a submitted job (its issue 2366). known: the real ones.
-    """
-    found = {}
-    for key, value in wildcards.items():  # in their order: axes follow their node
-        if key in known:
-            found[key] = value
-        else:
-            found["node"] += f",{key}={value}"
-    return found
+        return AT.join([self.name, *(f"{key}={value}" for key, value in sorted(self.axes.items()))])
 
 
 class Graph:
