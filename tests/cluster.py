@@ -1,7 +1,9 @@
 """A real SLURM cluster on this machine: one slurmctld, three slurmd with eight make-believe A800s each, munge.
 
-Debian's slurmd takes -N, so that several nodes stand on one host. The jobstep drops SLURM_CONF, so the configuration
-must stand in /etc/slurm; what stood there before is put back. Only processes that were started here are ended.
+Debian's slurmd takes -N, so that several nodes stand on one host. Of the partition `few`, the default, four CPUs are
+taken at once, since the machine may have two; the partition `gpu` is as large as it says. The jobstep drops SLURM_CONF,
+so the configuration must stand in /etc/slurm; what stood there before is put back. Only processes that were started
+here are ended.
 """
 
 import os
@@ -50,7 +52,8 @@ GresTypes=gpu
 MinJobAge=600
 SlurmdParameters=config_overrides
 NodeName=node[1-{nodes}] NodeHostname={host} NodeAddr=127.0.0.1 Port=[17001-{last}] {size}
-PartitionName=gpu Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+PartitionName=few Nodes=node[1-2] MaxCPUsPerNode=2 Default=YES MaxTime=INFINITE State=UP
+PartitionName=gpu Nodes=ALL MaxTime=INFINITE State=UP
 """
 GRES_CONF = "AutoDetect=off\nNodeName=node[1-{nodes}] Name=gpu Type=a800 File={folder}/gpu/nvidia[0-{last}]\n"
 
