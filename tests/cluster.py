@@ -80,7 +80,10 @@ def cluster(folder):
         stack.enter_context(daemon(folder, ["slurmctld", "-D"]))
         for node in range(1, NODES + 1):
             stack.enter_context(daemon(folder, ["slurmd", "-D", "-N", f"node{node}"]))
-        wait(lambda: told("sinfo", "-h", "-N", "-o", "%T").split() == ["idle"] * NODES, f"{NODES} idle nodes")
+        wait(
+            lambda: told("sinfo", "-h", "-N", "-p", "gpu", "-o", "%T").split() == ["idle"] * NODES,
+            f"{NODES} idle nodes",
+        )
         yield folder
 
 
