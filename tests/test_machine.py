@@ -14,7 +14,7 @@ CLUSTER = {"account": None, "partition": "cpu", "gpu_partition": "gpu", "gpu_mod
 def given(ask, cluster=CLUSTER, attempt=1):
     """Only what stands on the submission."""
     found = resources({"cpus": 2, **LITTLE, **ask}, cluster, attempt)
-    assert list(found) == NAMES
+    assert tuple(found) == NAMES
     return {name: value for name, value in found.items() if value is not None}
 
 

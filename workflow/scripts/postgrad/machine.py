@@ -7,8 +7,10 @@ from postgrad.configuration import Faults
 
 # Where a scale is silent. CPUs are the threads of the job's spec then.
 LITTLE = {"nodes": 1, "gpus": 0, "mem_mb": 4000, "minutes": 60}
-# What `resources` gives; None is left off the submission.
-NAMES = "nodes tasks tasks_per_gpu mpi cpus_per_task mem_mb runtime gpu gpu_model slurm_partition".split()
+# What `resources` gives; None is left off the submission. The first four say something on any machine, the others to
+# SLURM alone.
+ANYWHERE = ("nodes", "gpu", "mem_mb", "runtime")
+NAMES = (*ANYWHERE, "tasks", "tasks_per_gpu", "mpi", "cpus_per_task", "gpu_model", "slurm_partition")
 
 
 def resources(ask, cluster, attempt):
