@@ -24,6 +24,7 @@ SIDE = {
     "options",
     "checks",
     "leftovers",
+    "machine",
     "outlook",
     "configuration",
     "provenance",
@@ -236,7 +237,7 @@ def test_no_pickles_no_remote_code_no_shell(folder):
 def test_no_posts_beside_the_code():
     """What holds posts or weights belongs in results/, work/ and the folder of a study's data."""
     kinds = {".csv", ".tsv", ".xlsx", ".parquet", ".jsonl", ".zst", ".safetensors", ".bin", ".pt", ".zip"}
-    folders = ("workflow", "config", "tests", "docs", "envs", "profiles")
+    folders = ("workflow", "config", "tests", "docs", "envs", "profiles", "slurm")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*")]
     assert len(files) > 20
     assert [path.name for path in files if path.suffix in kinds] == []

@@ -10,6 +10,7 @@ rule base:
         "results/base/{model}/model.json",
     log:
         "work/base/log/{model}.log",
+    localrule: True
     conda:
         "../../envs/train.yaml"
     params:
@@ -33,6 +34,8 @@ rule pretrain:
     conda:
         "../../envs/train.yaml"
     threads: threads_of
+    resources:
+        **machine("pretrain"),
     params:
         spec=spec,
         code=code("pretrain"),
@@ -56,6 +59,8 @@ rule finetune:
     conda:
         "../../envs/train.yaml"
     threads: threads_of
+    resources:
+        **machine("finetune"),
     params:
         spec=spec,
         code=code("finetune"),
