@@ -49,7 +49,7 @@ JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherParams=OverMemoryKill
 AccountingStorageType=accounting_storage/none
 GresTypes=gpu
-MinJobAge=600
+MinJobAge=3600
 SlurmdParameters=config_overrides
 NodeName=node[1-{nodes}] NodeHostname={host} NodeAddr=127.0.0.1 Port=[17001-{last}] {size}
 PartitionName=few Nodes=node[1-2] MaxCPUsPerNode=2 Default=YES MaxTime=INFINITE State=UP
