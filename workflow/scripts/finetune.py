@@ -8,7 +8,9 @@ python workflow/scripts/finetune.py --spec "$(cat spec.json)" --base results/bas
 import argparse
 import json
 import os
+import sys
 
+from postgrad import launch
 from postgrad.cli import run
 from postgrad.folders import class_counts, model_record, training_posts
 from postgrad.work import restored
@@ -17,6 +19,7 @@ VERSION = 1  # raise when the same spec gives another model
 
 
 def main(argv=None):
+    words = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--spec", required=True, type=json.loads)
     parser.add_argument("--base", required=True)
@@ -24,7 +27,10 @@ def main(argv=None):
     parser.add_argument("--drop", nargs="*", default=[])
     parser.add_argument("--work", required=True)
     parser.add_argument("--out", required=True)
-    options = parser.parse_args(argv)
+    parser.add_argument("--nodes", type=int, default=1)
+    parser.add_argument("--ranks", type=int, default=1, help="processes a node: its GPUs")
+    parser.add_argument("--zero", type=int, default=0, help="DeepSpeed's stage, 0 to 3")
+    options = parser.parse_args(words)
     spec = options.spec
     frame, digests = training_posts(options.data, options.drop)
     counts = class_counts(frame, spec["labels"], spec["node"])
@@ -36,14 +42,19 @@ def main(argv=None):
         "tokens": None,
         "data": digests,
     }
-    if restored(options.work, facts, options.out):
+    if not launch.inside() and restored(options.work, facts, options.out):
         return
+    given = (spec, options.base, frame, facts, options.work, options.out)
     if spec["kind"] == "linear":
-        from postgrad.linear import finetune
+        from postgrad import linear
+
+        linear.finetune(*given)
     else:
+        launch.relaunch(__file__, words, options.nodes, options.ranks, options.zero, spec["threads"])
         os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read when transformers is imported
-        from postgrad.training import finetune
-    finetune(spec, options.base, frame, facts, options.work, options.out)
+        from postgrad import training
+
+        training.finetune(*given, options.zero)
 
 
 if __name__ == "__main__":
