@@ -91,7 +91,13 @@ def agent(words):
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # until the script sets the spec's threads
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # else each rank remarks that all parameters are used
     sys.argv = ["torchrun", "--signals-to-handle", "SIGINT,SIGHUP,SIGQUIT", *words]
-    runpy.run_module("torch.distributed.run", run_name="__main__")
+    try:
+        runpy.run_module("torch.distributed.run", run_name="__main__")
+    except Exception as fault:
+        if type(fault).__name__ != "ChildFailedError":  # torch's; the rank itself has told why
+            raise
+        ends = ", ".join(f"rank {rank} with {end.exitcode}" for rank, end in sorted(fault.failures.items()))
+        sys.exit(f"{Path(__file__).stem}: ranks ended before their work was done: {ends}")
 
 
 if __name__ == "__main__":

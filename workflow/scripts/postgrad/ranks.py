@@ -4,6 +4,7 @@ import copy
 import ctypes
 import os
 import signal
+import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -75,13 +76,13 @@ def begin(zero, precision):
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     backend = "nccl" if gpus else "gloo"
     if zero:
-        ranks.settings = deepspeed(zero, precision, backend)
-    else:
+        ranks.settings = begin_deepspeed(zero, precision, backend)
+    elif not distributed.is_initialized():
         distributed.init_process_group(backend, timeout=PATIENCE)
     return ranks
 
 
-def deepspeed(zero, precision, backend):
+def begin_deepspeed(zero, precision, backend):
     """Begin DeepSpeed and give transformers its settings. Numbers that hang on the model's width stay "auto"."""
     if backend == "gloo":
         os.environ["DS_ACCELERATOR"] = "cpu"
@@ -90,6 +91,7 @@ def deepspeed(zero, precision, backend):
     import deepspeed.ops
     from transformers.integrations import HfDeepSpeedConfig
 
+    warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")  # old names of calls
     deepspeed.logger.setLevel("ERROR")
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False  # else a C++ build of a minute
     deepspeed.init_distributed(dist_backend=backend, timeout=PATIENCE, verbose=False)
@@ -156,7 +158,7 @@ def gathered(parts, ranks):
     """A context in which these parameters stand whole on every rank; what rank 0 writes there is kept."""
     if ranks.zero < 3:
         return nullcontext()
-    from deepspeed.zero import GatheredParameters
+    from deepspeed.runtime.zero import GatheredParameters
 
     return GatheredParameters(list(parts), modifier_rank=0)
 
@@ -190,8 +192,8 @@ def whole(model, ranks):
 
 def float32(part):
     """A parameter, whole and in float32."""
+    from deepspeed.runtime.zero import GatheredParameters
     from deepspeed.utils import safe_get_full_fp32_param
-    from deepspeed.zero import GatheredParameters
 
     if part.dtype != torch.float32 and part.requires_grad:
         return safe_get_full_fp32_param(part)
