@@ -44,5 +44,7 @@ if __name__ == "__main__":
     sys.path[:0] = [str(ROOT / "workflow/scripts")]
     path = Path(sys.argv[1])
     for name, (verb, words) in json.loads(path.read_text()).items():
+        if sys.modules.get("deepspeed", 0) is None:
+            del sys.modules["deepspeed"]  # a training without ZeRO keeps it out
         text = json.dumps(recorded(verb, words))
         (path.parent / f"{name}.{os.environ['RANK']}.json").write_text(text)

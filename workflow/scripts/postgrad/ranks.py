@@ -4,6 +4,7 @@ import copy
 import ctypes
 import os
 import signal
+import sys
 import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -64,6 +65,10 @@ def begin(zero, precision):
 
     gloo joins the ranks where there is no GPU, NCCL where there is one for each rank.
     """
+    if not zero:
+        sys.modules.setdefault(
+            "deepspeed", None
+        )  # accelerate would import it wherever it is installed: half a second, a warning
     if not launch.inside():
         return Ranks()
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: no rank trains on when its agent was killed
