@@ -3,6 +3,8 @@
 python workflow/scripts/pretrain.py --spec "$(cat spec.json)" --base results/base/minilm
     --data results/public/clean/stress/unlabeled.parquet --drop results/public/audit/stress/drop.parquet
     --work work/public/ctyun/pretrain/reader --out results/public/ctyun/pretrain/reader
+
+--nodes, --ranks and --zero tell how many processes train, not what: the batch of the spec is shared among them.
 """
 
 import argparse
@@ -28,7 +30,7 @@ def main(argv=None):
     parser.add_argument("--drop", nargs="*", default=[])
     parser.add_argument("--work", required=True)
     parser.add_argument("--out", required=True)
-    parser.add_argument("--nodes", type=int, default=1)
+    parser.add_argument("--nodes", type=int, default=1, help="more than one: inside a SLURM job of so many")
     parser.add_argument("--ranks", type=int, default=1, help="processes a node: its GPUs")
     parser.add_argument("--zero", type=int, default=0, help="DeepSpeed's stage, 0 to 3")
     options = parser.parse_args(words)

@@ -63,7 +63,9 @@ class Ranks:
 def begin(zero, precision):
     """The Ranks of this process. torch.distributed and DeepSpeed begin here, so before any model is loaded.
 
-    gloo joins the ranks where there is no GPU, NCCL where there is one for each rank.
+    gloo joins the ranks where there is no GPU, NCCL where there is one for each rank. In bf16 a single process
+    computes in bf16 on float32 weights; DeepSpeed also holds the weights in bf16, beside the optimizer's float32
+    copy: losses then differ in the third digit, and frozen parts come out rounded.
     """
     if not zero:
         sys.modules.setdefault(
@@ -71,7 +73,8 @@ def begin(zero, precision):
         )  # accelerate would import it wherever it is installed: half a second, a warning
     if not launch.inside():
         return Ranks()
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: no rank trains on when its agent was killed
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: no rank trains on when its agent was killed
     ranks = Ranks(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), zero)
     gpus = torch.cuda.device_count()
     if gpus:

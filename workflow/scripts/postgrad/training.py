@@ -38,6 +38,10 @@ class PostTrainer(Trainer):
         # Prepared for several ranks it would give them different batches; each reads every batch and takes its rows.
         return self.accelerator.prepare(loader) if self.among.alone else loader
 
+    def save_model(self, *args, **options):
+        if not self.among.zero:  # DeepSpeed's checkpoint holds the weights; gathered too, 72B would be 145 GB more
+            super().save_model(*args, **options)
+
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         if self.among.alone:
             self.tokens = self.tokens + inputs["attention_mask"].sum().to("cpu")
