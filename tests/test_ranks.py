@@ -27,11 +27,13 @@ AGENT = [sys.executable, "workflow/scripts/postgrad/launch.py"]
 # 25 posts in batches of 4: seven steps an epoch, and the last batch has one post for two ranks.
 STEADY = {"epochs": 3, "dropout": 0.0, "class_weights": "balanced", "threads": 1}
 SHAKEN = {"epochs": 6, "dropout": 0.1, "checkpoint_steps": 10}
-RUNS = {f"{verb}-{kind}-{zero}": (verb, kind, zero, STEADY) for verb, kind, zeros in [
+# Bits are compared for the two shaken ones. The one without ZeRO comes first: DeepSpeed leaves traces in a process.
+RUNS = {"shaken-0": ("finetune", "encoder", 0, SHAKEN)}
+RUNS |= {f"{verb}-{kind}-{zero}": (verb, kind, zero, STEADY) for verb, kind, zeros in [
     ("finetune", "encoder", (0, 1, 2, 3)), ("finetune", "causal", (0, 3)),
     ("pretrain", "encoder", (0, 3)), ("pretrain", "causal", (0, 2))] for zero in zeros}  # fmt: skip
 RUNS["bf16"] = ("finetune", "causal", 3, STEADY | {"precision": "bf16"})
-RUNS["shaken"] = ("finetune", "encoder", 3, SHAKEN)
+RUNS["shaken-3"] = ("finetune", "encoder", 3, SHAKEN)
 
 
 @pytest.fixture(scope="module")
@@ -104,13 +106,13 @@ def digests(folder):
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-@pytest.mark.parametrize("name", [name for name in RUNS if name not in ("bf16", "shaken")])
+@pytest.mark.parametrize("name", [name for name in RUNS if RUNS[name][3] is STEADY])
 def test_two_ranks_lose_what_one_process_loses(one, two, name):
     verb, kind, zero, _ = RUNS[name]
     alone, ranks = one[1][verb, kind], two[1][name]
     assert len(alone["losses"]) >= 20 and alone["losses"][-1] < alone["losses"][0]
     for seen in ranks:
-        assert seen["losses"] == pytest.approx(alone["losses"], abs=1e-3)
+        assert seen["losses"] == pytest.approx(alone["losses"], abs=1e-4)
         assert seen["parameters"] == alone["parameters"]
     held = sum(seen["held"] for seen in ranks) / alone["parameters"]
     assert (1 <= held < 1.05) if zero == 3 else held == 2, "ZeRO-3 loads a model in parts"
@@ -121,7 +123,7 @@ def test_the_folder_is_that_of_one_process(one, two, name):
     verb, kind, zero, options = RUNS[name]
     alone, ranks = one[0] / f"{verb}-{kind}", two[0] / name
     assert {path.name for path in alone.iterdir()} == {path.name for path in ranks.iterdir()}
-    assert (alone / "config.json").read_text() == (ranks / "config.json").read_text() or name == "shaken"
+    assert (alone / "config.json").read_text() == (ranks / "config.json").read_text() or options is SHAKEN
     expected, found = weights(alone), weights(ranks)
     assert {name: (tensor.shape, tensor.dtype) for name, tensor in expected.items()} == {
         name: (tensor.shape, tensor.dtype) for name, tensor in found.items()
@@ -130,22 +132,23 @@ def test_the_folder_is_that_of_one_process(one, two, name):
     assert facts[0] == facts[1] or options != STEADY, "how many ranks there were is no part of a model"
     timing = [json.loads((folder / "timing.json").read_text()) for folder in (alone, ranks)]
     assert (timing[1]["world"], timing[1]["zero"]) == (2, zero)
-    assert timing[0]["tokens"] == timing[1]["tokens"] or name == "shaken", "no dummy row is counted"
+    assert timing[0]["tokens"] == timing[1]["tokens"] or options is SHAKEN, "no dummy row is counted"
     assert (two[0] / f"{name}-work" / "model").is_dir() and not list((two[0] / f"{name}-work").glob("checkpoint-*"))
-    if name != "shaken":
+    if options is not SHAKEN:
         tokenizer, form = load_tokenizer(alone), {"encoder": "encoder", "causal": "causal"}[kind]
         form = "plain" if (verb, kind) == ("pretrain", "encoder") else form
         batch = inputs(tokenizer(list(made.posts(8)["text"]))["input_ids"], tokenizer.pad_token_id)
         with torch.inference_mode():
             outputs = [load_model(folder, form).eval()(**batch)[0] for folder in (alone, ranks)]
-        limit = 0.5 if name == "bf16" else 1e-2
+        limit = 0.5 if name == "bf16" else 1e-3
         assert (outputs[0] - outputs[1]).abs().max() < limit
 
 
-def test_a_killed_training_resumes_to_the_same_weights(tmp_path, bases, train, two, capfd):
+@pytest.mark.parametrize("zero", [0, 3])
+def test_a_killed_training_resumes_to_the_same_weights(tmp_path, bases, train, two, capfd, zero):
     """Dropout makes them depend on each rank's random numbers. Who has another number of ranks begins anew."""
     spec = made.finetune_spec("encoder", **SHAKEN)
-    given = words("finetune", spec, bases["encoder"], train, tmp_path, "out", ranks=2, zero=3)
+    given = words("finetune", spec, bases["encoder"], train, tmp_path, "out", ranks=2, zero=zero)
     work = tmp_path / "out-work"
     command = [sys.executable, "workflow/scripts/finetune.py", *given]
     killed = subprocess.Popen(command, cwd=made.ROOT, stderr=subprocess.PIPE, text=True)
@@ -155,18 +158,17 @@ def test_a_killed_training_resumes_to_the_same_weights(tmp_path, bases, train, t
     killed.communicate(timeout=30)  # the ranks hold stderr open: none outlives its agent
     assert killed.returncode == -signal.SIGKILL and not (tmp_path / "out").exists()
 
-    other = Ranks(0, 3, 3)
     copied = shutil.copytree(work, tmp_path / "copied")
     key = json.loads((work / "key.json").read_text())
-    assert training.checkpoint_of(copied, key, Ranks(0, 2, 3)).name.startswith("checkpoint-")
-    assert training.checkpoint_of(copied, key, other) is None and not list(copied.glob("checkpoint-*"))
+    assert training.checkpoint_of(copied, key, Ranks(0, 2, zero)).name.startswith("checkpoint-")
+    assert training.checkpoint_of(copied, key, Ranks(0, 3, zero)) is None and not list(copied.glob("checkpoint-*"))
     heard = capfd.readouterr().err
-    assert "is of 2 ranks, ZeRO 3 and this run has 3 ranks, ZeRO 3; training begins anew" in heard
+    assert f"is of 2 ranks, ZeRO {zero} and this run has 3 ranks, ZeRO {zero}; training begins anew" in heard
 
     finished(command)
     timing = json.loads((tmp_path / "out" / "timing.json").read_text())
     assert timing["resumed"] in ("checkpoint-10", "checkpoint-20", "checkpoint-30") and timing["steps"] == 42
-    expected, found = weights(two[0] / "shaken"), weights(tmp_path / "out")
+    expected, found = weights(two[0] / f"shaken-{zero}"), weights(tmp_path / "out")
     assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
 
 
@@ -176,7 +178,7 @@ def test_three_ranks_share_eight_posts_and_one(tmp_path, bases, train):
     alone = recorded("finetune", words("finetune", spec, bases["encoder"], train, tmp_path, "alone"))
     runs = {"three": ("finetune", words("finetune", spec, bases["encoder"], train, tmp_path, "three", ranks=3))}
     for seen in in_ranks(tmp_path, runs, 3)["three"]:
-        assert len(seen["losses"]) == 20 and seen["losses"] == pytest.approx(alone["losses"], abs=1e-3)
+        assert len(seen["losses"]) == 20 and seen["losses"] == pytest.approx(alone["losses"], abs=1e-4)
 
 
 @pytest.mark.parametrize("n, world", [(8, 3), (1, 3), (4, 2)])
@@ -221,11 +223,11 @@ def test_two_nodes_train_by_srun_and_no_shell_reads_a_value(tmp_path, bases, tra
     srun.chmod(0o755)
     given = words("finetune", spec, bases["encoder"], train, tmp_path, "out", nodes=2, ranks=1, zero=1)
     command = [sys.executable, "workflow/scripts/finetune.py", *given]
-    place = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "SLURM_JOB_ID": "40123"}
+    place = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "SLURM_JOB_ID": str(40000 + os.getpid() % 20000)}
     finished(command, env=os.environ | place)
     flags = json.loads((tmp_path / "told.json").read_text())
     assert flags[:5] == ["--nodes=2", "--ntasks=2", "--ntasks-per-node=1", "--cpus-per-task=2", "--kill-on-bad-exit=1"]
-    assert flags[flags.index("--master-port") + 1] == "20123" and "--node-rank" not in flags
+    assert flags[flags.index("--master-port") + 1] == str(20000 + os.getpid() % 20000) and "--node-rank" not in flags
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "out", "out-work", "told.json"]
     facts = json.loads((tmp_path / "out" / "model.json").read_text())
     assert facts["spec"] == spec

@@ -72,7 +72,7 @@ def begin(zero, precision):
 
     gloo joins the ranks where there is no GPU, NCCL where there is one for each rank. In bf16 a single process
     computes in bf16 on float32 weights; DeepSpeed also holds the weights in bf16, beside the optimizer's float32
-    copy: losses then differ in the third digit, and frozen parts come out rounded.
+    copy: losses then differ by about one in a hundred, and frozen parts come out rounded.
     """
     if not zero:
         sys.modules.setdefault(
