@@ -4,7 +4,7 @@ import pytest
 from study_files import write_config
 
 from postgrad.configuration import Fault
-from postgrad.machine import LITTLE, NAMES, resources
+from postgrad.machine import LAUNCH, LITTLE, NAMES, resources
 from postgrad.study import Study
 
 NODE = {"gpus": 8, "cpus": 64, "mem_mb": 1000, "minutes": 100}
@@ -12,10 +12,10 @@ CLUSTER = {"account": None, "partition": "cpu", "gpu_partition": "gpu", "gpu_mod
 
 
 def given(ask, cluster=CLUSTER, attempt=1):
-    """Only what stands on the submission."""
+    """Only what stands on the submission, not how its processes are launched."""
     found = resources({"cpus": 2, **LITTLE, **ask}, cluster, attempt)
-    assert tuple(found) == NAMES
-    return {name: value for name, value in found.items() if value is not None}
+    assert tuple(found) == (*NAMES, *LAUNCH)
+    return {name: value for name, value in found.items() if value is not None and name not in LAUNCH}
 
 
 def test_a_job_without_gpus_names_no_model():
@@ -82,3 +82,9 @@ def test_a_vote_that_teaches_is_told_from_one_that_only_scores(tmp_path):
 
     graph = Study({"study": "test", "check_data": False}, root=write_config(tmp_path, recipe=recipe)).graphs["small"]
     assert graph.teaching() == {"jury", "two", "plain@seed=1", "plain@seed=2"}
+
+
+def test_a_training_has_a_process_for_each_gpu_unless_the_scale_says_otherwise():
+    asks = [{}, {"gpus": 8, "nodes": 4, "zero": 3}, {"ranks": 2, "nodes": 2}]
+    found = [resources({"cpus": 2, **LITTLE, **ask}, CLUSTER, 1) for ask in asks]
+    assert [(job["nodes"], job["ranks"], job["zero"]) for job in found] == [(1, 1, 0), (4, 8, 3), (2, 2, 0)]

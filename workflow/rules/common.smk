@@ -10,7 +10,7 @@ from snakemake.exceptions import WorkflowError
 
 from postgrad.configuration import Fault, read_yaml
 from postgrad.leftovers import leftovers, listing
-from postgrad.machine import ANYWHERE, NAMES
+from postgrad.machine import ANYWHERE, LAUNCH, NAMES
 from postgrad.provenance import code, unconfirmed
 from postgrad.study import Study
 from postgrad.vocabulary import SPLITS
@@ -126,7 +126,13 @@ def machine(verb):
     def asked(name):
         return lambda wildcards, attempt: asks(wildcards.recipe, wildcards.node, verb, attempt)[name]
 
-    return {name: asked(name) for name in (NAMES if STUDY.cluster else ANYWHERE)}
+    launched = LAUNCH if verb in ("pretrain", "finetune") else ()
+    return {name: asked(name) for name in (*(NAMES if STUDY.cluster else ANYWHERE), *launched)}
+
+
+def launch(wildcards, resources):
+    """How many processes train. Snakemake tracks no param that comes from resources: other GPUs retrain nothing."""
+    return ["--nodes", str(resources.nodes), "--ranks", str(resources.ranks), "--zero", str(resources.zero)]
 
 
 def scoring(wildcards):

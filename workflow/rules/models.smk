@@ -39,12 +39,13 @@ rule pretrain:
     params:
         spec=spec,
         code=code("pretrain"),
+        launch=launch,
     message:
         "Pretraining: {wildcards.recipe}/{wildcards.node}"
     shell:
         'exec python workflow/scripts/pretrain.py --spec {params.spec:q} --base "$(dirname {input.base:q})" --data {input.data:q} '
         "--drop {input.drop:q} --work work/{wildcards.study:q}/{wildcards.recipe:q}/pretrain/{wildcards.node:q} "
-        '--out "$(dirname {output:q})" > {log:q} 2>&1'
+        '--out "$(dirname {output:q})" {params.launch:q} > {log:q} 2>&1'
 
 
 rule finetune:
@@ -64,9 +65,10 @@ rule finetune:
     params:
         spec=spec,
         code=code("finetune"),
+        launch=launch,
     message:
         "Fine-tuning: {wildcards.recipe}/{wildcards.node}"
     shell:
         'exec python workflow/scripts/finetune.py --spec {params.spec:q} --base "$(dirname {input.base:q})" --data {input.data:q} '
         "--drop {input.drop:q} --work work/{wildcards.study:q}/{wildcards.recipe:q}/finetune/{wildcards.node:q} "
-        '--out "$(dirname {output:q})" > {log:q} 2>&1'
+        '--out "$(dirname {output:q})" {params.launch:q} > {log:q} 2>&1'

@@ -6,15 +6,17 @@ None of it is part of a spec: another number of GPUs reruns nothing.
 from postgrad.configuration import Faults
 
 # Where a scale is silent. CPUs are the threads of the job's spec then.
-LITTLE = {"nodes": 1, "gpus": 0, "mem_mb": 4000, "minutes": 60}
+LITTLE = {"nodes": 1, "gpus": 0, "mem_mb": 4000, "minutes": 60, "zero": 0}
 # What `resources` gives; None is left off the submission. The first four say something on any machine, the others to
 # SLURM alone.
 ANYWHERE = ("nodes", "gpu", "mem_mb", "runtime")
+LAUNCH = ("ranks", "zero")  # what a training is launched with: processes a node, and DeepSpeed's stage
 NAMES = (*ANYWHERE, "tasks", "tasks_per_gpu", "mpi", "cpus_per_task", "gpu_model", "slurm_partition")
 
 
 def resources(ask, cluster, attempt):
-    """{name of NAMES: value} of a job that asks for {nodes, gpus, cpus, mem_mb, minutes}.
+    """{name of NAMES: value} and LAUNCH: value} of a job that asks for {nodes, gpus, cpus, mem_mb, minutes,
+    ranks, zero}.
 
     gpus, cpus and mem_mb are per node, `gpu` is the job's total. Each further attempt has that much more memory
     and time, for an out-of-memory kill or a timeout, up to what a node has. The plugin wants mpi, tasks and
@@ -27,12 +29,14 @@ def resources(ask, cluster, attempt):
         "mem_mb": within(ask["mem_mb"] * attempt, most.get("mem_mb")),
         "runtime": within(ask["minutes"] * attempt, most.get("minutes")),
         "gpu": nodes * gpus,
+        "ranks": ask.get("ranks") or max(gpus, 1),
+        "zero": ask["zero"],
         "gpu_model": cluster.get("gpu_model") if gpus else None,  # the plugin takes a model alone for one GPU
         "slurm_partition": (cluster.get("gpu_partition") if gpus else None) or cluster.get("partition"),
     }
     if nodes > 1:
         found |= {"tasks": nodes, "tasks_per_gpu": 0, "mpi": "srun"}
-    return dict.fromkeys(NAMES) | found
+    return dict.fromkeys((*NAMES, *LAUNCH)) | found
 
 
 def within(value, most):
