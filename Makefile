@@ -7,8 +7,7 @@ RECIPE ?=
 
 VENV := .venv
 IN_ENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
-# DeepSpeed is built from source; its CUDA kernels are not needed, and want a compiler.
-INSTALL := DS_BUILD_OPS=0 $(VENV)/bin/python -m pip install --quiet --quiet --disable-pip-version-check
+INSTALL := $(VENV)/bin/python -m pip install --quiet --quiet --disable-pip-version-check
 DONE := $(VENV)/.installed
 DONE_DEV := $(VENV)/.installed-dev
 

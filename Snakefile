@@ -23,7 +23,6 @@ rule all:
 rule clean_work:
     log:
         f"work/{STUDY.name}/log/clean_work.log",
-    localrule: True
     conda:
         "envs/base.yaml"
     params:

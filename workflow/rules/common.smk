@@ -10,7 +10,6 @@ from snakemake.exceptions import WorkflowError
 
 from postgrad.configuration import Fault, read_yaml
 from postgrad.leftovers import leftovers, listing
-from postgrad.machine import ANYWHERE, LAUNCH, NAMES
 from postgrad.provenance import code, unconfirmed
 from postgrad.study import Study
 from postgrad.vocabulary import SPLITS
@@ -115,30 +114,6 @@ def spec(wildcards):
 
 def threads_of(wildcards):
     return node(wildcards).options.get("threads", 1)
-
-
-asks = cache(STUDY.resources)
-
-
-def machine(verb):
-    """What a job of a model asks of the cluster: {resource: its function}. Jobs of other rules ask for the profile's."""
-
-    def asked(name):
-        return lambda wildcards, attempt: asks(wildcards.recipe, wildcards.node, verb, attempt)[name]
-
-    launched = LAUNCH if verb in ("pretrain", "finetune") else ()
-    return {name: asked(name) for name in (*(NAMES if STUDY.cluster else ANYWHERE), *launched)}
-
-
-def launch(wildcards, resources):
-    """How many processes train. Snakemake tracks no param that comes from resources: other GPUs retrain nothing."""
-    return ["--nodes", str(resources.nodes), "--ranks", str(resources.ranks), "--zero", str(resources.zero)]
-
-
-def scoring(wildcards):
-    """The group of a recipe's cheap last jobs, one submission. A vote that teaches goes alone: models wait for it."""
-    teaches = "node" in wildcards.keys() and wildcards.node in graph(wildcards).teaching()
-    return None if teaches else f"{wildcards.recipe}-scores"
 
 
 @cache

@@ -10,7 +10,6 @@ rule demo:
         STUDY.made_files(),
     log:
         f"work/{STUDY.name}/log/demo.log",
-    localrule: True
     conda:
         "../../envs/base.yaml"
     params:

@@ -8,7 +8,6 @@ from functools import partial
 
 import transformers
 
-from postgrad import ranks
 from postgrad.examples import UNTAUGHT, Masks, masked_examples, next_token_examples, taught_batch
 from postgrad.folders import base_facts
 from postgrad.losses import token_losses
@@ -17,16 +16,15 @@ from postgrad.posts import input_texts
 from postgrad.training import check, finish, taught_logits
 
 
-def pretrain(spec, base, frame, facts, work, out, zero=0):
+def pretrain(spec, base, frame, facts, work, out):
     """Go on training folder `base` on the texts of `frame` and write the folder `out`; labels are not read.
 
     facts: model.json so far. An encoder is saved as a plain body with the base's pooler, so that a
-    later head finds all it needs. zero: DeepSpeed's stage, 0 for none.
+    later head finds all it needs.
     """
     check(spec)
     base_facts(base, spec["kind"])
     set_threads(spec["threads"])
-    among = ranks.begin(zero, spec["precision"])
     transformers.set_seed(spec["seed"])
     tokenizer = load_tokenizer(base)
     causal = spec["kind"] == "causal"
@@ -42,7 +40,7 @@ def pretrain(spec, base, frame, facts, work, out, zero=0):
     else:
         collate, loss = Masks(tokenizer, spec["mask"], spec["seed"]), masked_loss
         final = partial(with_pooler, base=base)
-    finish(model, tokenizer, examples, collate, loss, spec, facts, work, out, among, final)
+    finish(model, tokenizer, examples, collate, loss, spec, facts, work, out, final)
 
 
 def with_pooler(model, base):
@@ -63,8 +61,7 @@ def masked_loss(model, inputs):
     at a vocabulary of 30,522 it would otherwise cost as much as MiniLM's six layers."""
     targets = inputs.pop("targets")
     places = targets != UNTAUGHT
-    inner = getattr(model, "module", model)  # several ranks train a model within a wrapper
-    head = next(part for name, part in inner.named_children() if name != inner.base_model_prefix)
+    head = next(part for name, part in model.named_children() if name != model.base_model_prefix)
     hook = head.register_forward_pre_hook(lambda _, args: (args[0][places][None],))
     try:
         logits = model(**inputs).logits
