@@ -178,14 +178,16 @@ def test_where_the_graph_cannot_be_read_snakemakes_own_words_stand():
 def test_who_gets_the_table(asked, first):
     handler = logging.Handler()
     handler.name = "DefaultStreamHandler"
-    attach(lambda: (JOBS, 9), [handler], asked)
+    times = []
+    attach(lambda: (JOBS, 9), [handler], asked, lambda: times.append(1))
     said = heard(handler)
     assert said[1].startswith(first) if first else said == []
+    assert len(times) == (first is TABLE)  # jobs go unsaid only behind a table
 
 
 def test_the_handler_of_a_plugin_is_left_alone():
     handler = logging.Handler()
-    attach(lambda: (JOBS, 9), [handler], settings())
+    attach(lambda: (JOBS, 9), [handler], settings(), None)
     assert handler.filters == []
 
 

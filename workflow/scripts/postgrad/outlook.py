@@ -118,12 +118,12 @@ class Outlook(logging.Filter):
     """On Snakemake's handler in a dry run: the table stands where the job stats stood, and the rest is left out.
 
     planned: a function -> (jobs, how many there are, run or not), called once the graph stands. Where it fails,
-    say since a new Snakemake names things otherwise, Snakemake's own words stand.
+    say since a new Snakemake names things otherwise, Snakemake's own words stand. told: called after the table.
     """
 
-    def __init__(self, planned):
+    def __init__(self, planned, told=lambda: None):
         super().__init__()
-        self.planned, self.state = planned, "waiting"
+        self.planned, self.told, self.state = planned, told, "waiting"
 
     def filter(self, record):
         event = getattr(getattr(record, "event", None), "name", "")
@@ -132,6 +132,7 @@ class Outlook(logging.Filter):
                 jobs, known = self.planned()
                 if known:  # clean_work makes no file: Snakemake's own words will do
                     record.msg, self.state = f"{table(jobs, known)}\n{LAST}", "told"
+                    self.told()
             except Exception as error:  # whatever it is, the dry run goes on
                 self.state = "failed"
                 record.msg = f"No table of what will run: {type(error).__name__}: {error}\n{record.msg}"
@@ -139,13 +140,13 @@ class Outlook(logging.Filter):
         return self.state != "told" or not (event in EVENTS or str(record.msg).startswith(OPENINGS))
 
 
-def attach(planned, handlers, settings):
+def attach(planned, handlers, settings, told):
     """Put an Outlook on Snakemake's own handler in a dry run, unless commands, detail or fewer words are asked for."""
     quiet = {item.name for item in getattr(settings, "quiet", None) or ()}
     own = getattr(settings, "printshellcmds", False) or getattr(settings, "verbose", False)
     if getattr(settings, "dryrun", False) and not own and not quiet & {"RULES", "PROGRESS"}:
         # Snakemake leaves a dry run loud even under `--quiet all`.
-        chosen = (lambda record: record.levelno > logging.INFO) if "ALL" in quiet else Outlook(planned)
+        chosen = (lambda record: record.levelno > logging.INFO) if "ALL" in quiet else Outlook(planned, told)
         for handler in handlers:
             if handler.name == "DefaultStreamHandler":
                 handler.addFilter(chosen)
