@@ -7,12 +7,14 @@ RECIPE ?=
 
 VENV := .venv
 IN_ENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
-INSTALL := $(VENV)/bin/python -m pip install --quiet --quiet --disable-pip-version-check
+# DeepSpeed is built from source; its CUDA kernels are not needed, and want a compiler.
+INSTALL := DS_BUILD_OPS=0 $(VENV)/bin/python -m pip install --quiet --quiet --disable-pip-version-check
 DONE := $(VENV)/.installed
 DONE_DEV := $(VENV)/.installed-dev
+DONE_SLURM := $(VENV)/.installed-slurm
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint graph
+.PHONY: help env slurm demo test lint graph
 
 help:
 	@echo "make demo    run the study 'demo' (made-up posts, tiny models, offline) and print its scores"
@@ -20,8 +22,11 @@ help:
 	@echo "make lint    check the style of Python and rules, and lint the workflow"
 	@echo "make graph   draw every recipe into docs/graphs; only one: make graph RECIPE=ctyun"
 	@echo "make env     only make the environment in $(VENV)"
+	@echo "make slurm   the environment with what submits jobs to a SLURM cluster"
 
 env: $(DONE)
+
+slurm: $(DONE_SLURM)
 
 demo: $(DONE)
 	@$(IN_ENV) snakemake $(SNAKEMAKE_ARGS)
@@ -50,7 +55,13 @@ $(DONE): requirements.txt constraints.txt
 	@$(INSTALL) -r requirements.txt -c constraints.txt
 	@touch $@
 
-$(DONE_DEV): requirements-dev.txt $(DONE)
+$(DONE_DEV): requirements-dev.txt requirements-slurm.txt $(DONE)
 	@echo "Adding the tools for tests and lint to $(VENV)."
 	@$(INSTALL) -r requirements-dev.txt -c constraints.txt
+	@$(INSTALL) --upgrade --no-deps --target $(VENV)/slurm -r requirements-slurm.txt   # beside: see there
+	@touch $@
+
+$(DONE_SLURM): requirements-slurm.txt $(DONE)
+	@echo "Adding what submits jobs to $(VENV)."
+	@$(INSTALL) -r requirements-slurm.txt -c constraints.txt
 	@touch $@

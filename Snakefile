@@ -24,6 +24,7 @@ rule all:
 rule clean_work:
     log:
         f"work/{STUDY.name}/log/clean_work.log",
+    localrule: True
     conda:
         "envs/base.yaml"
     params:

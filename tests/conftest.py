@@ -1,6 +1,7 @@
 """What several test files share: the demo, run once."""
 
 import pytest
+from cluster import cluster
 from tree import copy_of_tree, snakemake
 
 
@@ -11,3 +12,10 @@ def demo(tmp_path_factory):
     done = snakemake(folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
+
+
+@pytest.fixture(scope="session")
+def slurm(tmp_path_factory):
+    """A running SLURM cluster of three nodes. Without SLURM or root the test is skipped, in CI it fails."""
+    with cluster(tmp_path_factory.mktemp("slurm")) as folder:
+        yield folder

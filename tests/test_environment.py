@@ -43,7 +43,7 @@ def env_pins(path):
 LOCK = file_pins("constraints.txt")
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-slurm.txt"])
 def test_requirements_are_locked_and_give_a_reason(name):
     found = file_pins(name)
     assert found and found.items() <= LOCK.items()

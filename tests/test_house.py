@@ -16,14 +16,15 @@ LIBRARY = {path.stem: path for path in sorted((ROOT / "workflow/scripts/postgrad
 RULE_FILES = sorted((ROOT / "workflow/rules").glob("*.smk"))
 
 # The floors of the library, the lower ones first. Only floor 2 imports torch; whatever is not named is floor 1.
-FLOOR_0 = {"__init__", "cli", "locks", "posts", "predictions", "results", "stopping", "vocabulary"}
-FLOOR_2 = {"bases", "models", "examples", "losses", "heads", "training", "pretraining", "scoring", "llm"}
+FLOOR_0 = {"__init__", "cli", "launch", "locks", "posts", "predictions", "results", "stopping", "vocabulary"}
+FLOOR_2 = {"bases", "models", "examples", "losses", "heads", "training", "pretraining", "ranks", "scoring", "llm"}
 SIDE = {
     "recipe",
     "study",
     "options",
     "checks",
     "leftovers",
+    "machine",
     "outlook",
     "configuration",
     "provenance",
@@ -236,7 +237,7 @@ def test_no_pickles_no_remote_code_no_shell(folder):
 def test_no_posts_beside_the_code():
     """What holds posts or weights belongs in results/, work/ and the folder of a study's data."""
     kinds = {".csv", ".tsv", ".xlsx", ".parquet", ".jsonl", ".zst", ".safetensors", ".bin", ".pt", ".zip"}
-    folders = ("workflow", "config", "tests", "docs", "envs", "profiles")
+    folders = ("workflow", "config", "tests", "docs", "envs", "profiles", "slurm")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*")]
     assert len(files) > 20
     assert [path.name for path in files if path.suffix in kinds] == []

@@ -181,7 +181,7 @@ def test_text_table_is_aligned_narrow_and_ends_with_the_path():
 
 
 def test_text_table_cuts_long_names_to_100_columns():
-    long = entry("a" * 90 + ",loss=focal@seed=1", 6)
+    long = entry("a" * 90 + "@loss=focal@seed=1", 6)
     lines = page.text_table(page.node_scores([{"recipe": "ctyun", "entries": [long]}], {}), [], SPEC).splitlines()
     assert len(lines[0]) == len(lines[2]) == 100
     assert "…" in lines[2]

@@ -25,6 +25,7 @@ from postgrad.study import Study
 
 RECIPE = "recipes/ctyun.yaml"
 POSTS = Path("work/demo/posts")
+EIGHT_GPUS = {verb: {"nodes": 2, "gpus": 8, "minutes": 600} for verb in ("pretrain", "finetune", "predict")}
 
 # -- edits: functions of a tree -----------------------------------------------------------------------
 
@@ -188,6 +189,11 @@ NOTHING = {
     "a new clone over the same results": (cloned_again, ()),
     "other GPUs for finetune": (unedited, ("--set-resources", "finetune:gpu=4")),
     "other GPUs for all": (unedited, ("--default-resources", "gpu=2")),
+    "other GPUs in the scale": (
+        yaml_edit("scales/demo.yaml", lambda scale: scale["bases"]["qwen-72b-chat"].update(machine=EIGHT_GPUS)),
+        (),
+    ),
+    "sent to a cluster": (unedited, ("--profile", "slurm", "--config", "study=demo")),
     "one core": (unedited, ("--cores", "1")),
     "many cores": (unedited, ("--cores", "64")),
     "code of losses, VERSION as it was": (losses, ()),

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+PLUGIN = Path(sys.prefix) / "slurm"  # what submits jobs, put there by `make test`: see requirements-slurm.txt
 
 
 def copy_of_tree(folder):
@@ -30,6 +31,8 @@ def snakemake(folder, *arguments):
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HF_HUB_OFFLINE": "1",
     }
+    if "slurm" in arguments:
+        environment["PYTHONPATH"] = str(PLUGIN)
     return subprocess.run(
         [sys.executable, "-m", "snakemake", *arguments],
         cwd=folder,

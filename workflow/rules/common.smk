@@ -10,6 +10,7 @@ from snakemake.exceptions import WorkflowError
 
 from postgrad.configuration import Fault, read_yaml
 from postgrad.leftovers import leftovers, listing
+from postgrad.machine import NAMES
 from postgrad.provenance import code, unconfirmed
 from postgrad.study import Study
 from postgrad.vocabulary import SPLITS
@@ -114,6 +115,34 @@ def spec(wildcards):
 
 def threads_of(wildcards):
     return node(wildcards).options.get("threads", 1)
+
+
+asks = cache(STUDY.resources)
+
+
+def machine(verb):
+    """What a job of a model asks of the cluster: {resource: its function}. Other rules ask for the profile's."""
+
+    def asked(name):
+        return lambda wildcards, attempt: asks(wildcards.recipe, wildcards.node, verb, attempt)[name]
+
+    return {name: asked(name) for name in NAMES} if STUDY.cluster is not None else {}
+
+
+def launch(verb):
+    """How many processes train. Snakemake tracks no param that comes from `resources`: other GPUs retrain nothing."""
+
+    def words(wildcards, resources):
+        asked = asks(wildcards.recipe, wildcards.node, verb, attempt=1)
+        return ["--nodes", str(asked["nodes"]), "--ranks", str(asked["ranks"]), "--zero", str(asked["zero"])]
+
+    return words
+
+
+def scoring(wildcards):
+    """The group of a recipe's cheap last jobs, one submission. A vote that teaches goes alone: models wait for it."""
+    teaches = "node" in wildcards.keys() and wildcards.node in graph(wildcards).teaching()
+    return None if teaches else f"{wildcards.recipe}-scores"
 
 
 @cache

@@ -10,6 +10,7 @@ rule demo:
         STUDY.made_files(),
     log:
         f"work/{STUDY.name}/log/demo.log",
+    localrule: True
     conda:
         "../../envs/base.yaml"
     params:

@@ -10,6 +10,7 @@ rule base:
         "results/base/{model}/model.json",
     log:
         "work/base/log/{model}.log",
+    localrule: True
     conda:
         "../../envs/train.yaml"
     params:
@@ -33,15 +34,18 @@ rule pretrain:
     conda:
         "../../envs/train.yaml"
     threads: threads_of
+    resources:
+        **machine("pretrain"),
     params:
         spec=spec,
         code=code("pretrain"),
+        launch=launch("pretrain"),
     message:
         "Pretraining: {wildcards.recipe}/{wildcards.node}"
     shell:
         'exec python workflow/scripts/pretrain.py --spec {params.spec:q} --base "$(dirname {input.base:q})" --data {input.data:q} '
         "--drop {input.drop:q} --work work/{wildcards.study:q}/{wildcards.recipe:q}/pretrain/{wildcards.node:q} "
-        '--out "$(dirname {output:q})" > {log:q} 2>&1'
+        '--out "$(dirname {output:q})" {params.launch:q} > {log:q} 2>&1'
 
 
 rule finetune:
@@ -56,12 +60,15 @@ rule finetune:
     conda:
         "../../envs/train.yaml"
     threads: threads_of
+    resources:
+        **machine("finetune"),
     params:
         spec=spec,
         code=code("finetune"),
+        launch=launch("finetune"),
     message:
         "Fine-tuning: {wildcards.recipe}/{wildcards.node}"
     shell:
         'exec python workflow/scripts/finetune.py --spec {params.spec:q} --base "$(dirname {input.base:q})" --data {input.data:q} '
         "--drop {input.drop:q} --work work/{wildcards.study:q}/{wildcards.recipe:q}/finetune/{wildcards.node:q} "
-        '--out "$(dirname {output:q})" > {log:q} 2>&1'
+        '--out "$(dirname {output:q})" {params.launch:q} > {log:q} 2>&1'

@@ -16,6 +16,8 @@ rule predict:
     conda:
         "../../envs/train.yaml"
     threads: threads_of
+    resources:
+        **machine("predict"),
     params:
         spec=lambda wildcards: STUDY.predict_spec(wildcards.recipe, wildcards.node, wildcards.dataset),
         code=code("predict"),
@@ -35,6 +37,8 @@ rule vote:
         counts="results/{study}/{recipe}/vote/{node}/{dataset}.json",
     log:
         "work/{study}/log/{recipe}/vote/{node}/{dataset}.log",
+    group:
+        scoring
     conda:
         "../../envs/base.yaml"
     params:

@@ -13,6 +13,8 @@ rule score:
         "results/{study}/{recipe}/score/score.json",
     log:
         "work/{study}/log/{recipe}/score.log",
+    group:
+        scoring
     conda:
         "../../envs/base.yaml"
     params:
@@ -32,6 +34,8 @@ rule compare:
         "results/{study}/{recipe}/compare/compare.json",
     log:
         "work/{study}/log/{recipe}/compare.log",
+    group:
+        scoring
     conda:
         "../../envs/base.yaml"
     params:

@@ -3,12 +3,16 @@
 python workflow/scripts/finetune.py --spec "$(cat spec.json)" --base results/base/minilm
     --data results/public/clean/caves/train.parquet --drop results/public/audit/caves/drop.parquet
     --work work/public/ctyun/finetune/plain --out results/public/ctyun/finetune/plain
+
+--nodes, --ranks and --zero tell how many processes train, not what: the batch of the spec is shared among them.
 """
 
 import argparse
 import json
 import os
+import sys
 
+from postgrad import launch
 from postgrad.cli import run
 from postgrad.folders import class_counts, model_record, training_posts
 from postgrad.locks import held
@@ -19,6 +23,7 @@ VERSION = 1  # raise when the same spec gives another model
 
 
 def main(argv=None):
+    words = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--spec", required=True, type=json.loads)
     parser.add_argument("--base", required=True)
@@ -26,7 +31,10 @@ def main(argv=None):
     parser.add_argument("--drop", nargs="*", default=[])
     parser.add_argument("--work", required=True)
     parser.add_argument("--out", required=True)
-    options = parser.parse_args(argv)
+    parser.add_argument("--nodes", type=int, default=1, help="more than one: inside a SLURM job of so many")
+    parser.add_argument("--ranks", type=int, default=1, help="processes a node: its GPUs")
+    parser.add_argument("--zero", type=int, default=0, help="DeepSpeed's stage, 0 to 3")
+    options = parser.parse_args(words)
     spec = options.spec
     frame, digests = training_posts(options.data, options.drop)
     counts = class_counts(frame, spec["labels"], spec["node"])
@@ -38,15 +46,20 @@ def main(argv=None):
         "tokens": None,
         "data": digests,
     }
-    with heeded(), held(options.work):
-        if restored(options.work, facts, options.out):
+    given = (spec, options.base, frame, facts, options.work, options.out)
+    with heeded(), launch.by_one(held(options.work)):
+        if not launch.inside() and restored(options.work, facts, options.out):
             return
         if spec["kind"] == "linear":
-            from postgrad.linear import finetune
+            from postgrad import linear
+
+            linear.finetune(*given)
         else:
+            launch.relaunch(__file__, words, options.nodes, options.ranks, options.zero, spec["threads"])
             os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read by transformers' import
-            from postgrad.training import finetune
-        finetune(spec, options.base, frame, facts, options.work, options.out)
+            from postgrad import training
+
+            training.finetune(*given, options.zero)
 
 
 if __name__ == "__main__":

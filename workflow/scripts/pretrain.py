@@ -3,12 +3,16 @@
 python workflow/scripts/pretrain.py --spec "$(cat spec.json)" --base results/base/minilm
     --data results/public/clean/stress/unlabeled.parquet --drop results/public/audit/stress/drop.parquet
     --work work/public/ctyun/pretrain/reader --out results/public/ctyun/pretrain/reader
+
+--nodes, --ranks and --zero tell how many processes train, not what: the batch of the spec is shared among them.
 """
 
 import argparse
 import json
 import os
+import sys
 
+from postgrad import launch
 from postgrad.cli import run
 from postgrad.folders import model_record, posts_digest, training_posts
 from postgrad.locks import held
@@ -20,6 +24,7 @@ VERSION = 1  # raise when the same spec gives another model
 
 
 def main(argv=None):
+    words = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--spec", required=True, type=json.loads)
     parser.add_argument("--base", required=True)
@@ -27,7 +32,10 @@ def main(argv=None):
     parser.add_argument("--drop", nargs="*", default=[])
     parser.add_argument("--work", required=True)
     parser.add_argument("--out", required=True)
-    options = parser.parse_args(argv)
+    parser.add_argument("--nodes", type=int, default=1, help="more than one: inside a SLURM job of so many")
+    parser.add_argument("--ranks", type=int, default=1, help="processes a node: its GPUs")
+    parser.add_argument("--zero", type=int, default=0, help="DeepSpeed's stage, 0 to 3")
+    options = parser.parse_args(words)
     spec = options.spec
     frame, digests = training_posts(options.data, options.drop)
     frame = first_by_hash(frame, spec["rows"])
@@ -35,13 +43,14 @@ def main(argv=None):
         digests = {"chosen": posts_digest(frame)}
     facts = {"kind": spec["kind"], "labels": None, "spec": spec, "version": VERSION}
     facts |= {"base": model_record(options.base), "rows": len(frame), "classes": None, "tokens": None, "data": digests}
-    with heeded(), held(options.work):
-        if restored(options.work, facts, options.out):
+    with heeded(), launch.by_one(held(options.work)):
+        if not launch.inside() and restored(options.work, facts, options.out):
             return
+        launch.relaunch(__file__, words, options.nodes, options.ranks, options.zero, spec["threads"])
         os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read by transformers' import
         from postgrad import pretraining
 
-        pretraining.pretrain(spec, options.base, frame, facts, options.work, options.out)
+        pretraining.pretrain(spec, options.base, frame, facts, options.work, options.out, options.zero)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 import statistics
 from itertools import pairwise
 
+from postgrad.vocabulary import AT
+
 NOT_RUN = "not run"
 
 
@@ -17,7 +19,7 @@ def spread(values):
 
 def axes(entry):
     """The axes in a predictor's name: `ages-plain@seed=1` of node ages-plain gives {"seed": "1"}."""
-    points = entry["predictor"].removeprefix(entry["node"]).split("@")[1:]
+    points = entry["predictor"].removeprefix(entry["node"]).split(AT)[1:]
     return dict(point.split("=", 1) for point in points)
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from postgrad.provenance import EXPENSIVE
+from postgrad.vocabulary import AT
 
 WIDTH = 110
 SHORT = 30  # a longer value, a prompt say, is not printed
@@ -35,7 +36,7 @@ class Job:
 
 def node_of(wildcards, several):
     """The name in a job's wildcards without its axes, `several` recipes told apart: ages-expert, ctyun/ages-expert."""
-    name = next((wildcards[key] for key in ("node", "task", "model") if key in wildcards), "").partition("@")[0]
+    name = next((wildcards[key] for key in ("node", "task", "model") if key in wildcards), "").partition(AT)[0]
     recipe = wildcards.get("recipe", "")
     return "/".join(filter(None, [recipe, name])) if several or not name else name
 

@@ -11,7 +11,7 @@ from statistics import fmean, stdev
 
 import jinja2
 
-from postgrad.vocabulary import SPLITS
+from postgrad.vocabulary import AT, SPLITS
 
 METRICS = ("accuracy", "precision", "recall", "f1", "macro_f1", "auc")
 TEXT_COLUMNS = ("recipe", "node", "dataset", "metric", "mean", "sd", "seeds", "floor", "auc")
@@ -35,7 +35,7 @@ def figure(value, places=3, signed=False):
 
 def seedless(predictor):
     """A predictor's name without its seed: `ages-plain@seed=1` → `ages-plain`; other axes stay."""
-    return "@".join(part for part in predictor.split("@") if not part.startswith("seed="))
+    return AT.join(part for part in predictor.split(AT) if not part.startswith("seed="))
 
 
 def csv_text(scores):

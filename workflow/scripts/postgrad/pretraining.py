@@ -8,6 +8,7 @@ from functools import partial
 
 import transformers
 
+from postgrad import ranks
 from postgrad.examples import UNTAUGHT, Masks, masked_examples, next_token_examples, taught_batch
 from postgrad.folders import base_facts
 from postgrad.losses import token_losses
@@ -16,15 +17,16 @@ from postgrad.posts import input_texts
 from postgrad.training import check, finish, taught_logits
 
 
-def pretrain(spec, base, frame, facts, work, out):
+def pretrain(spec, base, frame, facts, work, out, zero=0):
     """Go on training folder `base` on the texts of `frame` and write the folder `out`; labels are not read.
 
     facts: model.json so far. An encoder is saved as a plain body with the base's pooler, so that a
-    later head finds all it needs.
+    later head finds all it needs. zero: DeepSpeed's stage, 0 for none.
     """
     check(spec)
     base_facts(base, spec["kind"])
     set_threads(spec["threads"])
+    among = ranks.begin(zero, spec["precision"])
     transformers.set_seed(spec["seed"])
     tokenizer = load_tokenizer(base)
     causal = spec["kind"] == "causal"
@@ -40,7 +42,7 @@ def pretrain(spec, base, frame, facts, work, out):
     else:
         collate, loss = Masks(tokenizer, spec["mask"], spec["seed"]), masked_loss
         final = partial(with_pooler, base=base)
-    finish(model, tokenizer, examples, collate, loss, spec, facts, work, out, final)
+    finish(model, tokenizer, examples, collate, loss, spec, facts, work, out, among, final)
 
 
 def with_pooler(model, base):
@@ -61,7 +63,8 @@ def masked_loss(model, inputs):
     at a vocabulary of 30,522 it would otherwise cost as much as MiniLM's six layers."""
     targets = inputs.pop("targets")
     places = targets != UNTAUGHT
-    head = next(part for name, part in model.named_children() if name != model.base_model_prefix)
+    inner = getattr(model, "module", model)  # several ranks train a model within a wrapper
+    head = next(part for name, part in inner.named_children() if name != inner.base_model_prefix)
     hook = head.register_forward_pre_hook(lambda _, args: (args[0][places][None],))
     try:
         logits = model(**inputs).logits

@@ -13,7 +13,7 @@ from itertools import product
 from postgrad import checks
 from postgrad.configuration import Fault, Faults, as_list, fitting, lookup
 from postgrad.options import node_schema, options, options_schema, references, verbs
-from postgrad.vocabulary import SPLITS
+from postgrad.vocabulary import AT, SPLITS
 
 SECTIONS = {
     "datasets": ("augment", "label"),
@@ -52,8 +52,7 @@ class Node:
 
     @property
     def id(self):
-        # No comma: Snakemake tears wildcards at theirs when it hands a job to a cluster.
-        return "@".join([self.name, *(f"{key}={value}" for key, value in sorted(self.axes.items()))])
+        return AT.join([self.name, *(f"{key}={value}" for key, value in sorted(self.axes.items()))])
 
 
 class Graph:
@@ -395,6 +394,14 @@ class Graph:
             for id in self.ids[name]
             for dataset in self.score.get(name, [])
         ]
+
+    def teaching(self):
+        """Ids of the predictors that label posts, members of their votes included: later models wait for them."""
+        found, todo = set(), [id for node in self.nodes.values() if node.verb == "label" for id in node.members]
+        while todo:
+            found.add(id := todo.pop())
+            todo += self.nodes[id].members
+        return found
 
     def labelled(self):
         """Ids of the pseudo-labelled datasets by name, each with its controls behind it."""

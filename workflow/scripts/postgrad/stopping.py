@@ -74,6 +74,7 @@ def exit_code(command):
 
 
 def stop(sentence):
-    """End the process with exit code 75 and this sentence."""
-    print(sentence, file=sys.stderr, flush=True)
+    """End the process with exit code 75 and this sentence, if any: one rank tells for all."""
+    if sentence:
+        print(sentence, file=sys.stderr, flush=True)
     raise SystemExit(STOPPED)

@@ -8,7 +8,7 @@ import json
 import os
 from pathlib import Path
 
-from postgrad import checks
+from postgrad import checks, machine
 from postgrad.configuration import Fault, Faults, as_list, fitting, lookup, nearest, read_yaml, schema
 from postgrad.options import options, options_schema
 from postgrad.recipe import RESERVED, SECTIONS, Graph
@@ -40,11 +40,11 @@ class Study:
         raw = self._file("studies", self.name, "study", f"{told}: study")
         if raw is None or not {"recipes", "scale"} <= raw.keys():
             self.faults.end()
-        self.check_data = config.get("check_data", True)
+        self.check_data, self.cluster = config.get("check_data", True), config.get("cluster")
         if "made" in raw and "data" in {**raw, **config}:
             place = told if "data" in config else self.where
             self.faults.append(f"{place}: data: {self.name} makes up its own posts; leave data out, or choose a study.")
-        raw.update({key: value for key, value in config.items() if key not in ("study", "check_data")})
+        raw.update({key: value for key, value in config.items() if key not in ("study", "check_data", "cluster")})
         self.title, self.scale_name, self.mode = raw["title"], raw["scale"], raw.get("mode", "recommended")
         self.seeds, self.bind, self.made = raw.get("seeds", 3), raw.get("bind", {}), raw.get("made")
         self.data = self._folder(raw)
@@ -109,6 +109,8 @@ class Study:
             for verb in ("pretrain", "finetune", "predict"):
                 if verb in body:
                     body[verb] = self._fits(body[verb], options_schema(verb), where, ("bases", base, verb)) or {}
+        with self.faults.gathered():
+            machine.check(self.scale, self.cluster or {}, f"{self.root}/scales/{self.scale_name}.yaml")
 
     def _read_recipe(self, recipe, named):
         if recipe in RESERVED:
@@ -201,6 +203,14 @@ class Study:
     def made_files(self):
         """The raw files that the verb demo makes; none where the posts are real."""
         return [file for task in self.tasks() for file in self.raw_files(task)] if self.made else []
+
+    def resources(self, recipe, id, verb, attempt):
+        """What a job of a model asks of the cluster; no spec holds any of it."""
+        graph = self.graphs[recipe]
+        node = graph.nodes[id]
+        body = self.scale["bases"].get(graph.root(node.name)[0], {})
+        ask = {"cpus": node.options.get("threads", 1), **machine.LITTLE, **body.get("machine", {}).get(verb, {})}
+        return machine.resources(ask, self.cluster or {}, attempt)
 
     # -- specs ------------------------------------------------------------------------------------
 

@@ -12,13 +12,13 @@ import transformers
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from postgrad import losses, stopping
+from postgrad import losses, ranks, stopping
 from postgrad.batches import Batches
 from postgrad.examples import UNTAUGHT, answer_examples, encoder_examples, labelled_batch, taught_batch
 from postgrad.folders import base_facts, model_folder
 from postgrad.models import freeze, load_model, load_tokenizer, new_head, set_threads
 from postgrad.prompts import Prompt
-from postgrad.work import COMPLETE, keep, open_work
+from postgrad.work import COMPLETE, keep, open_work, remove_checkpoints
 
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
@@ -26,21 +26,30 @@ SECONDS = 2.0  # between two lines of progress
 
 
 class PostTrainer(Trainer):
-    """A Trainer with batches and a loss of our own. loss: (model, inputs) -> scalar tensor."""
+    """A Trainer with batches and a loss of our own. loss: (model, inputs) -> scalar tensor; among: the Ranks."""
 
-    def __init__(self, *args, batches, loss, **options):
+    def __init__(self, *args, batches, loss, among, **options):
         super().__init__(*args, **options)
-        self.batches, self.loss = batches, loss
+        self.batches, self.loss, self.among = batches, loss, among
         self.tokens = self.last_loss = torch.zeros(())
 
     def get_train_dataloader(self):
         loader = DataLoader(self.train_dataset, batch_sampler=self.batches, collate_fn=self.data_collator)
-        return self.accelerator.prepare(loader)
+        # Prepared for several ranks it would give them different batches; each reads every batch and takes its rows.
+        return self.accelerator.prepare(loader) if self.among.alone else loader
+
+    def save_model(self, *args, **options):
+        if not self.among.zero:  # DeepSpeed's checkpoint holds the weights; gathered too, 72B would be 145 GB more
+            super().save_model(*args, **options)
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        self.tokens = self.tokens + inputs["attention_mask"].sum().to("cpu")
-        loss = self.loss(model, inputs)
-        self.last_loss = loss.detach()
+        if self.among.alone:
+            self.tokens = self.tokens + inputs["attention_mask"].sum().to("cpu")
+            loss = self.loss(model, inputs)
+        else:
+            self.tokens = self.tokens + inputs.pop("tokens")
+            loss = inputs.pop("weight") * self.loss(model, inputs)
+        self.last_loss = self.among.mean(loss.detach().clone())
         return loss
 
 
@@ -48,12 +57,14 @@ class Keeper(TrainerCallback):
     """Sets the epoch of batches and masks, marks checkpoints complete, and reports progress."""
 
     def __init__(self, trainer, work):
-        self.trainer, self.path = trainer, Path(work) / "progress.jsonl"
+        self.trainer, self.path, self.among = trainer, Path(work) / "progress.jsonl", trainer.among
         self.begun = self.told = time.monotonic()
         self.first = None
 
     def on_train_begin(self, args, state, control, **_):
         stopping.wait_for_steps()
+        if not self.among.alone:
+            torch.manual_seed(args.seed + self.among.rank)  # each rank drops other units; a resume sets them back
 
     def on_epoch_begin(self, args, state, control, **_):
         # From the step, not from a count of calls: right after a resume as well.
@@ -65,15 +76,18 @@ class Keeper(TrainerCallback):
             self.first = state.global_step
 
     def on_save(self, args, state, control, **_):
-        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+        self.among.barrier()  # every rank has written its part
+        if self.among.first:
+            path = Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE
+            path.write_text(str(self.among), encoding="utf-8")
 
     def on_step_end(self, args, state, control, **_):
         now, last = time.monotonic(), state.global_step >= state.max_steps
         if last:
             control.should_save = False  # the model itself is written next
-        elif agreed(stopping.wanted()):
+        elif self.among.any(stopping.wanted()):
             control.should_save = control.should_training_stop = True
-        if last or now - self.told >= SECONDS:
+        if self.among.first and (last or now - self.told >= SECONDS):
             self.told, seconds = now, now - self.begun
             left = state.max_steps - state.global_step
             line = {
@@ -90,11 +104,6 @@ class Keeper(TrainerCallback):
         return control
 
 
-def agreed(flag):
-    """Whether any rank wants this; one process is its only rank."""
-    return flag
-
-
 def check(spec):
     """Nothing; ValueError for an option that this code does not know."""
     known = {"epoch": ["last"], "schedule": ["cosine", "linear"], "precision": ["fp32", "bf16"],
@@ -104,14 +113,27 @@ def check(spec):
             raise ValueError(f"node {spec['node']}: {key} {spec[key]} is unknown here; write {' or '.join(values)}")
 
 
-def trained(model, examples, collate, loss, spec, work, key):
-    """Train `model` in place: {"seconds", "steps", "tokens", "threads", "resumed"} of this run.
+def checkpoint_of(work, key, among):
+    """The newest complete checkpoint of this key that these Ranks can go on from, or None."""
+    checkpoint = open_work(work, key)
+    if checkpoint:
+        made = (checkpoint / COMPLETE).read_text(encoding="utf-8")
+        if made != str(among):
+            names = " and this run has ".join(words or "one process" for words in (made, str(among)))
+            print(f"{key['spec']['node']}: {checkpoint.name} is of {names}; training begins anew", file=sys.stderr)
+            remove_checkpoints(work)
+            return None
+    return checkpoint
+
+
+def trained(model, examples, collate, loss, spec, work, key, among):
+    """Train `model` in place: {"seconds", "steps", "tokens", "threads", "world", "zero", "resumed"} of this run.
 
     examples: dicts with `ids`. collate: list of examples -> dict of tensors. loss: (model, inputs) -> scalar.
-    The run goes on from the newest complete checkpoint in `work` that has this key. One that is told to stop
-    ends the process with exit code 75 when it has written one.
+    The run goes on from the newest complete checkpoint in `work` that has this key and is of as many ranks. One that
+    is told to stop ends the process with exit code 75 when it has written one.
     """
-    checkpoint = open_work(work, key)
+    checkpoint = among.from_first(checkpoint_of(work, key, among) if among.first else None)
     lengths = [len(example["ids"]) for example in examples]
     batches = Batches(lengths, spec["seed"], spec.get("batch"), spec.get("tokens"))
     freeze(model, spec["frozen"])
@@ -133,29 +155,37 @@ def trained(model, examples, collate, loss, spec, work, key):
         report_to=[],
         disable_tqdm=True,
         remove_unused_columns=False,
+        **ranks.arguments(among),
     )
-    trainer = PostTrainer(model, arguments, data_collator=collate, train_dataset=examples, batches=batches, loss=loss)
+    trainer = PostTrainer(
+        model, arguments, data_collator=collate if among.alone else ranks.Share(collate, among),
+        train_dataset=examples, batches=batches, loss=loss, among=among,
+    )  # fmt: skip
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Keeper(trainer, work))
     begun = time.monotonic()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if (step := trainer.state.global_step) < trainer.state.max_steps:
+        among.barrier()  # every rank has written its part of the checkpoint
         told = f"stopped as told after step {step} of {trainer.state.max_steps}; a rerun goes on from there"
-        stopping.stop(f"{spec['node']}: {told}")
+        stopping.stop(f"{spec['node']}: {told}" if among.first else "")
     return {"seconds": round(time.monotonic() - begun, 2), "steps": trainer.state.global_step,
             "tokens": int(trainer.tokens), "threads": torch.get_num_threads(),
+            "world": among.world, "zero": among.zero,
             "resumed": checkpoint.name if checkpoint else None}  # fmt: skip
 
 
-def finetune(spec, base, frame, facts, work, out):
+def finetune(spec, base, frame, facts, work, out, zero=0):
     """Train a classifier from folder `base` on the posts of `frame` and write its folder `out`.
 
     facts: model.json so far (kind, labels, spec, version, base, rows, classes, data), which with the base's
     digest is the key of the work. An encoder's head is new unless the base's labels have the same names.
+    zero: DeepSpeed's stage, 0 for none.
     """
     check(spec)
     held = base_facts(base, spec["kind"])
     set_threads(spec["threads"])
+    among = ranks.begin(zero, spec["precision"])
     transformers.set_seed(spec["seed"])
     tokenizer = load_tokenizer(base)
     names = [label["name"] for label in spec["labels"]]
@@ -165,24 +195,29 @@ def finetune(spec, base, frame, facts, work, out):
         collate, loss = labelled_batch, label_loss
         model = load_model(base, "encoder", spec["attention"], spec["dropout"], names)
         if held["labels"] != names:
-            new_head(model, spec["seed"])
+            with ranks.gathered(model.parameters(), among):
+                new_head(model, spec["seed"])
     else:
         words = [label[spec["answers"].removesuffix("s")] for label in spec["labels"]]
         examples = answer_examples(frame, Prompt(tokenizer, spec["prompt"], words, spec["max_length"]))
         collate, loss = taught_batch, answered_loss
         model = load_model(base, "causal", spec["attention"], spec["dropout"])
     collate, loss = partial(collate, fill=tokenizer.pad_token_id), partial(loss, weights=weights)
-    finish(model, tokenizer, examples, collate, loss, spec, facts, work, out)
+    finish(model, tokenizer, examples, collate, loss, spec, facts, work, out, among)
 
 
-def finish(model, tokenizer, examples, collate, loss, spec, facts, work, out, final=None):
+def finish(model, tokenizer, examples, collate, loss, spec, facts, work, out, among, final=None):
     """Train, write the folder `out`, and keep it in `work`. final: model -> the model that is saved."""
-    timing = trained(model, examples, collate, loss, spec, work, key=facts)
+    ranks.check_parts(model, among)
+    timing = trained(model, examples, collate, loss, spec, work, facts, among)
     tokens = sum(len(example["ids"]) for example in examples)
-    with model_folder(out, facts | {"tokens": tokens}, timing) as folder:
-        (final(model) if final else model).save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-    keep(work, facts, out)
+    model = ranks.whole(model, among)
+    if among.first:
+        with model_folder(out, facts | {"tokens": tokens}, timing) as folder:
+            (final(model) if final else model).save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
+        keep(work, facts, out)
+    among.barrier()
 
 
 def label_loss(model, inputs, weights):

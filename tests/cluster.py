@@ -1,0 +1,174 @@
+"""A real SLURM cluster on this machine: one slurmctld, three slurmd with eight make-believe A800s each, munge.
+
+Debian's slurmd takes -N, so that several nodes stand on one host. Of the partition `few`, the default, four CPUs are
+taken at once, since the machine may have two; the partition `gpu` is as large as it says. The jobstep drops SLURM_CONF,
+so the configuration must stand in /etc/slurm; what stood there before is put back. Only processes that were started
+here are ended.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+BINARIES = ("slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "munged")
+PACKAGES = "slurmctld slurmd slurm-client munge"
+NODES, GPUS = 3, 8
+SIZE = f"CPUs=64 RealMemory=1000000 Gres=gpu:a800:{GPUS}"
+ETC = Path("/etc/slurm")
+SLURM_CONF = """
+ClusterName=test
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort=17000
+SlurmUser=root
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge/socket
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool-%n
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd-%n.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+MpiDefault=none
+ReturnToService=2
+SlurmdTimeout=30
+KillWait=5
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+SchedulerParameters=batch_sched_delay=1,sched_interval=5
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherParams=OverMemoryKill
+AccountingStorageType=accounting_storage/none
+GresTypes=gpu
+MinJobAge=3600
+SlurmdParameters=config_overrides
+NodeName=node[1-{nodes}] NodeHostname={host} NodeAddr=127.0.0.1 Port=[17001-{last}] {size}
+PartitionName=few Nodes=node[1-2] MaxCPUsPerNode=2 Default=YES MaxTime=INFINITE State=UP
+PartitionName=gpu Nodes=ALL MaxTime=INFINITE State=UP
+"""
+GRES_CONF = "AutoDetect=off\nNodeName=node[1-{nodes}] Name=gpu Type=a800 File={folder}/gpu/nvidia[0-{last}]\n"
+
+
+def missing():
+    """Why there can be no cluster here, or None."""
+    if os.geteuid() != 0:
+        return "a SLURM cluster on one machine needs root"
+    absent = [name for name in BINARIES if not shutil.which(name)]
+    return f"SLURM is not installed ({', '.join(absent)}): apt-get install {PACKAGES}" if absent else None
+
+
+@contextmanager
+def cluster(folder):
+    """A running cluster whose files lie in `folder`. Where there can be none the test is skipped, in CI it fails."""
+    if reason := missing():
+        (pytest.fail if os.environ.get("POSTGRAD_NEEDS_SLURM") else pytest.skip)(reason)
+    with ExitStack() as stack:
+        host = socket.gethostname()
+        stack.enter_context(resolving(host))
+        stack.enter_context(configured(folder, host))
+        stack.enter_context(daemon(folder, munged(folder)))
+        wait(lambda: ran("munge", "-S", f"{folder}/munge/socket", "-n"), "munged")
+        stack.enter_context(daemon(folder, ["slurmctld", "-D"]))
+        for node in range(1, NODES + 1):
+            stack.enter_context(daemon(folder, ["slurmd", "-D", "-N", f"node{node}"]))
+        wait(
+            lambda: told("sinfo", "-h", "-N", "-p", "gpu", "-o", "%T").split() == ["idle"] * NODES,
+            f"{NODES} idle nodes",
+        )
+        yield folder
+
+
+def munged(folder):
+    """The command of a munged of our own: key, socket and files in the folder, whose modes it is strict about."""
+    home = folder / "munge"
+    home.mkdir()
+    (home / "key").write_bytes(os.urandom(128))
+    (home / "key").chmod(0o600)
+    files = [f"--{name}={home}/{name}" for name in ("socket", "log-file", "pid-file", "seed-file")]
+    return ["munged", "--foreground", "--force", f"--key-file={home}/key", *files]
+
+
+@contextmanager
+def resolving(host):
+    """The host's own name can be looked up; a line in /etc/hosts goes again."""
+    hosts, before = Path("/etc/hosts"), None
+    try:
+        socket.gethostbyname(host)
+    except OSError:
+        before = hosts.read_text()
+        hosts.write_text(f"{before.rstrip()}\n127.0.0.1 {host}\n")
+    try:
+        yield
+    finally:
+        if before is not None:
+            hosts.write_text(before)
+
+
+@contextmanager
+def configured(folder, host):
+    """slurm.conf and gres.conf in /etc/slurm; what stood there before comes back."""
+    (folder / "gpu").mkdir()
+    (folder / "state").mkdir()
+    for number in range(GPUS):  # clones of /dev/null: slurmd wants device files
+        os.mknod(folder / "gpu" / f"nvidia{number}", stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    values = {"folder": folder, "host": host, "nodes": NODES, "size": SIZE}
+    texts = {
+        "slurm.conf": SLURM_CONF.format(**values, last=17000 + NODES),
+        "gres.conf": GRES_CONF.format(**values, last=GPUS - 1),
+    }
+    ETC.mkdir(exist_ok=True)
+    before = {name: (ETC / name).read_text() if (ETC / name).exists() else None for name in texts}
+    for name, text in texts.items():
+        (ETC / name).write_text(text)
+    try:
+        yield
+    finally:
+        for name, text in before.items():
+            (ETC / name).unlink() if text is None else (ETC / name).write_text(text)
+
+
+@contextmanager
+def daemon(folder, command):
+    """A process in the foreground, ended by its own id."""
+    with (folder / "daemons.log").open("a") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def ran(*command):
+    return subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL).returncode == 0
+
+
+def told(*command):
+    return subprocess.run(command, capture_output=True, text=True).stdout
+
+
+def wait(ready, what, seconds=60):
+    until = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < until, f"no {what} after {seconds} s"
+        time.sleep(0.1)
+
+
+def jobs():
+    """{id: {Comment, JobState, NumNodes, TresPerJob, ...}} of every job that this cluster was ever sent."""
+    lines = told("scontrol", "show", "job", "--oneliner").splitlines()
+    found = [dict(field.partition("=")[::2] for field in line.split(" ") if "=" in field) for line in lines]
+    return {job["JobId"]: job for job in found if "JobId" in job}

@@ -1,0 +1,50 @@
+"""Several trainings one after the other in the same ranks: to start ranks costs more than a tiny training.
+
+python workflow/scripts/postgrad/launch.py --nnodes 1 --nproc-per-node 2 … tests/rank_runs.py runs.json
+runs.json: {name: [verb, words]}. Each rank r writes <name>.<r>.json beside it: the loss of every step, and the
+numbers of parameters that the model has and that this rank holds before training.
+"""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def recorded(verb, words):
+    """{"losses", "parameters", "held"} of one training in this process."""
+    from postgrad import training
+
+    seen, compute, train = {"losses": []}, training.PostTrainer.compute_loss, training.PostTrainer.train
+
+    def computed(self, *args, **options):
+        loss = compute(self, *args, **options)
+        seen["losses"].append(float(self.last_loss))
+        return loss
+
+    def begun(self, *args, **options):
+        parts = list(self.model.parameters())
+        seen["parameters"] = sum(getattr(part, "ds_numel", part.numel()) for part in parts)
+        seen["held"] = sum(part.ds_tensor.numel() if hasattr(part, "ds_id") else part.numel() for part in parts)
+        return train(self, *args, **options)
+
+    training.PostTrainer.compute_loss, training.PostTrainer.train = computed, begun
+    try:
+        importlib.import_module(verb).main(words)
+    finally:
+        training.PostTrainer.compute_loss, training.PostTrainer.train = compute, train
+    return seen
+
+
+if __name__ == "__main__":
+    import os
+
+    sys.path[:0] = [str(ROOT / "workflow/scripts")]
+    path = Path(sys.argv[1])
+    for name, (verb, words) in json.loads(path.read_text()).items():
+        if sys.modules.get("deepspeed", 0) is None:
+            del sys.modules["deepspeed"]  # a training without ZeRO keeps it out
+        text = json.dumps(recorded(verb, words))
+        (path.parent / f"{name}.{os.environ['RANK']}.json").write_text(text)

@@ -1,0 +1,90 @@
+"""What a job asks of a cluster, and that no spec knows of it."""
+
+import pytest
+from study_files import write_config
+
+from postgrad.configuration import Fault
+from postgrad.machine import LAUNCH, LITTLE, NAMES, resources
+from postgrad.study import Study
+
+NODE = {"gpus": 8, "cpus": 64, "mem_mb": 1000, "minutes": 100}
+CLUSTER = {"account": None, "partition": "cpu", "gpu_partition": "gpu", "gpu_model": "a800", "node": NODE}
+
+
+def given(ask, cluster=CLUSTER, attempt=1):
+    """Only what stands on the submission, not how its processes are launched."""
+    found = resources({"cpus": 2, **LITTLE, **ask}, cluster, attempt)
+    assert tuple(found) == (*NAMES, *LAUNCH)
+    return {name: value for name, value in found.items() if value is not None and name not in LAUNCH}
+
+
+def test_a_job_without_gpus_names_no_model():
+    """The plugin takes a model alone for one GPU."""
+    assert given({"mem_mb": 10, "minutes": 5}) == {
+        "nodes": 1, "cpus_per_task": 2, "mem_mb": 10, "runtime": 5, "gpu": 0, "slurm_partition": "cpu",
+    }  # fmt: skip
+
+
+def test_gpus_are_counted_over_all_nodes_and_only_several_nodes_have_mpi():
+    one, two = given({"gpus": 4}), given({"gpus": 4, "nodes": 2})
+    assert one["gpu"] == 4 and "mpi" not in one and "tasks" not in one
+    assert (two["gpu"], two["mpi"], two["tasks"], two["tasks_per_gpu"]) == (8, "srun", 2, 0)
+    assert one["slurm_partition"] == "gpu" and one["gpu_model"] == "a800"
+
+
+def test_each_attempt_has_more_memory_and_time_up_to_what_a_node_has():
+    asked = [given({"mem_mb": 400, "minutes": 40}, attempt=attempt) for attempt in (1, 2, 3)]
+    assert [(job["mem_mb"], job["runtime"]) for job in asked] == [(400, 40), (800, 80), (1000, 100)]
+    assert given({"mem_mb": 400}, cluster={}, attempt=3)["mem_mb"] == 1200
+
+
+def study(folder, machine=None, **config):
+    def scale(content):
+        content["bases"]["big"]["machine"] = machine or {}
+
+    root = write_config(folder / "config", scale=scale)
+    return Study({"study": "test", "check_data": False, **config}, root=root)
+
+
+def test_a_node_asks_for_what_its_base_at_the_bottom_asks_for(tmp_path):
+    """expert stands on reader, and reader on big; one of the teachers is linear."""
+    made = study(tmp_path, {"finetune": {"gpus": 2}, "predict": {"minutes": 7}}, cluster=CLUSTER)
+    asked = {id: made.resources("small", id, "finetune", 1)["gpu"] for id in ("expert@seed=1", "two")}
+    assert asked == {"expert@seed=1": 2, "two": 0}
+    assert made.resources("small", "expert@seed=1", "predict", 1)["runtime"] == 7
+
+
+def test_no_spec_holds_a_machine_fact(tmp_path):
+    plain = study(tmp_path / "plain")
+    large = study(tmp_path / "large", {verb: {"gpus": 8, "nodes": 2} for verb in ("pretrain", "finetune", "predict")},
+                  cluster=CLUSTER)  # fmt: skip
+    for id, node in plain.graphs["small"].nodes.items():
+        assert plain.node_spec("small", id) == large.node_spec("small", id)
+        if node.verb == "finetune":
+            assert plain.predict_spec("small", id, "rain/dev") == large.predict_spec("small", id, "rain/dev")
+    assert plain.report_spec() == large.report_spec()
+
+
+def test_more_than_a_node_has_is_refused(tmp_path):
+    with pytest.raises(Fault) as caught:
+        study(tmp_path, {"finetune": {"gpus": 16, "cpus": 128}}, cluster=CLUSTER)
+    gpus, cpus = sorted(caught.value.sentences, reverse=True)
+    assert "scales/here.yaml: bases.big.machine.finetune.gpus: 16 is more than the cluster's 8" in gpus
+    assert "finetune.cpus: 128 is more than the cluster's 64" in cpus
+
+
+def test_a_vote_that_teaches_is_told_from_one_that_only_scores(tmp_path):
+    """It may not share the submission of what waits for the models that it teaches."""
+
+    def recipe(content):
+        content["predictors"]["jury"] = {"vote": ["plain"], "rule": "majority", "ties": "lowest"}
+        content["datasets"]["agreed"]["teachers"] = ["jury", "two"]
+
+    graph = Study({"study": "test", "check_data": False}, root=write_config(tmp_path, recipe=recipe)).graphs["small"]
+    assert graph.teaching() == {"jury", "two", "plain@seed=1", "plain@seed=2"}
+
+
+def test_a_training_has_a_process_for_each_gpu_unless_the_scale_says_otherwise():
+    asks = [{}, {"gpus": 8, "nodes": 4, "zero": 3}, {"ranks": 2, "nodes": 2}]
+    found = [resources({"cpus": 2, **LITTLE, **ask}, CLUSTER, 1) for ask in asks]
+    assert [(job["nodes"], job["ranks"], job["zero"]) for job in found] == [(1, 1, 0), (4, 8, 3), (2, 2, 0)]

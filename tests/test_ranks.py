@@ -1,0 +1,291 @@
+"""Several ranks, with and without ZeRO, train as one process does; real trainings, joined by gloo."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+
+import made
+import pytest
+import torch
+from rank_runs import recorded
+from safetensors.torch import load_file
+
+import finetune
+from postgrad import launch, training
+from postgrad.examples import UNTAUGHT, inputs, taught_batch
+from postgrad.models import load_model, load_tokenizer
+from postgrad.ranks import Ranks, Share, check_parts
+from postgrad.work import COMPLETE
+
+AGENT = [sys.executable, "workflow/scripts/postgrad/launch.py"]
+# 25 posts in batches of 4: seven steps an epoch, and the last batch has one post for two ranks.
+STEADY = {"epochs": 3, "dropout": 0.0, "class_weights": "balanced", "threads": 1}
+SHAKEN = {"epochs": 6, "dropout": 0.1, "checkpoint_steps": 10}
+# Bits are compared for the two shaken ones. The one without ZeRO comes first: DeepSpeed leaves traces in a process.
+RUNS = {"shaken-0": ("finetune", "encoder", 0, SHAKEN)}
+RUNS |= {f"{verb}-{kind}-{zero}": (verb, kind, zero, STEADY) for verb, kind, zeros in [
+    ("finetune", "encoder", (0, 1, 2, 3)), ("finetune", "causal", (0, 3)),
+    ("pretrain", "encoder", (0, 3)), ("pretrain", "causal", (0, 2))] for zero in zeros}  # fmt: skip
+RUNS["bf16"] = ("finetune", "causal", 3, STEADY | {"precision": "bf16"})
+RUNS["shaken-3"] = ("finetune", "encoder", 3, SHAKEN)
+
+
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bases")
+    return {kind: made.made_base(folder / kind, kind) for kind in ("encoder", "causal")}
+
+
+@pytest.fixture(scope="module")
+def train(tmp_path_factory):
+    return made.made_posts(tmp_path_factory.mktemp("clean") / "moods" / "train.parquet", n=25)
+
+
+def words(verb, spec, base, train, folder, name, **machine):
+    paths = {"base": base, "data": train, "work": folder / f"{name}-work", "out": folder / name}
+    return made.arguments(spec, **paths, **machine)
+
+
+def spec_of(verb, kind, options):
+    return made.finetune_spec(kind, **options) if verb == "finetune" else made.pretrain_spec(kind, tokens=60, **options)
+
+
+def agent(ranks, *more, node=0, nodes=1, port=None):
+    """The command that starts one node's ranks."""
+    numbers = {"nnodes": nodes, "nproc-per-node": ranks, "node-rank": node, "master-addr": launch.ADDRESS}
+    numbers["master-port"] = port or launch.free_port()
+    return [*AGENT, *(f"--{name}={value}" for name, value in numbers.items()), *map(str, more)]
+
+
+def finished(command, **options):
+    done = subprocess.run(command, cwd=made.ROOT, capture_output=True, text=True, timeout=400, **options)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def in_ranks(folder, runs, ranks):
+    """{name: what each rank recorded} of {name: (verb, words)}, in one start of so many ranks."""
+    (folder / "runs.json").write_text(json.dumps(runs))
+    finished(agent(ranks, "tests/rank_runs.py", folder / "runs.json"))
+    return {name: [json.loads((folder / f"{name}.{r}.json").read_text()) for r in range(ranks)] for name in runs}
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory, bases, train):
+    """(folder, {name: what each of two ranks recorded}) of all RUNS."""
+    folder = tmp_path_factory.mktemp("two")
+    runs = {}
+    for name, (verb, kind, zero, options) in RUNS.items():
+        spec = spec_of(verb, kind, options)
+        runs[name] = verb, words(verb, spec, bases[kind], train, folder, name, ranks=2, zero=zero)
+    return folder, in_ranks(folder, runs, 2)
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory, bases, train):
+    """(folder, {(verb, kind): what one process recorded})."""
+    folder, seen = tmp_path_factory.mktemp("one"), {}
+    for verb, kind in {(verb, kind) for verb, kind, _, _ in RUNS.values()}:
+        spec = spec_of(verb, kind, STEADY)
+        seen[verb, kind] = recorded(verb, words(verb, spec, bases[kind], train, folder, f"{verb}-{kind}"))
+    return folder, seen
+
+
+def weights(folder):
+    return load_file(folder / "model.safetensors")
+
+
+def digests(folder):
+    files = [path for path in sorted(folder.iterdir()) if path.name != "timing.json"]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.mark.parametrize("name", [name for name in RUNS if RUNS[name][3] is STEADY])
+def test_two_ranks_lose_what_one_process_loses(one, two, name):
+    verb, kind, zero, _ = RUNS[name]
+    alone, ranks = one[1][verb, kind], two[1][name]
+    assert len(alone["losses"]) >= 20 and alone["losses"][-1] < alone["losses"][0]
+    for seen in ranks:
+        assert seen["losses"] == pytest.approx(alone["losses"], abs=1e-4)
+        assert seen["parameters"] == alone["parameters"]
+    held = sum(seen["held"] for seen in ranks) / alone["parameters"]
+    assert (1 <= held < 1.05) if zero == 3 else held == 2, "ZeRO-3 loads a model in parts"
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_folder_is_that_of_one_process(one, two, name):
+    verb, kind, zero, options = RUNS[name]
+    alone, ranks = one[0] / f"{verb}-{kind}", two[0] / name
+    assert {path.name for path in alone.iterdir()} == {path.name for path in ranks.iterdir()}
+    assert (alone / "config.json").read_text() == (ranks / "config.json").read_text() or options is SHAKEN
+    expected, found = weights(alone), weights(ranks)
+    assert {name: (tensor.shape, tensor.dtype) for name, tensor in expected.items()} == {
+        name: (tensor.shape, tensor.dtype) for name, tensor in found.items()
+    }
+    facts = [json.loads((folder / "model.json").read_text()) for folder in (alone, ranks)]
+    assert facts[0] == facts[1] or options != STEADY, "how many ranks there were is no part of a model"
+    timing = [json.loads((folder / "timing.json").read_text()) for folder in (alone, ranks)]
+    assert (timing[1]["world"], timing[1]["zero"]) == (2, zero)
+    assert timing[0]["tokens"] == timing[1]["tokens"] or options is SHAKEN, "no dummy row is counted"
+    assert (two[0] / f"{name}-work" / "model").is_dir() and not list((two[0] / f"{name}-work").glob("checkpoint-*"))
+    if options is not SHAKEN:
+        tokenizer, form = load_tokenizer(alone), {"encoder": "encoder", "causal": "causal"}[kind]
+        form = "plain" if (verb, kind) == ("pretrain", "encoder") else form
+        batch = inputs(tokenizer(list(made.posts(8)["text"]))["input_ids"], tokenizer.pad_token_id)
+        with torch.inference_mode():
+            outputs = [load_model(folder, form).eval()(**batch)[0] for folder in (alone, ranks)]
+        limit = 0.5 if name == "bf16" else 1e-3
+        assert (outputs[0] - outputs[1]).abs().max() < limit
+
+
+@pytest.mark.parametrize("zero", [0, 3])
+def test_a_killed_training_resumes_to_the_same_weights(tmp_path, bases, train, two, capfd, zero):
+    """Dropout makes them depend on each rank's random numbers. Who has another number of ranks begins anew."""
+    spec = made.finetune_spec("encoder", **SHAKEN)
+    given = words("finetune", spec, bases["encoder"], train, tmp_path, "out", ranks=2, zero=zero)
+    work = tmp_path / "out-work"
+    command = [sys.executable, "workflow/scripts/finetune.py", *given]
+    killed = subprocess.Popen(command, cwd=made.ROOT, stderr=subprocess.PIPE, text=True)
+    while killed.poll() is None and not list(work.glob(f"checkpoint-*/{COMPLETE}")):
+        time.sleep(0.02)
+    killed.kill()
+    killed.communicate(timeout=30)  # the ranks hold stderr open: none outlives its agent
+    assert killed.returncode == -signal.SIGKILL and not (tmp_path / "out").exists()
+
+    copied = shutil.copytree(work, tmp_path / "copied")
+    key = json.loads((work / "key.json").read_text())
+    assert training.checkpoint_of(copied, key, Ranks(0, 2, zero)).name.startswith("checkpoint-")
+    assert training.checkpoint_of(copied, key, Ranks(0, 3, zero)) is None and not list(copied.glob("checkpoint-*"))
+    heard = capfd.readouterr().err
+    assert f"is of 2 ranks, ZeRO {zero} and this run has 3 ranks, ZeRO {zero}; training begins anew" in heard
+
+    finished(command)
+    timing = json.loads((tmp_path / "out" / "timing.json").read_text())
+    assert timing["resumed"] in ("checkpoint-10", "checkpoint-20", "checkpoint-30") and timing["steps"] == 42
+    expected, found = weights(two[0] / f"shaken-{zero}"), weights(tmp_path / "out")
+    assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
+
+
+def test_three_ranks_share_eight_posts_and_one(tmp_path, bases, train):
+    """25 posts: three batches of eight, and one of a single post in which two ranks have no row."""
+    spec = made.finetune_spec("encoder", **STEADY | {"batch": 8, "epochs": 5})
+    alone = recorded("finetune", words("finetune", spec, bases["encoder"], train, tmp_path, "alone"))
+    runs = {"three": ("finetune", words("finetune", spec, bases["encoder"], train, tmp_path, "three", ranks=3))}
+    for seen in in_ranks(tmp_path, runs, 3)["three"]:
+        assert len(seen["losses"]) == 20 and seen["losses"] == pytest.approx(alone["losses"], abs=1e-4)
+
+
+@pytest.mark.parametrize("n, world", [(8, 3), (1, 3), (4, 2)])
+def test_shares_are_a_batch(n, world):
+    """Every row is one rank's; weights make the mean over ranks the batch's mean, of posts or of taught tokens."""
+    rows = [{"ids": list(range(i + 2)), "taught": i % 3 + 1, "label": i} for i in range(n)]
+    for labelled in (True, False):
+        rows = rows if labelled else [{key: row[key] for key in ("ids", "taught")} for row in rows]
+        shares = [Share(partial(taught_batch, fill=0), Ranks(rank, world))(rows) for rank in range(world)]
+        parts, lost = [share for share in shares if share["weight"]], 0.0
+        assert sorted(ids for share in parts for ids in share["attention_mask"].sum(dim=1).tolist()) == [
+            len(row["ids"]) for row in rows
+        ]
+        assert {share["tokens"] for share in shares} == {sum(len(row["ids"]) for row in rows)}
+        for share in shares:
+            assert len(share["input_ids"]) >= 1, "whoever has no row takes part nevertheless"
+            taught = (share["targets"] != UNTAUGHT).sum(dim=1).float()
+            lost += share["weight"] * float((taught**2).mean() if labelled else (taught**2).sum() / taught.sum())
+        taught = torch.tensor([min(row["taught"], len(row["ids"]) - 1) for row in rows]).float()
+        expected = (taught**2).mean() if labelled else (taught**2).sum() / taught.sum()
+        assert lost / world == pytest.approx(float(expected))
+
+
+SRUN = """#!{python}
+import json, os, subprocess, sys
+flags = [word for word in sys.argv[1:] if word.startswith("--")][:6]
+json.dump(sys.argv[1:], open("{told}", "w"))
+command = sys.argv[1 + next(i for i, word in enumerate(sys.argv[1:]) if not word.startswith("--")):]
+command[command.index("--master-addr") + 1] = "127.0.0.1"
+nodes = [subprocess.Popen(command, env=os.environ | {{"SLURM_NODEID": str(node)}}) for node in range(2)]
+sys.exit(max(node.wait() for node in nodes))
+"""
+
+
+def test_two_nodes_train_by_srun_and_no_shell_reads_a_value(tmp_path, bases, train, one):
+    """A stand-in for srun starts the two agents on this host."""
+    name = f"plain; touch {tmp_path}/a $(touch {tmp_path}/b) `touch {tmp_path}/c` 'x' \"y\""
+    spec = made.finetune_spec("encoder", **STEADY | {"node": name, "threads": 2})
+    (tmp_path / "bin").mkdir()
+    srun = tmp_path / "bin" / "srun"
+    srun.write_text(SRUN.format(python=sys.executable, told=tmp_path / "told.json"))
+    srun.chmod(0o755)
+    given = words("finetune", spec, bases["encoder"], train, tmp_path, "out", nodes=2, ranks=1, zero=1)
+    command = [sys.executable, "workflow/scripts/finetune.py", *given]
+    place = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "SLURM_JOB_ID": str(40000 + os.getpid() % 20000)}
+    finished(command, env=os.environ | place)
+    flags = json.loads((tmp_path / "told.json").read_text())
+    assert flags[:5] == ["--nodes=2", "--ntasks=2", "--ntasks-per-node=1", "--cpus-per-task=2", "--kill-on-bad-exit=1"]
+    assert flags[flags.index("--master-port") + 1] == str(20000 + os.getpid() % 20000) and "--node-rank" not in flags
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "out", "out-work", "told.json"]
+    facts = json.loads((tmp_path / "out" / "model.json").read_text())
+    assert facts["spec"] == spec
+    expected, found = weights(one[0] / "finetune-encoder"), weights(tmp_path / "out")
+    assert max((found[name] - tensor).abs().max() for name, tensor in expected.items()) < 1e-3
+
+    again = subprocess.run(command, cwd=made.ROOT, capture_output=True, text=True)
+    assert again.returncode == 0 and "taken back" in again.stderr, "outside any job: no rank is started for that"
+
+
+def test_a_gpu_job_asks_srun_for_its_gpus():
+    place = {"SLURM_JOB_ID": "7", "CUDA_VISIBLE_DEVICES": "0,1"}
+    assert "--gpus-per-node=2" in launch.launcher(2, 2, 1, place)
+    assert not any("gpus" in word for word in launch.launcher(2, 2, 1, place | {"CUDA_VISIBLE_DEVICES": ""}))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_reaches_every_rank_and_the_agent_waits(tmp_path, number):
+    code = (
+        "import os, pathlib, signal, sys, time\n"
+        "told = []\n"
+        "for number in (signal.SIGTERM, signal.SIGUSR1): signal.signal(number, lambda number, _: told.append(number))\n"
+        "mine = pathlib.Path(sys.argv[1], os.environ['RANK'])\n"
+        "mine.touch()\n"
+        "while not told: time.sleep(0.01)\n"
+        "time.sleep(1)\n"
+        "mine.write_text(str(int(told[0])))\n"
+    )
+    (tmp_path / "rank.py").write_text(code)
+    (tmp_path / "told").mkdir()
+    started = subprocess.Popen(agent(2, tmp_path / "rank.py", tmp_path / "told"), cwd=made.ROOT)
+    while len(list((tmp_path / "told").iterdir())) < 2:
+        assert started.poll() is None
+        time.sleep(0.02)
+    started.send_signal(number)
+    assert started.wait(timeout=60) == 0, "the ranks ended well, so all ended well"
+    assert [int((tmp_path / "told" / rank).read_text()) for rank in "01"] == [number, number]
+
+
+def test_one_process_imports_no_deepspeed(one):
+    """Though accelerate would. This process trained alone."""
+    assert not sys.modules.get("deepspeed")
+    timing = json.loads((one[0] / "finetune-encoder" / "timing.json").read_text())
+    assert (timing["world"], timing["zero"]) == (1, 0)
+
+
+def test_bad_numbers_end_in_one_sentence(tmp_path, bases, train, monkeypatch):
+    def fault(**machine):
+        spec = made.finetune_spec("encoder", epochs=1)
+        with pytest.raises(ValueError) as caught:
+            finetune.main(words("finetune", spec, bases["encoder"], train, tmp_path, "out", **machine))
+        return str(caught.value)
+
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    assert "give 1 or more" in fault(ranks=0) and "0, 1, 2 or 3" in fault(zero=4)
+    assert "--nodes 2 needs a SLURM job of 2 nodes" in fault(nodes=2)
+    monkeypatch.setenv(launch.MARK, "x")
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    assert "torchrun made 4 ranks; --nodes 1 --ranks 2 asks for 2" in fault(ranks=2)
+    with pytest.raises(ValueError, match="loaded whole on each rank"):
+        check_parts(load_model(bases["encoder"], "encoder"), Ranks(0, 2, 3))

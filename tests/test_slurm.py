@@ -1,0 +1,193 @@
+"""`snakemake --profile slurm`: the demo through sbatch on a real cluster, and study a800 to a stand-in for sbatch.
+
+The cluster's nodes and GPUs are make-believe, its slurmctld, slurmd, sbatch, srun and squeue are not. The stand-in
+records what it is asked for, and makes the outputs of the whole study as empty files: no job of a800 is run.
+"""
+
+import json
+import os
+import re
+import shutil
+import stat
+import sys
+from collections import Counter
+from pathlib import Path
+
+import cluster
+import pytest
+import yaml
+from tree import ROOT, copy_of_tree, snakemake
+
+from postgrad.study import Study
+
+# A second between looks at the queue keeps the tests short; the cluster itself runs four jobs at a time.
+QUICK = ("--profile", "slurm", "--slurm-init-seconds-before-status-checks", "1", "--max-jobs-per-timespan", "100/1s")
+DEMO = (*QUICK, "--config", "study=demo")
+GOLDEN = ROOT / "tests/golden/sbatch-a800.txt"
+# What differs from run to run, and the command itself.
+OWN = ("--job-name", "--output", "--comment", "-D")
+
+
+def submitted(run):
+    """(what `run` returned, the jobs that SLURM was sent meanwhile)."""
+    before = set(cluster.jobs())
+    done = run()
+    return done, [job for id, job in cluster.jobs().items() if id not in before]
+
+
+@pytest.fixture(scope="module")
+def sent(slurm, tmp_path_factory):
+    """The demo, run through sbatch: (its folder, the jobs). Tests leave the folder as it is."""
+    folder = copy_of_tree(tmp_path_factory.mktemp("sent"))
+    done, jobs = submitted(lambda: snakemake(folder, *DEMO))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder, jobs
+
+
+def names(jobs):
+    """{rule or group: how often}."""
+    return Counter(name(job["Comment"]) for job in jobs)
+
+
+def name(comment):
+    """finetune of rule_finetune_wildcards_demo_ctyun_qwen; a group is called a rule as well."""
+    return re.match("rule_([a-z-]+)", comment)[1]
+
+
+def test_a_run_through_sbatch_gives_the_bytes_of_a_local_run(demo, sent):
+    folder, _ = sent
+    files = sorted(path.relative_to(demo) for path in (demo / "results" / "demo").rglob("*.parquet"))
+    files += [Path("results/demo") / name for name in ("scores.csv", "scores.txt", "report.html")]
+    assert len(files) > 60
+    assert [str(file) for file in files if (demo / file).read_bytes() != (folder / file).read_bytes()] == []
+
+
+def test_each_job_is_one_submission_and_cheap_ones_share_theirs(sent):
+    """Every submission at its first attempt; demo and base, which may need the internet, on the login node."""
+    folder, jobs = sent
+    graph = Study({"study": "demo"}, root=folder / "config").graphs["ctyun"]
+    nodes = Counter(node.verb for node in graph.nodes.values())
+    found = names(jobs)
+    assert {job["JobState"] for job in jobs} == {"COMPLETED"}
+    assert found.pop("predict") > nodes["finetune"]
+    assert found == {**{verb: nodes[verb] for verb in ("augment", "label", "pretrain", "finetune")},
+                     "clean": 3, "audit": 3, "ctyun-scores": 1, "report": 1}  # fmt: skip
+
+
+def test_a_finished_study_submits_nothing(sent):
+    done, jobs = submitted(lambda: snakemake(sent[0], *DEMO))
+    assert done.returncode == 0 and "Nothing to be done" in done.stdout + done.stderr
+    assert jobs == []
+
+
+def test_a_learning_rate_resubmits_its_node_and_what_follows_and_other_gpus_nothing(sent, tmp_path):
+    """Every network of the scale now asks for a whole node; only the one that trains anew gets it."""
+    folder = tmp_path / "tree"
+    shutil.copytree(sent[0], folder, symlinks=True)
+    recipe, scale = folder / "config/recipes/ctyun.yaml", folder / "config/scales/demo.yaml"
+    content = yaml.safe_load(recipe.read_text())
+    content["models"]["outdoors-expert"]["lr"] = 2.0e-2
+    recipe.write_text(yaml.safe_dump(content, sort_keys=False))
+    content = yaml.safe_load(scale.read_text())
+    content["bases"]["qwen-72b-chat"]["machine"] = {"finetune": {"gpus": cluster.GPUS, "cpus": 8}}
+    scale.write_text(yaml.safe_dump(content, sort_keys=False))
+    site = folder / "slurm/site.yaml"
+    site.write_text(site.read_text().replace("gpu_partition: null", "gpu_partition: gpu "))
+    done, jobs = submitted(lambda: snakemake(folder, *DEMO))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert names(jobs) == {"finetune": 1, "predict": 2, "ctyun-scores": 1, "report": 1}
+    assert all("outdoors-expert@seed=1" in job["Comment"] for job in jobs if "finetune" in job["Comment"])
+    asked = {name(job["Comment"]): job.get("TresPerJob", "") for job in jobs}
+    assert "gpu:a800:8" in asked["finetune"] and not asked["predict"]
+
+
+# -- a stand-in for sbatch ------------------------------------------------------------------------
+
+SBATCH = """#!{python}
+import json, os, sys
+from pathlib import Path
+
+folder = Path({folder!r})
+with (folder / "calls").open("a") as calls:
+    calls.write(json.dumps(sys.argv[1:]) + "\\n")
+    number = calls.tell()
+for output in map(Path, (folder / "outputs").read_text().splitlines()):
+    if not output.exists():
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.touch()
+with (folder / "queue").open("a") as queue:
+    queue.write(f"{{number}}|COMPLETED\\n")
+print(number)
+"""
+OTHERS = {
+    "squeue": "cat '{folder}/queue' 2> /dev/null || true",
+    "scontrol": "printf 'AccountingStorageType = none\\nMinJobAge = 300 sec\\nMaxArraySize = 1001\\n'",
+    "sinfo": "echo 'main*'",
+    "sacct": "exit 1",
+    "scancel": "true",
+}
+
+
+def write_stand_ins(folder):
+    """sbatch and what the plugin asks beside it, in a folder for the head of PATH; a number for an id is enough."""
+    texts = {"sbatch": SBATCH.format(python=sys.executable, folder=str(folder))}
+    texts |= {name: f"#!/bin/sh\n{line.replace('{folder}', str(folder))}\n" for name, line in OTHERS.items()}
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755 | stat.S_IXUSR)
+
+
+def asked_for(call):
+    """(rule, what the call asks for) of one sbatch call."""
+    words = dict(zip(call, [*call[1:], ""]))
+    kept, skip = [], False
+    for word in call:
+        skip, own = word in OWN, skip
+        if not (skip or own or word.startswith("--wrap")):
+            kept.append(word)
+    return name(words["--comment"]), " ".join(kept)
+
+
+def test_what_study_a800_asks_of_a_cluster(tmp_path, monkeypatch):
+    """The arguments of every sbatch call, each once a rule; a change of the golden file must be meant."""
+    tree, stand_in = copy_of_tree(tmp_path / "tree"), tmp_path / "stand-in"
+    stand_in.mkdir()
+    write_stand_ins(stand_in)
+    monkeypatch.setenv("PATH", f"{stand_in}:{os.environ['PATH']}")
+    a800 = (*QUICK, "--config", "check_data=false", "seeds=1")
+    outputs = [line.split("\t")[0] for line in snakemake(tree, *a800, "--summary").stdout.splitlines()[1:]]
+    for output in outputs:
+        if output.startswith("results/base/"):  # not fetched here
+            (tree / output).parent.mkdir(parents=True)
+            (tree / output).touch()
+    (stand_in / "outputs").write_text("\n".join(str(tree / output) for output in outputs))
+    done = snakemake(tree, *a800)
+    assert done.returncode == 0, done.stdout + done.stderr
+    calls = [json.loads(line) for line in (stand_in / "calls").read_text().splitlines()]
+    assert len(calls) > 60
+    found = sorted({f"{rule}: {words}" for rule, words in map(asked_for, calls)})
+    assert found == GOLDEN.read_text().splitlines(), "\n".join(found)
+
+
+# -- the two profiles -----------------------------------------------------------------------------
+
+
+def profile(name):
+    return yaml.safe_load((ROOT / name / "config.yaml").read_text())
+
+
+def test_neither_profile_reruns_what_was_touched():
+    sizes = {profile(name)["max-checksum-file-size"] for name in ("profiles/default", "slurm")}
+    assert len(sizes) == 1 and min(sizes) > 10**10
+
+
+def test_the_default_profile_leaves_the_cluster_run_alone():
+    """It is merged into every run and wins key by key."""
+    assert profile("profiles/default").keys() & profile("slurm").keys() == {"max-checksum-file-size"}
+
+
+def test_retries_stand_in_the_profile_alone():
+    """In a rule they would multiply inside each job."""
+    assert profile("slurm")["retries"] > 0
+    rules = "\n".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    assert not re.search(r"^\s+retries:", rules, re.M)
