@@ -4,6 +4,7 @@ The cluster's nodes and GPUs are make-believe, its slurmctld, slurmd, sbatch, sr
 records what it is asked for, and makes the outputs of the whole study as empty files: no job of a800 is run.
 """
 
+import csv
 import json
 import os
 import re
@@ -11,7 +12,6 @@ import shutil
 import stat
 import sys
 from collections import Counter
-from pathlib import Path
 
 import cluster
 import pytest
@@ -19,6 +19,7 @@ import yaml
 from tree import ROOT, copy_of_tree, snakemake
 
 from postgrad.study import Study
+from postgrad.training import FIRST_STEPS
 
 # A second between looks at the queue keeps the tests short; the cluster itself runs four jobs at a time.
 QUICK = ("--profile", "slurm", "--slurm-init-seconds-before-status-checks", "1", "--max-jobs-per-timespan", "100/1s")
@@ -35,10 +36,30 @@ def submitted(run):
     return done, [job for id, job in cluster.jobs().items() if id not in before]
 
 
+# Trained by two ranks on each of two nodes, under ZeRO-3.
+SHARED = ("reader", "qwen", "qwen15")
+TWO_BY_TWO = {"nodes": 2, "ranks": 2, "zero": 3, "cpus": 2}
+
+
+def share_out(config):
+    """Make SHARED ask for several ranks, and no other node: `qwen` gets a base of its own to be told by."""
+    recipe, scale = config / "recipes/ctyun.yaml", config / "scales/demo.yaml"
+    content = yaml.safe_load(scale.read_text())
+    bases = content["bases"]
+    bases["qwen-taught"] = {**bases["qwen-72b-chat"], "machine": {"finetune": TWO_BY_TWO}}
+    bases["qwen-72b-chat"]["machine"] = {"pretrain": TWO_BY_TWO}
+    bases["qwen1.5-72b-chat"]["machine"] = {"finetune": TWO_BY_TWO}
+    scale.write_text(yaml.safe_dump(content, sort_keys=False))
+    content = yaml.safe_load(recipe.read_text())
+    content["models"]["qwen"]["finetune"] = "qwen-taught"
+    recipe.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
 @pytest.fixture(scope="module")
 def sent(slurm, tmp_path_factory):
-    """The demo, run through sbatch: (its folder, the jobs). Tests leave the folder as it is."""
+    """The demo, run through sbatch, SHARED on two nodes: (its folder, the jobs). Tests leave the folder as it is."""
     folder = copy_of_tree(tmp_path_factory.mktemp("sent"))
+    share_out(folder / "config")
     done, jobs = submitted(lambda: snakemake(folder, *DEMO))
     assert done.returncode == 0, done.stdout + done.stderr
     return folder, jobs
@@ -54,12 +75,64 @@ def name(comment):
     return re.match("rule_([a-z-]+)", comment)[1]
 
 
-def test_a_run_through_sbatch_gives_the_bytes_of_a_local_run(demo, sent):
-    folder, _ = sent
-    files = sorted(path.relative_to(demo) for path in (demo / "results" / "demo").rglob("*.parquet"))
-    files += [Path("results/demo") / name for name in ("scores.csv", "scores.txt", "report.html")]
-    assert len(files) > 60
-    assert [str(file) for file in files if (demo / file).read_bytes() != (folder / file).read_bytes()] == []
+@pytest.fixture(scope="module")
+def downstream(sent):
+    """Ids of the nodes that are SHARED, or made from one that is."""
+    nodes = Study({"study": "demo"}, root=sent[0] / "config").graphs["ctyun"].nodes
+    found = set()
+    for id, node in nodes.items():  # in the order in which data flows
+        if node.name in SHARED or found & {node.base, *node.sources, *node.members}:
+            found.add(id)
+    return found
+
+
+def node_of(path):
+    """The node that a file of the recipe belongs to: results/demo/ctyun/<verb>/<node>…; None for clean and audit."""
+    parts = path.parts[2:]
+    return parts[2].removesuffix(".parquet") if parts[0] == "ctyun" else None
+
+
+def test_nodes_without_several_ranks_behind_them_have_the_bytes_of_a_local_run(demo, sent, downstream):
+    files = sorted(path.relative_to(demo) for path in (demo / "results/demo").rglob("*.parquet"))
+    alike = [file for file in files if node_of(file) not in downstream]
+    assert len(alike) > 40 and len(files) - len(alike) > 15
+    assert [str(file) for file in alike if (demo / file).read_bytes() != (sent[0] / file).read_bytes()] == []
+
+
+def losses(folder, node):
+    """Of the first steps of a node's training, one by one."""
+    text = (folder / "work/demo/ctyun" / node / "progress.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()][:FIRST_STEPS]
+    assert [line["step"] for line in lines] == list(range(1, FIRST_STEPS + 1))
+    return [line["loss"] for line in lines]
+
+
+def test_two_ranks_on_two_nodes_learn_what_one_process_learns(demo, sent, downstream):
+    folder, jobs = sent
+    asked = {id for id in downstream if id.partition("@")[0] in SHARED}
+    wide = [job for job in jobs if job["NumNodes"] == "2"]
+    assert len(wide) == len(asked) == 3 and {name(job["Comment"]) for job in wide} == {"pretrain", "finetune"}
+    for model in sorted((folder / "results/demo/ctyun").glob("*/*/timing.json")):
+        id, verb = model.parent.name, model.parts[-3]
+        timing = json.loads(model.read_text())
+        if id not in downstream or "world" not in timing:
+            continue
+        assert (timing["world"], timing["zero"]) == ((4, 3) if id in asked else (1, 0)), id
+        assert losses(folder, f"{verb}/{id}") == pytest.approx(losses(demo, f"{verb}/{id}"), abs=1e-3), id
+
+
+def test_scores_behind_several_ranks_lie_beside_those_of_a_local_run(demo, sent, downstream):
+    rows = {}
+    for where in (demo, sent[0]):
+        with (where / "results/demo/scores.csv").open(newline="") as file:
+            rows[where] = list(csv.DictReader(file))
+    differing = set()
+    assert len(rows[demo]) == len(rows[sent[0]]) > 50
+    for here, there in zip(rows[demo], rows[sent[0]]):
+        assert {**here, "value": 0} == {**there, "value": 0}
+        assert float(here["value"]) == pytest.approx(float(there["value"]), abs=0.05), here
+        differing |= {here["predictor"]} if here["value"] != there["value"] else set()
+    assert differing <= downstream
 
 
 def test_each_job_is_one_submission_and_cheap_ones_share_theirs(sent):
@@ -89,7 +162,7 @@ def test_a_learning_rate_resubmits_its_node_and_what_follows_and_other_gpus_noth
     content["models"]["outdoors-expert"]["lr"] = 2.0e-2
     recipe.write_text(yaml.safe_dump(content, sort_keys=False))
     content = yaml.safe_load(scale.read_text())
-    content["bases"]["qwen-72b-chat"]["machine"] = {"finetune": {"gpus": cluster.GPUS, "cpus": 8}}
+    content["bases"]["qwen-72b-chat"]["machine"]["finetune"] = {"gpus": cluster.GPUS, "cpus": 8, "ranks": 1}
     scale.write_text(yaml.safe_dump(content, sort_keys=False))
     site = folder / "slurm/site.yaml"
     site.write_text(site.read_text().replace("gpu_partition: null", "gpu_partition: gpu "))

@@ -23,6 +23,7 @@ from postgrad.work import COMPLETE, keep, open_work, remove_checkpoints
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 SECONDS = 2.0  # between two lines of progress
+FIRST_STEPS = 20  # each has a line: beside those of another machine they tell whether both compute alike
 
 
 class PostTrainer(Trainer):
@@ -87,7 +88,8 @@ class Keeper(TrainerCallback):
             control.should_save = False  # the model itself is written next
         elif self.among.any(stopping.wanted()):
             control.should_save = control.should_training_stop = True
-        if self.among.first and (last or now - self.told >= SECONDS):
+        due = last or state.global_step <= FIRST_STEPS or now - self.told >= SECONDS
+        if self.among.first and due:
             self.told, seconds = now, now - self.begun
             left = state.max_steps - state.global_step
             line = {
