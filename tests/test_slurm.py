@@ -42,16 +42,16 @@ TWO_BY_TWO = {"nodes": 2, "ranks": 2, "zero": 3, "cpus": 2}
 
 
 def share_out(config):
-    """Make SHARED ask for several ranks, and no other node: `qwen` gets a base of its own to be told by."""
+    """Make SHARED ask for several ranks, and no other node: `qwen` gets another base name, to be told by."""
     recipe, scale = config / "recipes/ctyun.yaml", config / "scales/demo.yaml"
     content = yaml.safe_load(scale.read_text())
     bases = content["bases"]
-    bases["qwen-taught"] = {**bases["qwen-72b-chat"], "machine": {"finetune": TWO_BY_TWO}}
+    bases["qwen2-72b-instruct"] = {**bases["qwen-72b-chat"], "machine": {"finetune": TWO_BY_TWO}}
     bases["qwen-72b-chat"]["machine"] = {"pretrain": TWO_BY_TWO}
     bases["qwen1.5-72b-chat"]["machine"] = {"finetune": TWO_BY_TWO}
     scale.write_text(yaml.safe_dump(content, sort_keys=False))
     content = yaml.safe_load(recipe.read_text())
-    content["models"]["qwen"]["finetune"] = "qwen-taught"
+    content["models"]["qwen"]["finetune"] = "qwen2-72b-instruct"
     recipe.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
@@ -221,13 +221,16 @@ def asked_for(call):
     return name(words["--comment"]), " ".join(kept)
 
 
-def test_what_study_a800_asks_of_a_cluster(tmp_path, monkeypatch):
-    """The arguments of every sbatch call, each once a rule; a change of the golden file must be meant."""
+def test_what_study_a800_asks_of_a_cluster(demo, tmp_path, monkeypatch):
+    """The arguments of every sbatch call, each once a rule; a change of the golden file must be meant.
+
+    The posts are made up, in files of the official shapes.
+    """
     tree, stand_in = copy_of_tree(tmp_path / "tree"), tmp_path / "stand-in"
     stand_in.mkdir()
     write_stand_ins(stand_in)
     monkeypatch.setenv("PATH", f"{stand_in}:{os.environ['PATH']}")
-    a800 = (*QUICK, "--config", "check_data=false", "seeds=1")
+    a800 = (*QUICK, "--config", f"data={demo}/work/demo/posts", "seeds=1")
     outputs = [line.split("\t")[0] for line in snakemake(tree, *a800, "--summary").stdout.splitlines()[1:]]
     for output in outputs:
         if output.startswith("results/base/"):  # not fetched here
