@@ -23,12 +23,13 @@ rule predict:
     params:
         spec=lambda wildcards: STUDY.predict_spec(wildcards.recipe, wildcards.node, wildcards.dataset),
         code=code("predict"),
+        shard=lambda wildcards: os.path.basename(wildcards.shard),
     message:
         "Predicting {wildcards.dataset}{wildcards.shard}: {wildcards.recipe}/{wildcards.node}"
     shell:
         'exec python workflow/scripts/predict.py --spec {params.spec:q} --model "$(dirname {input.model:q})" --data {input.data:q} '
         "--work work/{wildcards.study:q}/{wildcards.recipe:q}/predict/{wildcards.node:q}/{wildcards.dataset:q}{wildcards.shard:q} "
-        '--shard "$(basename {wildcards.shard:q})" --shards {input.shards:q} --out {output:q} > {log:q} 2>&1'
+        "--shard {params.shard:q} --shards {input.shards:q} --out {output:q} > {log:q} 2>&1"
 
 
 rule vote:

@@ -29,7 +29,7 @@ def main(argv=None):
     parser.add_argument("--data", required=True)
     parser.add_argument("--work", required=True)
     parser.add_argument("--out", required=True)
-    parser.add_argument("--shard", default="", help="3-of-4: only every fourth batch, from the third on")
+    parser.add_argument("--shard", nargs="?", help="3-of-4: only every fourth batch, from the third on")
     parser.add_argument("--shards", nargs="*", default=[], help="all shards' files: gathered, no model is run")
     options = parser.parse_args(argv)
     spec = options.spec
