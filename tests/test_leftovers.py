@@ -29,6 +29,11 @@ def test_nodes_recipes_and_studies_that_are_gone_are_left_over(tmp_path):
     assert found(tmp_path, *gone, *here) == ["test/smal", *gone[:2], "tets"]
 
 
+def test_shards_stay_with_their_node_however_many_there_are(tmp_path):
+    names = [f"test/small/predict/{node}/rain/unlabeled.shards/2-of-7" for node in ("one", "plane")]
+    assert found(tmp_path, *names) == ["test/small/predict/plane"]
+
+
 def test_a_seed_above_the_cap_and_another_mode_are_referred_to(tmp_path):
     def split(recipe):
         recipe["models"]["plain"]["faithful"] = {"epochs": 9}

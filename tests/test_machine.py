@@ -54,6 +54,14 @@ def test_a_node_asks_for_what_its_base_at_the_bottom_asks_for(tmp_path):
     assert made.resources("small", "expert@seed=1", "predict", 1)["runtime"] == 7
 
 
+def test_what_runs_no_model_asks_for_little(tmp_path):
+    """Gathering shards: one CPU and no GPU, whatever the model asks for."""
+    made = study(tmp_path, {"predict": {"gpus": 4, "cpus": 16, "mem_mb": 900}}, cluster=CLUSTER)
+    shard, whole = (made.resources("small", "one", verb, 1) for verb in ("predict", None))
+    assert (shard["gpu"], shard["cpus_per_task"]) == (4, 16)
+    assert (whole["gpu"], whole["cpus_per_task"], whole["gpu_model"]) == (0, 1, None)
+
+
 def test_no_spec_holds_a_machine_fact(tmp_path):
     plain = study(tmp_path / "plain")
     large = study(tmp_path / "large", {verb: {"gpus": 8, "nodes": 2} for verb in ("pretrain", "finetune", "predict")},

@@ -115,6 +115,13 @@ def test_the_table():
     assert table(JOBS, 9) == TABLE
 
 
+def test_a_row_follows_no_job_of_its_own():
+    """The job that gathers shards follows them and stands in their row."""
+    shard = Job("predict", "expert", "follows", "", (("finetune", "expert"),))
+    gathers = Job("predict", "expert", "follows", "", (("predict", "expert"),))
+    assert list(rows([gathers, shard, shard])) == [("predict", "expert", 3, "follows finetune expert")]
+
+
 def test_the_weightier_cause_of_merged_jobs_is_told_whatever_their_order():
     expected = [("finetune", "expert", 2, "spec: lr 0.1 -> 0.2 (1 of 2)")]
     assert list(rows(JOBS[1:3])) == list(rows(JOBS[2:0:-1])) == expected

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
+import finetune
 import predict
 from postgrad import scoring
 from postgrad.models import load_model, load_tokenizer
@@ -38,6 +39,15 @@ def models(tmp_path_factory):
 @pytest.fixture(scope="module")
 def dev(tmp_path_factory):
     return made.made_posts(tmp_path_factory.mktemp("clean") / "moods" / "dev.parquet", n=30, seed=4)
+
+
+@pytest.fixture(scope="module")
+def floor(tmp_path_factory, dev):
+    """A linear model trained on dev."""
+    folder = tmp_path_factory.mktemp("floor")
+    base = made.made_base(folder / "base", "linear")
+    finetune.main(made.arguments(made.linear_spec(), base=base, data=dev, work=folder / "work", out=folder / "model"))
+    return folder / "model"
 
 
 def predictions(spec, model, data, folder, name="out"):
@@ -67,7 +77,7 @@ def test_a_causal_model_gives_the_log_probability_of_each_whole_answer(models, d
     assert bool(prompt.prefix) != chat and len(prompt.answers[1]) > len(prompt.answers[0]) > 1
     frame = read_posts(dev)
     with torch.inference_mode():
-        logits = scoring.answer_scores(model, tokenizer, prompt, frame, 500)
+        _, logits = scoring.answer_scores(model, tokenizer, prompt, frame, 500, slice(None))
         for row, ids in zip(logits, prompt.fields(frame)):
             for score, answer in zip(row, prompt.answers):
                 whole = torch.tensor([prompt.prefix + ids + answer])
@@ -86,7 +96,8 @@ def test_the_pool_is_chosen_by_hash_and_nothing_else_is(tmp_path, models, dev):
 
 @pytest.mark.parametrize("kind", ["encoder", "causal"])
 def test_a_dataset_without_posts_gives_no_rows(models, kind):
-    assert scoring.scores(made.predict_spec(kind), models / kind, made.posts()[:0]).shape == (0, 2)
+    rows, logits = scoring.scores(made.predict_spec(kind), models / kind, made.posts()[:0])
+    assert len(rows) == 0 and logits.shape == (0, 2)
 
 
 def test_odd_texts_are_scored(tmp_path, models):
@@ -113,19 +124,68 @@ def test_predictions_are_aligned_by_post_id_and_decoys_left_out():
         aligned(labelled(["a"], [0]), labelled(["a", "a"], [0, 0]), ("g", "p"))
 
 
-def test_linear_and_its_start(tmp_path, dev):
-    import finetune
-
-    paths = {"data": dev, "work": tmp_path / "w", "out": tmp_path / "model"}
-    finetune.main(made.arguments(made.linear_spec(), base=made.made_base(tmp_path / "base", "linear"), **paths))
-    paths |= {"work": tmp_path / "p", "out": tmp_path / "p.parquet"}
-    words = made.arguments(made.predict_spec("linear"), model=tmp_path / "model", **paths)
+def test_linear_and_its_start(tmp_path, floor, dev):
+    paths = {"data": dev, "work": tmp_path / "p", "out": tmp_path / "p.parquet"}
+    words = made.arguments(made.predict_spec("linear"), model=floor, **paths)
     heavy = "{'torch', 'transformers', 'sklearn'}"
     code = f"import sys, predict; predict.main(sys.argv[1:]); sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code, *words], cwd=made.ROOT / "workflow/scripts").returncode == 0
     rows, gold = read_predictions(tmp_path / "p.parquet"), read_posts(dev)
     assert rows["label"].tolist() == gold["label"].tolist()
     assert (matrix(rows, "logits")[:, 0] == 0).all()
+
+
+def sharded(spec, model, data, folder, count):
+    """The files that `count` shards write, each predicted on its own."""
+    files = []
+    for number in range(1, count + 1):
+        shard = f"{number}-of-{count}"
+        paths = {"model": model, "data": data, "work": folder / f"work-{shard}", "out": folder / f"{shard}.parquet"}
+        predict.main([*made.arguments(spec, **paths), "--shard", shard])
+        files.append(paths["out"])
+    return files
+
+
+@pytest.mark.parametrize(
+    "kind, precision", [("encoder", "fp32"), ("causal", "fp32"), ("causal", "bf16"), ("linear", "fp32")]
+)
+@pytest.mark.parametrize("count", [2, 3, 40])
+def test_gathered_shards_are_the_bytes_of_one_job(tmp_path, models, floor, dev, kind, precision, count):
+    """A shard takes whole batches of the whole dataset. Blocks of posts, batched anew, were off by up to 3e-6."""
+    spec = made.predict_spec(kind, precision=precision)
+    spec, model = spec | {"dataset": "moods/unlabeled", "pool": 25}, floor if kind == "linear" else models / kind
+    whole = predictions(spec, model, dev, tmp_path)
+    files = sharded(spec, model, dev, tmp_path, count)
+    sizes = [len(read_predictions(file)) for file in files]
+    assert sum(sizes) == len(whole) == 25 and max(sizes) < 25
+    assert 0 in sizes or count < 40, "more shards than batches leave some without a post"
+    paths = {"model": model, "data": dev, "work": tmp_path / "w", "out": tmp_path / "gathered.parquet"}
+    predict.main([*made.arguments(spec, **paths), "--shards", *map(str, files)])
+    assert paths["out"].read_bytes() == (tmp_path / "out.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("change", ["one short", "one twice", "another pool's"])
+def test_shards_that_do_not_make_up_the_dataset_are_refused(tmp_path, floor, dev, change):
+    spec = made.predict_spec("linear")
+    files = sharded(spec, floor, dev, tmp_path, 3)
+    if change == "another pool's":
+        dev = made.made_posts(tmp_path / "other.parquet", n=30, seed=5)
+    else:
+        files[2:] = files[:1] if change == "one twice" else []
+    paths = {"model": floor, "data": dev, "work": tmp_path / "w", "out": tmp_path / "out.parquet"}
+    done = made.script("predict", [*made.arguments(spec, **paths), "--shards", *map(str, files)])
+    assert done.returncode == 1 and "remove the folder and predict again" in done.stderr
+    assert "Traceback" not in done.stderr and not paths["out"].exists()
+
+
+def test_another_shard_is_not_taken_for_this_one(tmp_path, floor, dev):
+    """One folder of work, two shards: the second finds a result that is not its own."""
+    paths = {"model": floor, "data": dev, "work": tmp_path / "w", "out": tmp_path / "out.parquet"}
+    found = []
+    for shard in ("1-of-2", "2-of-2"):
+        predict.main([*made.arguments(made.predict_spec("linear"), **paths), "--shard", shard])
+        found.append(set(read_predictions(paths["out"])["post_id"]))
+    assert len(found[0] | found[1]) == 30 and not found[0] & found[1]
 
 
 def test_the_command_needs_no_trainer_and_refuses_another_tasks_model(tmp_path, models, dev):

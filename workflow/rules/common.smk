@@ -47,6 +47,7 @@ wildcard_constraints:
     node="[^/]+",
     model="[^/]+",
     dataset="[^/]+/[^/]+",
+    shard=r"|\.shards/[1-9][0-9]*-of-[1-9][0-9]*",
 
 
 RESULTS = f"results/{STUDY.name}"
@@ -94,6 +95,18 @@ def predictions_of(recipe, predictor, dataset):
     return f"{RESULTS}/{recipe}/{verb}/{predictor.id}/{dataset}.parquet"
 
 
+def shards(wildcards):
+    """What the predictions of a pool are gathered from, in a study with shards; nothing where a model predicts."""
+    if STUDY.shards == 1 or wildcards.shard or os.path.basename(wildcards.dataset) != "unlabeled":
+        return []
+    whole, _ = os.path.splitext(predictions_of(wildcards.recipe, node(wildcards), wildcards.dataset))
+    return [f"{whole}.shards/{number}-of-{STUDY.shards}.parquet" for number in range(1, STUDY.shards + 1)]
+
+
+def gathers(wildcards):
+    return wildcards.get("shard") == "" and bool(shards(wildcards))
+
+
 def members(wildcards, dataset=None):
     """Predictions of a label's teachers, or of a vote's members, on one dataset."""
     nodes = graph(wildcards).nodes
@@ -114,7 +127,7 @@ def spec(wildcards):
 
 
 def threads_of(wildcards):
-    return node(wildcards).options.get("threads", 1)
+    return 1 if gathers(wildcards) else node(wildcards).options.get("threads", 1)
 
 
 asks = cache(STUDY.resources)
@@ -124,7 +137,10 @@ def machine(verb):
     """What a job of a model asks of the cluster: {resource: its function}. Other rules ask for the profile's."""
 
     def asked(name):
-        return lambda wildcards, attempt: asks(wildcards.recipe, wildcards.node, verb, attempt)[name]
+        def value(wildcards, attempt):
+            return asks(wildcards.recipe, wildcards.node, None if gathers(wildcards) else verb, attempt)[name]
+
+        return value
 
     return {name: asked(name) for name in NAMES} if STUDY.cluster is not None else {}
 

@@ -13,7 +13,7 @@ from postgrad.cli import run
 from postgrad.folders import model_facts, model_record, posts_digest
 from postgrad.locks import held
 from postgrad.posts import first_by_hash, input_texts, read_posts
-from postgrad.predictions import write_predictions
+from postgrad.predictions import gathered, write_predictions
 from postgrad.stopping import heeded
 from postgrad.work import keep, restored
 
@@ -29,6 +29,8 @@ def main(argv=None):
     parser.add_argument("--data", required=True)
     parser.add_argument("--work", required=True)
     parser.add_argument("--out", required=True)
+    parser.add_argument("--shard", nargs="?", help="3-of-4: only every fourth batch, from the third on")
+    parser.add_argument("--shards", nargs="*", default=[], help="all shards' files: gathered, no model is run")
     options = parser.parse_args(argv)
     spec = options.spec
     facts, names = model_facts(options.model), [label["name"] for label in spec["labels"]]
@@ -39,19 +41,25 @@ def main(argv=None):
     if spec["dataset"].endswith("/unlabeled"):
         frame = first_by_hash(frame, spec["pool"])
     key = {"spec": spec, "version": VERSION, "model": model_record(options.model), "posts": posts_digest(frame, READ)}
+    key |= {"shard": options.shard} if options.shard else {}
+    shard, _, shards = (options.shard or "1-of-1").partition("-of-")
+    part = slice(int(shard) - 1, None, int(shards))
     with heeded(), held(options.work):
         if restored(options.work, key, options.out, KEPT):
             return
-        if spec["kind"] == "linear":
+        rows = range(len(frame))[part]
+        if options.shards:
+            logits = gathered(frame["post_id"], options.shards)
+        elif spec["kind"] == "linear":
             from postgrad import linear
 
-            logits = linear.logits(linear.load(options.model), input_texts(frame))
+            logits = linear.logits(linear.load(options.model), input_texts(frame.iloc[rows]))
         else:
             os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read by transformers' import
             from postgrad import scoring
 
-            logits = scoring.scores(spec, options.model, frame)
-        write_predictions(frame["post_id"], logits, options.out)
+            rows, logits = scoring.scores(spec, options.model, frame, part)
+        write_predictions(frame["post_id"].iloc[rows], logits, options.out)
         keep(options.work, key, options.out, KEPT)
 
 

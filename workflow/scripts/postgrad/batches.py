@@ -45,3 +45,9 @@ def within_budget(lengths, tokens, order=None):
         groups.append(order[start : start + size])
         start += size
     return groups
+
+
+def share(groups, part):
+    """(the groups of one shard, their positions in order). part: a slice of the list of groups."""
+    own = groups[part]
+    return own, np.sort(np.concatenate([np.empty(0, dtype=np.int64), *own]))

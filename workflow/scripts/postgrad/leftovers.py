@@ -10,7 +10,7 @@ HELD = ("pretrain", "finetune", "predict")  # the verbs with a work folder
 
 
 def leftovers(root="config", work="work"):
-    """Folders under `work` that no study in `root` refers to, in either mode and at any number of seeds.
+    """Folders under `work` that no study in `root` refers to, in either mode, at any number of seeds and shards.
 
     A study or recipe that cannot be read keeps all its folders. Logs and made-up posts of a study stay.
     """

@@ -97,7 +97,8 @@ def rows(jobs):
         merged.setdefault((job.verb, job.node), []).append(job)
     for (verb, node), group in merged.items():
         first = min(group, key=lambda job: CAUSES.index(job.cause))
-        upstream = list(dict.fromkeys(" ".join(filter(None, one)) for job in group for one in job.follows))
+        others = dict.fromkeys(one for job in group for one in job.follows if one != (verb, node))
+        upstream = [" ".join(filter(None, one)) for one in others]
         more = f" and {len(upstream) - 2} more" if upstream[2:] else ""
         like = sum(job.cause == first.cause for job in group)
         part = f" ({like} of {len(group)})" * (like < len(group))

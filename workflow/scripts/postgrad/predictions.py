@@ -4,6 +4,8 @@ Every predictor (a model, a vote, a calibration, a review) writes this one shape
 wherever another can.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -54,6 +56,20 @@ def write_predictions(post_ids, logits, path, labels=None, answers=None):
 def read_predictions(path):
     """Predictions of one file as a frame: post_id, label, answer, and `logits` and `probs` as arrays a row."""
     return pq.read_table(path).to_pandas()
+
+
+def gathered(post_ids, paths):
+    """(n, K) logits of the n posts, in their order, from files that share these posts among them.
+
+    Raises ValueError where the files do not hold each post once and no other.
+    """
+    frame = pd.concat([read_predictions(path) for path in paths]).set_index("post_id")
+    wanted = pd.Index(post_ids)
+    if len(frame) != len(wanted) or not frame.index.is_unique or not wanted.isin(frame.index).all():
+        folder = Path(paths[0]).parent
+        raise ValueError(f"the shards in {folder} hold {len(frame)} predictions, which are not those of the "
+                         f"{len(wanted)} posts; remove the folder and predict again")  # fmt: skip
+    return matrix(frame.loc[wanted], "logits")
 
 
 def matrix(frame, column="probs"):

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 import transformers
 
-from postgrad.batches import within_budget
+from postgrad.batches import share, within_budget
 from postgrad.examples import encoder_examples, inputs
 from postgrad.models import load_model, load_tokenizer, set_threads
 from postgrad.prompts import Prompt
@@ -15,11 +15,13 @@ transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 
 
-def scores(spec, folder, frame):
-    """(n, K) float64 logits of the posts of `frame`, in its order, from the model in `folder`.
+def scores(spec, folder, frame, part=slice(None)):
+    """(m positions in `frame`, ascending; (m, K) float64 logits of these posts) from the model in `folder`.
 
     An encoder gives its head's logits. A causal model gives the log-probability of each class's whole answer
     (word or digit, then the end token) after the prompt: it is scored, nothing is generated.
+    part: which of the batches are run. All posts are cut into batches first: in other company a post's logits
+    differ in the last bits, by up to 3e-6 in fp32.
     """
     set_threads(spec["threads"])
     tokenizer = load_tokenizer(folder)
@@ -29,25 +31,26 @@ def scores(spec, folder, frame):
     bf16 = spec["precision"] == "bf16"
     with torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
         if form == "encoder":
-            return encoder_scores(model, tokenizer, frame, spec["max_length"], spec["batch_tokens"])
+            return encoder_scores(model, tokenizer, frame, spec["max_length"], spec["batch_tokens"], part)
         words = [label[spec["answers"].removesuffix("s")] for label in spec["labels"]]
         prompt = Prompt(tokenizer, spec["prompt"], words, spec["max_length"])
-        return answer_scores(model, tokenizer, prompt, frame, spec["batch_tokens"])
+        return answer_scores(model, tokenizer, prompt, frame, spec["batch_tokens"], part)
 
 
-def encoder_scores(model, tokenizer, frame, max_length, batch_tokens):
-    """(n, K) logits of an encoder's head."""
+def encoder_scores(model, tokenizer, frame, max_length, batch_tokens, part):
+    """(m positions, (m, K) logits) of an encoder's head."""
     rows = [example["ids"] for example in encoder_examples(frame, tokenizer, max_length)]
     logits = np.zeros((len(rows), model.config.num_labels))
-    for group in within_budget([len(row) for row in rows], batch_tokens):
+    groups, mine = share(within_budget([len(row) for row in rows], batch_tokens), part)
+    for group in groups:
         batch = inputs([rows[i] for i in group], tokenizer.pad_token_id)
         output = model(**{name: tensor.to(model.device) for name, tensor in batch.items()})
         logits[group] = output.logits.float().cpu().numpy()
-    return logits
+    return mine, logits[mine]
 
 
-def answer_scores(model, tokenizer, prompt, frame, batch_tokens):
-    """(n, K) log-probabilities of the K whole answers.
+def answer_scores(model, tokenizer, prompt, frame, batch_tokens, part):
+    """(m positions, (m, K) log-probabilities of the K whole answers).
 
     The prompt's shared beginning is run once and its keys and values reused. One run of the rest of a prompt
     gives every answer's first token; the tokens after it are fed on top, one answer at a time.
@@ -60,7 +63,8 @@ def answer_scores(model, tokenizer, prompt, frame, batch_tokens):
         start = torch.tensor([prompt.prefix], device=model.device)
         prefix = model(start, use_cache=True, logits_to_keep=1).past_key_values
     longest = max(map(len, prompt.answers))
-    for group in within_budget([shared + len(row) + longest for row in rows], batch_tokens):
+    groups, mine = share(within_budget([shared + len(row) + longest for row in rows], batch_tokens), part)
+    for group in groups:
         batch = inputs([rows[i] for i in group], tokenizer.pad_token_id)
         ids, mask = (batch[name].to(model.device) for name in ("input_ids", "attention_mask"))
         cache = copy.deepcopy(prefix)
@@ -89,4 +93,4 @@ def answer_scores(model, tokenizer, prompt, frame, batch_tokens):
                 score = score + rest[:, place, token]
             cache.crop(-fed.shape[1])
             logits[group, k] = score.cpu().numpy()
-    return logits
+    return mine, logits[mine]

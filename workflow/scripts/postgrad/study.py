@@ -23,7 +23,7 @@ _ANY_TASK = {"splits": dict.fromkeys(SPLITS, {}), "labels": []}
 class Study:
     """What a person runs: config/studies/<name>.yaml, with the recipes, scale, bases and tasks that it names.
 
-    config: Snakemake's config; `study` names the file, and data, seeds, mode and recipes overlay it.
+    config: Snakemake's config; `study` names the file, and data, seeds, shards, mode and recipes overlay it.
     Raises Fault with a sentence for each mistake: file, key path, what was found, remedy. The raw posts must
     be there unless `check_data` is false.
     """
@@ -47,6 +47,7 @@ class Study:
         raw.update({key: value for key, value in config.items() if key not in ("study", "check_data", "cluster")})
         self.title, self.scale_name, self.mode = raw["title"], raw["scale"], raw.get("mode", "recommended")
         self.seeds, self.bind, self.made = raw.get("seeds", 3), raw.get("bind", {}), raw.get("made")
+        self.shards = raw.get("shards", 1)
         self.data = self._folder(raw)
         self._read_bases_and_scale()
         self.graphs = {}
@@ -205,11 +206,12 @@ class Study:
         return [file for task in self.tasks() for file in self.raw_files(task)] if self.made else []
 
     def resources(self, recipe, id, verb, attempt):
-        """What a job of a model asks of the cluster; no spec holds any of it."""
+        """What a job of a model asks of the cluster; no spec holds any of it. Without a verb it runs no model."""
         graph = self.graphs[recipe]
         node = graph.nodes[id]
         body = self.scale["bases"].get(graph.root(node.name)[0], {})
-        ask = {"cpus": node.options.get("threads", 1), **machine.LITTLE, **body.get("machine", {}).get(verb, {})}
+        cpus = node.options.get("threads", 1) if verb else 1
+        ask = {"cpus": cpus, **machine.LITTLE, **body.get("machine", {}).get(verb, {})}
         return machine.resources(ask, self.cluster or {}, attempt)
 
     # -- specs ------------------------------------------------------------------------------------
