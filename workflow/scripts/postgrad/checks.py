@@ -137,6 +137,8 @@ def calibrated(graph, made, where):
     method, name = made.options.get("method"), graph.tasks[made.task]
     task, place = graph.study.task(name), f"{graph.study.root}/tasks/{name}.yaml"
     names = [label["name"] for label in task["labels"]]
+    if not names:  # the task's file is broken, which is told already
+        return
     if method == "threshold" and set(task.get("positive", [])) in (set(), set(names)):
         raise Fault(f"{where}.method: a threshold parts positive classes from others, and {place} names none.")
     if method == "threshold" and task.get("metric") == "auc":
