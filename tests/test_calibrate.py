@@ -267,11 +267,17 @@ def test_a_vote_may_be_calibrated_and_a_calibration_voted_on_and_teach(tmp_path)
 
 
 def test_what_stands_on_a_fit_is_marked(tmp_path):
-    study, graph = graph_of(tmp_path, fair=PRIOR, jury={"vote": ["fair", "one"], "rule": "soft", "ties": "lowest"})
-    assert {node.name for node in graph.nodes.values() if node.fitted} == {"fair", "jury"}
+    def recipe(content):
+        content["predictors"]["sure"] = {**PRIOR, "calibrate": "one"}
+        content["predictors"]["jury"] = {"vote": ["sure", "plain"], "rule": "soft", "ties": "lowest"}
+        content["datasets"]["agreed"]["teachers"] = ["sure", "two"]
+
+    study = Study({"study": "test", "check_data": False}, root=write_config(tmp_path, recipe=recipe))
     rows = json.loads(study.report_spec())["recipes"]["small"]["deviations"]
     found = [(row["node"], row["used"]) for row in rows if row["key"] == "fitted on"]
-    assert found == [("fair", "rain/dev"), ("jury", "rain/dev")]
+    pupils = ["again", "agreed", "expert", "jury", "sure", "together"]  # expert learns from what sure has labelled
+    assert found == [(name, "rain/dev") for name in pupils]
+    assert not study.graphs["small"].nodes["plain@seed=1"].fitted
 
 
 def test_without_dev_a_calibration_is_not_run(tmp_path):
