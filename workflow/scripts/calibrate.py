@@ -60,11 +60,7 @@ def main(argv=None):
     labels, logits = calibrated(frame, fit)
     write_predictions(frame["post_id"], logits, args.out, labels=labels)
     write_text(json_text({**facts, "pool": None if pool is None else len(pool)}), args.fit)
-    print(
-        f"calibrate {spec['node']}: {fit['method']} fitted on {len(gold)} gold posts; {spec['metric']} "
-        f"{facts['before']['score']:.4f} -> {facts['after']['score']:.4f}.",
-        file=sys.stderr,
-    )
+    print(f"calibrate {spec['node']}: {fit['method']} fitted on {len(gold)} gold posts.", file=sys.stderr)
 
 
 if __name__ == "__main__":
