@@ -50,8 +50,16 @@ def edges_of(graph):
     found = set()
     for name, (verb, body) in graph.raw.items():
         own = "base" if verb in SECTIONS["models"] else "members" if verb in SECTIONS["predictors"] else "data"
-        for key, kind in ((verb, own), ("data", "data"), ("teachers", "teachers"), ("budget", "budget")):
+        for key, kind in (
+            (verb, own),
+            ("data", "data"),
+            ("fit", "data"),
+            ("teachers", "teachers"),
+            ("budget", "budget"),
+        ):
             found |= {Edge(source, name, kind) for source in as_list(body.get(key, []))}
+        if "/" in body.get("target", ""):
+            found.add(Edge(body["target"], name, "data"))
     return sorted(found)
 
 

@@ -12,6 +12,8 @@ BASES, CONFIG = "bases.yaml", "config.yaml"
 MODEL = {"finetune": "big", "data": ["rain/train"]}
 MIST = {"name": "mist", "value": "2", "word": "mist", "digit": "2"}
 DRAWN = {"label": "rain/unlabeled", "teachers": ["one", "two"], "keep": "agreement", "budget": "agreed"}
+PRIOR = {"calibrate": "plain", "fit": "rain/dev", "method": "prior", "target": "uniform", "lambda": [0, 1.0]}
+CUT = {"calibrate": "plain", "fit": "rain/dev", "method": "threshold"}
 BOMB = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(f"{y}: &{y} [{','.join([f'*{x}'] * 9)}]\n" for x, y in zip("abcdefg", "bcdefgh"))
 
 
@@ -87,6 +89,8 @@ FAULTS = {
         "terms crossed": (RECIPE, put("models.two.ngrams", [3, 1]), "models.two.ngrams", "write the smaller first"),
         "an empty list of seeds": (RECIPE, put("models.plain.each", {"seed": []}), "models.plain.each.seed", "at least 1 values"),
         "a seed twice": (RECIPE, put("models.plain.each", {"seed": [1, 1]}), "models.plain.each.seed", "1 stands twice"),
+        "a lambda below nought": (RECIPE, put("predictors.fair", {**PRIOR, "lambda": [0, -0.1]}), "predictors.fair.lambda.1", "at least 0, found -0.1"),
+        "shares that sum to 1.1": (RECIPE, put("predictors.fair", {**PRIOR, "target": {"no": 0.9, "yes": 0.2}}), "predictors.fair.target", "the shares sum to 1.1"),
         "a chain of one": (RECIPE, put("compare.rain.chain", ["plain"]), "compare.rain.chain", "at least 2 values"),
     },
     "name": {
@@ -121,6 +125,12 @@ FAULTS = {
         "a name in capitals": (RECIPE, put("models.Plain", MODEL), "models.Plain", "rename 'Plain'"),
         "a name twice": (RECIPE, put("predictors.plain", {"vote": ["expert"]}), "predictors.plain", "also a node under models"),
         "a label twice": (TASK, put("labels.1.word", "no"), "labels", "two labels have the word 'no'"),
+        "a calibrated node": (RECIPE, put("predictors.fair", {**PRIOR, "calibrate": "plian"}), "predictors.fair.calibrate", "did you mean 'plain'"),
+        "a way to calibrate": (RECIPE, put("predictors.fair", {**PRIOR, "method": "priors"}), "predictors.fair.method", "did you mean 'prior'"),
+        "a target": (RECIPE, put("predictors.fair", {**PRIOR, "target": "unifrom"}), "predictors.fair.target", "'unifrom' does not fit.*uniform, a share for each label, or a split"),
+        "a class with a share": (RECIPE, put("predictors.fair", {**PRIOR, "target": {"no": 0.9, "yess": 0.1}}), "predictors.fair.target", "give each label of .*rain.yaml a share: no, yes"),
+        "a split to fit on": (RECIPE, put("predictors.fair", {**PRIOR, "fit": "dev"}), "predictors.fair.fit", "'dev' does not fit.*as in ages/dev"),
+        "an axis to pick over": (RECIPE, put("predictors.best", {"pick": ["plain"], "fit": "rain/dev", "over": ["sed"]}), "predictors.best.over", "did you mean 'seed'"),
         "a machine's verb": (SCALE, put("bases.big.machine", {"finetnue": {"gpus": 1}}), "bases.big.machine", "no key 'finetnue'; did you mean 'finetune'"),
         "a part of the cluster": (CONFIG, put("cluster", {"partitions": "gpu"}), "cluster", "no key 'partitions'; did you mean 'partition'"),
         "a setting": (CONFIG, put("sudy", "x"), CONFIG, "no key 'sudy'; did you mean 'study'"),
@@ -151,6 +161,19 @@ FAULTS = {
         "two tasks in a node": (RECIPE, both(put("tasks.snow", "rain"), put("models.plain.data", ["rain/train", "snow/train"])), "models.plain", "labels of one task; found rain, snow"),
         "another task's test": (RECIPE, both(put("tasks.snow", "rain"), put("score", {"plain": "snow/dev"})), "score.plain", "predicts rain, not snow"),
         "a score on the pool": (RECIPE, put("score", {"plain": "rain/unlabeled"}), "score.plain", "no gold labels"),
+        "nothing to fit on": (RECIPE, put("predictors.best", {"pick": ["plain"]}), "predictors.best", "pick needs gold posts; name the task's dev under fit"),
+        "fitted on test": (RECIPE, put("predictors.fair", {**PRIOR, "fit": "rain/test"}), "predictors.fair.fit", "rain/test is a test set; fit may read rain/dev"),
+        "fitted on test, owned up": (RECIPE, put("predictors.fair", {**PRIOR, "fit": "rain/test", "transductive": True}), "predictors.fair.fit", "rain/test is a test set; fit may read rain/dev"),
+        "fitted on train": (RECIPE, put("predictors.fair", {**CUT, "fit": "rain/train"}), "predictors.fair.fit", "rain/train is what models learn from; fit may read rain/dev"),
+        "picked on test": (RECIPE, put("predictors.best", {"pick": ["plain"], "fit": "rain/test"}), "predictors.best.fit", "rain/test is a test set; fit may read rain/dev"),
+        "shares of a test set": (RECIPE, put("predictors.fair", {**PRIOR, "target": "rain/test"}), "predictors.fair.target", "a test set.*rain/unlabeled, or mark the node with transductive: true"),
+        "shares of dev": (RECIPE, put("predictors.fair", {**PRIOR, "target": "rain/dev"}), "predictors.fair.target", "rain/dev is a dev set.*target may read rain/unlabeled"),
+        "a prior without a target": (RECIPE, put("predictors.fair", {**CUT, "method": "prior", "lambda": [1.0]}), "predictors.fair", "method prior needs a target"),
+        "a prior without lambda": (RECIPE, put("predictors.fair", {**CUT, "method": "prior", "target": "uniform"}), "predictors.fair", "calibrate needs lambda; give it in the node or in defaults.calibrate"),
+        "a prior of two trainings": (RECIPE, both(put("predictors.jury", {"vote": ["one", "expert"], "rule": "soft", "ties": "lowest"}), put("predictors.fair", {**PRIOR, "calibrate": "jury"})), "predictors.fair.calibrate", "one and expert@seed=1 learn from different posts"),
+        "candidates of two tasks": (RECIPE, both(put("tasks.snow", "rain"), put("models.snowy", {"finetune": "big", "data": ["snow/train"]}), put("predictors.best", {"pick": ["plain", "snowy"], "fit": "rain/dev"})), "predictors.best", "labels of one task; found rain, snow"),
+        "fitted on another task": (RECIPE, both(put("tasks.snow", "rain"), put("predictors.fair", {**CUT, "fit": "snow/dev"})), "predictors.fair", "labels of one task; found rain, snow"),
+        "a dataset calibrated": (RECIPE, put("predictors.fair", {**CUT, "calibrate": "filled"}), "predictors.fair.calibrate", "made by augment; name a node made by finetune or vote or calibrate or pick"),
         "two verbs": (RECIPE, put("models.plain.pretrain", "big"), "models.plain", "say exactly one of pretrain, finetune"),
         "no verb": (RECIPE, drop("models.plain.finetune"), "models.plain", "say exactly one of pretrain, finetune"),
         "a set that holds nothing": (RECIPE, drop("datasets.filled.fill"), "datasets.filled", "nothing to make"),

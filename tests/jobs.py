@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from tree import snakemake
 
+from postgrad.recipe import SECTIONS
+
 
 class Job(NamedTuple):
     """One job. What a rule has not is "": score has no node, clean has a task in the node's place."""
@@ -34,11 +36,11 @@ def job_of(rule, output):
     if rule in ("demo", "report"):
         return Job(rule)
     folder, rest = re.fullmatch(rf"results/(.+/)??{rule}/(.+)", output).groups()
-    rest = re.sub(r"\.(parquet|json)$", "", rest)
+    rest = re.sub(r"(\.fit)?\.(parquet|json)$", "", rest)
     if rule in ("score", "compare"):
         rest = ""
     recipe = (folder or "").removeprefix("demo/").rstrip("/")
-    if rule in ("predict", "vote"):
+    if rule in ("predict", *SECTIONS["predictors"]):
         node, _, dataset = rest.partition("/")
         return Job(rule, recipe, node, dataset)
     return Job(rule, recipe, rest.partition("/")[0])
@@ -54,7 +56,7 @@ def job_graph(study):
     for recipe, graph in study.graphs.items():
         scored = {job for node, dataset in graph.scored() for job in predicted(graph, recipe, node, dataset, reads)}
         for node in graph.nodes.values():
-            if node.verb == "vote":
+            if node.verb in SECTIONS["predictors"]:
                 continue
             job = Job(node.verb, recipe, node.id)
             reads[job] = set()
@@ -88,7 +90,7 @@ def posts(graph, recipe, source):
 
 
 def predicted(graph, recipe, node, dataset, reads):
-    """The job that predicts a dataset with a model or a vote, put into `reads` with those before it."""
+    """The job of one predictor on a dataset, put into `reads` with those before it."""
     if node.verb == "finetune":
         job = Job("predict", recipe, node.id, dataset)
         clean = Job("clean", node=graph.tasks[dataset.partition("/")[0]])
@@ -96,8 +98,9 @@ def predicted(graph, recipe, node, dataset, reads):
     else:
         job = Job(node.verb, recipe, node.id, dataset)
         reads[job] = set()
-        for member in node.members:
-            reads[job] |= predicted(graph, recipe, graph.nodes[member], dataset, reads)
+        for read in (dataset, *node.sources):
+            for member in node.members:
+                reads[job] |= predicted(graph, recipe, graph.nodes[member], read, reads)
     return {job}
 
 

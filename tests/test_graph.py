@@ -102,6 +102,18 @@ def test_a_budget_is_dotted(tmp_path):
     assert lines == [["line", "budget", "v-label"], ["line", "budget", "v-base"]]  # the second in the legend
 
 
+def test_a_calibration_stands_behind_its_predictor_and_all_that_it_is_fitted_on(tmp_path):
+    def drawn(recipe):
+        body = {"calibrate": "one", "fit": "rain/dev", "method": "prior", "lambda": [1.0]}
+        recipe["predictors"]["even"] = {**body, "target": "uniform"}
+        recipe["predictors"]["given"] = {**body, "target": {"no": 0.5, "yes": 0.5}}
+        recipe["predictors"]["pooled"] = {**body, "target": "rain/unlabeled"}
+
+    titles = [group.find(SVG + "title").text for group in nodes(small(tmp_path, drawn)).values()]
+    assert {"even: calibrate one (members),  rain/dev", "given: calibrate one (members),  rain/dev"} <= {*titles}
+    assert "pooled: calibrate one (members),  rain/dev,  rain/unlabeled" in titles
+
+
 def test_axes_controls_and_scores_are_marked(tmp_path):
     def two_rates(recipe):
         recipe["models"]["plain"]["each"] = {"lr": [1.0e-5, 2.0e-5]}

@@ -200,6 +200,27 @@ def test_scripts_can_be_read_in_one_sitting(verb):
     )
 
 
+def told(path):
+    """A file's code in words: docstrings and comments left out."""
+    text = path.read_text()
+    if path.suffix != ".py":
+        return text if path.suffix == ".j2" else re.sub(r'""".*?"""|#[^\n]*', "", text, flags=re.S)
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def test_no_code_names_a_recipe():
+    """A new system is a new file of config/recipes, and nothing else."""
+    recipes = [path.stem for path in (ROOT / "config/recipes").glob("*.yaml")]
+    files = [path for path in (ROOT / "workflow").rglob("*") if path.suffix in (".py", ".smk", ".j2", ".yaml")]
+    assert recipes and len(files) > 50
+    named = re.compile(rf"\b({'|'.join(recipes)})\b", re.I)
+    assert [path.name for path in [ROOT / "Snakefile", *files] if named.search(told(path))] == []
+
+
 def unsafe(tree):
     """What a syntax tree holds of pickles, remote code and shells: a list of words."""
     found = []

@@ -27,6 +27,10 @@ def small():
     recipe["models"]["after-digits"] = {"finetune": "digits", "data": ["rain/train"]}
     recipe["datasets"]["drawn"] = {**recipe["datasets"]["agreed"], "keep": "random", "budget": "agreed"}
     recipe["predictors"]["all-of-them"] = {"vote": ["expert", "plain"], "rule": "soft", "ties": "lowest"}
+    recipe["predictors"]["fair"] = {
+        "calibrate": "expert", "fit": "rain/dev", "method": "prior", "target": {"no": 0.7, "yes": 0.3}, "lambda": [1.0]
+    }  # fmt: skip
+    recipe["predictors"]["best"] = {"pick": ["plain", "fair", "one"], "fit": "rain/dev"}
     recipe["compare"]["rain"]["controls"] = {"again": "expert", "one": "expert"}
     recipe["compare"]["dev"] = {"chain": ["plain", "again"], "sets": ["rain/dev"]}
     recipe["compare"]["train"] = {"chain": ["plain", "expert"], "sets": ["rain/train"]}

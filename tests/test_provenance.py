@@ -88,7 +88,8 @@ def test_the_modules_behind_a_verb(scripts):
 @pytest.mark.parametrize(
     "module, verbs",
     [
-        ("metrics", {"score"}),
+        ("metrics", {"score", "calibrate", "pick"}),
+        ("calibration", {"calibrate", "pick"}),
         ("voting", {"vote"}),
         ("augmentation", {"augment"}),
         ("losses", {"pretrain", "finetune"}),

@@ -180,6 +180,21 @@ def test_text_table_is_aligned_narrow_and_ends_with_the_path():
     assert "made up" not in page.text_table([], [], {**SPEC, "made_up": False})
 
 
+FITTED = {"node": "ages-expert", "key": "fitted on", "paper": None, "used": "ages/dev", "why": "was fitted"}
+MARKED = json.loads(json.dumps(SPEC))
+MARKED["recipes"]["ctyun"]["deviations"].append(FITTED)
+
+
+def test_a_score_on_what_was_fitted_on_has_a_star_and_a_footnote():
+    rows, chains = page.node_scores([SCORE], FLOORS), page.chain_tables([COMPARE])
+    lines = page.text_table(rows, chains, MARKED).splitlines()
+    starred = [line for line in lines if "*" in line]
+    assert [line.split()[:3] for line in starred[:1]] == [["ctyun", "ages-expert", "ages/dev*"]]
+    assert "ages-plain -> ages-expert*" in starred[1] and starred[2].startswith("* fitted or chosen on")
+    assert len(starred) == 3  # ages/test has no star
+    assert "*" not in page.text_table(rows, chains, SPEC)
+
+
 def test_text_table_cuts_long_names_to_100_columns():
     long = entry("a" * 90 + "@loss=focal@seed=1", 6)
     lines = page.text_table(page.node_scores([{"recipe": "ctyun", "entries": [long]}], {}), [], SPEC).splitlines()
@@ -366,6 +381,16 @@ def test_page_of_real_posts_does_not_call_them_made_up(made, tmp_path):
     arguments[1] = json.dumps({**SPEC, "made_up": False})
     assert report(arguments, tmp_path).returncode == 0
     assert "made up" not in (tmp_path / "report.html").read_text() + (tmp_path / "scores.txt").read_text()
+
+
+def test_page_marks_a_score_on_what_was_fitted_on(made, tmp_path):
+    arguments = inputs(tmp_path)
+    arguments[1] = json.dumps(MARKED)
+    assert report(arguments, tmp_path).returncode == 0
+    words = Page((tmp_path / "report.html").read_text()).words
+    assert words.count("fitted on it") == 4  # scores, chain, confusion matrix and classes of ages/dev
+    assert "its score there is no test" in words
+    assert "fitted on it" not in (made / "one" / "report.html").read_text()
 
 
 def test_bad_books_end_in_one_sentence_and_leave_nothing(tmp_path):

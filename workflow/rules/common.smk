@@ -108,10 +108,27 @@ def gathers(wildcards):
 
 
 def members(wildcards, dataset=None):
-    """Predictions of a label's teachers, or of a vote's members, on one dataset."""
+    """Predictions on one dataset of all that a node reads: a label's teachers, a vote's members, a pick's candidates."""
     nodes = graph(wildcards).nodes
     dataset = dataset or wildcards.dataset
     return [predictions_of(wildcards.recipe, nodes[id], dataset) for id in node(wildcards).members]
+
+
+def on_gold(wildcards):
+    """What a calibration or a pick reads, on the gold posts that it is fitted on."""
+    return members(wildcards, node(wildcards).sources[0])
+
+
+def on_pool(wildcards):
+    """What a calibration reads, on the posts whose class shares it estimates, if it does."""
+    return [path for source in node(wildcards).sources[1:] for path in members(wildcards, source)]
+
+
+def trained(wildcards):
+    """The model whose class prior a calibration takes out; all under it learnt from the same posts."""
+    if node(wildcards).options["method"] != "prior":
+        return []
+    return f"{RESULTS}/{wildcards.recipe}/finetune/{graph(wildcards).models_under(wildcards.node)[0]}/model.json"
 
 
 def scored(wildcards):

@@ -1,8 +1,8 @@
 """From models to predictions: every predictor writes the one record of postgrad/predictions.py.
 
 in:  models, cleaned splits
-out: results/<study>/<recipe>/{predict,vote}/<node>/<task>/<split>.parquet; the shards of a pool's predictions
-     lie beside them as <split>.shards/3-of-4.parquet, and one more job of the same rule gathers them
+out: results/<study>/<recipe>/{predict,vote,calibrate,pick}/<node>/<task>/<split>.parquet; the shards of a pool's
+     predictions lie beside them as <split>.shards/3-of-4.parquet, and one more job of the same rule gathers them
 """
 
 
@@ -52,3 +52,55 @@ rule vote:
     shell:
         "python workflow/scripts/vote.py --spec {params.spec:q} --predictions {input:q} "
         "--out {output.predictions:q} --counts {output.counts:q} > {log:q} 2>&1"
+
+
+rule calibrate:
+    input:
+        predictions=members,
+        gold=lambda wildcards: posts_of(wildcards, node(wildcards).sources[0]),
+        on_gold=on_gold,
+        pool=on_pool,
+        model=trained,
+    output:
+        predictions="results/{study}/{recipe}/calibrate/{node}/{dataset}.parquet",
+        fit="results/{study}/{recipe}/calibrate/{node}/{dataset}.fit.json",
+    log:
+        "work/{study}/log/{recipe}/calibrate/{node}/{dataset}.log",
+    group:
+        scoring
+    conda:
+        "../../envs/base.yaml"
+    params:
+        spec=spec,
+        code=code("calibrate"),
+    message:
+        "Calibrating {wildcards.dataset}: {wildcards.recipe}/{wildcards.node}"
+    shell:
+        "python workflow/scripts/calibrate.py --spec {params.spec:q} --predictions {input.predictions:q} "
+        "--gold {input.gold:q} --on-gold {input.on_gold:q} --pool {input.pool:q} --model {input.model:q} "
+        "--out {output.predictions:q} --fit {output.fit:q} > {log:q} 2>&1"
+
+
+rule pick:
+    input:
+        predictions=members,
+        gold=lambda wildcards: posts_of(wildcards, node(wildcards).sources[0]),
+        on_gold=on_gold,
+    output:
+        predictions="results/{study}/{recipe}/pick/{node}/{dataset}.parquet",
+        fit="results/{study}/{recipe}/pick/{node}/{dataset}.fit.json",
+    log:
+        "work/{study}/log/{recipe}/pick/{node}/{dataset}.log",
+    group:
+        scoring
+    conda:
+        "../../envs/base.yaml"
+    params:
+        spec=spec,
+        code=code("pick"),
+    message:
+        "Picking for {wildcards.dataset}: {wildcards.recipe}/{wildcards.node}"
+    shell:
+        "python workflow/scripts/pick.py --spec {params.spec:q} --predictions {input.predictions:q} "
+        "--gold {input.gold:q} --on-gold {input.on_gold:q} --out {output.predictions:q} "
+        "--fit {output.fit:q} > {log:q} 2>&1"

@@ -54,6 +54,7 @@ def main(argv=None):
         TEMPLATE,
         spec=args.spec,
         recipes=recipes,
+        fitted=page.fitted(args.spec),
         scores=page.score_tables(rows),
         chains=chains,
         close_ups=page.close_ups(rows, compares),

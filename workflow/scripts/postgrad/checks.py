@@ -11,12 +11,15 @@ from postgrad.configuration import Fault, Faults, as_list, found, lookup, neares
 from postgrad.options import options
 from postgrad.vocabulary import SPLITS
 
-# Which splits a verb may read: what is chosen or scored on is never trained on, and only gold has labels to learn.
+# Which splits a verb, or a key of a predictor, may read: what is chosen or scored on is never trained on, and only
+# gold has labels to learn.
 READABLE = {
     "augment": ("train",),
     "label": ("unlabeled",),
     "pretrain": ("train", "unlabeled"),
     "finetune": ("train",),
+    "fit": ("dev",),
+    "target": ("unlabeled",),
 }
 SCORED = ("test", "cross")
 
@@ -33,26 +36,29 @@ def split_of(graph, name, where):
     return alias, part
 
 
-def split(graph, verb, body, source, where):
-    """Why a node is not run for want of a split, or None; Fault where it would read one that it may not."""
+def split(graph, reader, body, source, where):
+    """Why a node is not run for want of a split, or None; Fault where it would read one that it may not.
+
+    reader: the verb, or the key of a predictor, fit or target, that names the split.
+    """
     if "/" not in source:
         return None
-    where = f"{where}.{verb if verb in ('augment', 'label') else 'data'}"
+    where = f"{where}.{'data' if reader in ('pretrain', 'finetune') else reader}"
     alias, part = split_of(graph, source, where)
-    allowed = READABLE[verb]
-    if "transductive" in body and body["transductive"] is True:
+    allowed = READABLE[reader]
+    if "transductive" in body and body["transductive"] is True and reader != "fit":
         allowed += SCORED
     if part not in allowed:
-        names = " or ".join(f"{alias}/{name}" for name in READABLE[verb])
+        names = " or ".join(f"{alias}/{name}" for name in READABLE[reader])
         if part == "dev":
             why = "is a dev set, which is there to choose on and never to train on"
         elif part in SCORED:
             why = "is a test set"
-            if verb in ("label", "pretrain"):
+            if reader in ("label", "pretrain", "target"):
                 names += ", or mark the node with transductive: true, which the report then tells"
         else:
-            why = "has no labels to learn"
-        raise Fault(f"{where}: {source} {why}; {verb} may read {names}.")
+            why = "is what models learn from" if part == "train" else "has no labels to learn"
+        raise Fault(f"{where}: {source} {why}; {reader} may read {names}.")
     task = graph.tasks[alias]
     return None if part in graph.study.task(task)["splits"] else f"{task} has no split {part}"
 
@@ -100,7 +106,12 @@ def reason_not_to_run(graph, verb, body, kind, root):
 
 def missing(verb, kind, values):
     """The options that the verb reads and that are given nowhere."""
-    return tuple(key for key, body in options(verb, kind).items() if body.get("needed", True) and key not in values)
+    lacking = {key: body.get("needed", True) for key, body in options(verb, kind).items() if key not in values}
+    return tuple(
+        key
+        for key, needed in lacking.items()
+        if needed and (needed is True or all(values.get(other) == value for other, value in needed.items()))
+    )
 
 
 def node(graph, made, where):
@@ -110,6 +121,8 @@ def node(graph, made, where):
     fewest, most = made.options.get("ngrams", (1, 1))
     if fewest > most:
         raise Fault(f"{where}.ngrams: {[fewest, most]} holds no length of a term; write the smaller first.")
+    if made.verb == "calibrate":
+        calibrated(graph, made, where)
     if made.verb == "label":
         one, other = (graph.nodes[id] for id in made.members)
         if described(one) == described(other):
@@ -119,10 +132,39 @@ def node(graph, made, where):
             )
 
 
+def calibrated(graph, made, where):
+    """Nothing; Fault where a calibration has not what its method needs."""
+    method, name = made.options.get("method"), graph.tasks[made.task]
+    task, place = graph.study.task(name), f"{graph.study.root}/tasks/{name}.yaml"
+    names = [label["name"] for label in task["labels"]]
+    if not names:  # the task's file is broken, which is told already
+        return
+    if method == "threshold" and set(task.get("positive", [])) in (set(), set(names)):
+        raise Fault(f"{where}.method: a threshold parts positive classes from others, and {place} names none.")
+    if method == "threshold" and task.get("metric") == "auc":
+        raise Fault(f"{where}.method: no threshold changes an AUC, the metric of {place}; choose temperature.")
+    if method != "prior":
+        return
+    if made.target is None:
+        raise Fault(f"{where}: method prior needs a target; write target: uniform, shares, or a split without labels.")
+    if isinstance(made.target, dict):
+        if made.target.keys() != set(names):
+            raise Fault(f"{where}.target: give each label of {place} a share: {', '.join(names)}.")
+        if abs(sum(made.target.values()) - 1) > 1e-9:
+            raise Fault(f"{where}.target: the shares sum to {sum(made.target.values()):g}; make them sum to 1.")
+    first, *others = [model for id in made.members for model in graph.models_under(id)]
+    for other in others:
+        if set(graph.nodes[other].sources) != set(graph.nodes[first].sources):
+            raise Fault(
+                f"{where}.calibrate: {first} and {other} learn from different posts, so there is no one class prior "
+                "to take out; calibrate each by itself, and vote or pick behind that."
+            )
+
+
 def described(teacher):
     """All that decides a teacher's logits; a linear model's do not hang on its seed."""
     values = {key: value for key, value in teacher.options.items() if (key, teacher.kind) != ("seed", "linear")}
-    return teacher.verb, teacher.base, teacher.sources, teacher.members, values
+    return teacher.verb, teacher.base, teacher.sources, teacher.members, teacher.target, values
 
 
 def missing_to_predict(graph):

@@ -38,6 +38,16 @@ def seedless(predictor):
     return AT.join(part for part in predictor.split(AT) if not part.startswith("seed="))
 
 
+def fitted(spec):
+    """{(recipe, node, split)}: where a node's score is on the gold labels that it was fitted or chosen on.
+
+    spec: the report's; its deviations name them under the key `fitted on`.
+    """
+    recipes = spec["recipes"].items()
+    rows = ((recipe, row) for recipe, body in recipes for row in body["deviations"])
+    return {(recipe, row["node"], row["used"]) for recipe, row in rows if row["key"] == "fitted on"}
+
+
 def csv_text(scores):
     """scores.csv: one row a recipe, predictor, dataset and metric, the official metric first.
 
@@ -102,9 +112,17 @@ def node_scores(scores, floors):
 def text_table(rows, chains, spec):
     """scores.txt: aligned tables for the terminal, at most 100 columns wide; ends with the report's path.
 
-    Scores first, a block a dataset, the floor on top; then the differences along each of `chains`.
+    Scores first, a block a dataset, the floor on top; then the differences along each of `chains`. A star marks what
+    was fitted on the dataset of its score.
     """
-    blocks = {}
+    marked, blocks = fitted(spec), {}
+
+    def star(recipe, node, dataset):
+        return "*" * ((recipe, node.split(AT)[0], dataset) in marked)
+
+    def starred(table, node):
+        return node + star(table["recipe"], node, table["dataset"])
+
     for row in sorted(rows, key=lambda row: not row["is_floor"]):
         blocks.setdefault((row["recipe"], row["dataset"]), []).append(row)
     cells = [list(TEXT_COLUMNS)]
@@ -113,6 +131,7 @@ def text_table(rows, chains, spec):
         for row in blocks[block]:
             figures = ["-" if row[key] is None else f"{row[key]:.3f}" for key in ("mean", "sd", "floor", "auc")]
             names = [row[key] or "-" for key in ("recipe", "node", "dataset", "metric")]
+            names[2] += star(*names[:3])
             cells.append([*names, *figures[:2], str(row["seeds"]), *figures[2:]])
     widths = [max(len(line[i]) for line in cells) for i in range(len(TEXT_COLUMNS))]
     over = sum(widths) + 2 * (len(widths) - 1) - TEXT_WIDTH
@@ -128,8 +147,11 @@ def text_table(rows, chains, spec):
     for table in chains:
         lines += ["", f"What each step of {table['recipe']}: {table['chain']} adds on {table['dataset']}"]
         for step in table["steps"]:
-            lines.append(step_line(step["from"], step["to"], step))
-            lines += [step_line(row["against"], row["node"], row, "control") for row in step["controls"]]
+            lines.append(step_line(starred(table, step["from"]), starred(table, step["to"]), step))
+            for row in step["controls"]:
+                lines.append(step_line(starred(table, row["against"]), starred(table, row["node"]), row, "control"))
+    if marked:
+        lines += ["", "* fitted or chosen on the gold labels of this dataset: its score here is no test."]
     if spec["made_up"]:
         lines += ["", "The posts are made up: these scores show that the workflow runs, and nothing else."]
     return "\n".join([*lines, "", f"Report: results/{spec['study']}/report.html"]) + "\n"

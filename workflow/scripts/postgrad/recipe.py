@@ -18,18 +18,20 @@ from postgrad.vocabulary import AT, SPLITS
 SECTIONS = {
     "datasets": ("augment", "label"),
     "models": ("pretrain", "finetune"),
-    "predictors": ("vote",),
+    "predictors": ("vote", "calibrate", "pick"),
 }
 VERBS = tuple(verb for verbs in SECTIONS.values() for verb in verbs)
 RESERVED = ("clean", "base", "audit", "demo", "report")
+REDUCING = ("vote", "pick")  # verbs that make one node of several points of an axis
+PREDICTORS = ("finetune", *SECTIONS["predictors"])
 # Which nodes a key may name, by their verbs.
 ROLES = {
     "data": SECTIONS["datasets"],
     "augment": SECTIONS["datasets"],
     "label": (),
     "budget": ("label",),
-    "teachers": ("finetune", *SECTIONS["predictors"]),
-    "vote": ("finetune", *SECTIONS["predictors"]),
+    "teachers": PREDICTORS,
+    **dict.fromkeys(SECTIONS["predictors"], PREDICTORS),
 }
 
 
@@ -44,11 +46,13 @@ class Node:
     options: dict
     sources: list  # names with a slash (splits) and ids of nodes: what `data`, `augment`, `label` name
     base: str | None = None  # a model of the scale, or the id of a model node
-    members: list = field(default_factory=list)  # ids of teachers or of a vote's members
+    members: list = field(default_factory=list)  # ids of teachers, of a vote's members, of what is calibrated
     budget: str | None = None
-    kind: str | None = None  # causal, encoder, linear; None for datasets and votes
+    target: str | dict | None = None  # the class shares that a calibration turns to
+    kind: str | None = None  # causal, encoder, linear; None for datasets and predictors that are no model
     task: str | None = None  # the recipe's name for the task; None where the labels play no part
     transductive: bool = False  # it, or what it stands on, has read the texts of a test set
+    fitted: tuple = ()  # splits whose gold labels it, or what it stands on, was fitted or chosen on
 
     @property
     def id(self):
@@ -164,8 +168,10 @@ class Graph:
         verb, body = self.raw[name]
         where, faults = self.places[name], Faults()
         gold = body[verb] if verb in SECTIONS["datasets"] else []
-        sources = as_list(body.get("data", gold))
-        members = as_list(body.get("teachers", body[verb] if verb == "vote" else []))
+        read = [(verb, source) for source in as_list(body.get("data", gold))]
+        read += [(key, body[key]) for key in ("fit", "target") if "/" in body.get(key, "")]
+        sources = [source for _, source in read]
+        members = as_list(body.get("teachers", body[verb] if verb in SECTIONS["predictors"] else []))
         base = body[verb] if verb in SECTIONS["models"] else None
         root = kind = lacking = None
         if base:
@@ -176,11 +182,13 @@ class Graph:
         for key, source in self._named(verb, body):
             with faults.gathered():
                 self._look_up(key, source, f"{where}.{key}")
-        for source in sources:
+        for reader, source in read:
             with faults.gathered():
-                lacking = lacking or checks.split(self, verb, body, source, where)
+                lacking = lacking or checks.split(self, reader, body, source, where)
         if verb in SECTIONS["models"] and not sources:
             faults.append(f"{where}: {verb} needs posts; name splits or datasets under data.")
+        if "fit" in references(verb) and "fit" not in body:
+            faults.append(f"{where}: {verb} needs gold posts; name the task's dev under fit.")
         if verb == "label" and not faults:
             lacking = lacking or checks.labelled(self, body, where)
         faults.end()
@@ -193,7 +201,7 @@ class Graph:
         if reason:
             self.not_run[name] = reason
             return []
-        if lacks := checks.missing(verb, kind, {**found, **each}):
+        for lacks in sorted({checks.missing(verb, kind, {**found, **own}) for _, own, _ in points} - {()}):
             self._lacking.setdefault((verb, lacks), []).append(name)
         made = []
         for axes, own, bound in points:
@@ -208,9 +216,11 @@ class Graph:
                 base=bound[base][0] if base in self.raw else self.study.model_of(root) if base else None,
                 members=[id for member in members for id in bound[member]],
                 budget=bound[body["budget"]][0] if "budget" in body else None,
+                target=body.get("target"),
                 kind=kind,
                 task=task,
                 transductive=body.get("transductive", False) or any(other.transductive for other in below),
+                fitted=tuple(sorted({*as_list(body.get("fit", [])), *(split for n in below for split in n.fitted)})),
             )
             checks.node(self, node, where)
             made.append(node)
@@ -259,7 +269,7 @@ class Graph:
     def _points(self, verb, each, names, over, where):
         """Every (axes, own option values, ids bound to each name) of a node."""
         names = list(dict.fromkeys(names))
-        if verb == "vote":
+        if verb in REDUCING:
             return self._reduced(names, over, where)
         own = []
         for values in product(
@@ -368,8 +378,9 @@ class Graph:
             if name in self.broken:
                 return
             verb, _ = lookup(self.raw, name, where, "node")
-            if verb not in ROLES["vote"]:
-                raise Fault(f"{where}: {name!r} is made by {verb} and gives no predictions; name a finetune or a vote.")
+            if verb not in PREDICTORS:
+                predictors = " or ".join(PREDICTORS)
+                raise Fault(f"{where}: {name!r} is made by {verb} and gives no predictions; name a {predictors}.")
             for alias in {dataset.partition("/")[0] for dataset in sets}:
                 for id in self.ids[name][:1]:
                     if self.nodes[id].task != alias:
@@ -402,6 +413,11 @@ class Graph:
             found.add(id := todo.pop())
             todo += self.nodes[id].members
         return found
+
+    def models_under(self, id):
+        """Ids of the models whose predictions a predictor is made of; a model's own."""
+        node = self.nodes[id]
+        return [id] if node.verb == "finetune" else [found for id in node.members for found in self.models_under(id)]
 
     def labelled(self):
         """Ids of the pseudo-labelled datasets by name, each with its controls behind it."""

@@ -234,7 +234,7 @@ class Study:
         return canonical({"model": model, **self.bases[model]})
 
     def node_spec(self, recipe, id):
-        """The spec of a dataset, a model or a vote."""
+        """The spec of a dataset, a model, or a predictor that is no model."""
         graph = self.graphs[recipe]
         node = graph.nodes[id]
         spec = {"node": node.id, **node.options}
@@ -245,6 +245,10 @@ class Study:
         if node.verb == "label":
             spec["teachers"] = node.members
             spec["classes"] = [label["name"] for label in self.task(graph.tasks[node.task])["labels"]]
+        if node.verb in ("calibrate", "pick"):
+            spec.update(of=node.members, fit=node.sources[0], **self._scoring(graph, node))
+        if node.target is not None:
+            spec["target"] = node.target
         return canonical(spec)
 
     def predict_spec(self, recipe, id, dataset):
@@ -277,21 +281,16 @@ class Study:
         graph = self.graphs[recipe]
         pairs = []
         for node, dataset in graph.scored():
-            name = graph.tasks[node.task]
-            task = self.task(name)
-            labels = [label["name"] for label in task["labels"]]
-            pairs.append(
-                {
-                    "predictor": node.id,
-                    "node": node.name,
-                    "dataset": dataset,
-                    "task": name,
-                    "labels": labels,
-                    "positive": [labels.index(label) for label in task.get("positive", [])],
-                    "metric": task["metric"],
-                }
-            )
+            named = {"predictor": node.id, "node": node.name, "dataset": dataset, "task": graph.tasks[node.task]}
+            pairs.append({**named, **self._scoring(graph, node)})
         return canonical({"recipe": recipe, "pairs": pairs})
+
+    def _scoring(self, graph, node):
+        """How a node's task is scored: its labels in class order, the codes of the positive ones, the metric."""
+        task = self.task(graph.tasks[node.task])
+        labels = [label["name"] for label in task["labels"]]
+        positive = [labels.index(label) for label in task.get("positive", [])]
+        return {"labels": labels, "positive": positive, "metric": task["metric"]}
 
     def compare_spec(self, recipe):
         return canonical({"recipe": recipe, "chains": self.graphs[recipe].compare})
@@ -300,13 +299,13 @@ class Study:
         """What the report says beside the figures: titles, floors, what was not run, deviations and readings."""
         recipes = {}
         for name, graph in self.graphs.items():
+            marked = graph.deviations + _transductive(graph) + _fitted(graph)
             recipes[name] = {
                 "title": graph.title,
                 "tasks": graph.tasks,
                 "floors": graph.floors(),
                 "not_run": [{"node": node, "reason": reason} for node, reason in sorted(graph.not_run.items())],
-                "deviations": self._stand_ins(graph)
-                + sorted(graph.deviations + _transductive(graph), key=lambda row: (row["node"], row["key"])),
+                "deviations": self._stand_ins(graph) + sorted(marked, key=lambda row: (row["node"], row["key"])),
                 "readings": graph.readings,
             }
         return canonical(
@@ -340,6 +339,16 @@ def _transductive(graph):
     why = "has read the texts of a test set, or stands on a node that has"
     names = {node.name for node in graph.nodes.values() if node.transductive}
     return [{"node": name, "key": "transductive", "paper": None, "used": True, "why": why} for name in names]
+
+
+def _fitted(graph):
+    """A row for each node and split whose gold labels it, or a node that it stands on, was fitted or chosen on.
+
+    The report marks the node's scores on that split by these rows.
+    """
+    why = "was fitted or chosen on its gold labels, or stands on a node that was: its score there is no test"
+    found = sorted({(node.name, split) for node in graph.nodes.values() for split in node.fitted})
+    return [{"node": name, "key": "fitted on", "paper": None, "used": split, "why": why} for name, split in found]
 
 
 def canonical(value):

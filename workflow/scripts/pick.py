@@ -1,0 +1,55 @@
+"""Pick: of several predictors the best on gold posts of dev; its predictions become this node's.
+
+python workflow/scripts/pick.py --predictions results/demo/mine/predict/plain@lr=low/ages/test.parquet \
+  results/demo/mine/predict/plain@lr=high/ages/test.parquet --gold results/demo/clean/smm4h24-task6/dev.parquet \
+  --on-gold results/demo/mine/predict/plain@lr=low/ages/dev.parquet \
+  results/demo/mine/predict/plain@lr=high/ages/dev.parquet \
+  --out results/demo/mine/pick/best/ages/test.parquet --fit results/demo/mine/pick/best/ages/test.fit.json \
+  --spec '{"fit":"ages/dev","labels":["no","yes"],"metric":"f1","node":"best",
+           "of":["plain@lr=low","plain@lr=high"],"positive":[1]}'
+"""
+
+import argparse
+import json
+import sys
+
+from postgrad.calibration import first_best, official
+from postgrad.cli import run
+from postgrad.posts import read_posts, write_table, write_text
+from postgrad.predictions import PREDICTIONS, aligned, matrix, read_predictions
+from postgrad.results import json_text
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--spec", type=json.loads, required=True, help="the candidates and their task, as JSON")
+    parser.add_argument("--predictions", nargs="+", required=True, help="one file a candidate")
+    parser.add_argument("--gold", required=True, help="labelled posts to choose on")
+    parser.add_argument("--on-gold", nargs="+", required=True, help="the candidates' predictions of them")
+    parser.add_argument("--out", required=True, help="the predictions of the best")
+    parser.add_argument("--fit", required=True, help="each candidate's score, as JSON")
+    args = parser.parse_args(argv)
+
+    spec, posts = args.spec, read_posts(args.gold)
+    if posts["label"].isna().all():
+        raise ValueError(f"{args.gold} has no gold labels to choose on; fit on a split with labels.")
+    task = (spec["labels"], spec["positive"], spec["metric"])
+
+    def score(place):
+        gold, frame = aligned(posts, read_predictions(args.on_gold[place]), (args.gold, args.on_gold[place]))
+        return official(gold["label"].astype(int), frame["label"], matrix(frame, "logits"), task)
+
+    best, found = first_best(range(len(spec["of"])), score)
+    write_table(read_predictions(args.predictions[best]), args.out, PREDICTIONS)
+    facts = {key: spec[key] for key in ("node", "fit", "metric")} | {"posts": int(posts["label"].notna().sum())}
+    candidates = [{"node": id, "score": value} for id, value in zip(spec["of"], found)]
+    write_text(json_text({**facts, "picked": spec["of"][best], "candidates": candidates}), args.fit)
+    print(
+        f"pick {spec['node']}: {spec['of'][best]} of {len(found)} candidates, {found[best]:.4f} in {spec['metric']} "
+        f"on {facts['posts']} gold posts.",
+        file=sys.stderr,
+    )
+
+
+if __name__ == "__main__":
+    run(main)
