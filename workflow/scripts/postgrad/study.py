@@ -210,7 +210,7 @@ class Study:
         node = graph.nodes[id]
         body = self.scale["bases"].get(graph.root(node.name)[0], {})
         ask = {"cpus": node.options.get("threads", 1), **machine.LITTLE, **body.get("machine", {}).get(verb, {})}
-        return machine.resources(ask, self.cluster or {}, attempt)
+        return machine.resources(ask, self.cluster or {}, attempt, stops=verb != "predict")
 
     # -- specs ------------------------------------------------------------------------------------
 
