@@ -14,7 +14,7 @@ import socket
 import stat
 import subprocess
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ ETC = Path("/etc/slurm")
 SLURM_CONF = """
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
-SlurmctldPort=17000
+SlurmctldPort={first}
 SlurmUser=root
 AuthType=auth/munge
 AuthInfo=socket={folder}/munge/socket,cred_expire=10
@@ -55,7 +55,7 @@ AccountingStorageType=accounting_storage/none
 GresTypes=gpu
 MinJobAge=3600
 SlurmdParameters=config_overrides
-NodeName=node[1-{nodes}] NodeHostname={host} NodeAddr=127.0.0.1 Port=[17001-{last}] {size}
+NodeName=node[1-{nodes}] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{ports}] {size}
 PartitionName=few Nodes=node[1-2] MaxCPUsPerNode=2 Default=YES MaxTime=INFINITE State=UP
 PartitionName=gpu Nodes=node[1-3] MaxTime=INFINITE State=UP
 PartitionName=spare Nodes=node[4-5] PriorityTier=1 MaxTime=INFINITE State=UP
@@ -131,8 +131,9 @@ def configured(folder, host):
     for number in range(GPUS):  # clones of /dev/null: slurmd wants device files
         os.mknod(folder / "gpu" / f"nvidia{number}", stat.S_IFCHR | 0o666, os.makedev(1, 3))
     values = {"folder": folder, "host": host, "nodes": NODES, "size": SIZE}
+    first = free_ports(NODES + 1)
     texts = {
-        "slurm.conf": SLURM_CONF.format(**values, last=17000 + NODES),
+        "slurm.conf": SLURM_CONF.format(**values, first=first, ports=f"{first + 1}-{first + NODES}"),
         "gres.conf": GRES_CONF.format(**values, last=GPUS - 1),
     }
     ETC.mkdir(exist_ok=True)
@@ -144,6 +145,16 @@ def configured(folder, host):
     finally:
         for name, text in before.items():
             (ETC / name).unlink() if text is None else (ETC / name).write_text(text)
+
+
+def free_ports(n):
+    """The first of n free ports in a row: the daemons of a test run that was killed may still hold some."""
+    for first in range(17000, 19000, 20):
+        with ExitStack() as stack, suppress(OSError):
+            for port in range(first, first + n):
+                stack.enter_context(socket.socket()).bind(("", port))
+            return first
+    raise AssertionError("no free ports for a cluster from 17000 to 19000")
 
 
 @contextmanager

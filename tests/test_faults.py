@@ -138,23 +138,22 @@ def sent(tree, rule=""):
 def torn(tree, whole):
     """Files under final names that differ from those of the undisturbed run: none, at any time."""
     found = []
-    for path in (tree / "results").rglob("*"):
-        name = path.relative_to(tree)
-        if path.name == "timing.json" or any(part.startswith(".") for part in name.parts):
-            continue
-        node = name.parts[4] if name.parts[3:4] == ("finetune",) else ""
-        with suppress(FileNotFoundError, NotADirectoryError):
-            if path.is_file() and path.read_bytes().replace(f'"{node}"'.encode(), b'"plain"') != like(name, whole):
-                found.append(str(name))
+    for folder, _, names in os.walk(tree / "results"):  # it does not mind what vanishes meanwhile
+        for name in names:
+            path = (Path(folder) / name).relative_to(tree)
+            if name != "timing.json" and not any(part.startswith(".") for part in path.parts):
+                with suppress(FileNotFoundError):
+                    if (tree / path).read_bytes() != like(path, whole):
+                        found.append(str(path))
     return found
 
 
-def like(name, whole):
-    """What the undisturbed run has in the place of a file: all nodes are trained alike, and differ in their names."""
-    parts = list(name.parts)
+def like(path, whole):
+    """What a file has to hold: all nodes are trained as `plain` is, and differ in their names."""
+    parts, node = list(path.parts), "plain"
     if parts[3:4] == ["finetune"]:
-        parts[4] = "plain"
-    return whole.joinpath(*parts).read_bytes()
+        node, parts[4] = parts[4], "plain"
+    return whole.joinpath(*parts).read_bytes().replace(b'"plain"', f'"{node}"'.encode())
 
 
 def overlapping(tree):
