@@ -37,7 +37,7 @@ TINY = {"batch": 8, "lr": 2.0e-3, "schedule": "cosine", "warmup": 0.0, "weight_d
 BASES = {"scancel": "tiny-encoder", "memory": "tiny-encoder", "early": "short", "too-long": "short",
          "preempted": "lone", "node-down": "lone", **dict.fromkeys(KILLED, "tiny-encoder")}  # fmt: skip
 MEMORY = 2500  # megabytes; a training takes less than one thousand
-MACHINE = {"tiny-encoder": {"mem_mb": MEMORY}, "short": {"minutes": 3}, "lone": {"gpus": cluster.GPUS}}
+MACHINE = {"tiny-encoder": {"mem_mb": MEMORY}, "short": {"minutes": 3}, "lone": {"gpus": cluster.GPUS, "ranks": 1}}
 PREDICT = {"threads": 1, "batch_tokens": 4096}
 MADE = {"seed": 1, "posts": {"smm4h24-task5": {"train": 96, "dev": 40, "test": 40, "decoys": 10}}}
 FILES = {
