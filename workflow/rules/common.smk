@@ -151,7 +151,8 @@ def begin_run():
     try:
         begin(STUDY.name, getattr(workflow.scheduler._executor, "run_uuid", None))
     except BlockingIOError as fault:
-        sys.exit(f"Nothing was run: another run of study {STUDY.name}, {fault}. Wait for its end or end it.")
+        remedy = "Wait for its end or end it; two minutes after its machine went down it counts as ended."
+        sys.exit(f"Nothing was run: another run of study {STUDY.name}, {fault}. {remedy}")
 
 
 @cache
