@@ -35,6 +35,10 @@ rule clean_work:
         "rm -rfv -- {params.folders:q} > {log:q} 2>&1"
 
 
+onstart:
+    begin_run()
+
+
 onsuccess:
     if os.path.exists(f"results/{STUDY.name}/report.html"):
         print(f"Scores: results/{STUDY.name}/scores.txt   Report: results/{STUDY.name}/report.html")

@@ -1,7 +1,8 @@
-"""A real SLURM cluster on this machine: one slurmctld, three slurmd with eight make-believe A800s each, munge.
+"""A real SLURM cluster on this machine: one slurmctld, five slurmd with eight make-believe A800s each, munge.
 
 Debian's slurmd takes -N, so that several nodes stand on one host. Of the partition `few`, the default, four CPUs are
-taken at once, since the machine may have two; the partition `gpu` is as large as it says. The jobstep drops SLURM_CONF,
+taken at once, since the machine may have two; the partition `gpu` is as large as it says. On the last two nodes jobs
+of `spare` give way to those of `urgent`, and no other test's jobs run. The jobstep drops SLURM_CONF,
 so the configuration must stand in /etc/slurm; what stood there before is put back. Only processes that were started
 here are ended.
 """
@@ -13,23 +14,23 @@ import socket
 import stat
 import subprocess
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 BINARIES = ("slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "munged")
 PACKAGES = "slurmctld slurmd slurm-client munge"
-NODES, GPUS = 3, 8
+NODES, GPUS = 5, 8
 SIZE = f"CPUs=64 RealMemory=1000000 Gres=gpu:a800:{GPUS}"
 ETC = Path("/etc/slurm")
 SLURM_CONF = """
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
-SlurmctldPort=17000
+SlurmctldPort={first}
 SlurmUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge/socket
+AuthInfo=socket={folder}/munge/socket,cred_expire=10
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool-%n
 SlurmctldPidFile={folder}/slurmctld.pid
@@ -47,13 +48,18 @@ SelectTypeParameters=CR_Core_Memory
 SchedulerParameters=batch_sched_delay=1,sched_interval=5
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherParams=OverMemoryKill
+JobAcctGatherFrequency=task=2
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 AccountingStorageType=accounting_storage/none
 GresTypes=gpu
 MinJobAge=3600
 SlurmdParameters=config_overrides
-NodeName=node[1-{nodes}] NodeHostname={host} NodeAddr=127.0.0.1 Port=[17001-{last}] {size}
+NodeName=node[1-{nodes}] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{ports}] {size}
 PartitionName=few Nodes=node[1-2] MaxCPUsPerNode=2 Default=YES MaxTime=INFINITE State=UP
-PartitionName=gpu Nodes=ALL MaxTime=INFINITE State=UP
+PartitionName=gpu Nodes=node[1-3] MaxTime=INFINITE State=UP
+PartitionName=spare Nodes=node[4-5] PriorityTier=1 MaxTime=INFINITE State=UP
+PartitionName=urgent Nodes=node[4-5] PriorityTier=9 PreemptMode=OFF MaxTime=INFINITE State=UP
 """
 GRES_CONF = "AutoDetect=off\nNodeName=node[1-{nodes}] Name=gpu Type=a800 File={folder}/gpu/nvidia[0-{last}]\n"
 
@@ -79,12 +85,16 @@ def cluster(folder):
         wait(lambda: ran("munge", "-S", f"{folder}/munge/socket", "-n"), "munged")
         stack.enter_context(daemon(folder, ["slurmctld", "-D"]))
         for node in range(1, NODES + 1):
-            stack.enter_context(daemon(folder, ["slurmd", "-D", "-N", f"node{node}"]))
+            stack.enter_context(daemon(folder, slurmd(f"node{node}")))
         wait(
-            lambda: told("sinfo", "-h", "-N", "-p", "gpu", "-o", "%T").split() == ["idle"] * NODES,
+            lambda: told("sinfo", "-h", "-N", "-p", "gpu,spare", "-o", "%T").split() == ["idle"] * NODES,
             f"{NODES} idle nodes",
         )
         yield folder
+
+
+def slurmd(node):
+    return ["slurmd", "-D", "-N", node]
 
 
 def munged(folder):
@@ -121,8 +131,9 @@ def configured(folder, host):
     for number in range(GPUS):  # clones of /dev/null: slurmd wants device files
         os.mknod(folder / "gpu" / f"nvidia{number}", stat.S_IFCHR | 0o666, os.makedev(1, 3))
     values = {"folder": folder, "host": host, "nodes": NODES, "size": SIZE}
+    first = free_ports(NODES + 1)
     texts = {
-        "slurm.conf": SLURM_CONF.format(**values, last=17000 + NODES),
+        "slurm.conf": SLURM_CONF.format(**values, first=first, ports=f"{first + 1}-{first + NODES}"),
         "gres.conf": GRES_CONF.format(**values, last=GPUS - 1),
     }
     ETC.mkdir(exist_ok=True)
@@ -134,6 +145,16 @@ def configured(folder, host):
     finally:
         for name, text in before.items():
             (ETC / name).unlink() if text is None else (ETC / name).write_text(text)
+
+
+def free_ports(n):
+    """The first of n free ports in a row: the daemons of a test run that was killed may still hold some."""
+    for first in range(17000, 19000, 20):
+        with ExitStack() as stack, suppress(OSError):
+            for port in range(first, first + n):
+                stack.enter_context(socket.socket()).bind(("", port))
+            return first
+    raise AssertionError("no free ports for a cluster from 17000 to 19000")
 
 
 @contextmanager

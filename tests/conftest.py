@@ -16,6 +16,6 @@ def demo(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def slurm(tmp_path_factory):
-    """A running SLURM cluster of three nodes. Without SLURM or root the test is skipped, in CI it fails."""
+    """A running SLURM cluster of five nodes. Without SLURM or root the test is skipped, in CI it fails."""
     with cluster(tmp_path_factory.mktemp("slurm")) as folder:
         yield folder

@@ -29,6 +29,7 @@ SIDE = {
     "configuration",
     "provenance",
     "plan",
+    "runs",
 }  # Snakemake's side: light at import
 FLOOR_1 = set(LIBRARY) - FLOOR_0 - FLOOR_2 - SIDE
 HEAVY = {

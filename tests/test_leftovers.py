@@ -26,6 +26,7 @@ def test_nodes_recipes_and_studies_that_are_gone_are_left_over(tmp_path):
         "tets/small",
     ]
     here = ["test/small/finetune/plain@seed=1", "test/small/pretrain/reader", "test/small/predict/one", "test/log"]
+    here += ["test/run", "test/.run.lock"]
     assert found(tmp_path, *gone, *here) == ["test/smal", *gone[:2], "tets"]
 
 

@@ -38,6 +38,12 @@ def test_each_attempt_has_more_memory_and_time_up_to_what_a_node_has():
     assert given({"mem_mb": 400}, cluster={}, attempt=3)["mem_mb"] == 1200
 
 
+@pytest.mark.parametrize("minutes, early", [(1440, 600), (100, 600), (60, 360), (1, 6)])
+def test_a_training_is_told_to_stop_in_time_for_a_checkpoint(minutes, early):
+    asked = resources({"cpus": 2, **LITTLE, "minutes": minutes}, {}, attempt=1, stops=True)
+    assert asked["slurm_extra"] == f"--signal=TERM@{early}"
+
+
 def study(folder, machine=None, **config):
     def scale(content):
         content["bases"]["big"]["machine"] = machine or {}
@@ -51,7 +57,8 @@ def test_a_node_asks_for_what_its_base_at_the_bottom_asks_for(tmp_path):
     made = study(tmp_path, {"finetune": {"gpus": 2}, "predict": {"minutes": 7}}, cluster=CLUSTER)
     asked = {id: made.resources("small", id, "finetune", 1)["gpu"] for id in ("expert@seed=1", "two")}
     assert asked == {"expert@seed=1": 2, "two": 0}
-    assert made.resources("small", "expert@seed=1", "predict", 1)["runtime"] == 7
+    predict = made.resources("small", "expert@seed=1", "predict", 1)
+    assert predict["runtime"] == 7 and predict["slurm_extra"] is None, "a prediction writes no checkpoint"
 
 
 def test_what_runs_no_model_asks_for_little(tmp_path):

@@ -26,17 +26,18 @@ def copy_of_tree(folder):
 
 
 def snakemake(folder, *arguments):
+    """Snakemake, run to its end in a copy of the tree."""
+    command, options = called(folder, *arguments)
+    return subprocess.run(command, **options, capture_output=True)
+
+
+def called(folder, *arguments, path=()):
+    """(command, options for subprocess) of Snakemake in a copy of the tree; path: more folders to import from."""
+    path = [*map(str, path), *([str(PLUGIN)] if "slurm" in arguments else [])]
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HF_HUB_OFFLINE": "1",
+        **({"PYTHONPATH": os.pathsep.join(path)} if path else {}),
     }
-    if "slurm" in arguments:
-        environment["PYTHONPATH"] = str(PLUGIN)
-    return subprocess.run(
-        [sys.executable, "-m", "snakemake", *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
+    return [sys.executable, "-m", "snakemake", *arguments], {"cwd": folder, "env": environment, "text": True}

@@ -12,6 +12,7 @@ from postgrad.configuration import Fault, read_yaml
 from postgrad.leftovers import leftovers, listing
 from postgrad.machine import NAMES
 from postgrad.provenance import code, unconfirmed
+from postgrad.runs import begin
 from postgrad.study import Study
 from postgrad.vocabulary import SPLITS
 
@@ -176,6 +177,15 @@ def scoring(wildcards):
     """The group of a recipe's cheap last jobs, one submission. A vote that teaches goes alone: models wait for it."""
     teaches = "node" in wildcards.keys() and wildcards.node in graph(wildcards).teaching()
     return None if teaches else f"{wildcards.recipe}-scores"
+
+
+def begin_run():
+    """Be the only run of the study from here on; a second one ends in a sentence."""
+    try:
+        begin(STUDY.name, getattr(workflow.scheduler._executor, "run_uuid", None))
+    except BlockingIOError as fault:
+        remedy = "Wait for its end or end it; two minutes after its machine went down it counts as ended."
+        sys.exit(f"Nothing was run: another run of study {STUDY.name}, {fault}. {remedy}")
 
 
 @cache

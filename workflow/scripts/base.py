@@ -12,6 +12,7 @@ import json
 from postgrad.bases import base_folder, file_digests, take_files
 from postgrad.cli import run
 from postgrad.folders import model_folder
+from postgrad.locks import held
 
 TEXTS = 2000  # posts that a made model's tokenizer is trained on
 
@@ -28,7 +29,8 @@ def main(argv=None):
     facts = {"kind": spec["kind"], "labels": None, "spec": spec, "base": None}
     facts |= {"rows": None, "classes": None, "tokens": None, "data": {}}
     source = base_folder(spec) if origins and origins != ["make"] else None
-    with model_folder(options.out, facts) as folder:
+    # Studies share it, and a killed run leaves its download behind.
+    with held(options.out), model_folder(options.out, facts) as folder:
         if source:
             facts["files"] = take_files(spec["model"], source, folder)
         elif origins:

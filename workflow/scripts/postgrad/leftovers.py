@@ -19,7 +19,7 @@ def leftovers(root="config", work="work"):
         if folder.name not in studies:
             found.append(folder)
             continue
-        for recipe in sorted(path for path in folder.glob("*") if path.name not in ("log", "posts")):
+        for recipe in sorted(path for path in folder.glob("[!.]*") if path.name not in ("log", "posts", "run")):
             if not (Path(root) / "recipes" / f"{recipe.name}.yaml").is_file():
                 found.append(recipe)
             elif (known := referred(folder.name, recipe.name, root)) is not None:

@@ -28,10 +28,11 @@ ENDED = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL
 
 
 @contextmanager
-def held(work):
+def held(work, wait=True):
     """Hold the lock on the folder `work`, given back however the body ends; another holder's end is waited for.
 
-    A process whose lock was taken from it all the same (it slept for minutes) ends at once with exit code 75.
+    Without `wait`, BlockingIOError with a sentence where another holds it. A process whose lock was taken from it
+    all the same (it slept for minutes) ends at once with exit code 75.
     """
     lock, mine, told, came = lock_of(work), holder(), None, time.monotonic()
     while (found := attempt(lock, mine)) is not None:
@@ -39,6 +40,8 @@ def held(work):
         if gone(theirs, mine, age):
             file.unlink(missing_ok=True)
             tell(work, f"{told_of(theirs)} is gone; its lock is removed")
+        elif not wait:
+            raise BlockingIOError(f"{told_of(theirs)} works on this (lock: {lock})")
         else:
             if told != told_of(theirs):
                 told = told_of(theirs)

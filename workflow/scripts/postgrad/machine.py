@@ -9,17 +9,21 @@ from postgrad.configuration import Faults
 LITTLE = {"nodes": 1, "gpus": 0, "mem_mb": 4000, "minutes": 60, "zero": 0}
 # What a submission asks for; None is left off it.
 NAMES = ("nodes", "gpu", "mem_mb", "runtime", "tasks", "tasks_per_gpu", "mpi", "cpus_per_task", "gpu_model",
-         "slurm_partition")  # fmt: skip
+         "slurm_partition", "slurm_extra")  # fmt: skip
+# Seconds before the end of its time at which a training is told to stop, at most: its step and its checkpoint must fit.
+# At 72B a checkpoint is 1 TB, which takes 500 s at 2 GB/s. SLURM may tell up to a minute sooner.
+EARLY = 600
 LAUNCH = ("ranks", "zero")  # what a training is launched with: processes a node, and DeepSpeed's stage
 
 
-def resources(ask, cluster, attempt):
+def resources(ask, cluster, attempt, stops=False):
     """{name of NAMES: value} and LAUNCH: value} of a job that asks for {nodes, gpus, cpus, mem_mb, minutes,
     ranks, zero}.
 
     gpus, cpus and mem_mb are per node, `gpu` is the job's total. Each further attempt has that much more memory
     and time, for an out-of-memory kill or a timeout, up to what a node has. The plugin wants mpi, tasks and
     tasks_per_gpu=0 of a job on several nodes, and of no other: with mpi the job starts no srun of its own.
+    stops: whether the job writes a checkpoint when it is told to stop; a short one is told in its last tenth.
     """
     nodes, gpus, most = ask["nodes"], ask["gpus"], cluster.get("node", {})
     found = {
@@ -33,6 +37,8 @@ def resources(ask, cluster, attempt):
         "gpu_model": cluster.get("gpu_model") if gpus else None,  # the plugin takes a model alone for one GPU
         "slurm_partition": (cluster.get("gpu_partition") if gpus else None) or cluster.get("partition"),
     }
+    if stops:
+        found["slurm_extra"] = f"--signal=TERM@{min(EARLY, 6 * found['runtime'])}"
     if nodes > 1:
         found |= {"tasks": nodes, "tasks_per_gpu": 0, "mpi": "srun"}
     return dict.fromkeys((*NAMES, *LAUNCH)) | found

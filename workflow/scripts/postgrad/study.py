@@ -212,7 +212,7 @@ class Study:
         body = self.scale["bases"].get(graph.root(node.name)[0], {})
         cpus = node.options.get("threads", 1) if verb else 1
         ask = {"cpus": cpus, **machine.LITTLE, **body.get("machine", {}).get(verb, {})}
-        return machine.resources(ask, self.cluster or {}, attempt)
+        return machine.resources(ask, self.cluster or {}, attempt, stops=verb in ("pretrain", "finetune"))
 
     # -- specs ------------------------------------------------------------------------------------
 

@@ -1,0 +1,99 @@
+"""runs: one run of a study at a time, and none beside jobs that a killed one left. test_faults has the real cluster."""
+
+import os
+import subprocess
+import sys
+import time
+
+import made
+import pytest
+
+from postgrad import runs
+
+# A run of study `a` that sends jobs called argv[1], until its standard input ends.
+RUN = """
+import sys
+from postgrad.runs import begin
+try:
+    begin("a", sys.argv[1] or None, sys.argv[2])
+except BlockingIOError as fault:
+    sys.exit(str(fault))
+print("in", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A function that starts a run, whose squeue prints the file `queue` where there is one and fails where not."""
+    squeue = tmp_path / "bin/squeue"
+    squeue.parent.mkdir()
+    squeue.write_text(f"#!/bin/sh\necho $* >> {tmp_path}/asked\ncat {tmp_path}/queue\n")
+    squeue.chmod(0o755)
+    started = []
+
+    def start(name, path=f"{squeue.parent}:{os.environ['PATH']}"):
+        code = RUN.replace("try:", "import postgrad.runs\npostgrad.runs.PAUSE = 0.05\ntry:", 1)
+        command = [sys.executable, "-c", code, name, str(tmp_path / "work")]
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        started.append(subprocess.Popen(command, cwd=made.ROOT / "workflow/scripts", env=os.environ | {"PATH": path},
+                                        text=True, **pipes))  # fmt: skip
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.poll() is None:
+            one.kill()
+        one.communicate()
+
+
+def test_a_second_run_is_told_off_until_the_first_has_ended_or_was_killed(run, tmp_path):
+    (tmp_path / "queue").write_text("")
+    first = run("one")
+    assert first.stdout.readline() == "in\n"
+    second = run("two")
+    said = second.communicate()[1]
+    assert second.returncode == 1 and said.startswith(f"process {first.pid} on ") and "run.lock" in said
+    assert len(said.splitlines()) == 1
+    assert (tmp_path / "work/a/run").read_text() == "one"
+    first.kill()
+    third = run("three")
+    assert third.stdout.readline() == "in\n"
+    third.communicate()
+    assert third.returncode == 0 and (tmp_path / "work/a/run").read_text() == "three"
+    assert [path.name for path in (tmp_path / "work/a").iterdir()] == ["run"]
+    assert "-n one " in (tmp_path / "asked").read_text()
+
+
+def test_a_run_waits_for_the_jobs_of_the_last_one_and_tells_which(run, tmp_path):
+    (tmp_path / "work/a").mkdir(parents=True)
+    (tmp_path / "work/a/run").write_text("old")
+    (tmp_path / "queue").write_text("12\n9\n12\n")
+    one = run("new")
+    assert one.stderr.readline() == (
+        "a: an earlier run left SLURM jobs 9, 12; waiting for their end (sooner: scancel --name=old)\n"
+    )
+    (tmp_path / "queue").write_text("12\n")
+    assert "SLURM jobs 12;" in one.stderr.readline()
+    assert (tmp_path / "work/a/run").read_text() == "old", "killed now, it must not hide them from the next one"
+    (tmp_path / "queue").unlink()
+    assert "SLURM jobs unknown (cat: " in one.stderr.readline(), "a controller that is away proves nothing"
+    (tmp_path / "queue").write_text("")
+    assert one.stdout.readline() == "in\n" and (tmp_path / "work/a/run").read_text() == "new"
+
+
+def test_a_run_that_sends_no_jobs_waits_as_well_and_leaves_the_name(run, tmp_path):
+    (tmp_path / "work/a").mkdir(parents=True)
+    (tmp_path / "work/a/run").write_text("old")
+    (tmp_path / "queue").write_text("7\n")
+    one = run("")
+    assert "SLURM jobs 7;" in one.stderr.readline()
+    (tmp_path / "queue").write_text("")
+    assert one.stdout.readline() == "in\n" and (tmp_path / "work/a/run").read_text() == "old"
+
+
+def test_where_there_is_no_slurm_nothing_is_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    begun = time.monotonic()
+    runs.await_jobs("old", "a")
+    assert time.monotonic() - begun < 1
