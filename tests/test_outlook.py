@@ -246,10 +246,10 @@ def test_a_fresh_study_is_new_and_every_node_has_one_row(tmp_path):
         ),
         (
             "config/scales/demo.yaml",
-            "finetune: {lr: 1.0e-2",
+            "finetune: {lr: 3.0e-3",
             "finetune: {lr: 1.0e-3",
             # Snakemake calls it a mere follower of ages-expert.
-            {"finetune disorders-expert": "spec: lr 0.01 -> 0.001", "finetune ages-floor": None},
+            {"finetune disorders-expert": "spec: lr 0.003 -> 0.001", "finetune ages-floor": None},
         ),
         (
             "workflow/scripts/vote.py",

@@ -159,7 +159,7 @@ def test_a_learning_rate_resubmits_its_node_and_what_follows_and_other_gpus_noth
     shutil.copytree(sent[0], folder, symlinks=True)
     recipe, scale = folder / "config/recipes/ctyun.yaml", folder / "config/scales/demo.yaml"
     content = yaml.safe_load(recipe.read_text())
-    content["models"]["outdoors-expert"]["lr"] = 2.0e-2
+    content["models"]["outdoors-expert"]["lr"] = 2.0e-3
     recipe.write_text(yaml.safe_dump(content, sort_keys=False))
     content = yaml.safe_load(scale.read_text())
     content["bases"]["qwen-72b-chat"]["machine"]["finetune"] = {"gpus": cluster.GPUS, "cpus": 8, "ranks": 1}
