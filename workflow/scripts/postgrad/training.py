@@ -14,7 +14,15 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from postgrad import losses, ranks, stopping
 from postgrad.batches import Batches
-from postgrad.examples import UNTAUGHT, answer_examples, encoder_examples, labelled_batch, taught_batch
+from postgrad.examples import (
+    UNTAUGHT,
+    answer_examples,
+    choice_batch,
+    choice_examples,
+    encoder_examples,
+    labelled_batch,
+    taught_batch,
+)
 from postgrad.folders import base_facts, model_folder
 from postgrad.models import freeze, load_model, load_tokenizer, new_head, set_threads
 from postgrad.prompts import Prompt
@@ -55,7 +63,7 @@ class PostTrainer(Trainer):
 
 
 class Keeper(TrainerCallback):
-    """Sets the epoch of batches and masks, marks checkpoints complete, and reports progress."""
+    """Sets the epoch of batches, masks and class weights, marks checkpoints complete, and reports progress."""
 
     def __init__(self, trainer, work):
         self.trainer, self.path, self.among = trainer, Path(work) / "progress.jsonl", trainer.among
@@ -70,9 +78,9 @@ class Keeper(TrainerCallback):
     def on_epoch_begin(self, args, state, control, **_):
         # From the step, not from a count of calls: right after a resume as well.
         epoch = state.global_step // len(self.trainer.batches)
-        self.trainer.batches.epoch = epoch
-        if hasattr(self.trainer.data_collator, "epoch"):
-            self.trainer.data_collator.epoch = epoch
+        for part in (self.trainer.batches, self.trainer.data_collator, self.trainer.loss):
+            if hasattr(part, "epoch"):
+                part.epoch = epoch
         if self.first is None:
             self.first = state.global_step
 
@@ -109,7 +117,8 @@ class Keeper(TrainerCallback):
 def check(spec):
     """Nothing; ValueError for an option that this code does not know."""
     known = {"epoch": ["last"], "schedule": ["cosine", "linear"], "precision": ["fp32", "bf16"],
-             "attention": ["eager", "sdpa"], "loss": ["cross-entropy"]}  # fmt: skip
+             "attention": ["eager", "sdpa"], "head": ["linear", "cosine"],
+             "loss": ["cross-entropy", "focal", "ldam", "mm-ldam", "logit-adjusted"]}  # fmt: skip
     for key, values in known.items():
         if spec.get(key, values[0]) not in values:
             raise ValueError(f"node {spec['node']}: {key} {spec[key]} is unknown here; write {' or '.join(values)}")
@@ -181,7 +190,9 @@ def finetune(spec, base, frame, facts, work, out, zero=0):
     """Train a classifier from folder `base` on the posts of `frame` and write its folder `out`.
 
     facts: model.json so far (kind, labels, spec, version, base, rows, classes, data), which with the base's
-    digest is the key of the work. An encoder's head is new unless the base's labels have the same names.
+    digest is the key of the work. An encoder's head is new unless the base has one of its kind for the same labels.
+    A causal model learns its gold answer by cross-entropy; every other loss compares the answers of all K labels, so
+    each post is read K times.
     zero: DeepSpeed's stage, 0 for none.
     """
     check(spec)
@@ -191,20 +202,24 @@ def finetune(spec, base, frame, facts, work, out, zero=0):
     transformers.set_seed(spec["seed"])
     tokenizer = load_tokenizer(base)
     names = [label["name"] for label in spec["labels"]]
-    weights = losses.class_weights([facts["classes"][name] for name in names], spec["class_weights"])
+    counts = [facts["classes"][name] for name in names]
     if spec["kind"] == "encoder":
         examples = encoder_examples(frame, tokenizer, spec["max_length"])
-        collate, loss = labelled_batch, label_loss
-        model = load_model(base, "encoder", spec["attention"], spec["dropout"], names)
-        if held["labels"] != names:
+        collate, loss = labelled_batch, partial(label_loss, loss=losses.loss_of(spec, counts))
+        model = load_model(base, "encoder", spec["attention"], spec["dropout"], names, spec.get("s"))
+        if held["labels"] != names or held["spec"].get("head", "linear") != spec.get("head", "linear"):
             with ranks.gathered(model.parameters(), among):
                 new_head(model, spec["seed"])
     else:
         words = [label[spec["answers"].removesuffix("s")] for label in spec["labels"]]
-        examples = answer_examples(frame, Prompt(tokenizer, spec["prompt"], words, spec["max_length"]))
-        collate, loss = taught_batch, answered_loss
+        prompt = Prompt(tokenizer, spec["prompt"], words, spec["max_length"])
         model = load_model(base, "causal", spec["attention"], spec["dropout"])
-    collate, loss = partial(collate, fill=tokenizer.pad_token_id), partial(loss, weights=weights)
+        if spec["loss"] == "cross-entropy":
+            examples, collate, loss = answer_examples(frame, prompt), taught_batch, answered_loss
+        else:
+            examples, collate = choice_examples(frame, prompt), choice_batch
+            loss = partial(choice_loss, loss=losses.loss_of(spec, counts))
+    collate, loss = partial(collate, fill=tokenizer.pad_token_id), Weighted(loss, counts, spec)
     finish(model, tokenizer, examples, collate, loss, spec, facts, work, out, among)
 
 
@@ -222,14 +237,40 @@ def finish(model, tokenizer, examples, collate, loss, spec, facts, work, out, am
     among.barrier()
 
 
-def label_loss(model, inputs, weights):
+class Weighted:
+    """A loss (model, inputs, weights) -> scalar with the class weights of its `epoch`, which the Keeper sets.
+
+    counts: training posts of the K classes. spec: class_weights; with `drw`, the weights of deferred re-weighting
+    take their place from that share of the epochs on.
+    """
+
+    def __init__(self, loss, counts, spec):
+        self.loss, self.epoch = loss, 0
+        self.early = losses.class_weights(counts, spec["class_weights"])
+        self.late = losses.mean_one(losses.deferred_weights(counts), counts)
+        self.begin = losses.deferred_epoch(spec.get("drw"), spec["epochs"])
+
+    def __call__(self, model, inputs):
+        weights = self.early if self.epoch < self.begin else self.late
+        return self.loss(model, inputs, weights.to(inputs["labels"].device))
+
+
+def label_loss(model, inputs, weights, loss):
     labels = inputs.pop("labels")
-    return losses.cross_entropy(model(**inputs).logits, labels, weights.to(labels.device))
+    return loss(model(**inputs).logits.float(), labels, weights)
 
 
 def answered_loss(model, inputs, weights):
     logits, targets = taught_logits(model, inputs)
-    return losses.answer_loss(logits, targets, inputs["labels"], weights.to(targets.device))
+    return losses.answer_loss(logits, targets, inputs["labels"], weights)
+
+
+def choice_loss(model, inputs, weights, loss):
+    """The loss of K label logits a post, the log-probabilities of its K answers as `predict` scores them."""
+    shape = inputs["targets"].shape[:2]
+    rows = {name: inputs[name].flatten(0, 1) for name in ("input_ids", "attention_mask", "targets")}
+    logits = -losses.token_losses(*taught_logits(model, rows)).sum(dim=1).view(shape)
+    return loss(logits, inputs["labels"], weights)
 
 
 def taught_logits(model, inputs):
