@@ -12,7 +12,7 @@ from itertools import product
 
 from postgrad import checks
 from postgrad.configuration import Fault, Faults, as_list, fitting, lookup
-from postgrad.options import node_schema, options, options_schema, references, verbs
+from postgrad.options import node_schema, options, options_schema, read, references, verbs
 from postgrad.vocabulary import AT, SPLITS
 
 SECTIONS = {
@@ -193,17 +193,21 @@ class Graph:
         if reason:
             self.not_run[name] = reason
             return []
-        if lacks := checks.missing(verb, kind, {**found, **each}):
+        values = {key: [value] for key, value in found.items()}
+        values |= {key: list(few.values()) if isinstance(few, dict) else few for key, few in each.items()}
+        checks.unread(verb, kind, body, values, where)
+        if lacks := checks.missing(verb, kind, values):
             self._lacking.setdefault((verb, lacks), []).append(name)
         made = []
         for axes, own, bound in points:
             below = [self.nodes[id] for ids in bound.values() for id in ids]
+            known = read(verb, kind, {key: [value] for key, value in {**found, **own}.items()})
             node = Node(
                 recipe=self.recipe,
                 name=name,
                 verb=verb,
                 axes=axes,
-                options={**found, **own},
+                options={key: value for key, value in {**found, **own}.items() if key in known},
                 sources=[s if "/" in s else bound[s][0] for s in sources],
                 base=bound[base][0] if base in self.raw else self.study.model_of(root) if base else None,
                 members=[id for member in members for id in bound[member]],
