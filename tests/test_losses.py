@@ -15,7 +15,7 @@ from transformers import RobertaConfig, RobertaForSequenceClassification
 import finetune
 import predict
 from postgrad import losses, training
-from postgrad.examples import choice_batch, choice_examples
+from postgrad.examples import answer_examples, choice_batch
 from postgrad.models import Cosine, load_model, load_tokenizer, with_head
 from postgrad.posts import read_posts
 from postgrad.prompts import Prompt
@@ -246,12 +246,11 @@ def test_the_label_logits_of_a_training_are_those_of_a_prediction(bases, train):
     model = load_model(bases["causal"], "causal").eval()
     prompt = Prompt(tokenizer, made.PROMPT, ["no", "yes indeed"], 64)
     assert len({len(answer) for answer in prompt.answers}) == 2
-    examples = choice_examples(frame, prompt)
-    batch = choice_batch(examples, tokenizer.pad_token_id)
-    longest = max(len(example["ids"]) for example in examples)
+    batch = choice_batch(answer_examples(frame, prompt), prompt.answers, tokenizer.pad_token_id)
+    longest = len(prompt.prefix) + max(map(len, prompt.fields(frame))) + max(map(len, prompt.answers))
     assert batch["input_ids"].shape == batch["targets"].shape == (6, 2, longest)
     with torch.inference_mode():
-        found = training.choice_loss(model, batch, ONES, lambda logits, labels, weights: logits)
+        found = training.answer_logits(model, batch)
         expected = answer_scores(model, tokenizer, prompt, frame, 256)
     np.testing.assert_allclose(found.numpy(), expected, atol=1e-4)
     assert batch["labels"].tolist() == frame["label"].tolist()
@@ -259,9 +258,13 @@ def test_the_label_logits_of_a_training_are_those_of_a_prediction(bases, train):
 
 def test_ranks_share_the_posts_of_a_batch_and_keep_their_answers_together(bases, train):
     tokenizer = load_tokenizer(bases["causal"])
-    examples = choice_examples(read_posts(train)[:5], Prompt(tokenizer, made.PROMPT, ["no", "yes indeed"], 64))
-    whole = choice_batch(examples, 0)
-    parts = [Share(partial(choice_batch, fill=0), Ranks(rank, 2))(examples) for rank in range(2)]
+    prompt = Prompt(tokenizer, made.PROMPT, ["no", "yes indeed"], 64)
+    examples, collate = (
+        answer_examples(read_posts(train)[:5], prompt),
+        partial(choice_batch, answers=prompt.answers, fill=0),
+    )
+    whole = collate(examples)
+    parts = [Share(collate, Ranks(rank, 2))(examples) for rank in range(2)]
     assert [part["labels"].tolist() for part in parts] == [[0, 0, 0], [1, 1]]
     assert torch.equal(parts[1]["input_ids"], whole["input_ids"][1::2])
     assert [part["weight"] for part in parts] == pytest.approx([2 * 3 / 5, 2 * 2 / 5])
@@ -293,3 +296,77 @@ def test_re_weighting_begins_when_a_training_reaches_it(tmp_path, bases, train, 
         run(spec, bases["encoder"], tmp_path / "skewed.parquet", folder)
         assert seen == steps
         seen.clear()
+
+
+# -- collapse ----------------------------------------------------------------------------------------
+
+
+def verdicts(monkeypatch, found):
+    """Trainings end as told here, one after the other; what was looked at is gathered."""
+    looked, found = [], iter(found)
+
+    def told(model, examples, collate, logits_of, spec, among):
+        looked.append(spec["seed"])
+        return next(found)
+
+    monkeypatch.setattr(training, "one_class", told)
+    return looked
+
+
+@pytest.mark.parametrize("kind", ["encoder", "causal"])
+def test_a_model_of_one_class_is_found_at_the_end_of_its_training(tmp_path, bases, train, kind):
+    """A learning rate of 1 throws a model off."""
+    spec = made.finetune_spec(kind, restarts=0, epochs=6 if kind == "encoder" else 12)
+    sound = json.loads((run(spec, bases[kind], train, tmp_path, "sound") / "model.json").read_text())
+    assert (sound["seed"], sound["collapsed"]) == (1, [])
+    out = run(spec | {"lr": 1.0, "epochs": 1}, bases[kind], train, tmp_path, "thrown")
+    thrown = json.loads((out / "model.json").read_text())
+    assert (thrown["seed"], thrown["collapsed"]) == (1, [1])
+    assert predicted(kind, out, train, tmp_path / "p.parquet")["label"].nunique() == 1
+    one = made.posts(12).assign(label=1)
+    made.write_posts(one, tmp_path / "one.parquet")
+    same = run(spec | {"epochs": 1}, bases[kind], tmp_path / "one.parquet", tmp_path, "same")
+    assert json.loads((same / "model.json").read_text())["collapsed"] == [], "posts of one class ask for no second"
+    silent = {key: value for key, value in spec.items() if key != "restarts"} | {"epochs": 1}
+    assert "collapsed" not in json.loads(
+        (run(silent, bases[kind], train, tmp_path, "silent") / "model.json").read_text()
+    )
+
+
+def test_a_collapsed_training_begins_anew_with_another_seed(tmp_path, bases, train, monkeypatch, capfd):
+    spec = made.finetune_spec("encoder", epochs=1)
+    looked = verdicts(monkeypatch, [True, False])
+    out = run(spec | {"restarts": 2}, bases["encoder"], train, tmp_path)
+    facts = json.loads((out / "model.json").read_text())
+    assert looked == [1, 1001] and (facts["seed"], facts["collapsed"]) == (1001, [1]) and facts["spec"]["seed"] == 1
+    assert "seed 1 ended in one class for all training posts; seed 1001 begins" in capfd.readouterr().err
+    other = run(spec | {"seed": 1001}, bases["encoder"], train, tmp_path, "other")
+    assert (out / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
+
+    looked = verdicts(monkeypatch, [True] * 3)
+    out = run(spec | {"restarts": 2, "seed": 5}, bases["encoder"], train, tmp_path, "lost")
+    facts = json.loads((out / "model.json").read_text())
+    assert looked == [5, 1005, 2005] and (facts["seed"], facts["collapsed"]) == (2005, [5, 1005, 2005])
+
+
+def test_a_run_that_was_killed_after_a_collapse_does_not_train_the_old_seed_again(tmp_path, bases, train, monkeypatch):
+    spec = made.finetune_spec("encoder", epochs=2, restarts=2, checkpoint_steps=4)
+    step, begun = training.PostTrainer.compute_loss, []
+    verdicts(monkeypatch, [True, False])
+    whole = run(spec, bases["encoder"], train, tmp_path, "whole")
+
+    def killed(self, *args, **options):
+        begun.append(self.args.seed)
+        if len(begun) == 12 + 6:
+            raise KeyboardInterrupt
+        return step(self, *args, **options)
+
+    monkeypatch.setattr(training.PostTrainer, "compute_loss", killed)
+    looked = verdicts(monkeypatch, [True, False])
+    with pytest.raises(KeyboardInterrupt):
+        run(spec, bases["encoder"], train, tmp_path)
+    assert begun == [1] * 12 + [1001] * 6 and looked == [1]
+    out = run(spec, bases["encoder"], train, tmp_path)
+    assert begun[18:] == [1001] * 8 and looked == [1, 1001], "from the checkpoint after step 4"
+    for name in ("model.safetensors", "model.json"):
+        assert (out / name).read_bytes() == (whole / name).read_bytes()

@@ -149,14 +149,22 @@ RARE = {"loss": "mm-ldam", "max_m": 0.5, "mm_max_m": 0.5, "mm_gamma": 1.1, "clas
 RARE_RUNS = {"encoder": 3, "causal": 0}
 
 
-def test_two_ranks_lose_what_one_process_loses_of_rare_classes(tmp_path, bases, train):
+def test_two_ranks_do_what_one_process_does_for_rare_classes(tmp_path, bases, train):
     specs = {}
     for kind in RARE_RUNS:
         head = {"head": "cosine", "s": 30} if kind == "encoder" else {}
         specs[kind] = spec_of("finetune", kind, STEADY | RARE | head)
     runs = {kind: ("finetune", words("finetune", specs[kind], bases[kind], train, tmp_path, kind, ranks=2, zero=zero))
             for kind, zero in RARE_RUNS.items()}  # fmt: skip
+    thrown = spec_of("finetune", "encoder", STEADY | {"epochs": 1, "lr": 1.0, "restarts": 1})
+    for zero in (0, 3):
+        paths = words("finetune", thrown, bases["encoder"], train, tmp_path, f"thrown-{zero}", ranks=2, zero=zero)
+        runs[f"thrown-{zero}"] = "finetune", paths
     two = in_ranks(tmp_path, runs, 2)
+    for zero in (0, 3):
+        facts = json.loads((tmp_path / f"thrown-{zero}" / "model.json").read_text())
+        assert (facts["seed"], facts["collapsed"]) == (1001, [1, 1001]), "a rate of 1 leaves one class"
+        assert all(len(seen["losses"]) == 2 * 7 for seen in two[f"thrown-{zero}"])
     for kind in RARE_RUNS:
         alone = recorded("finetune", words("finetune", specs[kind], bases[kind], train, tmp_path, f"{kind}-alone"))
         for seen in two[kind]:

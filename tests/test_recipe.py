@@ -142,6 +142,19 @@ def test_what_a_kind_of_model_cannot_do_is_not_run(tmp_path, base, option, sente
     assert graph.not_run["odd"].startswith(sentence)
 
 
+def test_models_behind_the_scores_that_may_begin_anew(tmp_path):
+    """Teachers and bases among them, and no model that nobody asks for."""
+
+    def restarts(recipe):
+        for name in ("one", "expert"):
+            recipe["models"][name]["restarts"] = 2
+        recipe["models"]["idle"] = {**recipe["models"]["one"], "seed": 5}
+
+    assert study_in(tmp_path / "a").graphs["small"].restarting() == []
+    found = study_in(tmp_path / "b", recipe=restarts).graphs["small"].restarting()
+    assert found == ["expert@seed=1", "expert@seed=2", "one"]
+
+
 def test_a_split_that_the_task_lacks_is_no_training_data(tmp_path):
     graph = study_in(tmp_path, task=lambda task: task["splits"].pop("unlabeled")).graphs["small"]
     assert graph.not_run["reader"] == "rain has no split unlabeled"

@@ -23,15 +23,6 @@ def answer_examples(frame, prompt):
     return rows
 
 
-def choice_examples(frame, prompt):
-    """n dicts: `answers`, K dicts as of answer_examples, one a class; `ids`, the longest of them; `label`."""
-    rows = []
-    for ids, label in zip(prompt.fields(frame), codes(frame)):
-        answers = [{"ids": prompt.prefix + ids + answer, "taught": len(answer)} for answer in prompt.answers]
-        rows.append({"ids": max((one["ids"] for one in answers), key=len), "answers": answers, "label": label})
-    return rows
-
-
 def next_token_examples(texts, tokenizer, max_length):
     """One dict a post: its ids and the end token, every id taught but the first. A post without text is left out."""
     end = [tokenizer.eos_token_id]
@@ -89,10 +80,14 @@ def taught_batch(examples, fill):
     return batch | {"targets": targets}
 
 
-def choice_batch(examples, fill):
-    """As taught_batch, with K rows a post, one an answer: tensors (n, K, T), and `labels` (n,)."""
-    batch = taught_batch([answer for example in examples for answer in example["answers"]], fill)
-    batch = {name: part.unflatten(0, (len(examples), -1)) for name, part in batch.items()}
+def choice_batch(examples, answers, fill):
+    """taught_batch of each post with each of K answers (lists of ids) in the place of its own: tensors (n, K, T).
+
+    `labels` are (n,).
+    """
+    stems = [example["ids"][: -example["taught"]] for example in examples]
+    rows = [{"ids": stem + answer, "taught": len(answer)} for stem in stems for answer in answers]
+    batch = {name: part.unflatten(0, (len(stems), -1)) for name, part in taught_batch(rows, fill).items()}
     return batch | {"labels": torch.tensor([example["label"] for example in examples])}
 
 

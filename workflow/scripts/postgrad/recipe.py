@@ -407,6 +407,16 @@ class Graph:
             todo += self.nodes[id].members
         return found
 
+    def restarting(self):
+        """Ids of the models behind the scores that begin anew where a training ends in one class."""
+        found, todo = set(), [node.id for node, _ in self.scored()]
+        while todo:
+            if (id := todo.pop()) in self.nodes and id not in found:
+                found.add(id)
+                node = self.nodes[id]
+                todo += [node.base, node.budget, *node.sources, *node.members]
+        return sorted(id for id in found if "restarts" in self.nodes[id].options)
+
     def labelled(self):
         """Ids of the pseudo-labelled datasets by name, each with its controls behind it."""
         nodes = [node for node in self.nodes.values() if node.verb == "label"]
