@@ -350,7 +350,8 @@ def test_a_collapsed_training_begins_anew_with_another_seed(tmp_path, bases, tra
 
 
 def test_a_run_that_was_killed_after_a_collapse_does_not_train_the_old_seed_again(tmp_path, bases, train, monkeypatch):
-    spec = made.finetune_spec("encoder", epochs=2, restarts=2, checkpoint_steps=4)
+    head = {"loss": "ldam", "max_m": 0.5, "head": "cosine", "s": 30}  # which a checkpoint holds as well
+    spec = made.finetune_spec("encoder", epochs=2, restarts=2, checkpoint_steps=4, dropout=0.1, **head)
     step, begun = training.PostTrainer.compute_loss, []
     verdicts(monkeypatch, [True, False])
     whole = run(spec, bases["encoder"], train, tmp_path, "whole")
