@@ -100,7 +100,10 @@ def ldam(logits, labels, weights, margins, s=1.0):
 
 
 def mm_ldam(logits, labels, weights, margins, most, gamma, s=1.0):
-    """Cross-entropy where z_y is lowered by s * m, m from `moving_margins`."""
+    """Cross-entropy where z_y is lowered by s * m, m from `moving_margins` (Kang et al. 2021, maximum margin loss).
+
+    margins: LDAM's, 0.5 at most in the published code, whatever `most` is there.
+    """
     extra = moving_margins(logits / s, labels, most - margins.to(logits)[labels], gamma)
     return cross_entropy(lowered(logits, labels, s * extra), labels, weights)
 
@@ -110,8 +113,8 @@ def moving_margins(logits, labels, room, gamma):
 
     exp(-d - gamma * M) where a post is right (d > 0), exp(-|d| - M) where it is wrong (d < 0), 0 where d is 0: the
     nearer to the boundary, and the rarer the class (M = most - its LDAM margin), the larger. So does class HMMLoss of
-    the published MM-LDAM, but for two mistakes: it reads z_y of the whole batch at the first post's label, and
-    takes the maximum with z_y set to 0, so that no competitor is below 0.
+    the published code, but for two mistakes: it reads z_y of the whole batch at the first post's label, and takes
+    the maximum with z_y set to 0, so that no competitor is below 0.
     """
     logits = logits.detach()
     gold = logits.gather(1, labels[:, None]).squeeze(1)
