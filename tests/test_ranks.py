@@ -144,6 +144,41 @@ def test_the_folder_is_that_of_one_process(one, two, name):
         assert (outputs[0] - outputs[1]).abs().max() < limit
 
 
+# A head of our own under ZeRO-3; several rows a post; class weights that change.
+RARE = {"loss": "mm-ldam", "max_m": 0.5, "mm_max_m": 0.5, "mm_gamma": 1.1, "class_weights": "none", "drw": 0.5}
+RARE_RUNS = {"encoder": 3, "causal": 0}
+
+
+def test_two_ranks_do_what_one_process_does_for_rare_classes(tmp_path, bases, train):
+    specs = {}
+    for kind in RARE_RUNS:
+        head = {"head": "cosine", "s": 30} if kind == "encoder" else {}
+        specs[kind] = spec_of("finetune", kind, STEADY | RARE | head)
+    runs = {kind: ("finetune", words("finetune", specs[kind], bases[kind], train, tmp_path, kind, ranks=2, zero=zero))
+            for kind, zero in RARE_RUNS.items()}  # fmt: skip
+    thrown = spec_of("finetune", "encoder", STEADY | {"epochs": 1, "lr": 1.0, "restarts": 1})
+    for zero in (0, 3):
+        paths = words("finetune", thrown, bases["encoder"], train, tmp_path, f"thrown-{zero}", ranks=2, zero=zero)
+        runs[f"thrown-{zero}"] = "finetune", paths
+    two = in_ranks(tmp_path, runs, 2)
+    for zero in (0, 3):
+        facts = json.loads((tmp_path / f"thrown-{zero}" / "model.json").read_text())
+        assert (facts["seed"], facts["collapsed"]) == (1001, [1, 1001]), "a rate of 1 leaves one class"
+        assert all(len(seen["losses"]) == 2 * 7 for seen in two[f"thrown-{zero}"])
+    for kind in RARE_RUNS:
+        alone = recorded("finetune", words("finetune", specs[kind], bases[kind], train, tmp_path, f"{kind}-alone"))
+        for seen in two[kind]:
+            assert seen["losses"] == pytest.approx(alone["losses"], rel=1e-3, abs=1e-4)
+            assert seen["parameters"] == alone["parameters"]
+        one, other = tmp_path / f"{kind}-alone", tmp_path / kind
+        expected, found = weights(one), weights(other)
+        assert {name: tensor.shape for name, tensor in expected.items()} == {
+            name: tensor.shape for name, tensor in found.items()}  # fmt: skip
+        assert (one / "config.json").read_text() == (other / "config.json").read_text()
+        timing = [json.loads((folder / "timing.json").read_text()) for folder in (one, other)]
+        assert timing[0]["tokens"] == timing[1]["tokens"]
+
+
 @pytest.mark.parametrize("zero", [0, 3])
 def test_a_killed_training_resumes_to_the_same_weights(tmp_path, bases, train, two, capfd, zero):
     """Dropout makes them depend on each rank's random numbers. Who has another number of ranks begins anew."""

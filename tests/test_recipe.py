@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+import pytest
 from study_files import write_config
 
 from postgrad.study import Study
@@ -100,6 +101,58 @@ def test_what_cannot_run_takes_what_follows_with_it(tmp_path):
     assert "pretraining needs a network" in graph.not_run["reader"]
     assert graph.not_run["again"] == "needs expert, which is not run"
     assert "expert" not in {node.name for node in graph.nodes.values()}
+
+
+def test_a_spec_holds_the_numbers_that_its_loss_and_head_read(tmp_path):
+    """So a recipe may give them once for all its nodes, and another loss's number retrains nothing."""
+
+    def losses(recipe):
+        recipe["defaults"]["finetune"] |= {
+            "gamma": 2,
+            "max_m": 0.5,
+            "mm_max_m": 0.5,
+            "mm_gamma": 1.1,
+            "tau": 1,
+            "s": 30,
+        }
+        recipe["models"]["one"]["each"] = {"loss": ["focal", "ldam", "mm-ldam", "logit-adjusted"]}
+        recipe["models"]["two"] = {**recipe["models"]["one"], "each": {"head": ["linear", "cosine"]}}
+        recipe["datasets"]["agreed"]["teachers"] = ["plain", "floor"]
+        recipe["models"]["floor"] = {"finetune": "linear", "data": ["rain/train"], "seed": 1}
+
+    study = study_in(tmp_path / "a", recipe=losses, bases=lambda bases: bases["tiny"].update(kind="encoder"))
+    plain = study_in(tmp_path / "b", bases=lambda bases: bases["tiny"].update(kind="encoder"))
+    assert study.node_spec("small", "plain@seed=1") == plain.node_spec("small", "plain@seed=1")
+    named = {"gamma", "max_m", "mm_max_m", "mm_gamma", "tau", "s"}
+    held = {id: named & set(node.options) for id, node in study.graphs["small"].nodes.items()}
+    assert held["one@loss=focal"] == {"gamma"} and held["one@loss=ldam"] == {"max_m"}
+    assert held["one@loss=mm-ldam"] == {"max_m", "mm_max_m", "mm_gamma"} and held["one@loss=logit-adjusted"] == {"tau"}
+    assert held["two@head=linear"] == set() and held["two@head=cosine"] == {"s"}
+
+
+@pytest.mark.parametrize("base, option, sentence", [
+    ("linear", {"loss": "focal"}, "loss focal needs a model of kind encoder or causal; linear is of kind linear"),
+    ("linear", {"drw": 0.5}, "drw 0.5 needs a model of kind encoder or causal"),
+    ("big", {"head": "cosine"}, "head cosine needs a model of kind encoder; big is of kind causal"),
+    ("linear", {"answers": "digits"}, "answers digits needs a model of kind causal"),
+])  # fmt: skip
+def test_what_a_kind_of_model_cannot_do_is_not_run(tmp_path, base, option, sentence):
+    node = {"finetune": base, "data": ["rain/train"], **option}
+    graph = study_in(tmp_path, recipe=lambda recipe: recipe["models"].update(odd=node)).graphs["small"]
+    assert graph.not_run["odd"].startswith(sentence)
+
+
+def test_models_behind_the_scores_that_may_begin_anew(tmp_path):
+    """Teachers and bases among them, and no model that nobody asks for."""
+
+    def restarts(recipe):
+        for name in ("one", "expert"):
+            recipe["models"][name]["restarts"] = 2
+        recipe["models"]["idle"] = {**recipe["models"]["one"], "seed": 5}
+
+    assert study_in(tmp_path / "a").graphs["small"].restarting() == []
+    found = study_in(tmp_path / "b", recipe=restarts).graphs["small"].restarting()
+    assert found == ["expert@seed=1", "expert@seed=2", "one"]
 
 
 def test_a_split_that_the_task_lacks_is_no_training_data(tmp_path):

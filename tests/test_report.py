@@ -195,6 +195,31 @@ def test_a_score_on_what_was_fitted_on_has_a_star_and_a_footnote():
     assert "*" not in page.text_table(rows, chains, SPEC)
 
 
+def test_one_class_for_all_posts_is_told():
+    """Two gold classes of ten posts, all answered alike in one of two seeds. Posts of one class are no such case."""
+    alike = {**entry("ages-plain@seed=2", 5), "confusion": [[10, 0], [10, 0]]}
+    alone = {**entry("ages-floor", 10), "confusion": [[20, 0], [0, 0]]}
+    silent = {**entry("ages-read", 0), "confusion": [[0, 0], [0, 0]], "abstained": 20}
+    entries = [entry("ages-plain@seed=1", 6), alike, alone, silent]
+    rows = page.node_scores([{"recipe": "ctyun", "entries": entries}], FLOORS)
+    assert {row["node"]: row["one_class"] for row in rows} == {"ages-plain": 1, "ages-floor": 0, "ages-read": 0}
+    lines = page.text_table(rows, [], SPEC).splitlines()
+    at = lines.index("One class alone is predicted:")
+    assert lines[at + 1] == "  ctyun: ages-plain on ages/dev, 1 of 2 seeds" and lines[at + 2] == ""
+    assert "One class" not in page.text_table(page.node_scores([SCORE], FLOORS), [], SPEC)
+
+
+def test_collapsed_trainings_are_told():
+    models = {("ctyun", "a@seed=1"): {"seed": 1, "collapsed": []},
+              ("ctyun", "b@seed=1"): {"seed": 1001, "collapsed": [1]},
+              ("ctyun", "c@seed=2"): {"seed": 1002, "collapsed": [2, 1002]}}  # fmt: skip
+    rows = page.collapse_rows(models)
+    assert [(row["node"], row["lost"]) for row in rows] == [("b@seed=1", False), ("c@seed=2", True)]
+    text = page.text_table([], [], SPEC, rows)
+    assert "  ctyun: b@seed=1, seed 1; the model is of seed 1001\n" in text
+    assert "  ctyun: c@seed=2, seeds 2, 1002; the last model is kept all the same\n" in text
+
+
 def test_text_table_cuts_long_names_to_100_columns():
     long = entry("a" * 90 + "@loss=focal@seed=1", 6)
     lines = page.text_table(page.node_scores([{"recipe": "ctyun", "entries": [long]}], {}), [], SPEC).splitlines()
@@ -302,6 +327,14 @@ def inputs(folder):
     return arguments
 
 
+def trained(folder, collapsed, seed):
+    """The path of a model.json in the workflow's layout."""
+    path = folder / "ctyun/finetune/ages-plain@seed=1/model.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"collapsed": collapsed, "seed": seed, "kind": "encoder"}))
+    return path
+
+
 def report(arguments, out):
     outputs = ["--table", f"{out}/scores.csv", "--text", f"{out}/scores.txt", "--out", f"{out}/report.html"]
     return subprocess.run(
@@ -391,6 +424,15 @@ def test_page_marks_a_score_on_what_was_fitted_on(made, tmp_path):
     assert words.count("fitted on it") == 4  # scores, chain, confusion matrix and classes of ages/dev
     assert "its score there is no test" in words
     assert "fitted on it" not in (made / "one" / "report.html").read_text()
+
+
+def test_page_tells_collapsed_trainings_where_there_are_any(made, tmp_path):
+    assert "ollapsed" not in (made / "one" / "report.html").read_text()
+    arguments = [*inputs(tmp_path), "--model", str(trained(tmp_path, [1], 1001))]
+    assert report(arguments, tmp_path).returncode == 0
+    words = re.sub(r"\s+", " ", Page((tmp_path / "report.html").read_text()).words)
+    assert "collapsed with seed 1; the model is of seed 1001" in words
+    assert "ages-plain@seed=1, seed 1; the model is of seed 1001" in (tmp_path / "scores.txt").read_text()
 
 
 def test_bad_books_end_in_one_sentence_and_leave_nothing(tmp_path):

@@ -140,6 +140,10 @@ def gold(wildcards):
     return [posts_of(wildcards, dataset) for _, dataset in graph(wildcards).scored()]
 
 
+def restarting(recipe):
+    return STUDY.graphs[recipe].restarting()
+
+
 def spec(wildcards):
     return STUDY.node_spec(wildcards.recipe, wildcards.node)
 

@@ -54,6 +54,7 @@ rule report:
         ledger=[f"{RESULTS}/clean/{task}/ledger.parquet" for task in STUDY.tasks()],
         audit=[f"{RESULTS}/audit/{task}/drop.parquet" for task in STUDY.tasks()],
         flow=[f"{RESULTS}/{graph.recipe}/label/{id}.json" for graph in STUDY.graphs.values() for id in graph.labelled()],
+        model=[f"{RESULTS}/{name}/finetune/{id}/model.json" for name in STUDY.graphs for id in restarting(name)],
     output:
         page=f"{RESULTS}/report.html",
         table=f"{RESULTS}/scores.csv",
@@ -70,4 +71,4 @@ rule report:
     shell:
         "python workflow/scripts/report.py --spec {params.spec:q} --scores {input.scores:q} "
         "--compare {input.compare:q} --ledger {input.ledger:q} --audit {input.audit:q} --flow {input.flow:q} "
-        "--table {output.table:q} --text {output.text:q} --out {output.page:q} > {log:q} 2>&1"
+        "--model {input.model:q} --table {output.table:q} --text {output.text:q} --out {output.page:q} > {log:q} 2>&1"

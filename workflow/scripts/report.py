@@ -28,6 +28,7 @@ def main(argv=None):
     parser.add_argument("--ledger", nargs="*", default=[], help="ledger.parquet in the folder of its task")
     parser.add_argument("--audit", nargs="*", default=[], help="drop.parquet, in the order of the ledgers")
     parser.add_argument("--flow", nargs="*", default=[], help="label flow of each label node")
+    parser.add_argument("--model", nargs="*", default=[], help="model.json of each model that may begin anew")
     parser.add_argument("--table", required=True, help="scores.csv")
     parser.add_argument("--text", required=True, help="scores.txt")
     parser.add_argument("--out", required=True, help="report.html")
@@ -49,7 +50,8 @@ def main(argv=None):
     }
     write_text(page.csv_text(scores), args.table)
     chains = page.chain_tables(compares)
-    write_text(page.text_table(rows, chains, args.spec), args.text)
+    models = {(Path(path).parts[-4], Path(path).parts[-2]): json.loads(Path(path).read_text()) for path in args.model}
+    write_text(page.text_table(rows, chains, args.spec, collapses := page.collapse_rows(models)), args.text)
     html = page.html(
         TEMPLATE,
         spec=args.spec,
@@ -60,6 +62,7 @@ def main(argv=None):
         close_ups=page.close_ups(rows, compares),
         flows=[page.flow_table(flow, Path(path).parts[-3]) for flow, path in zip(flows, args.flow)],
         books=books,
+        collapses=collapses,
     )
     write_text(html, args.out)
 

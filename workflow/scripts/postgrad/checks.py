@@ -8,7 +8,7 @@ import codecs
 import re
 
 from postgrad.configuration import Fault, Faults, as_list, found, lookup, nearest
-from postgrad.options import options
+from postgrad.options import options, read
 from postgrad.vocabulary import SPLITS
 
 # Which splits a verb, or a key of a predictor, may read: what is chosen or scored on is never trained on, and only
@@ -22,6 +22,8 @@ READABLE = {
     "target": ("unlabeled",),
 }
 SCORED = ("test", "cross")
+# Where a node says otherwise, only the kinds of model that read the option can do it.
+USUAL = {"answers": "words", "loss": "cross-entropy", "head": "linear", "drw": None}
 
 
 # -- nodes of a recipe -----------------------------------------------------------------------------
@@ -99,25 +101,41 @@ def reason_not_to_run(graph, verb, body, kind, root):
         return f"scale {graph.study.scale_name} has no model in the place of {root}"
     if verb == "pretrain" and kind == "linear":
         return f"pretraining needs a network; {root} is a linear model at this scale"
-    if body.get("answers", "words") != "words" and kind != "causal":
-        return f"answers as {body['answers']} are a causal model's; {root} is of kind {kind} at this scale"
+    for key, usual in USUAL.items():
+        if body.get(key, usual) != usual and key not in options(verb, kind):
+            kinds = " or ".join(options(verb)[key]["kinds"])
+            return f"{key} {body[key]} needs a model of kind {kinds}; {root} is of kind {kind} at this scale"
     return None
 
 
 def missing(verb, kind, values):
-    """The options that the verb reads and that are given nowhere."""
-    lacking = {key: body.get("needed", True) for key, body in options(verb, kind).items() if key not in values}
+    """The options that the verb reads and that are given nowhere. values: {option: list of those it may take}."""
     return tuple(
-        key
-        for key, needed in lacking.items()
-        if needed and (needed is True or all(values.get(other) == value for other, value in needed.items()))
+        key for key, body in read(verb, kind, values).items() if body.get("needed", True) and key not in values
     )
+
+
+def unread(verb, kind, body, values, where):
+    """Nothing; Fault for an option that a node gives and that nothing there reads. values: as of missing."""
+    own = [body, body.get("faithful", {})]
+    values = {key: [*values.get(key, []), *(part[key] for part in own if key in part)] for key in options(verb, kind)}
+    for key in values.keys() - read(verb, kind, values).keys():
+        if any(key in part for part in [*own, body.get("each", {})]):
+            (other, wanted), *_ = options(verb, kind)[key]["when"].items()
+            raise Fault(f"{where}.{key}: nothing reads it here; leave it out, or write {other}: {' or '.join(wanted)}.")
 
 
 def node(graph, made, where):
     """Nothing; Fault for a resolved node that would make nothing, or whose teachers are one model."""
     if made.verb == "augment" and not made.options.get("copies") and not made.options.get("fill"):
         raise Fault(f"{where}: nothing to make; set copies to a number from 1, or fill: largest.")
+    if made.options.get("drw") is not None:
+        share, epochs = made.options["drw"], made.options["epochs"]
+        if share * epochs < 1:
+            raise Fault(f"{where}.drw: {share:g} of {epochs:g} epochs is before the second, so nothing is deferred; "
+                        "train for more epochs, or leave it out.")  # fmt: skip
+        if made.options["class_weights"] != "none":
+            raise Fault(f"{where}.drw: it sets the weights of the classes itself; write class_weights: none beside it.")
     fewest, most = made.options.get("ngrams", (1, 1))
     if fewest > most:
         raise Fault(f"{where}.ngrams: {[fewest, most]} holds no length of a term; write the smaller first.")

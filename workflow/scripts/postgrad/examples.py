@@ -80,6 +80,17 @@ def taught_batch(examples, fill):
     return batch | {"targets": targets}
 
 
+def choice_batch(examples, answers, fill):
+    """taught_batch of each post with each of K answers (lists of ids) in the place of its own: tensors (n, K, T).
+
+    `labels` are (n,).
+    """
+    stems = [example["ids"][: -example["taught"]] for example in examples]
+    rows = [{"ids": stem + answer, "taught": len(answer)} for stem in stems for answer in answers]
+    batch = {name: part.unflatten(0, (len(stems), -1)) for name, part in taught_batch(rows, fill).items()}
+    return batch | {"labels": torch.tensor([example["label"] for example in examples])}
+
+
 class Masks:
     """Batches for masked-language training: 15 % of a post's tokens are targets, another draw each epoch.
 

@@ -1,6 +1,7 @@
 """Models and tokenizers in and out of their folders: safetensors only, no remote code."""
 
 import torch
+import torch.nn.functional as F
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -30,25 +31,59 @@ def load_tokenizer(folder):
     return tokenizer
 
 
-def load_model(folder, form, attention="eager", dropout=None, labels=None):
+class Cosine(torch.nn.Linear):
+    """The last layer of a head: s times the cosines of its input and each class's weights, no bias (Cao et al. 2019).
+
+    Computed in float32: bf16 would round 30 times a cosine to steps of 0.1.
+    """
+
+    def __init__(self, linear, s):
+        super().__init__(linear.in_features, linear.out_features, bias=False, device="meta")
+        self.weight, self.s = linear.weight, s
+
+    def forward(self, inputs):
+        with torch.autocast(inputs.device.type, enabled=False):
+            return self.s * F.linear(F.normalize(inputs.float(), dim=-1), F.normalize(self.weight.float(), dim=-1))
+
+
+def with_head(model):
+    """The encoder, a cosine layer in the place of its head's last where its config says so: `cosine_s`, the scale.
+
+    So config.json and safetensors hold all of it; what transformers loads into the bias falls away.
+    """
+    if s := getattr(model.config, "cosine_s", None):
+        body = f"{model.base_model_prefix}."
+        layers = [name for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)]
+        last = [name for name in layers if not name.startswith(body)][-1]
+        parent, _, name = last.rpartition(".")
+        setattr(model.get_submodule(parent), name, Cosine(model.get_submodule(last), s))
+    return model
+
+
+def load_model(folder, form, attention="eager", dropout=None, labels=None, s=None):
     """A float32 model. form: encoder (with a head), causal, mlm, or plain (the body alone).
 
     attention: eager or sdpa. dropout: written over every dropout of the config unless None. labels: class
-    names of a head.
+    names of a head that is to be trained, and s: the scale of its cosines, None for a linear head.
     """
     config = AutoConfig.from_pretrained(folder, **SAFE)
     if labels:
         config.id2label = dict(enumerate(labels))
         config.label2id = {name: code for code, name in enumerate(labels)}
         config.problem_type = "single_label_classification"
+        if s is not None:
+            config.cosine_s = s
+        elif hasattr(config, "cosine_s"):  # the base's
+            del config.cosine_s
     if dropout is not None:
         for name, value in config.to_dict().items():
             if ("dropout" in name or name.endswith("_pdrop")) and isinstance(value, float):
                 setattr(config, name, dropout)
-    return CLASSES[form].from_pretrained(
+    model = CLASSES[form].from_pretrained(
         folder, config=config, attn_implementation=attention, dtype=torch.float32, use_safetensors=True,
         ignore_mismatched_sizes=bool(labels), **SAFE
     )  # fmt: skip
+    return with_head(model) if form == "encoder" else model
 
 
 def new_head(model, seed):

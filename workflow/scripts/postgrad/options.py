@@ -22,6 +22,15 @@ def options(verb, kind=None):
     return {key: body for key, body in found.items() if kind is None or kind in body.get("kinds", [kind])}
 
 
+def read(verb, kind, values):
+    """{option: its schema} of what a kind of model reads beside these values, {option: list of those it may take}."""
+
+    def beside(body):
+        return all(set(wanted) & set(values.get(key, [])) for key, wanted in body.get("when", {}).items())
+
+    return {key: body for key, body in options(verb, kind).items() if beside(body)}
+
+
 @cache
 def options_schema(verb):
     """The schema of defaults, of a scale's values and of faithful."""

@@ -77,7 +77,8 @@ def node_scores(scores, floors):
 
     floors: {recipe: {task's name in the recipe: node}}. Keys: recipe, node, dataset, task, metric, n,
     seeds, mean, sd, each of METRICS as a mean, is_floor, floor (the floor's mean on that dataset or
-    None), reason (why there is no score, or None), entries (the score entries behind it).
+    None), one_class (how many seeds predict one class alone where gold has more), reason (why there is no
+    score, or None), entries (the score entries behind it).
     """
     groups = {}
     for score in scores:
@@ -101,6 +102,7 @@ def node_scores(scores, floors):
                 "sd": sd,
                 **{metric: mean_and_sd([value[metric] for value in values])[0] for metric in METRICS},
                 "is_floor": floors.get(recipe, {}).get(dataset.split("/")[0]) == node,
+                "one_class": sum(one_class(entry) for entry in entries if entry["n"]),
                 "reason": next((entry["reason"] for entry in entries if entry.get("reason")), None),
                 "entries": entries,
             }
@@ -109,11 +111,35 @@ def node_scores(scores, floors):
     return [{**row, "floor": floor.get((row["recipe"], row["dataset"]))} for row in rows]
 
 
-def text_table(rows, chains, spec):
+def one_class(entry):
+    """Whether a score entry's predictions are of one class alone, and its gold labels are not."""
+    counts = entry["confusion"]
+    return sum(map(any, zip(*counts))) == 1 and sum(map(any, counts)) > 1
+
+
+def collapse_rows(models):
+    """Trainings that ended in one class, {recipe, node, collapsed, seed, lost}: the seeds, and the kept model's.
+
+    models: {(recipe, node): model.json}. lost: the kept model is such a one as well.
+    """
+    return [
+        {
+            "recipe": recipe,
+            "node": node,
+            "collapsed": facts["collapsed"],
+            "seed": facts["seed"],
+            "lost": facts["seed"] in facts["collapsed"],
+        }
+        for (recipe, node), facts in models.items()
+        if facts["collapsed"]
+    ]
+
+
+def text_table(rows, chains, spec, collapses=()):
     """scores.txt: aligned tables for the terminal, at most 100 columns wide; ends with the report's path.
 
-    Scores first, a block a dataset, the floor on top; then the differences along each of `chains`. A star marks what
-    was fitted on the dataset of its score.
+    Scores first, a block a dataset, the floor on top; then the differences along each of `chains`, predictions
+    of one class alone, and the `collapses` of trainings. A star marks what was fitted on the dataset of its score.
     """
     marked, blocks = fitted(spec), {}
 
@@ -150,6 +176,16 @@ def text_table(rows, chains, spec):
             lines.append(step_line(starred(table, step["from"]), starred(table, step["to"]), step))
             for row in step["controls"]:
                 lines.append(step_line(starred(table, row["against"]), starred(table, row["node"]), row, "control"))
+    alone = [row for row in rows if row["one_class"]]
+    lines += ["", "One class alone is predicted:"] if alone else []
+    for row in alone:
+        names = f"{row['recipe']}: {row['node']} on {row['dataset']}"
+        lines.append(f"  {names}, {row['one_class']} of {row['seeds']} seed{'s' * (row['seeds'] > 1)}")
+    lines += ["", "Trainings that ended in one class:"] if collapses else []
+    for row in collapses:
+        seeds = f"seed{'s' * (len(row['collapsed']) > 1)} {', '.join(map(str, row['collapsed']))}"
+        kept = "the last model is kept all the same" if row["lost"] else f"the model is of seed {row['seed']}"
+        lines.append(f"  {row['recipe']}: {row['node']}, {seeds}; {kept}")
     if marked:
         lines += ["", "* fitted or chosen on the gold labels of this dataset: its score here is no test."]
     if spec["made_up"]:

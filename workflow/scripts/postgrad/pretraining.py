@@ -14,7 +14,7 @@ from postgrad.folders import base_facts
 from postgrad.losses import token_losses
 from postgrad.models import load_model, load_tokenizer, set_threads
 from postgrad.posts import input_texts
-from postgrad.training import check, finish, taught_logits
+from postgrad.training import check, finish, taught_logits, trained
 
 
 def pretrain(spec, base, frame, facts, work, out, zero=0):
@@ -42,7 +42,8 @@ def pretrain(spec, base, frame, facts, work, out, zero=0):
     else:
         collate, loss = Masks(tokenizer, spec["mask"], spec["seed"]), masked_loss
         final = partial(with_pooler, base=base)
-    finish(model, tokenizer, examples, collate, loss, spec, facts, work, out, among, final)
+    timing = trained(model, examples, collate, loss, spec, work, facts, among)
+    finish(model, tokenizer, examples, timing, facts, {}, work, out, among, final)
 
 
 def with_pooler(model, base):

@@ -15,6 +15,7 @@ import torch.distributed as distributed
 
 from postgrad import launch
 from postgrad.examples import UNTAUGHT
+from postgrad.models import with_head
 
 PATIENCE = timedelta(hours=6)  # rank 0 writes 290 GB of a 72B model while the others wait; torchrun sees the dead
 
@@ -199,7 +200,7 @@ def whole(model, ranks):
         return None
     config = copy.deepcopy(model.config)
     with torch.device("meta"):
-        empty = type(model)(config)
+        empty = with_head(type(model)(config))
     empty.load_state_dict(state, assign=True)
     empty.tie_weights()
     return empty

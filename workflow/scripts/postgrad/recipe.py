@@ -12,7 +12,7 @@ from itertools import product
 
 from postgrad import checks
 from postgrad.configuration import Fault, Faults, as_list, fitting, lookup
-from postgrad.options import node_schema, options, options_schema, references, verbs
+from postgrad.options import node_schema, options, options_schema, read, references, verbs
 from postgrad.vocabulary import AT, SPLITS
 
 SECTIONS = {
@@ -168,9 +168,9 @@ class Graph:
         verb, body = self.raw[name]
         where, faults = self.places[name], Faults()
         gold = body[verb] if verb in SECTIONS["datasets"] else []
-        read = [(verb, source) for source in as_list(body.get("data", gold))]
-        read += [(key, body[key]) for key in ("fit", "target") if "/" in body.get(key, "")]
-        sources = [source for _, source in read]
+        reads = [(verb, source) for source in as_list(body.get("data", gold))]
+        reads += [(key, body[key]) for key in ("fit", "target") if "/" in body.get(key, "")]
+        sources = [source for _, source in reads]
         members = as_list(body.get("teachers", body[verb] if verb in SECTIONS["predictors"] else []))
         base = body[verb] if verb in SECTIONS["models"] else None
         root = kind = lacking = None
@@ -182,7 +182,7 @@ class Graph:
         for key, source in self._named(verb, body):
             with faults.gathered():
                 self._look_up(key, source, f"{where}.{key}")
-        for reader, source in read:
+        for reader, source in reads:
             with faults.gathered():
                 lacking = lacking or checks.split(self, reader, body, source, where)
         if verb in SECTIONS["models"] and not sources:
@@ -201,17 +201,21 @@ class Graph:
         if reason:
             self.not_run[name] = reason
             return []
-        for lacks in sorted({checks.missing(verb, kind, {**found, **own}) for _, own, _ in points} - {()}):
+        values = {key: [value] for key, value in found.items()}
+        values |= {key: list(few.values()) if isinstance(few, dict) else few for key, few in each.items()}
+        checks.unread(verb, kind, body, values, where)
+        if lacks := checks.missing(verb, kind, values):
             self._lacking.setdefault((verb, lacks), []).append(name)
         made = []
         for axes, own, bound in points:
             below = [self.nodes[id] for ids in bound.values() for id in ids]
+            known = read(verb, kind, {key: [value] for key, value in {**found, **own}.items()})
             node = Node(
                 recipe=self.recipe,
                 name=name,
                 verb=verb,
                 axes=axes,
-                options={**found, **own},
+                options={key: value for key, value in {**found, **own}.items() if key in known},
                 sources=[s if "/" in s else bound[s][0] for s in sources],
                 base=bound[base][0] if base in self.raw else self.study.model_of(root) if base else None,
                 members=[id for member in members for id in bound[member]],
@@ -418,6 +422,16 @@ class Graph:
         """Ids of the models whose predictions a predictor is made of; a model's own."""
         node = self.nodes[id]
         return [id] if node.verb == "finetune" else [found for id in node.members for found in self.models_under(id)]
+
+    def restarting(self):
+        """Ids of the models behind the scores that begin anew where a training ends in one class."""
+        found, todo = set(), [node.id for node, _ in self.scored()]
+        while todo:
+            if (id := todo.pop()) in self.nodes and id not in found:
+                found.add(id)
+                node = self.nodes[id]
+                todo += [node.base, node.budget, *node.sources, *node.members]
+        return sorted(id for id in found if "restarts" in self.nodes[id].options)
 
     def labelled(self):
         """Ids of the pseudo-labelled datasets by name, each with its controls behind it."""

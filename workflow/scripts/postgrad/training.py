@@ -1,5 +1,6 @@
 """Training of encoders and causal models with Hugging Face's Trainer: our loss, batches, resume and progress."""
 
+import gc
 import json
 import math
 import sys
@@ -14,15 +15,23 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from postgrad import losses, ranks, stopping
 from postgrad.batches import Batches
-from postgrad.examples import UNTAUGHT, answer_examples, encoder_examples, labelled_batch, taught_batch
+from postgrad.examples import (
+    UNTAUGHT,
+    answer_examples,
+    choice_batch,
+    encoder_examples,
+    labelled_batch,
+    taught_batch,
+)
 from postgrad.folders import base_facts, model_folder
 from postgrad.models import freeze, load_model, load_tokenizer, new_head, set_threads
 from postgrad.prompts import Prompt
-from postgrad.work import COMPLETE, keep, open_work, remove_checkpoints
+from postgrad.work import COMPLETE, collapsed_seeds, keep, note_collapse, open_work, remove_checkpoints
 
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 SECONDS = 2.0  # between two lines of progress
+RESTART = 1000  # from the seed of a training that collapsed to the next one's
 FIRST_STEPS = 20  # each has a line: beside those of another machine they tell whether both compute alike
 
 
@@ -55,7 +64,7 @@ class PostTrainer(Trainer):
 
 
 class Keeper(TrainerCallback):
-    """Sets the epoch of batches and masks, marks checkpoints complete, and reports progress."""
+    """Sets the epoch of batches, masks and class weights, marks checkpoints complete, and reports progress."""
 
     def __init__(self, trainer, work):
         self.trainer, self.path, self.among = trainer, Path(work) / "progress.jsonl", trainer.among
@@ -70,9 +79,9 @@ class Keeper(TrainerCallback):
     def on_epoch_begin(self, args, state, control, **_):
         # From the step, not from a count of calls: right after a resume as well.
         epoch = state.global_step // len(self.trainer.batches)
-        self.trainer.batches.epoch = epoch
-        if hasattr(self.trainer.data_collator, "epoch"):
-            self.trainer.data_collator.epoch = epoch
+        for part in (self.trainer.batches, self.trainer.data_collator, self.trainer.loss):
+            if hasattr(part, "epoch"):
+                part.epoch = epoch
         if self.first is None:
             self.first = state.global_step
 
@@ -109,7 +118,8 @@ class Keeper(TrainerCallback):
 def check(spec):
     """Nothing; ValueError for an option that this code does not know."""
     known = {"epoch": ["last"], "schedule": ["cosine", "linear"], "precision": ["fp32", "bf16"],
-             "attention": ["eager", "sdpa"], "loss": ["cross-entropy"]}  # fmt: skip
+             "attention": ["eager", "sdpa"], "head": ["linear", "cosine"],
+             "loss": ["cross-entropy", "focal", "ldam", "mm-ldam", "logit-adjusted"]}  # fmt: skip
     for key, values in known.items():
         if spec.get(key, values[0]) not in values:
             raise ValueError(f"node {spec['node']}: {key} {spec[key]} is unknown here; write {' or '.join(values)}")
@@ -135,6 +145,7 @@ def trained(model, examples, collate, loss, spec, work, key, among):
     The run goes on from the newest complete checkpoint in `work` that has this key and is of as many ranks. One that
     is told to stop ends the process with exit code 75 when it has written one.
     """
+    ranks.check_parts(model, among)
     checkpoint = among.from_first(checkpoint_of(work, key, among) if among.first else None)
     lengths = [len(example["ids"]) for example in examples]
     batches = Batches(lengths, spec["seed"], spec.get("batch"), spec.get("tokens"))
@@ -181,55 +192,140 @@ def finetune(spec, base, frame, facts, work, out, zero=0):
     """Train a classifier from folder `base` on the posts of `frame` and write its folder `out`.
 
     facts: model.json so far (kind, labels, spec, version, base, rows, classes, data), which with the base's
-    digest is the key of the work. An encoder's head is new unless the base's labels have the same names.
+    digest is the key of the work. A causal model learns its gold answer by cross-entropy; every other loss
+    compares the answers of all K labels, so each post is read K times. With `restarts` a training that ends in
+    one class begins anew, so many times at most; model.json then tells the `seed` and those that `collapsed`.
     zero: DeepSpeed's stage, 0 for none.
     """
     check(spec)
     held = base_facts(base, spec["kind"])
     set_threads(spec["threads"])
     among = ranks.begin(zero, spec["precision"])
-    transformers.set_seed(spec["seed"])
     tokenizer = load_tokenizer(base)
     names = [label["name"] for label in spec["labels"]]
-    weights = losses.class_weights([facts["classes"][name] for name in names], spec["class_weights"])
+    counts = [facts["classes"][name] for name in names]
+    fill = tokenizer.pad_token_id
     if spec["kind"] == "encoder":
         examples = encoder_examples(frame, tokenizer, spec["max_length"])
-        collate, loss = labelled_batch, label_loss
-        model = load_model(base, "encoder", spec["attention"], spec["dropout"], names)
-        if held["labels"] != names:
-            with ranks.gathered(model.parameters(), among):
-                new_head(model, spec["seed"])
+        compare, logits_of = partial(labelled_batch, fill=fill), label_logits
     else:
         words = [label[spec["answers"].removesuffix("s")] for label in spec["labels"]]
-        examples = answer_examples(frame, Prompt(tokenizer, spec["prompt"], words, spec["max_length"]))
-        collate, loss = taught_batch, answered_loss
-        model = load_model(base, "causal", spec["attention"], spec["dropout"])
-    collate, loss = partial(collate, fill=tokenizer.pad_token_id), partial(loss, weights=weights)
-    finish(model, tokenizer, examples, collate, loss, spec, facts, work, out, among)
+        prompt = Prompt(tokenizer, spec["prompt"], words, spec["max_length"])
+        examples = answer_examples(frame, prompt)
+        compare, logits_of = partial(choice_batch, answers=prompt.answers, fill=fill), answer_logits
+    if spec["kind"] == "causal" and spec["loss"] == "cross-entropy":
+        collate, loss = partial(taught_batch, fill=fill), answered_loss
+    else:
+        collate, loss = compare, partial(label_loss, logits_of=logits_of, loss=losses.loss_of(spec, counts))
+    loss = Weighted(loss, counts, spec)
+    seeds = [spec["seed"] + RESTART * k for k in range(1 + spec.get("restarts", 0))]
+    collapsed = among.from_first(collapsed_seeds(work, facts) if among.first else None)
+    for seed in seeds[len(collapsed) :]:
+        own = spec | {"seed": seed}
+        model = begun_model(own, base, held, names, among)
+        timing = trained(model, examples, collate, loss, own, work, facts, among)
+        if "restarts" not in spec or not one_class(model, examples, compare, logits_of, own, among):
+            break
+        collapsed.append(seed)
+        if seed != seeds[-1]:
+            del model
+            begin_anew(collapsed, seed + RESTART, spec["node"], work, among)
+    told = {"seed": seed, "collapsed": collapsed} if "restarts" in spec else {}
+    finish(model, tokenizer, examples, timing, facts, told, work, out, among)
 
 
-def finish(model, tokenizer, examples, collate, loss, spec, facts, work, out, among, final=None):
-    """Train, write the folder `out`, and keep it in `work`. final: model -> the model that is saved."""
-    ranks.check_parts(model, among)
-    timing = trained(model, examples, collate, loss, spec, work, facts, among)
+def begun_model(spec, base, held, names, among):
+    """The model before training. An encoder's head is new unless the base has one of its kind for the same labels."""
+    transformers.set_seed(spec["seed"])
+    if spec["kind"] == "causal":
+        return load_model(base, "causal", spec["attention"], spec["dropout"])
+    model = load_model(base, "encoder", spec["attention"], spec["dropout"], names, spec.get("s"))
+    if held["labels"] != names or held["spec"].get("head", "linear") != spec.get("head", "linear"):
+        with ranks.gathered(model.parameters(), among):
+            new_head(model, spec["seed"])
+    return model
+
+
+def one_class(model, examples, collate, logits_of, spec, among):
+    """Whether the model gives all training posts one class, where they have two or more.
+
+    It reads no further than the second class, so a sound model costs a batch or two, a collapsed one an epoch
+    without gradients. Every rank reads the same posts: ZeRO-3 has all of them take part.
+    """
+    seen, device = set(), next(model.parameters()).device
+    model.eval()
+    for group in Batches([len(example["ids"]) for example in examples], spec["seed"], spec["batch"]):
+        batch = collate([examples[i] for i in group])
+        with torch.no_grad():
+            logits = logits_of(model, {name: part.to(device) for name, part in batch.items()})
+        seen |= set(logits.argmax(dim=1).tolist())
+        if not among.any(len(seen) < 2):
+            return False
+    return len({example["label"] for example in examples}) > 1
+
+
+def begin_anew(collapsed, seed, node, work, among):
+    """Tell that a training ended in one class, and forget its checkpoints."""
+    if among.first:
+        told = f"{node}: seed {collapsed[-1]} ended in one class for all training posts; seed {seed} begins"
+        print(told, file=sys.stderr, flush=True)
+        note_collapse(work, collapsed)
+    among.barrier()
+    gc.collect()  # a trainer and its model hold each other
+    torch.cuda.empty_cache()
+
+
+def finish(model, tokenizer, examples, timing, facts, told, work, out, among, final=None):
+    """Write the folder `out` and keep it in `work`. told: of model.json, and no part of the key.
+
+    final: model -> the model that is saved.
+    """
     tokens = sum(len(example["ids"]) for example in examples)
     model = ranks.whole(model, among)
     if among.first:
-        with model_folder(out, facts | {"tokens": tokens}, timing) as folder:
+        with model_folder(out, facts | {"tokens": tokens} | told, timing) as folder:
             (final(model) if final else model).save_pretrained(folder)
             tokenizer.save_pretrained(folder)
         keep(work, facts, out)
     among.barrier()
 
 
-def label_loss(model, inputs, weights):
-    labels = inputs.pop("labels")
-    return losses.cross_entropy(model(**inputs).logits, labels, weights.to(labels.device))
+class Weighted:
+    """A loss (model, inputs, weights) -> scalar with the class weights of its `epoch`, which the Keeper sets.
+
+    counts: training posts of the K classes. spec: class_weights; with `drw`, the weights of deferred re-weighting
+    take their place from that share of the epochs on.
+    """
+
+    def __init__(self, loss, counts, spec):
+        self.loss, self.epoch = loss, 0
+        self.early = losses.class_weights(counts, spec["class_weights"])
+        self.late = losses.mean_one(losses.deferred_weights(counts), counts)
+        self.begin = losses.deferred_epoch(spec.get("drw"), spec["epochs"])
+
+    def __call__(self, model, inputs):
+        weights = self.early if self.epoch < self.begin else self.late
+        return self.loss(model, inputs, weights.to(inputs["labels"].device))
+
+
+def label_loss(model, inputs, weights, logits_of, loss):
+    return loss(logits_of(model, inputs), inputs["labels"], weights)
+
+
+def label_logits(model, inputs):
+    """(n, K) logits of an encoder's head."""
+    return model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).logits.float()
+
+
+def answer_logits(model, inputs):
+    """(n, K) log-probabilities of a causal model's K answers, as `predict` scores them."""
+    rows = {name: inputs[name].flatten(0, 1) for name in ("input_ids", "attention_mask", "targets")}
+    return -losses.token_losses(*taught_logits(model, rows)).sum(dim=1).view(inputs["targets"].shape[:2])
 
 
 def answered_loss(model, inputs, weights):
     logits, targets = taught_logits(model, inputs)
-    return losses.answer_loss(logits, targets, inputs["labels"], weights.to(targets.device))
+    return losses.answer_loss(logits, targets, inputs["labels"], weights)
 
 
 def taught_logits(model, inputs):

@@ -16,6 +16,7 @@ from postgrad.posts import write_text
 
 KEY = "key.json"
 COMPLETE = "complete"  # the file that is written last into a checkpoint
+COLLAPSED = "collapsed.json"  # seeds whose training ended in one class
 MODEL = "model"  # the name of a finished model in its work folder
 
 
@@ -43,6 +44,18 @@ def open_work(work, key):
     write_text(key_text(key), Path(work) / KEY)
     complete = [path.parent for path in Path(work).glob(f"checkpoint-*/{COMPLETE}")]
     return max(complete, key=lambda path: int(path.name.partition("-")[2]), default=None)
+
+
+def collapsed_seeds(work, key):
+    """The seeds that `note_collapse` wrote into `work` for this key."""
+    path = Path(work) / COLLAPSED
+    return json.loads(path.read_text(encoding="utf-8")) if holds(work, key) and path.is_file() else []
+
+
+def note_collapse(work, seeds):
+    """Go on with another seed: first no checkpoint is left, since the next seed would go on from it."""
+    remove_checkpoints(work)
+    write_text(json.dumps(seeds), Path(work) / COLLAPSED)
 
 
 def keep(work, key, out, name=MODEL):
