@@ -251,7 +251,7 @@ def test_the_label_logits_of_a_training_are_those_of_a_prediction(bases, train):
     assert batch["input_ids"].shape == batch["targets"].shape == (6, 2, longest)
     with torch.inference_mode():
         found = training.answer_logits(model, batch)
-        expected = answer_scores(model, tokenizer, prompt, frame, 256)
+        _, expected = answer_scores(model, tokenizer, prompt, frame, 256, slice(None))
     np.testing.assert_allclose(found.numpy(), expected, atol=1e-4)
     assert batch["labels"].tolist() == frame["label"].tolist()
 

@@ -122,6 +122,8 @@ def unread(verb, kind, body, values, where):
     for key in values.keys() - read(verb, kind, values).keys():
         if any(key in part for part in [*own, body.get("each", {})]):
             (other, wanted), *_ = options(verb, kind)[key]["when"].items()
+            if not values[other]:  # misspelt, say, and told already
+                continue
             raise Fault(f"{where}.{key}: nothing reads it here; leave it out, or write {other}: {' or '.join(wanted)}.")
 
 
