@@ -98,6 +98,11 @@ def copied(whole, folder, *parts):
     return tree
 
 
+def heeding():
+    """A shell has what it starts in the background ignore SIGINT, and so would the tests' own children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Run:
     """`snakemake --profile slurm` in a tree; what it says is kept in a file. Only this process is ever signalled."""
 
@@ -105,7 +110,7 @@ class Run:
         self.said = tree / f"said-{number}"
         command, options = called(tree, *targets, *COMMAND, path=[tree / "tests/faulty"])
         with self.said.open("w") as file:
-            self.process = subprocess.Popen(command, **options, stdout=file, stderr=file)
+            self.process = subprocess.Popen(command, **options, stdout=file, stderr=file, preexec_fn=heeding)
 
     def __enter__(self):
         return self
