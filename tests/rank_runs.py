@@ -48,3 +48,6 @@ if __name__ == "__main__":
             del sys.modules["deepspeed"]  # a training without ZeRO keeps it out
         text = json.dumps(recorded(verb, words))
         (path.parent / f"{name}.{os.environ['RANK']}.json").write_text(text)
+    from postgrad import launch
+
+    launch.leave()

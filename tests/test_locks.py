@@ -39,7 +39,8 @@ def no_slurm(monkeypatch):
 def worker(folder, seconds, **environment):
     command = [sys.executable, "-c", WORKER, str(folder / "work"), str(folder / "busy"), str(seconds)]
     return subprocess.Popen(command, cwd=made.ROOT / "workflow/scripts", env=os.environ | environment, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # fmt: skip
 
 
 def locked(work, age=0.0, text=None, **other):

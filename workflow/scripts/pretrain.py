@@ -55,3 +55,4 @@ def main(argv=None):
 
 if __name__ == "__main__":
     run(main)
+    launch.leave()

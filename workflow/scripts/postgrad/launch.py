@@ -23,6 +23,17 @@ def inside():
     return MARK in os.environ
 
 
+def leave(code=0):
+    """End a rank whose work is done, at once: threads of gloo that still run abort Python's orderly end, 1 in 24.
+
+    Nothing in a process that is no rank.
+    """
+    if inside():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
 def by_one(lock):
     """The lock for the process that launches; its ranks work under it."""
     return nullcontext() if inside() else lock

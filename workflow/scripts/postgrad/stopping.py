@@ -11,6 +11,8 @@ import sys
 import time
 from contextlib import contextmanager
 
+from postgrad import launch
+
 STOPPED = 75  # EX_TEMPFAIL of sysexits.h: run again, it goes on from the checkpoint
 SIGNALS = (signal.SIGUSR1, signal.SIGTERM)
 ECHO = 1.0  # seconds; srun and slurmstepd both pass a signal on, so one order may be heard twice
@@ -77,4 +79,5 @@ def stop(sentence):
     """End the process with exit code 75 and this sentence, if any: one rank tells for all."""
     if sentence:
         print(sentence, file=sys.stderr, flush=True)
+    launch.leave(STOPPED)
     raise SystemExit(STOPPED)
