@@ -67,12 +67,15 @@ def read_posts(path, drop=None):
 
 
 def read_union(paths, drops=()):
-    """The posts of several files, in the order given (gold first), without those that any of `drops` names."""
+    """The posts of several files, in the order given (gold first), without those that any of `drops` names.
+
+    What derives from such a post goes with it.
+    """
     dropped = set()
     for drop in drops:
         dropped.update(pd.read_parquet(drop, columns=["post_id"])["post_id"])
     union = pd.concat([read_posts(path) for path in paths], ignore_index=True)
-    return union[~union["post_id"].isin(dropped)].reset_index(drop=True)
+    return union[~(union["post_id"].isin(dropped) | union["parent"].isin(dropped))].reset_index(drop=True)
 
 
 def input_texts(frame):
