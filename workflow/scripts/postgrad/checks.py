@@ -179,6 +179,11 @@ def node(graph, made, where):
     fewest, most = made.options.get("ngrams", (1, 1))
     if fewest > most:
         raise Fault(f"{where}.ngrams: {[fewest, most]} holds no length of a term; write the smaller first.")
+    pooled = {split: id for id in made.folds for split in graph.nodes[id].sources if id in made.sources}
+    for source in made.sources:
+        if source in pooled:
+            name = graph.nodes[pooled[source]].name
+            raise Fault(f"{where}: {source} stands in {name} already, in folds; name only {name}.")
     if FOLD in made.axes and len(made.folds) > 1:
         raise Fault(
             f"{where}: it stands on {' and '.join(made.folds)}, which hold out other posts; let all under it share one "
