@@ -139,6 +139,22 @@ def test_what_is_made_from_folds_stays_in_them(tmp_path):
     assert not graph.nodes["more@fold=2@seed=1"].fitted and not graph.nodes["filled"].folds
 
 
+def test_teachers_in_folds_label_for_their_own_fold(tmp_path):
+    """Neither they nor what learns from their labels has read the posts of the fold, and a label leaves them out."""
+    graph = study_in(
+        tmp_path,
+        half=("datasets", {"fold": ["rain/train"], "k": 2, "seed": 1}),
+        left=("models", {"finetune": "big", "data": ["half"], "seed": 1}),
+        right=("models", {"finetune": "linear", "data": ["half"], "seed": 1}),
+        taught=("datasets", {"label": "rain/unlabeled", "teachers": ["left", "right"], "keep": "agreement"}),
+        pupil=("models", {"finetune": "big", "data": ["half", "taught"], "seed": 1}),
+    ).graphs["small"]
+    assert graph.nodes["taught@fold=2"].members == ["left@fold=2", "right@fold=2"]
+    assert graph.nodes["taught@fold=2"].folds == ("half@fold=2",) == graph.nodes["pupil@fold=2"].folds
+    assert graph.nodes["pupil@fold=2"].sources == ["half@fold=2", "taught@fold=2"]
+    assert not graph.nodes["pupil@fold=2"].fitted
+
+
 @pytest.mark.parametrize("under", [{"finetune": "plain", "data": ["pooled"]},
                                    {"finetune": "big", "data": ["pooled", "agreed"]}])  # fmt: skip
 def test_held_out_scores_that_a_base_or_a_teacher_has_seen_are_marked(tmp_path, under):

@@ -58,9 +58,11 @@ def folds(post_ids, labels, groups, k, seed):
     np.add.at(counts, (group, label), 1)
     order = np.random.default_rng(seed).permutation(len(counts))
     order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
-    weights, held, place = counts.sum(axis=0) ** -2.0, np.zeros((k, len(names))), np.zeros(len(counts), dtype=int)
+    weights, held, place = 1 / counts.sum(axis=0) ** 2, np.zeros((k, len(names))), np.zeros(len(counts), dtype=int)
     for one in order:
-        # Squares of the shares held grow by twice this, and by what is the same in each fold.
-        place[one] = np.lexsort((held.sum(axis=1), held @ (weights * counts[one])))[0]
+        # Squares of the shares held grow by twice this, and by what is the same in each fold. No matrix product: its
+        # last digits, which order near ties, differ between machines.
+        growth = (held * (weights * counts[one])).sum(axis=1)
+        place[one] = np.lexsort((held.sum(axis=1), growth))[0]
         held[place[one]] += counts[one]
     return pd.Series(place[group] + 1, index=frame.index).sort_index().to_numpy()
