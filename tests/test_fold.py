@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from jobs import job_graph, planned
 from study_files import write_config
 from tree import copy_of_tree, snakemake
 
@@ -205,6 +206,7 @@ def test_a_run_in_folds(tmp_path):
     tree = copy_of_tree(tmp_path)
     for name, content in (("recipes/folded", FOLDED), ("studies/demo", DEMO)):
         (tree / f"config/{name}.yaml").write_text(yaml.safe_dump(content))
+    assert planned(tree) == set(job_graph(Study({"study": "demo"}, root=tree / "config")))
     done = snakemake(tree)
     assert done.returncode == 0, done.stdout + done.stderr
     results = tree / "results/demo/folded"
