@@ -19,7 +19,8 @@ import finetune
 from postgrad import linear, losses, training
 from postgrad.batches import Batches, within_budget
 from postgrad.examples import UNTAUGHT, answer_examples, taught_batch
-from postgrad.models import load_model, load_tokenizer, new_head
+from postgrad.heads import new_head
+from postgrad.models import load_model, load_tokenizer
 from postgrad.prompts import Prompt
 from postgrad.work import COMPLETE
 

@@ -130,10 +130,25 @@ def test_a_spec_holds_the_numbers_that_its_loss_and_head_read(tmp_path):
     assert held["two@head=linear"] == set() and held["two@head=cosine"] == {"s"}
 
 
+def test_pooling_and_optimizer_stand_in_the_specs_of_models_that_read_them(tmp_path):
+    def heads(recipe):
+        recipe["defaults"]["finetune"] |= {"optimizer": "radam"}
+        recipe["models"]["one"]["each"] = {"pooling": ["pooler", "last2+pooler", "bigru-tokens"]}
+        recipe["models"]["floor"] = {"finetune": "linear", "data": ["rain/train"], "seed": 1}
+        recipe["datasets"]["agreed"]["teachers"] = ["plain", "floor"]
+
+    study = study_in(tmp_path, recipe=heads, bases=lambda bases: bases["tiny"].update(kind="encoder"))
+    named = {"pooling", "optimizer"}
+    held = {id: named & set(json.loads(study.node_spec("small", id))) for id in study.graphs["small"].nodes}
+    assert held["one@pooling=last2+pooler"] == named and held["plain@seed=1"] == {"optimizer"}
+    assert held["floor"] == set() and held["reader"] == set()
+
+
 @pytest.mark.parametrize("base, option, sentence", [
     ("linear", {"loss": "focal"}, "loss focal needs a model of kind encoder or causal; linear is of kind linear"),
     ("linear", {"drw": 0.5}, "drw 0.5 needs a model of kind encoder or causal"),
     ("big", {"head": "cosine"}, "head cosine needs a model of kind encoder; big is of kind causal"),
+    ("big", {"pooling": "last3"}, "pooling last3 needs a model of kind encoder; big is of kind causal"),
     ("linear", {"answers": "digits"}, "answers digits needs a model of kind causal"),
 ])  # fmt: skip
 def test_what_a_kind_of_model_cannot_do_is_not_run(tmp_path, base, option, sentence):

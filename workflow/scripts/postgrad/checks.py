@@ -23,7 +23,7 @@ READABLE = {
 }
 SCORED = ("test", "cross")
 # Where a node says otherwise, only the kinds of model that read the option can do it.
-USUAL = {"answers": "words", "loss": "cross-entropy", "head": "linear", "drw": None}
+USUAL = {"answers": "words", "loss": "cross-entropy", "head": "linear", "pooling": "pooler", "drw": None}
 
 
 # -- nodes of a recipe -----------------------------------------------------------------------------

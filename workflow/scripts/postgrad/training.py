@@ -24,7 +24,8 @@ from postgrad.examples import (
     taught_batch,
 )
 from postgrad.folders import base_facts, model_folder
-from postgrad.models import freeze, load_model, load_tokenizer, new_head, set_threads
+from postgrad.heads import OWN, POOLINGS, new_head
+from postgrad.models import freeze, load_model, load_tokenizer, set_threads
 from postgrad.prompts import Prompt
 from postgrad.work import COMPLETE, collapsed_seeds, keep, note_collapse, open_work, remove_checkpoints
 
@@ -119,10 +120,21 @@ def check(spec):
     """Nothing; ValueError for an option that this code does not know."""
     known = {"epoch": ["last"], "schedule": ["cosine", "linear"], "precision": ["fp32", "bf16"],
              "attention": ["eager", "sdpa"], "head": ["linear", "cosine"],
+             "pooling": ["pooler", *POOLINGS], "optimizer": ["adamw", "radam"],
              "loss": ["cross-entropy", "focal", "ldam", "mm-ldam", "logit-adjusted"]}  # fmt: skip
     for key, values in known.items():
         if spec.get(key, values[0]) not in values:
             raise ValueError(f"node {spec['node']}: {key} {spec[key]} is unknown here; write {' or '.join(values)}")
+
+
+def optimizer_of(spec):
+    """RAdam (Liu et al. 2020) and its arguments, or None: the trainer then takes AdamW.
+
+    Both decay weights apart from the gradient, as the code published with RAdam does.
+    """
+    if spec.get("optimizer") == "radam":
+        return torch.optim.RAdam, {"lr": spec["lr"], "decoupled_weight_decay": True}
+    return None
 
 
 def checkpoint_of(work, key, among):
@@ -173,6 +185,7 @@ def trained(model, examples, collate, loss, spec, work, key, among):
     trainer = PostTrainer(
         model, arguments, data_collator=collate if among.alone else ranks.Share(collate, among),
         train_dataset=examples, batches=batches, loss=loss, among=among,
+        optimizer_cls_and_kwargs=optimizer_of(spec),
     )  # fmt: skip
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Keeper(trainer, work))
@@ -239,8 +252,8 @@ def begun_model(spec, base, held, names, among):
     transformers.set_seed(spec["seed"])
     if spec["kind"] == "causal":
         return load_model(base, "causal", spec["attention"], spec["dropout"])
-    model = load_model(base, "encoder", spec["attention"], spec["dropout"], names, spec.get("s"))
-    if held["labels"] != names or held["spec"].get("head", "linear") != spec.get("head", "linear"):
+    model = load_model(base, "encoder", spec["attention"], spec["dropout"], names, spec.get("s"), spec.get("pooling"))
+    if held["labels"] != names or any(held["spec"].get(key, own) != spec.get(key, own) for key, own in OWN.items()):
         with ranks.gathered(model.parameters(), among):
             new_head(model, spec["seed"])
     return model
