@@ -14,7 +14,7 @@ from transformers import BertConfig, BertForSequenceClassification, RobertaConfi
 import finetune
 import predict
 from postgrad import training
-from postgrad.heads import GRU, POOLINGS, Cosine, Pooling, new_head, pooled
+from postgrad.heads import GRU, POOLINGS, Cosine, Pooling, new_head, pooled_class
 from postgrad.models import load_model
 from postgrad.posts import read_posts
 
@@ -74,7 +74,7 @@ def test_a_gru_reads_a_post_from_both_ends_and_no_padding():
 
 def test_a_new_gru_is_drawn_from_the_seed():
     sizes = {"vocab_size": 20, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 1}
-    model = pooled(BertForSequenceClassification)(BertConfig(**sizes, head_pooling="bigru-tokens"))
+    model = pooled_class(BertForSequenceClassification)(BertConfig(**sizes, head_pooling="bigru-tokens"))
     drawn = []
     for seed in (1, 1, 2):
         new_head(model, seed)
@@ -86,7 +86,7 @@ def test_a_new_gru_is_drawn_from_the_seed():
 
 def test_what_an_encoder_has_not_is_refused_in_one_sentence():
     sizes = {"vocab_size": 20, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
-    made_of = pooled(RobertaForSequenceClassification)
+    made_of = pooled_class(RobertaForSequenceClassification)
     with pytest.raises(ValueError, match=r"last3\+pooler needs an encoder with a pooler.*write mean or last3$"):
         made_of(RobertaConfig(**sizes, head_pooling="last3+pooler"))
     with pytest.raises(ValueError, match="last3 needs more layers than 1; write mean$"):

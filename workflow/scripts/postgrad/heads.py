@@ -58,7 +58,7 @@ class Pooling(torch.nn.Module):
 
 
 @cache
-def pooled(plain):
+def pooled_class(plain):
     """A class of transformers, its head exchanged for the Pooling that the config names.
 
     A pooler that is not read falls away: it would learn nothing, and ranks would wait for its gradients.
@@ -69,10 +69,9 @@ def pooled(plain):
             super().__init__(config)
             for name in [name for name, _ in self.named_children() if name != self.base_model_prefix]:
                 delattr(self, name)
-            body = self.base_model
-            self.head = Pooling(config, getattr(body, "pooler", None) is not None)
-            if getattr(body, "pooler", None) is not None and not self.head.pooler:
-                body.pooler = None
+            self.head = Pooling(config, getattr(self.base_model, "pooler", None) is not None)
+            if not self.head.pooler:
+                self.base_model.pooler = None
 
         def forward(self, input_ids, attention_mask, **_):
             output = self.base_model(input_ids, attention_mask=attention_mask, output_hidden_states=True)

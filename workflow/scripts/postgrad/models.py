@@ -11,7 +11,7 @@ from transformers import (
     AutoTokenizer,
 )
 
-from postgrad.heads import OWN, pooled, with_head
+from postgrad.heads import OWN, pooled_class, with_head
 
 CLASSES = {"encoder": AutoModelForSequenceClassification, "causal": AutoModelForCausalLM,
            "mlm": AutoModelForMaskedLM, "plain": AutoModel}  # fmt: skip
@@ -56,7 +56,7 @@ def load_model(folder, form, attention="eager", dropout=None, labels=None, s=Non
                 setattr(config, name, dropout)
     made = CLASSES[form]
     if form == "encoder" and getattr(config, "head_pooling", None):
-        made = pooled(MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)])
+        made = pooled_class(MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)])
     model = made.from_pretrained(
         folder, config=config, attn_implementation=attention, dtype=torch.float32, use_safetensors=True,
         ignore_mismatched_sizes=bool(labels), **SAFE

@@ -3,16 +3,10 @@
 import random
 from datetime import UTC, datetime, timedelta
 
-# Ours stand behind the official names of the columns, in the official order.
 _TWEETS = {"tweet_id": "id", "text": "text", "label": "label"}
+# The official names of the columns in the official order, each with ours.
 COLUMNS = {
-    "smm4h20-task1": {
-        "tweet_id": "id",
-        "user_id": "user",
-        "tweet": "text",
-        "created_at": "time",
-        "class": "label",
-    },
+    "smm4h20-task1": {"tweet_id": "id", "user_id": "user", "tweet": "text", "created_at": "time", "class": "label"},
     "smm4h20-task2en": {"tweet_id": "id", "user_id": "user", "class": "label", "tweet": "text"},
     "smm4h20-task5": {"tweet_id": "id", "user_id": "user", "tweet": "text", "class": "label"},
     "smm4h22-task1a": {"tweet_id": "id", "tweet": "text", "label": "label"},
