@@ -144,6 +144,26 @@ def test_pooling_and_optimizer_stand_in_the_specs_of_models_that_read_them(tmp_p
     assert held["floor"] == set() and held["reader"] == set()
 
 
+def test_an_epoch_is_chosen_on_dev_and_the_node_says_so(tmp_path):
+    def best(recipe):
+        recipe["models"]["plain"]["epoch"] = "best"
+        recipe["models"]["floor"] = {"finetune": "linear", "data": ["rain/train"], "seed": 1, "epoch": "best"}
+
+    study, before = study_in(tmp_path / "a", recipe=best), study_in(tmp_path / "b")
+    spec = json.loads(study.node_spec("small", "plain@seed=1"))
+    assert (spec["epoch"], spec["metric"], spec["positive"]) == ("best", "f1", [1])
+    nodes = study.graphs["small"].nodes
+    assert nodes["plain@seed=1"].fitted == ("rain/dev",) and nodes["expert@seed=1"].fitted == ()
+    assert study.node_spec("small", "expert@seed=1") == before.node_spec("small", "expert@seed=1")
+    assert study.graphs["small"].not_run["floor"].startswith("epoch best needs a model of kind encoder or causal")
+
+    def without_dev(task):
+        del task["splits"]["dev"]
+
+    graph = study_in(tmp_path / "c", recipe=best, task=without_dev).graphs["small"]
+    assert graph.not_run["plain"] == "rain has no split dev, to choose an epoch on"
+
+
 @pytest.mark.parametrize("base, option, sentence", [
     ("linear", {"loss": "focal"}, "loss focal needs a model of kind encoder or causal; linear is of kind linear"),
     ("linear", {"drw": 0.5}, "drw 0.5 needs a model of kind encoder or causal"),

@@ -195,20 +195,24 @@ class Graph:
 
         names = [source for _, source in self._named(verb, body)] + ([base] if base in self.raw else [])
         found, each = self._options(name, verb, body, root, kind)
-        reason = lacking or checks.reason_not_to_run(self, verb, body, kind, root) or self._blocked(names)
+        values = {key: [value] for key, value in found.items()}
+        values |= {key: list(few.values()) if isinstance(few, dict) else few for key, few in each.items()}
         task = self._task(sources, members, where) if verb != "pretrain" else None
+        lacking = lacking or checks.no_dev(self, task, values)
+        reason = lacking or checks.reason_not_to_run(self, verb, body, kind, root) or self._blocked(names)
         points = self._points(verb, each, names, body.get("over"), where)
         if reason:
             self.not_run[name] = reason
             return []
-        values = {key: [value] for key, value in found.items()}
-        values |= {key: list(few.values()) if isinstance(few, dict) else few for key, few in each.items()}
         checks.unread(verb, kind, body, values, where)
         if lacks := checks.missing(verb, kind, values):
             self._lacking.setdefault((verb, lacks), []).append(name)
         made = []
         for axes, own, bound in points:
             below = [self.nodes[id] for ids in bound.values() for id in ids]
+            chosen_on = as_list(body.get("fit", []))
+            if {**found, **own}.get("epoch") == "best":
+                chosen_on.append(f"{task}/dev")
             known = read(verb, kind, {key: [value] for key, value in {**found, **own}.items()})
             node = Node(
                 recipe=self.recipe,
@@ -224,7 +228,7 @@ class Graph:
                 kind=kind,
                 task=task,
                 transductive=body.get("transductive", False) or any(other.transductive for other in below),
-                fitted=tuple(sorted({*as_list(body.get("fit", [])), *(split for n in below for split in n.fitted)})),
+                fitted=tuple(sorted({*chosen_on, *(split for n in below for split in n.fitted)})),
             )
             checks.node(self, node, where)
             made.append(node)
