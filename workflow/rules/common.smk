@@ -92,6 +92,12 @@ def corpus(wildcards):
     return [posts_of(wildcards, f"{node(wildcards).task}/{split}") for split in SPLITS]
 
 
+def dev(wildcards):
+    """The posts on which a training chooses its epoch, if it does."""
+    chooses = node(wildcards).options.get("epoch") == "best"
+    return [posts_of(wildcards, f"{node(wildcards).task}/dev")] if chooses else []
+
+
 def base_of(wildcards):
     base = node(wildcards).base
     if base in graph(wildcards).nodes:

@@ -24,7 +24,14 @@ READABLE = {
 }
 SCORED = ("test", "cross")
 # Where a node says otherwise, only the kinds of model that read the option can do it.
-USUAL = {"answers": "words", "loss": "cross-entropy", "head": "linear", "drw": None}
+USUAL = {
+    "answers": "words",
+    "loss": "cross-entropy",
+    "head": "linear",
+    "pooling": "pooler",
+    "drw": None,
+    "epoch": "last",
+}
 
 
 # -- nodes of a recipe -----------------------------------------------------------------------------
@@ -77,6 +84,13 @@ def labelled(graph, body, where):
         raise Fault(f"{where}: keep {keep} is a control and needs a budget; name the node of agreed posts.")
     task = graph.tasks[body["label"].partition("/")[0]]
     return None if "dev" in graph.study.task(task)["splits"] else f"{task} has no split dev, to calibrate teachers on"
+
+
+def no_dev(graph, task, values):
+    """Why a node is not run for want of a split to choose its epoch on, or None. values: as of `missing`."""
+    if task is None or "best" not in values.get("epoch", []) or "dev" in graph.study.task(graph.tasks[task])["splits"]:
+        return None
+    return f"{graph.tasks[task]} has no split dev, to choose an epoch on"
 
 
 def scored_split(graph, name, where):

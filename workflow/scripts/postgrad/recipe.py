@@ -198,14 +198,15 @@ class Graph:
 
         names = [source for _, source in self._named(verb, body)] + ([base] if base in self.raw else [])
         found, each = self._options(name, verb, body, root, kind)
-        reason = lacking or checks.reason_not_to_run(self, verb, body, kind, root) or self._blocked(names)
+        values = {key: [value] for key, value in found.items()}
+        values |= {key: list(few.values()) if isinstance(few, dict) else few for key, few in each.items()}
         task = self._task(sources, members, where) if verb != "pretrain" else None
+        lacking = lacking or checks.no_dev(self, task, values)
+        reason = lacking or checks.reason_not_to_run(self, verb, body, kind, root) or self._blocked(names)
         points = self._points(verb, each, names, body.get("over"), where)
         if reason:
             self.not_run[name] = reason
             return []
-        values = {key: [value] for key, value in found.items()}
-        values |= {key: list(few.values()) if isinstance(few, dict) else few for key, few in each.items()}
         checks.unread(verb, kind, body, values, where)
         if lacks := checks.missing(verb, kind, values):
             self._lacking.setdefault((verb, lacks), []).append(name)
@@ -218,6 +219,9 @@ class Graph:
         made = []
         for axes, own, bound in points:
             below = [self.nodes[id] for ids in bound.values() for id in ids]
+            chosen_on = as_list(body.get("fit", []))
+            if {**found, **own}.get("epoch") == "best":
+                chosen_on.append(f"{task}/dev")
             known = read(verb, kind, {key: [value] for key, value in {**found, **own}.items()})
             node = Node(
                 recipe=self.recipe,
@@ -233,7 +237,7 @@ class Graph:
                 kind=kind,
                 task=task,
                 transductive=body.get("transductive", False) or any(other.transductive for other in below),
-                fitted=tuple(sorted({*as_list(body.get("fit", [])), *(split for n in below for split in n.fitted)})),
+                fitted=tuple(sorted({*chosen_on, *(split for n in below for split in n.fitted)})),
                 learnt=self._learnt(verb, sources, below),
                 folds=self._folds(verb, task, below),
             )

@@ -242,6 +242,8 @@ class Study:
             spec["kind"] = node.kind
         if node.verb == "finetune":
             spec.update(self._reading(graph, node))
+        if node.options.get("epoch") == "best":
+            spec.update({key: self._scoring(graph, node)[key] for key in ("metric", "positive")})
         if node.verb == "label":
             spec["teachers"] = node.members
         if node.verb == "fold":
