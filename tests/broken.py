@@ -48,6 +48,9 @@ def text(old, new):
     return lambda content: new if old == "" else yaml.safe_dump(content, sort_keys=False).replace(old, new, 1)
 
 
+POOLED = put("datasets.pooled", {"fold": ["rain/train", "rain/dev"], "k": 5, "seed": 42})
+MEMBER = put("models.member", {"finetune": "big", "data": ["pooled"]})
+MEAN = put("predictors.mean", {"vote": ["member"], "over": ["fold"], "rule": "soft", "ties": "lowest"})
 DIVIDED = both(put("splits.train", {}), put("divide", {"from": "rain/train.csv", "columns": {"text": "text", "label": "label"}, "seed": 1}))
 
 FAULTS = {
@@ -82,6 +85,8 @@ FAULTS = {
         "all dropped out": (SCALE, put("bases.big.finetune.dropout", 1.0), "bases.big.finetune.dropout", "less than 1"),
         "no post a step": (RECIPE, put("models.plain.batch", 0), "models.plain.batch", "at least 1, found 0"),
         "no seed": (STUDY, put("seeds", 0), "seeds", "at least 1"),
+        "one fold": (RECIPE, put("datasets.pooled", {"fold": ["rain/train"], "k": 1, "seed": 1}), "datasets.pooled.k", "at least 2, found 1"),
+        "one fold at most": (STUDY, put("folds", 1), "folds", "at least 2, found 1"),
         "no shard": (STUDY, put("shards", 0), "shards", "at least 1, found 0"),
         "fewer than no copies": (RECIPE, put("datasets.filled.copies", -1), "datasets.filled.copies", "at least 0"),
         "too large a seed": (RECIPE, put("models.one.seed", 2**32), "models.one.seed", "at most 4294967295"),
@@ -189,6 +194,22 @@ FAULTS = {
         "weights of two kinds": (RECIPE, both(put("models.plain.drw", 0.5), put("models.plain.class_weights", "balanced")), "models.plain.drw", "write class_weights: none"),
         "predictions without a batch": (RECIPE, drop("defaults.predict"), "models.plain", "predict needs batch_tokens"),
         "a base that the scale lacks": (SCALE, drop("bases.linear"), "models.two.finetune", "scales/here.yaml: bases does not name 'linear'"),
+        "folds of the pool": (RECIPE, put("datasets.pooled", {"fold": ["rain/unlabeled"], "k": 5, "seed": 1}), "datasets.pooled.fold", "no labels to learn; fold may read rain/train or rain/dev"),
+        "folds of test": (RECIPE, put("datasets.pooled", {"fold": ["rain/train", "rain/test"], "k": 5, "seed": 1}), "datasets.pooled.fold", "a test set; fold may read rain/train or rain/dev"),
+        "folds of a dataset": (RECIPE, put("datasets.pooled", {"fold": ["filled"], "k": 5, "seed": 1}), "datasets.pooled.fold", "'filled' is made by augment; name a split"),
+        "folds without a number": (RECIPE, put("datasets.pooled", {"fold": ["rain/train"], "seed": 1}), "datasets.pooled", "fold needs k; give it in the node or in defaults.fold"),
+        "trained on held-out posts": (RECIPE, put("models.plain.data", ["rain/held-out"]), "models.plain.data", "names predictions of held-out posts.*finetune may read rain/train"),
+        "held out from nobody": (RECIPE, put("score", {"plain": "rain/held-out"}), "score.plain", "plain learns from no dataset made by fold, so no post is held out from it; name test or dev"),
+        "held out from each": (RECIPE, both(POOLED, MEMBER, put("score", {"member": "rain/held-out"})), "score.member", "member is made for each fold.*name a vote over fold"),
+        "held out from some": (RECIPE, both(POOLED, MEMBER, put("predictors.jury", {"vote": ["member", "plain"], "rule": "soft", "ties": "lowest"}), put("score", {"jury": "rain/held-out"})), "score.jury", "plain learns from no dataset made by fold"),
+        "held out of other splits": (RECIPE, both(POOLED, MEMBER, MEAN, put("datasets.less", {"fold": ["rain/train"], "k": 5, "seed": 1}), put("models.other", {**MODEL, "data": ["less"]}), put("predictors.jury", {"vote": ["member", "other"], "rule": "soft", "ties": "lowest"}), put("score", {"jury": "rain/held-out"})), "score.jury", "stands on folds of different splits; fold the same ones"),
+        "scored on dev that folds hold": (RECIPE, both(POOLED, MEMBER, put("score", {"member": "rain/dev"})), "score.member", "learns from rain/dev in folds; fold train alone, or score and fit on rain/held-out"),
+        "fitted on dev that folds hold": (RECIPE, both(POOLED, MEMBER, MEAN, put("predictors.fair", {**PRIOR, "calibrate": "mean"})), "predictors.fair.fit", "mean learns from rain/dev in folds.*fit on rain/held-out"),
+        "fitted on each fold": (RECIPE, both(POOLED, MEMBER, put("predictors.fair", {**PRIOR, "calibrate": "member", "fit": "rain/held-out"})), "predictors.fair.fit", "made for each fold.*name a vote over fold"),
+        "picked among folds": (RECIPE, both(POOLED, MEMBER, put("predictors.best", {"pick": ["member"], "fit": "rain/held-out"})), "predictors.best.fit", "made for each fold.*name a vote over fold"),
+        "teachers that know dev": (RECIPE, both(POOLED, MEMBER, MEAN, put("datasets.taught", {"label": "rain/unlabeled", "teachers": ["mean", "two"], "keep": "agreement"})), "datasets.taught.teachers", "mean learns from rain/dev in folds; fold train alone"),
+        "folds of two kinds": (RECIPE, both(POOLED, put("datasets.other", {"fold": ["rain/train", "rain/dev"], "k": 5, "seed": 24}), put("models.member", {**MODEL, "data": ["pooled", "other"]})), "models.member", "stands on other@fold=1 and pooled@fold=1, which hold out other posts"),
+        "train beside its folds": (RECIPE, both(POOLED, put("models.member", {**MODEL, "data": ["rain/train", "pooled"]})), "models.member", "rain/train stands in pooled already, in folds; name only pooled"),
         "f1 of no class": (TASK, drop("positive"), "positive", "metric f1 needs"),
         "auc of three": (TASK, both(put("metric", "auc"), lambda task: task["labels"].append(MIST)), "metric", "auc needs two labels, found 3"),
         "no place for the post": (TASK, put("prompt", "Rain? Answer:"), "prompt", "{text} 0 times"),

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from tree import snakemake
 
 from postgrad.recipe import SECTIONS
+from postgrad.vocabulary import HELD_OUT
 
 
 class Job(NamedTuple):
@@ -36,7 +37,7 @@ def job_of(rule, output):
     if rule in ("demo", "report"):
         return Job(rule)
     folder, rest = re.fullmatch(rf"results/(.+/)??{rule}/(.+)", output).groups()
-    rest = re.sub(r"(\.fit)?\.(parquet|json)$", "", rest)
+    rest = re.sub(r"(\.fit|\.drop)?\.(parquet|json)$", "", rest)
     if rule in ("score", "compare"):
         rest = ""
     recipe = (folder or "").removeprefix("demo/").rstrip("/")
@@ -93,8 +94,10 @@ def predicted(graph, recipe, node, dataset, reads):
     """The job of one predictor on a dataset, put into `reads` with those before it."""
     if node.verb == "finetune":
         job = Job("predict", recipe, node.id, dataset)
-        clean = Job("clean", node=graph.tasks[dataset.partition("/")[0]])
-        reads[job] = {Job("finetune", recipe, node.id), clean}
+        alias, _, split = dataset.partition("/")
+        held_out = split == HELD_OUT
+        read = Job("fold", recipe, node.folds[0]) if held_out else Job("clean", node=graph.tasks[alias])
+        reads[job] = {Job("finetune", recipe, node.id), read}
     else:
         job = Job(node.verb, recipe, node.id, dataset)
         reads[job] = set()

@@ -10,7 +10,7 @@ import pytest
 
 from postgrad.cleaning import LEDGER
 from postgrad.duplicates import duplicate_groups, left_out, normalized
-from postgrad.posts import POSTS, read_posts, write_posts, write_table
+from postgrad.posts import POSTS, read_union, write_posts, write_table
 from postgrad.vocabulary import SPLITS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,7 +61,7 @@ def test_audit_names_what_no_model_may_read(tmp_path):
         ["p", "unlabeled", "duplicate"],
         ["q", "unlabeled", "also in test"],
     ]
-    used = read_posts(tmp_path / "clean/train.parquet", drop=tmp_path / "audit/drop.parquet")
+    used = read_union([tmp_path / "clean/train.parquet"], [tmp_path / "audit/drop.parquet"])
     assert used["post_id"].to_list() == ["a", "g"]
     assert "audit: toy/train: 7 kept = 2 used + 5 duplicates" in result.stdout
     assert "hello" not in (result.stdout + result.stderr).casefold()

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from postgrad.cleaning import LEDGER, cleaned_text, corpus, divided, selected
+from postgrad.grammar import SHARES
 from postgrad.posts import POSTS
 from postgrad.raw import raw_rows
 from postgrad.vocabulary import SPLITS
@@ -86,7 +87,7 @@ def test_a_fault_is_one_sentence_and_leaves_nothing(tmp_path):
 
 def test_made_up_posts_go_through_with_the_task_files_of_the_project(tmp_path):
     sizes = {"train": 20, "dev": 12, "test": 12, "decoys": 6}
-    tasks = {f"smm4h24-task{k}": sizes for k in (3, 5)} | {"smm4h24-task6": {**sizes, "unlabeled": 40}}
+    tasks = dict.fromkeys(SHARES, sizes) | {"smm4h24-task6": {**sizes, "unlabeled": 40}}  # which is the last
     made = {"seed": 1, "posts": tasks}
     command = [sys.executable, "workflow/scripts/demo.py", "--spec", json.dumps(made), "--out", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True)
@@ -96,7 +97,8 @@ def test_made_up_posts_go_through_with_the_task_files_of_the_project(tmp_path):
         assert [len(splits[name]) for name in ("train", "dev", "test", "cross")] == [20, 12, 12, 0]
         assert splits["test"]["label"].notna().all()
         assert (ledger["fate"] == "decoy").sum() == 6
-    # The last was Task 6. Its pool is selected, its platforms come from `source`.
+        assert sorted(set(splits["train"]["label"])) == list(range(len(body["labels"])))
+    # The last was 2024 Task 6. Its pool is selected, its platforms come from `source`.
     assert 0 < len(splits["unlabeled"]) < 40
     assert set(ledger["reason"].dropna()) == {"not selected"}
     assert splits["test"]["platform"].value_counts().to_dict() == {"reddit": 8, "twitter": 4}
@@ -412,6 +414,22 @@ def test_public_posts_give_the_known_counts(task, counts):
     body = yaml.safe_load((ROOT / f"config/tasks/{task}.yaml").read_text())
     splits, _ = corpus({**body, "task": task}, SHARED)
     assert {name: len(frame) for name, frame in splits.items()} == counts
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the public posts are not at ../shared/data")
+@pytest.mark.parametrize(
+    ("task", "positives"),
+    [
+        ("caves", (2663, 379, 762)),
+        ("caves-pharma", (889, 127, 255)),
+        ("caves-mandatory", (548, 78, 157)),
+        ("caves-country", (140, 20, 40)),
+    ],
+)
+def test_public_labels_that_are_rare(task, positives):
+    body = yaml.safe_load((ROOT / f"config/tasks/{task}.yaml").read_text())
+    splits, _ = corpus({**body, "task": task}, SHARED)
+    assert tuple(int(splits[name]["label"].sum()) for name in ("train", "dev", "test")) == positives
 
 
 @pytest.mark.skipif(not (SHARED / "nasty").is_dir(), reason="the hostile files are not at ../shared/data/nasty")

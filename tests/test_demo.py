@@ -14,18 +14,27 @@ from postgrad.grammar import SHARES, corpus, pool, posts, sample_texts
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZES = {"train": 40, "dev": 20, "test": 20, "decoys": 10}
-SPEC = {
-    "seed": 1,
-    "posts": {
-        "smm4h24-task3": SIZES,
-        "smm4h24-task5": SIZES,
-        "smm4h24-task6": {**SIZES, "unlabeled": 30},
-    },
-}
+SPEC = {"seed": 1, "posts": {task: SIZES for task in SHARES}}
+SPEC["posts"]["smm4h24-task6"] = {**SIZES, "unlabeled": 30}
+TSV = {"train.tsv", "dev.tsv", "test.tsv", "test_gold.tsv"}
+CSV = {"train.csv", "dev.csv", "test.csv", "test_gold.csv"}
 FILES = {
-    "smm4h24-task3": {"train.csv", "dev.csv", "test.csv", "test_gold.csv"},
-    "smm4h24-task5": {"train.tsv", "dev.tsv", "test.tsv", "test_gold.tsv"},
-    "smm4h24-task6": {"train.csv", "dev.csv", "test.csv", "test_gold.csv", "unlabeled.jsonl.zst"},
+    "smm4h20-task1": TSV,
+    "smm4h20-task2en": TSV,
+    "smm4h20-task5": TSV,
+    "smm4h22-task1a": TSV,
+    "smm4h22-task7": TSV,
+    "smm4h24-task3": CSV,
+    "smm4h24-task5": TSV,
+    "smm4h24-task6": CSV | {"unlabeled.jsonl.zst"},
+}
+# The header of each train file, and what its label column holds.
+HEADERS = {
+    "smm4h20-task1": ("tweet_id user_id tweet created_at class", {"0", "1"}),
+    "smm4h20-task2en": ("tweet_id user_id class tweet", {"0", "1"}),
+    "smm4h20-task5": ("tweet_id user_id tweet class", {"1", "2", "3"}),
+    "smm4h22-task1a": ("tweet_id tweet label", {"NoADE", "ADE"}),
+    "smm4h22-task7": ("tweet_id text label", {"0", "1"}),
 }
 
 
@@ -78,15 +87,27 @@ def test_task3_train_has_bom_blank_columns_and_seven_summary_rows(made):
 
 @pytest.mark.parametrize("task", FILES)
 def test_the_test_file_holds_decoys_and_no_label(made, task):
-    suffix = "tsv" if task.endswith("5") else "csv"
+    suffix = "csv" if "train.csv" in FILES[task] else "tsv"
     header, *rows = table(made / task / f"test.{suffix}")
     gold_header, *gold = table(made / task / f"test_gold.{suffix}")
-    assert "label" not in header and gold_header == [header[0], "label"]
+    label = "class" if "smm4h20" in task else "label"
+    assert label not in header and gold_header == [header[0], label]
     ids, scored = [row[0] for row in rows], [row[0] for row in gold]
     assert len(set(ids)) == 30 and len(set(scored)) == 20
     assert set(scored) < set(ids)
-    assert {label for _, label in gold} <= {str(code) for code in range(len(SHARES[task]))}
+    codes = {str(code) for code in range(len(SHARES[task]))}
+    assert {label for _, label in gold} <= HEADERS.get(task, ("", codes))[1]
     assert ids[:20] != scored  # decoys stand among the scored posts, not after them
+
+
+@pytest.mark.parametrize("task", HEADERS)
+def test_tweets_of_2020_and_2022_have_the_columns_and_labels_of_their_release(made, task):
+    columns, labels = HEADERS[task]
+    header, *rows = table(made / task / "train.tsv")
+    assert header == columns.split() and len(rows) == 40
+    label = header.index("class" if "class" in header else "label")
+    assert {row[label] for row in rows} == labels
+    assert all(row[0].isdigit() and all(row) for row in rows)
 
 
 def test_task6_mixes_sources_but_trains_on_tweets(made):
@@ -108,7 +129,8 @@ def test_a_task_without_grammar_is_refused(tmp_path):
     result = demo(tmp_path, {"seed": 1, "posts": {"caves": SIZES}})
     assert result.returncode == 1
     assert result.stderr == (
-        "demo: no grammar for caves; there is one for smm4h24-task3, smm4h24-task5, smm4h24-task6.\n"
+        "demo: no grammar for caves; there is one for smm4h20-task1, smm4h20-task2en, smm4h20-task5, "
+        "smm4h22-task1a, smm4h22-task7, smm4h24-task3, smm4h24-task5, smm4h24-task6.\n"
     )
 
 
@@ -118,6 +140,8 @@ def test_class_counts_follow_the_official_train_file():
     assert sorted(labels) != labels
     labels = [post["label"] for post in posts("smm4h24-task5", 10, 1)]
     assert sorted(labels) == [0] * 7 + [1] * 3  # 30.8 % of ten
+    labels = [post["label"] for post in posts("smm4h20-task5", 14717, 1)]
+    assert [labels.count(code) for code in range(3)] == [773, 834, 13110]
 
 
 def test_copies_stand_within_train_and_across_to_test():

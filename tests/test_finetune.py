@@ -19,7 +19,8 @@ import finetune
 from postgrad import linear, losses, training
 from postgrad.batches import Batches, within_budget
 from postgrad.examples import UNTAUGHT, answer_examples, taught_batch
-from postgrad.models import load_model, load_tokenizer, new_head
+from postgrad.heads import new_head
+from postgrad.models import load_model, load_tokenizer
 from postgrad.prompts import Prompt
 from postgrad.work import COMPLETE
 
@@ -301,7 +302,8 @@ def test_bad_input_ends_in_one_sentence(tmp_path, bases, train):
         return str(caught.value)
 
     spec = made.finetune_spec("encoder")
-    assert "epoch best is unknown here; write last" in fault(spec | {"epoch": "best"})
+    assert "epoch first is unknown here; write last or best" in fault(spec | {"epoch": "first"})
+    assert "epoch best chooses on labelled posts: give them with --dev" in fault(spec | {"epoch": "best"})
     assert "write embeddings" in fault(spec | {"frozen": ["head"]})
     assert "class_weights: heavy" in fault(spec | {"class_weights": "heavy"})
     assert "is of kind causal" in fault(spec, base=bases["causal"])

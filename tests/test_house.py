@@ -17,7 +17,19 @@ RULE_FILES = sorted((ROOT / "workflow/rules").glob("*.smk"))
 
 # The floors of the library, the lower ones first. Only floor 2 imports torch; whatever is not named is floor 1.
 FLOOR_0 = {"__init__", "cli", "launch", "locks", "posts", "predictions", "results", "stopping", "vocabulary"}
-FLOOR_2 = {"bases", "models", "examples", "losses", "heads", "training", "pretraining", "ranks", "scoring", "llm"}
+FLOOR_2 = {
+    "bases",
+    "models",
+    "examples",
+    "losses",
+    "heads",
+    "epochs",
+    "training",
+    "pretraining",
+    "ranks",
+    "scoring",
+    "llm",
+}
 SIDE = {
     "recipe",
     "study",

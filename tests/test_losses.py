@@ -16,7 +16,8 @@ import finetune
 import predict
 from postgrad import losses, training
 from postgrad.examples import answer_examples, choice_batch
-from postgrad.models import Cosine, load_model, load_tokenizer, with_head
+from postgrad.heads import Cosine, with_head
+from postgrad.models import load_model, load_tokenizer
 from postgrad.posts import read_posts
 from postgrad.prompts import Prompt
 from postgrad.ranks import Ranks, Share

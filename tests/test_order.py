@@ -30,6 +30,9 @@ def small():
     recipe["predictors"]["fair"] = {
         "calibrate": "expert", "fit": "rain/dev", "method": "prior", "target": {"no": 0.7, "yes": 0.3}, "lambda": [1.0]
     }  # fmt: skip
+    recipe["datasets"]["pooled"] = {"fold": ["rain/train", "rain/dev"], "k": 3, "seed": 42}
+    recipe["models"]["folded"] = {"finetune": "big", "data": ["pooled", "filled"]}
+    recipe["predictors"]["mean"] = {"vote": ["folded"], "over": ["fold"], "rule": "soft", "ties": "lowest"}
     recipe["predictors"]["best"] = {"pick": ["plain", "fair", "one"], "fit": "rain/dev"}
     recipe["compare"]["rain"]["controls"] = {"again": "expert", "one": "expert"}
     recipe["compare"]["dev"] = {"chain": ["plain", "again"], "sets": ["rain/dev"]}
@@ -94,7 +97,7 @@ def described(folder, files, config):
         found["flows of the report", recipe] = graph.labelled()
         for node in graph.nodes.values():
             found["node_spec", recipe, node.id] = study.node_spec(recipe, node.id)
-            found["inputs", recipe, node.id] = (node.sources, node.base, node.members, node.budget)
+            found["inputs", recipe, node.id] = (node.sources, node.base, node.members, node.budget, node.folds)
             if node.verb == "finetune":
                 found["predict_spec", recipe, node.id] = study.predict_spec(recipe, node.id, f"{node.task}/dev")
     return found

@@ -130,10 +130,45 @@ def test_a_spec_holds_the_numbers_that_its_loss_and_head_read(tmp_path):
     assert held["two@head=linear"] == set() and held["two@head=cosine"] == {"s"}
 
 
+def test_pooling_and_optimizer_stand_in_the_specs_of_models_that_read_them(tmp_path):
+    def heads(recipe):
+        recipe["defaults"]["finetune"] |= {"optimizer": "radam"}
+        recipe["models"]["one"]["each"] = {"pooling": ["pooler", "last2+pooler", "bigru-tokens"]}
+        recipe["models"]["floor"] = {"finetune": "linear", "data": ["rain/train"], "seed": 1}
+        recipe["datasets"]["agreed"]["teachers"] = ["plain", "floor"]
+
+    study = study_in(tmp_path, recipe=heads, bases=lambda bases: bases["tiny"].update(kind="encoder"))
+    named = {"pooling", "optimizer"}
+    held = {id: named & set(json.loads(study.node_spec("small", id))) for id in study.graphs["small"].nodes}
+    assert held["one@pooling=last2+pooler"] == named and held["plain@seed=1"] == {"optimizer"}
+    assert held["floor"] == set() and held["reader"] == set()
+
+
+def test_an_epoch_is_chosen_on_dev_and_the_node_says_so(tmp_path):
+    def best(recipe):
+        recipe["models"]["plain"]["epoch"] = "best"
+        recipe["models"]["floor"] = {"finetune": "linear", "data": ["rain/train"], "seed": 1, "epoch": "best"}
+
+    study, before = study_in(tmp_path / "a", recipe=best), study_in(tmp_path / "b")
+    spec = json.loads(study.node_spec("small", "plain@seed=1"))
+    assert (spec["epoch"], spec["metric"], spec["positive"]) == ("best", "f1", [1])
+    nodes = study.graphs["small"].nodes
+    assert nodes["plain@seed=1"].fitted == ("rain/dev",) and nodes["expert@seed=1"].fitted == ()
+    assert study.node_spec("small", "expert@seed=1") == before.node_spec("small", "expert@seed=1")
+    assert study.graphs["small"].not_run["floor"].startswith("epoch best needs a model of kind encoder or causal")
+
+    def without_dev(task):
+        del task["splits"]["dev"]
+
+    graph = study_in(tmp_path / "c", recipe=best, task=without_dev).graphs["small"]
+    assert graph.not_run["plain"] == "rain has no split dev, to choose an epoch on"
+
+
 @pytest.mark.parametrize("base, option, sentence", [
     ("linear", {"loss": "focal"}, "loss focal needs a model of kind encoder or causal; linear is of kind linear"),
     ("linear", {"drw": 0.5}, "drw 0.5 needs a model of kind encoder or causal"),
     ("big", {"head": "cosine"}, "head cosine needs a model of kind encoder; big is of kind causal"),
+    ("big", {"pooling": "last3"}, "pooling last3 needs a model of kind encoder; big is of kind causal"),
     ("linear", {"answers": "digits"}, "answers digits needs a model of kind causal"),
 ])  # fmt: skip
 def test_what_a_kind_of_model_cannot_do_is_not_run(tmp_path, base, option, sentence):

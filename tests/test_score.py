@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from sklearn import metrics as sklearn
 
 from postgrad.metrics import auc, scores
@@ -15,7 +16,8 @@ from postgrad.posts import write_posts
 from postgrad.predictions import ABSTAIN, softmax, write_predictions
 from postgrad.results import json_text
 
-TWEETEVAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "tweeteval"
+ROOT = Path(__file__).resolve().parents[1]
+TWEETEVAL = ROOT.parent / "shared" / "data" / "tweeteval"
 GOLD = np.array([0, 0, 0, 1, 1, 1, 1, 0])
 PREDICTED = np.array([0, 1, 0, 1, 1, 0, ABSTAIN, 0])
 PROBS = np.array([[0.9, 0.1], [0.3, 0.7], [0.8, 0.2], [0.2, 0.8], [0.4, 0.6], [0.7, 0.3], [0.5, 0.5], [0.9, 0.1]])
@@ -35,6 +37,21 @@ def test_scores_by_hand():
     no, yes = found["per_class"]
     assert no == {"label": "no", "precision": 3 / 4, "recall": 3 / 4, "f1": 6 / 8, "support": 4}
     assert yes["support"] == 4 and values["macro_f1"] == (6 / 8 + 4 / 7) / 2
+
+
+def test_micro_f1_of_two_classes_among_three_by_hand():
+    """The metric of SMM4H-2020 Task 5, whose third class counts neither as hit nor as support."""
+    body = yaml.safe_load((ROOT / "config/tasks/smm4h20-task5.yaml").read_text())
+    names = [label["name"] for label in body["labels"]]
+    positive = [names.index(name) for name in body["positive"]]
+    matrix = np.array([[4, 1, 2], [1, 3, 1], [2, 3, 20]])  # gold down, predicted across
+    gold, predicted = np.repeat(np.indices((3, 3)).reshape(2, 9), matrix.ravel(), axis=1)
+    values = scores(gold, predicted, one_hot(predicted, 3), names, positive, body["metric"])["values"]
+    # 4 + 3 hits; 7 + 7 answers and 7 + 5 gold posts of the two classes
+    assert values["precision"] == 7 / 14 and values["recall"] == 7 / 12
+    assert values["official"] == values["f1"] == 2 * 7 / (14 + 12)
+    swapped = scores(predicted, gold, one_hot(gold, 3), names, positive, body["metric"])["values"]
+    assert swapped["precision"] == 7 / 12 and swapped["f1"] == values["f1"]  # as the official scorer writes them
 
 
 def test_auc_counts_pairs_in_the_right_order_and_ties_half():

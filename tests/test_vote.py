@@ -5,10 +5,12 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from postgrad.posts import write_posts
 from postgrad.predictions import ABSTAIN, matrix, read_predictions, softmax, write_predictions
-from postgrad.voting import vote
+from postgrad.voting import spread, vote
 
 # Three members, four posts, three classes.
 PROBS = np.array(
@@ -78,10 +80,50 @@ def test_no_posts_and_unknown_rules():
         vote(PROBS, LABELS, "loudest")
 
 
-def run(tmp_path, members, rule="majority"):
+# Two models in two folds each, over the posts a to d; the second has parted them otherwise.
+HELD = [("ab", PROBS[0][:2]), ("cd", PROBS[0][2:]), ("da", PROBS[1][[3, 0]]), ("bc", PROBS[1][1:3])]
+
+
+def held_out(tmp_path, members=HELD):
+    paths = []
+    for number, (posts, probs) in enumerate(members):
+        paths.append(tmp_path / f"{number}.parquet")
+        write_predictions(list(posts), np.log(probs), paths[-1])
+    return paths
+
+
+def test_a_held_out_post_is_answered_by_the_models_that_held_it_out(tmp_path):
+    frames = spread([read_predictions(path) for path in held_out(tmp_path)], list("abcd"), "0123")
+    labels = np.stack([frame["label"] for frame in frames])
+    assert (labels == ABSTAIN).tolist() == [[False, False, True, True], [True, True, False, False],
+                                            [False, True, True, False], [True, False, False, True]]  # fmt: skip
+    _, logits, _ = vote(np.stack([matrix(frame) for frame in frames]), labels, "soft")
+    assert np.allclose(softmax(logits), PROBS[:2].mean(axis=0))
+
+
+def test_command_over_held_out_posts(tmp_path):
+    members = held_out(tmp_path)
+    write_posts(pd.DataFrame({"post_id": list("abcd"), "text": "x"}), tmp_path / "posts.parquet")
+    done = run(tmp_path, members, "soft", "--posts", tmp_path / "posts.parquet")
+    assert done.returncode == 0, done.stderr
+    frame = read_predictions(tmp_path / "out.parquet")
+    assert frame["post_id"].tolist() == list("abcd") and np.allclose(matrix(frame), PROBS[:2].mean(axis=0))
+
+
+@pytest.mark.parametrize("members, fault", [(HELD[:1] + HELD[2:], "2 of 4 held-out posts are predicted by fewer"),
+                                            ([("ax", HELD[0][1]), *HELD[1:]], "one that is not held out"),
+                                            ([("aa", HELD[0][1]), *HELD[1:]], "holds a post twice")])  # fmt: skip
+def test_command_refuses_a_fold_that_is_missing_or_another(tmp_path, members, fault):
+    write_posts(pd.DataFrame({"post_id": list("abcd"), "text": "x"}), tmp_path / "posts.parquet")
+    done = run(tmp_path, held_out(tmp_path, members), "soft", "--posts", tmp_path / "posts.parquet")
+    assert done.returncode == 1 and done.stderr.startswith("vote: ") and done.stderr.count("\n") == 1
+    assert fault in done.stderr and not (tmp_path / "out.parquet").exists()
+
+
+def run(tmp_path, members, rule="majority", *options):
     spec = json.dumps({"node": "v", "rule": rule, "ties": "probability"})
     command = [sys.executable, "workflow/scripts/vote.py", "--spec", spec, "--predictions", *members]
-    command += ["--out", tmp_path / "out.parquet", "--counts", tmp_path / "out.json"]
+    command += [*options, "--out", tmp_path / "out.parquet", "--counts", tmp_path / "out.json"]
     return subprocess.run(command, capture_output=True, text=True)
 
 

@@ -14,7 +14,7 @@ from postgrad.machine import NAMES
 from postgrad.provenance import code, unconfirmed
 from postgrad.runs import begin
 from postgrad.study import Study
-from postgrad.vocabulary import SPLITS
+from postgrad.vocabulary import FOLD, HELD_OUT, SPLITS
 
 
 def refuse(fault):
@@ -65,10 +65,12 @@ def node(wildcards):
     return found
 
 
-def posts_of(wildcards, source):
-    """The file of a split (ages/train) or of a dataset node."""
+def posts_of(wildcards, source, reader=None):
+    """The file of a split (ages/train) or of a dataset node; of ages/held-out, what was folded under its reader."""
     alias, split = os.path.split(source)
-    if alias:
+    if split == HELD_OUT:
+        source = (reader or node(wildcards)).folds[0]
+    elif alias:
         return f"{RESULTS}/clean/{graph(wildcards).tasks[alias]}/{split}.parquet"
     return f"{RESULTS}/{wildcards.recipe}/{graph(wildcards).nodes[source].verb}/{source}.parquet"
 
@@ -78,10 +80,22 @@ def sources(wildcards):
 
 
 def drops(wildcards):
-    """What audit leaves out of the splits that a node reads."""
+    """What audit leaves out of the splits that a node reads, and what its fold holds out."""
     aliases = filter(None, map(os.path.dirname, node(wildcards).sources))
     tasks = dict.fromkeys(graph(wildcards).tasks[alias] for alias in aliases)
-    return [f"{RESULTS}/audit/{task}/drop.parquet" for task in tasks]
+    held_out = [f"{RESULTS}/{wildcards.recipe}/fold/{id}.drop.parquet" for id in node(wildcards).folds]
+    return [f"{RESULTS}/audit/{task}/drop.parquet" for task in tasks] + held_out
+
+
+def corpus(wildcards):
+    """Every split of a node's task."""
+    return [posts_of(wildcards, f"{node(wildcards).task}/{split}") for split in SPLITS]
+
+
+def dev(wildcards):
+    """The posts on which a training chooses its epoch, if it does."""
+    chooses = node(wildcards).options.get("epoch") == "best"
+    return [posts_of(wildcards, f"{node(wildcards).task}/dev")] if chooses else []
 
 
 def base_of(wildcards):
@@ -115,6 +129,12 @@ def members(wildcards, dataset=None):
     return [predictions_of(wildcards.recipe, nodes[id], dataset) for id in node(wildcards).members]
 
 
+def shared(wildcards):
+    """The held-out posts that a vote's members share among them; nothing where all of them predict every post."""
+    split = os.path.basename(wildcards.dataset)
+    return [posts_of(wildcards, wildcards.dataset)] if split == HELD_OUT and FOLD not in node(wildcards).axes else []
+
+
 def on_gold(wildcards):
     """What a calibration or a pick reads, on the gold posts that it is fitted on."""
     return members(wildcards, node(wildcards).sources[0])
@@ -137,7 +157,7 @@ def scored(wildcards):
 
 
 def gold(wildcards):
-    return [posts_of(wildcards, dataset) for _, dataset in graph(wildcards).scored()]
+    return [posts_of(wildcards, dataset, predictor) for predictor, dataset in graph(wildcards).scored()]
 
 
 def restarting(recipe):

@@ -1,7 +1,7 @@
 """From raw files to datasets.
 
 in:  the study's folder of posts, or nothing where the study makes its own
-out: results/<study>/clean/<task>, results/<study>/audit/<task>, results/<study>/<recipe>/{augment,label}
+out: results/<study>/clean/<task>, results/<study>/audit/<task>, results/<study>/<recipe>/{augment,label,fold}
 """
 
 
@@ -112,3 +112,27 @@ rule label:
         "--gold {input.gold:q} --dev {input.dev:q} --predictions {input.predictions:q} "
         "--dev-predictions {input.on_dev:q} --budget {input.budget:q} --out {output.posts:q} "
         "--flow {output.flow:q} > {log:q} 2>&1"
+
+
+rule fold:
+    input:
+        data=sources,
+        drop=drops,
+        corpus=corpus,
+        groups=lambda wildcards: f"{RESULTS}/audit/{graph(wildcards).tasks[node(wildcards).task]}/groups.parquet",
+    output:
+        posts="results/{study}/{recipe}/fold/{node}.parquet",
+        drop="results/{study}/{recipe}/fold/{node}.drop.parquet",
+    log:
+        "work/{study}/log/{recipe}/fold/{node}.log",
+    conda:
+        "../../envs/base.yaml"
+    params:
+        spec=spec,
+        code=code("fold"),
+    message:
+        "Holding out a fold: {wildcards.recipe}/{wildcards.node}"
+    shell:
+        "python workflow/scripts/fold.py --spec {params.spec:q} --data {input.data:q} --drop {input.drop:q} "
+        "--corpus {input.corpus:q} --groups {input.groups:q} --out {output.posts:q} "
+        "--out-drop {output.drop:q} > {log:q} 2>&1"

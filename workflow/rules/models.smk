@@ -53,6 +53,7 @@ rule finetune:
         base=base_of,
         data=sources,
         drop=drops,
+        dev=dev,
     output:
         "results/{study}/{recipe}/finetune/{node}/model.json",
     log:
@@ -70,5 +71,5 @@ rule finetune:
         "Fine-tuning: {wildcards.recipe}/{wildcards.node}"
     shell:
         'exec python workflow/scripts/finetune.py --spec {params.spec:q} --base "$(dirname {input.base:q})" --data {input.data:q} '
-        "--drop {input.drop:q} --work work/{wildcards.study:q}/{wildcards.recipe:q}/finetune/{wildcards.node:q} "
+        "--drop {input.drop:q} --dev {input.dev:q} --work work/{wildcards.study:q}/{wildcards.recipe:q}/finetune/{wildcards.node:q} "
         '--out "$(dirname {output:q})" {params.launch:q} > {log:q} 2>&1'

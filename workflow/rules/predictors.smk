@@ -34,7 +34,8 @@ rule predict:
 
 rule vote:
     input:
-        members,
+        predictions=members,
+        posts=shared,
     output:
         predictions="results/{study}/{recipe}/vote/{node}/{dataset}.parquet",
         counts="results/{study}/{recipe}/vote/{node}/{dataset}.json",
@@ -50,8 +51,8 @@ rule vote:
     message:
         "Voting on {wildcards.dataset}: {wildcards.recipe}/{wildcards.node}"
     shell:
-        "python workflow/scripts/vote.py --spec {params.spec:q} --predictions {input:q} "
-        "--out {output.predictions:q} --counts {output.counts:q} > {log:q} 2>&1"
+        "python workflow/scripts/vote.py --spec {params.spec:q} --predictions {input.predictions:q} "
+        "--posts {input.posts:q} --out {output.predictions:q} --counts {output.counts:q} > {log:q} 2>&1"
 
 
 rule calibrate:

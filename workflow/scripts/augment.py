@@ -18,7 +18,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--spec", type=json.loads, required=True, help="the node's options, as JSON")
     parser.add_argument("--data", nargs="+", required=True, help="posts to make new ones from")
-    parser.add_argument("--drop", nargs="*", default=[], help="posts that audit leaves out")
+    parser.add_argument("--drop", nargs="*", default=[], help="posts that audit, or a fold, leaves out")
     parser.add_argument("--out", required=True, help="the new posts alone")
     args = parser.parse_args(argv)
 

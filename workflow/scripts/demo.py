@@ -1,4 +1,4 @@
-"""Write made-up corpora in the official shapes of SMM4H-2024 Tasks 3, 5 and 6.
+"""Write made-up corpora in the official shapes of SMM4H tasks of 2020, 2022 and 2024.
 
 python workflow/scripts/demo.py --out work/demo/posts \
     --spec '{"seed": 1, "posts": {"smm4h24-task5": {"train": 300, "dev": 120, "test": 120, "decoys": 60}}}'
@@ -9,7 +9,6 @@ import csv
 import io
 import json
 import os
-import random
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,19 +16,7 @@ import pyarrow as pa
 from postgrad.cli import run
 from postgrad.grammar import corpus, pool
 from postgrad.posts import write_text
-
-COLUMNS = {
-    "smm4h24-task3": {"id": "id", "keyword": "keyword", "text": "text", "label": "label"},
-    "smm4h24-task5": {"tweet_id": "id", "text": "text", "label": "label"},
-    "smm4h24-task6": {"id": "id", "text": "text", "source": "source", "label": "label"},
-}
-
-
-def summary(train):
-    """The seven rows that a spreadsheet left below Task 3's train file, in its four columns without a name."""
-    counts = [sum(post["label"] == label for post in train) for label in range(4)]
-    table = [[], ["label", "posts"], *enumerate(counts), ["all", sum(counts)]]
-    return [[None] * 4 + [*row] + [None] * (4 - len(row)) for row in table]
+from postgrad.shapes import COLUMNS, tables
 
 
 def write_rows(rows, path):
@@ -56,22 +43,9 @@ def main(argv=None):
     for task, sizes in args.spec["posts"].items():
         if task not in COLUMNS:
             raise ValueError(f"no grammar for {task}; there is one for {', '.join(COLUMNS)}.")
-        made, columns, suffix = corpus(task, sizes, seed), COLUMNS[task], "csv"
         folder = f"{args.out}/{task}"
-        header, blank = list(columns), []
-        if task == "smm4h24-task3":
-            header[0], blank = "\ufeffid", [""] * 4
-        elif task == "smm4h24-task5":
-            suffix = "tsv"
-        rows = {split: [[p[key] for key in columns.values()] for p in made[split]] for split in made}
-        below = summary(made["train"]) if blank else []
-        write_rows([header + blank, *[row + blank for row in rows["train"]], *below], f"{folder}/train.{suffix}")
-        write_rows([list(columns), *rows["dev"]], f"{folder}/dev.{suffix}")
-        unlabelled = [row[:-1] for row in rows["test"] + rows["decoys"]]
-        random.Random(f"{seed} {task}").shuffle(unlabelled)
-        write_rows([list(columns)[:-1], *unlabelled], f"{folder}/test.{suffix}")
-        gold = [[row[0], row[-1]] for row in rows["test"]]
-        write_rows([[list(columns)[0], "label"], *gold], f"{folder}/test_gold.{suffix}")
+        for name, rows in tables(task, corpus(task, sizes, seed), seed).items():
+            write_rows(rows, f"{folder}/{name}")
         if "unlabeled" in sizes:
             write_pool(pool(sizes["unlabeled"], seed), f"{folder}/unlabeled.jsonl.zst")
 

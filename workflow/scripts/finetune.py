@@ -29,6 +29,7 @@ def main(argv=None):
     parser.add_argument("--base", required=True)
     parser.add_argument("--data", required=True, nargs="+")
     parser.add_argument("--drop", nargs="*", default=[])
+    parser.add_argument("--dev", nargs="*", default=[], help="labelled posts on which epoch: best chooses")
     parser.add_argument("--work", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--nodes", type=int, default=1, help="more than one: inside a SLURM job of so many")
@@ -46,6 +47,8 @@ def main(argv=None):
         "tokens": None,
         "data": digests,
     }
+    dev, chosen_on = training_posts(options.dev, []) if options.dev else (None, {})
+    facts["data"] = digests | chosen_on
     given = (spec, options.base, frame, facts, options.work, options.out)
     with heeded(), launch.by_one(held(options.work)):
         if not launch.inside() and restored(options.work, facts, options.out):
@@ -59,7 +62,7 @@ def main(argv=None):
             os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read by transformers' import
             from postgrad import training
 
-            training.finetune(*given, options.zero)
+            training.finetune(*given, options.zero, dev)
 
 
 if __name__ == "__main__":

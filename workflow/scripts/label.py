@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from postgrad.agreement import calibration, check_distinct, class_counts, flow, joined, kept
 from postgrad.cli import run
-from postgrad.posts import POSTS, read_posts, write_posts, write_text
+from postgrad.posts import POSTS, read_posts, read_union, write_posts, write_text
 from postgrad.predictions import aligned, matrix, read_predictions
 from postgrad.results import json_text
 
@@ -33,7 +33,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--spec", type=json.loads, required=True, help="the node's options, as JSON")
     parser.add_argument("--pool", required=True, help="unlabelled posts")
-    parser.add_argument("--drop", required=True, help="posts that audit leaves out")
+    parser.add_argument("--drop", nargs="+", required=True, help="posts that audit, or a fold, leaves out")
     parser.add_argument("--gold", required=True, help="labelled train posts: the class prior")
     parser.add_argument("--dev", required=True, help="labelled posts for calibration and audit")
     parser.add_argument("--predictions", nargs=2, required=True, help="two teachers' on the pool")
@@ -44,15 +44,15 @@ def main(argv=None):
     args = parser.parse_args(argv)
 
     spec, names, classes = args.spec, args.spec["teachers"], len(args.spec["classes"])
-    pool = read_posts(args.pool, args.drop).set_index("post_id")
+    pool = read_union([args.pool], args.drop).set_index("post_id")
     scored = [read_predictions(file) for file in args.predictions]
     pair = joined(*(frame[frame["post_id"].isin(pool.index)] for frame in scored), names, classes)
     check_distinct(pair, names)
-    gold_dev = read_posts(args.dev, args.drop)
+    gold_dev = read_union([args.dev], args.drop)
     both = [aligned(gold_dev, read_predictions(file), (args.dev, file)) for file in args.dev_predictions]
     gold, dev = both[0][0]["label"].to_numpy(dtype=np.int64), [frame for _, frame in both]
     temperatures = [calibration(frame, gold) for frame in dev]
-    train = class_counts(read_posts(args.gold, args.drop)["label"], classes)
+    train = class_counts(read_union([args.gold], args.drop)["label"], classes)
     budget = class_counts(read_posts(args.budget)["label"], classes) if args.budget else None
     prior = train if spec["balance"] == "gold" else None
     rows, labels, shortfall = kept(pair, temperatures, spec["keep"], prior, budget, spec["seed"])

@@ -15,6 +15,7 @@ from postgrad.locks import held
 from postgrad.posts import first_by_hash, input_texts, read_posts
 from postgrad.predictions import gathered, write_predictions
 from postgrad.stopping import heeded
+from postgrad.vocabulary import HELD_OUT
 from postgrad.work import keep, restored
 
 VERSION = 1  # raise when the same model gives other predictions
@@ -38,6 +39,8 @@ def main(argv=None):
         raise ValueError(f"model {options.model} ({facts['kind']}, {facts['labels']}) does not fit "
                          f"node {spec['node']} ({spec['kind']}, {names}): train it for this task")  # fmt: skip
     frame = read_posts(options.data)
+    if spec["dataset"].endswith(f"/{HELD_OUT}"):
+        frame = frame[frame["held_out"]].reset_index(drop=True)
     if spec["dataset"].endswith("/unlabeled"):
         frame = first_by_hash(frame, spec["pool"])
     key = {"spec": spec, "version": VERSION, "model": model_record(options.model), "posts": posts_digest(frame, READ)}

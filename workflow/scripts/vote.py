@@ -14,22 +14,25 @@ import sys
 import numpy as np
 
 from postgrad.cli import run
-from postgrad.posts import write_text
+from postgrad.posts import read_posts, write_text
 from postgrad.predictions import ABSTAIN, matrix, read_predictions, write_predictions
 from postgrad.results import json_text
-from postgrad.voting import check_members, vote
+from postgrad.voting import check_members, spread, vote
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--spec", type=json.loads, required=True, help="rule and ties, as JSON")
     parser.add_argument("--predictions", nargs="+", required=True, help="one file a member")
+    parser.add_argument("--posts", nargs="?", help="the posts that the members share, where each has held out some")
     parser.add_argument("--out", required=True, help="the vote's predictions")
     parser.add_argument("--counts", required=True, help="members, ties and abstentions, as JSON")
     args = parser.parse_args(argv)
 
     rule, ties = args.spec["rule"], args.spec["ties"]
     frames = [read_predictions(path) for path in args.predictions]
+    if args.posts:
+        frames = spread(frames, read_posts(args.posts)["post_id"], args.predictions)
     check_members(frames, args.predictions)
     probs = np.stack([matrix(frame) for frame in frames])
     labels, logits, tied = vote(probs, np.stack([frame["label"] for frame in frames]), rule, ties)

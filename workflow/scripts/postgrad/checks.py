@@ -9,7 +9,7 @@ import re
 
 from postgrad.configuration import Fault, Faults, as_list, found, lookup, nearest
 from postgrad.options import options, read
-from postgrad.vocabulary import SPLITS
+from postgrad.vocabulary import AT, FOLD, HELD_OUT, SPLITS
 
 # Which splits a verb, or a key of a predictor, may read: what is chosen or scored on is never trained on, and only
 # gold has labels to learn.
@@ -18,12 +18,20 @@ READABLE = {
     "label": ("unlabeled",),
     "pretrain": ("train", "unlabeled"),
     "finetune": ("train",),
-    "fit": ("dev",),
+    "fold": ("train", "dev"),  # what is chosen or scored is then the held-out predictions
+    "fit": ("dev", HELD_OUT),
     "target": ("unlabeled",),
 }
 SCORED = ("test", "cross")
 # Where a node says otherwise, only the kinds of model that read the option can do it.
-USUAL = {"answers": "words", "loss": "cross-entropy", "head": "linear", "drw": None}
+USUAL = {
+    "answers": "words",
+    "loss": "cross-entropy",
+    "head": "linear",
+    "pooling": "pooler",
+    "drw": None,
+    "epoch": "last",
+}
 
 
 # -- nodes of a recipe -----------------------------------------------------------------------------
@@ -33,8 +41,8 @@ def split_of(graph, name, where):
     """(the recipe's name of the task, split) of `ages/train`; Fault where either does not exist."""
     alias, _, part = name.partition("/")
     lookup(graph.tasks, alias, where, "task")
-    if part not in SPLITS:
-        raise Fault(f"{where}: {name!r}: {part!r} is not a split; {nearest(part, SPLITS)}")
+    if part not in (*SPLITS, HELD_OUT):
+        raise Fault(f"{where}: {name!r}: {part!r} is not a split; {nearest(part, (*SPLITS, HELD_OUT))}")
     return alias, part
 
 
@@ -58,11 +66,13 @@ def split(graph, reader, body, source, where):
             why = "is a test set"
             if reader in ("label", "pretrain", "target"):
                 names += ", or mark the node with transductive: true, which the report then tells"
+        elif part == HELD_OUT:
+            why = "names predictions of held-out posts, to score and to fit on"
         else:
             why = "is what models learn from" if part == "train" else "has no labels to learn"
         raise Fault(f"{where}: {source} {why}; {reader} may read {names}.")
     task = graph.tasks[alias]
-    return None if part in graph.study.task(task)["splits"] else f"{task} has no split {part}"
+    return None if part in (*graph.study.task(task)["splits"], HELD_OUT) else f"{task} has no split {part}"
 
 
 def labelled(graph, body, where):
@@ -76,12 +86,54 @@ def labelled(graph, body, where):
     return None if "dev" in graph.study.task(task)["splits"] else f"{task} has no split dev, to calibrate teachers on"
 
 
+def no_dev(graph, task, values):
+    """Why a node is not run for want of a split to choose its epoch on, or None. values: as of `missing`."""
+    if task is None or "best" not in values.get("epoch", []) or "dev" in graph.study.task(graph.tasks[task])["splits"]:
+        return None
+    return f"{graph.tasks[task]} has no split dev, to choose an epoch on"
+
+
 def scored_split(graph, name, where):
     """Whether a task has the split on which is scored; Fault where it can have no gold labels."""
     alias, part = split_of(graph, name, where)
     if part == "unlabeled":
         raise Fault(f"{where}: {name} has no gold labels to score on; name one of {', '.join(SPLITS[:-1])}.")
-    return part in graph.study.task(graph.tasks[alias])["splits"]
+    return part in (*graph.study.task(graph.tasks[alias])["splits"], HELD_OUT)
+
+
+def untouched(graph, made, dataset, where):
+    """Nothing; Fault where a predictor has learnt the gold labels of a dataset that it is scored or fitted on."""
+    alias, _, part = dataset.partition("/")
+    if part == HELD_OUT and (why := never_held_out(graph, made)):
+        raise Fault(f"{where}: {dataset} is not there: {why}.")
+    if part == "dev" and dataset in made.learnt:
+        raise Fault(
+            f"{where}: {made.name} learns from {dataset} in folds; fold train alone, or score and fit on "
+            f"{alias}/{HELD_OUT}."
+        )
+
+
+def never_held_out(graph, made):
+    """Why a predictor has no predictions of all held-out posts, with the remedy, or None."""
+    if FOLD in made.axes:
+        return f"{made.name} is made for each fold, and each holds out other posts; name a vote over fold"
+    if not made.folds:
+        return f"{made.name} learns from no dataset made by fold, so no post is held out from it; name test or dev"
+    if len({frozenset(graph.nodes[id].sources) for id in made.folds}) > 1:
+        return f"{made.name} stands on folds of different splits; fold the same ones"
+    below = [graph.nodes[id] for id in made.members]
+    if made.verb == "vote":
+        below = [member for member in below if FOLD not in member.axes]
+    return next(filter(None, (never_held_out(graph, member) for member in below)), None)
+
+
+def seen_before(graph, made, below):
+    """Whether what a node of one fold stands on has learnt, outside the folds, labels that it holds out.
+
+    A base does, or a label's teachers. Posts made from train do not count: those of the fold are left out.
+    """
+    held = {split for id in made.folds for split in graph.nodes[id].sources} if FOLD in made.axes else set()
+    return any(held & {*node.learnt} for node in below if FOLD not in node.axes and node.verb != "augment")
 
 
 def kind_at_scale(study, base, where):
@@ -141,6 +193,20 @@ def node(graph, made, where):
     fewest, most = made.options.get("ngrams", (1, 1))
     if fewest > most:
         raise Fault(f"{where}.ngrams: {[fewest, most]} holds no length of a term; write the smaller first.")
+    pooled = {split: id for id in made.folds for split in graph.nodes[id].sources if id in made.sources}
+    for source in made.sources:
+        if source in pooled:
+            name = graph.nodes[pooled[source]].name
+            raise Fault(f"{where}: {source} stands in {name} already, in folds; name only {name}.")
+    if FOLD in made.axes and len(made.folds) > 1:
+        raise Fault(
+            f"{where}: it stands on {' and '.join(made.folds)}, which hold out other posts; let all under it share one "
+            "dataset made by fold, or let a vote reduce fold first."
+        )
+    if made.verb in ("calibrate", "pick", "label"):
+        for id in made.members:
+            fitted_on = f"{made.task}/dev" if made.verb == "label" else made.sources[0]
+            untouched(graph, graph.nodes[id], fitted_on, f"{where}.{'teachers' if made.verb == 'label' else 'fit'}")
     if made.verb == "calibrate":
         calibrated(graph, made, where)
     if made.verb == "label":
@@ -174,11 +240,19 @@ def calibrated(graph, made, where):
             raise Fault(f"{where}.target: the shares sum to {sum(made.target.values()):g}; make them sum to 1.")
     first, *others = [model for id in made.members for model in graph.models_under(id)]
     for other in others:
-        if set(graph.nodes[other].sources) != set(graph.nodes[first].sources):
+        if learnt_from(graph, other) != learnt_from(graph, first):
             raise Fault(
                 f"{where}.calibrate: {first} and {other} learn from different posts, so there is no one class prior "
                 "to take out; calibrate each by itself, and vote or pick behind that."
             )
+
+
+def learnt_from(graph, model):
+    """What a model learns from, whichever fold it leaves out: folds are stratified, so their class shares agree."""
+    sources = graph.nodes[model].sources
+    folded = [source for source in sources if source in graph.nodes and graph.nodes[source].verb == "fold"]
+    splits = {split for source in folded for split in graph.nodes[source].sources}
+    return splits | {re.sub(f"{AT}{FOLD}=[0-9]+", "", source) for source in sources if source not in folded}
 
 
 def described(teacher):

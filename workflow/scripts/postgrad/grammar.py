@@ -1,4 +1,4 @@
-"""Made-up posts from a small grammar, in the manner of SMM4H-2024 Tasks 3, 5 and 6.
+"""Made-up posts from a small grammar, in the manner of eight SMM4H tasks of 2020, 2022 and 2024.
 
 No post of any person stands here. Each label has its own cues, but classes share most of their words, the
 order of words matters (less calm, more calm), rare words carry cues too, and in AMBIGUOUS of the posts the
@@ -16,13 +16,24 @@ REPEATED = 0.02  # share of train posts that copy an earlier train post, for aud
 LEAKED = 0.01  # share of dev and test posts that copy a train post
 RELABELED = 0.2  # share of the copies within train that carry another label
 
-# Shares of the classes 0, 1, ...: counts of the official train files (Tasks 3, 5, 6).
+# Shares of the classes 0, 1, ...: counts of the official train files, of dev for 2022 Task 1a, 11 % for 2022 Task 7.
+# 2020 Task 1 has 0.26 % positives: a demo of some hundred posts would have none, so here are 5 %.
 SHARES = {
+    "smm4h20-task1": [95, 5],
+    "smm4h20-task2en": [18641, 1903],
+    "smm4h20-task5": [773, 834, 13110],
+    "smm4h22-task1a": [843, 65],
+    "smm4h22-task7": [89, 11],
     "smm4h24-task3": [1131, 160, 395, 114],
     "smm4h24-task5": [5118, 2280],
     "smm4h24-task6": [5966, 2834],
 }
-REDDIT = {"train": 0, "dev": 1 / 3, "test": 2 / 3, "decoys": 2 / 3}  # Task 6: Reddit's share, about the official
+# What a tweet talks of beside its cue.
+BESIDE = {"smm4h24-task5": "tail", "smm4h24-task6": "life"}
+BESIDE |= dict.fromkeys(
+    ("smm4h20-task1", "smm4h20-task2en", "smm4h20-task5", "smm4h22-task1a", "smm4h22-task7"), "daily"
+)
+REDDIT = {"train": 0, "dev": 1 / 3, "test": 2 / 3, "decoys": 2 / 3}  # 2024 Task 6: Reddit's share, about the official
 
 
 def _rules(grammar):
@@ -57,7 +68,7 @@ def _cue(rng, task, label):
     classes = len(SHARES[task])
     if rng.random() < AMBIGUOUS:
         label = (label + 1 + int((classes - 1) * rng.random())) % classes
-    return _phrase(rng, f"t{task[-1]}_{label}")
+    return _phrase(rng, f"{task}_{label}")
 
 
 def _joined(rng, segments, commas):
@@ -70,7 +81,7 @@ def _joined(rng, segments, commas):
 
 
 def _outdoors(rng, label):
-    """Task 3: a Reddit post on social anxiety with a keyword; 1 to 8 segments, one in eight posts has one."""
+    """2024 Task 3: a Reddit post on social anxiety with a keyword; 1 to 8 segments, one in eight posts has one."""
     if rng.random() < 0.5:
         keyword = _phrase(rng, "place")
         thing = f"the {keyword}"
@@ -88,9 +99,11 @@ def _outdoors(rng, label):
     return {"keyword": keyword, "text": _characters(rng, _joined(rng, segments, 0.5)), "source": "reddit"}
 
 
-def _tweet(rng, task, label, extra):
-    """A tweet: the label's cue, perhaps a mention, perhaps phrases of the symbols `extra` around it."""
-    segments = [_cue(rng, task, label)] + [_phrase(rng, symbol) for symbol in extra if rng.random() < 0.5]
+def _tweet(rng, task, label):
+    """A tweet: the label's cue, perhaps a mention, perhaps a phrase on something else."""
+    segments = [_cue(rng, task, label)]
+    if rng.random() < 0.5:
+        segments.append(_phrase(rng, BESIDE[task]))
     text = _joined(rng, segments, 0.3)
     if rng.random() < 0.35:
         text = f"{_phrase(rng, 'handle')} {text}"
@@ -100,7 +113,7 @@ def _tweet(rng, task, label, extra):
 
 
 def _reddit(rng, label):
-    """Task 6 on Reddit: a title and a body of 3 to 8 sentences, one of which holds the cue."""
+    """2024 Task 6 on Reddit: a title and a body of 3 to 8 sentences, one of which holds the cue."""
     segments = [_phrase(rng, "life") for _ in range(2 + int(6 * rng.random()))]
     segments.append(_cue(rng, "smm4h24-task6", label))
     title = _phrase(rng, "open") + ", " + _phrase(rng, "life")
@@ -133,21 +146,19 @@ def _post_id(rng, source):
 
 
 def posts(task, n, seed, source=None):
-    """n made-up posts: dicts of id, text, label (class code), source, and keyword (Task 3) or title (Reddit).
+    """n made-up posts: dicts of id, text, label (class code), source, and keyword (2024 Task 3) or title (Reddit).
 
-    source: twitter or reddit, for Task 6, which has both; the other tasks have one each.
+    task: one of SHARES. source: twitter or reddit, for 2024 Task 6, which has both; the others have one each.
     """
     rng = random.Random(f"{seed} {task} {source}")
     made, seen = [], set()
     for label in _labels(rng, task, n):
         if task == "smm4h24-task3":
             post = _outdoors(rng, label)
-        elif task == "smm4h24-task5":
-            post = _tweet(rng, task, label, ["tail"])
         elif source == "reddit":
             post = _reddit(rng, label)
         else:
-            post = _tweet(rng, task, label, ["life"])
+            post = _tweet(rng, task, label)
         post_id = _post_id(rng, post["source"])
         while post_id in seen:
             post_id = _post_id(rng, post["source"])
@@ -157,7 +168,7 @@ def posts(task, n, seed, source=None):
 
 
 def pool(n, seed):
-    """n unlabelled Reddit posts (Task 6), one in five without any age or other number of two digits."""
+    """n unlabelled Reddit posts (2024 Task 6), one in five without any age or other number of two digits."""
     made = posts("smm4h24-task6", n, f"{seed} pool", "reddit")
     rng = random.Random(f"{seed} ageless")
     return [{**post, **(_ageless(rng) if rng.random() < 0.2 else {}), "label": None} for post in made]
@@ -207,7 +218,7 @@ def corpus(task, sizes, seed):
 
 
 def sample_texts(n, seed):
-    """n texts, a mixture of all three corpora and the pool in equal parts: food for a tokenizer."""
+    """n texts, a mixture of the corpora of 2024 and the pool in equal parts: food for a tokenizer."""
     quarter = -(-n // 4)
     kinds = [
         posts("smm4h24-task3", quarter, seed),

@@ -5,12 +5,12 @@ from pathlib import Path
 from postgrad.configuration import Fault, read_yaml
 from postgrad.study import Study
 
-EVERY_SEED = 10**6  # the cap of a study is no reason to call a seed unknown
+EVERY = 10**6  # the cap of a study is no reason to call a seed or a fold unknown
 HELD = ("pretrain", "finetune", "predict")  # the verbs with a work folder
 
 
 def leftovers(root="config", work="work"):
-    """Folders under `work` that no study in `root` refers to, in either mode, at any number of seeds and shards.
+    """Folders under `work` that no study in `root` refers to, in either mode, at any number of seeds, folds and shards.
 
     A study or recipe that cannot be read keeps all its folders. Logs and made-up posts of a study stay.
     """
@@ -35,7 +35,8 @@ def referred(study, recipe, root="config"):
         made = "made" in read_yaml(Path(root) / "studies" / f"{study}.yaml")
         posts = {} if made else {"data": "posts"}
         for mode in ("recommended", "faithful"):
-            config = {"study": study, "recipes": [recipe], "mode": mode, "seeds": EVERY_SEED, "check_data": False}
+            config = {"study": study, "recipes": [recipe], "mode": mode, "check_data": False}
+            config |= {"seeds": EVERY, "folds": EVERY}
             nodes = Study({**config, **posts}, root=root).graphs[recipe].nodes.values()
             known |= {(node.verb, node.id) for node in nodes}
             known |= {("predict", node.id) for node in nodes if node.verb == "finetune"}

@@ -1,8 +1,8 @@
 """Models and tokenizers in and out of their folders: safetensors only, no remote code."""
 
 import torch
-import torch.nn.functional as F
 from transformers import (
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
     AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
@@ -10,6 +10,8 @@ from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
 )
+
+from postgrad.heads import OWN, pooled_class, with_head
 
 CLASSES = {"encoder": AutoModelForSequenceClassification, "causal": AutoModelForCausalLM,
            "mlm": AutoModelForMaskedLM, "plain": AutoModel}  # fmt: skip
@@ -31,71 +33,35 @@ def load_tokenizer(folder):
     return tokenizer
 
 
-class Cosine(torch.nn.Linear):
-    """The last layer of a head: s times the cosines of its input and each class's weights, no bias (Cao et al. 2019).
-
-    Computed in float32: bf16 would round 30 times a cosine to steps of 0.1.
-    """
-
-    def __init__(self, linear, s):
-        super().__init__(linear.in_features, linear.out_features, bias=False, device="meta")
-        self.weight, self.s = linear.weight, s
-
-    def forward(self, inputs):
-        with torch.autocast(inputs.device.type, enabled=False):
-            return self.s * F.linear(F.normalize(inputs.float(), dim=-1), F.normalize(self.weight.float(), dim=-1))
-
-
-def with_head(model):
-    """The encoder, a cosine layer in the place of its head's last where its config says so: `cosine_s`, the scale.
-
-    So config.json and safetensors hold all of it; what transformers loads into the bias falls away.
-    """
-    if s := getattr(model.config, "cosine_s", None):
-        body = f"{model.base_model_prefix}."
-        layers = [name for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)]
-        last = [name for name in layers if not name.startswith(body)][-1]
-        parent, _, name = last.rpartition(".")
-        setattr(model.get_submodule(parent), name, Cosine(model.get_submodule(last), s))
-    return model
-
-
-def load_model(folder, form, attention="eager", dropout=None, labels=None, s=None):
+def load_model(folder, form, attention="eager", dropout=None, labels=None, s=None, pooling=None):
     """A float32 model. form: encoder (with a head), causal, mlm, or plain (the body alone).
 
     attention: eager or sdpa. dropout: written over every dropout of the config unless None. labels: class
-    names of a head that is to be trained, and s: the scale of its cosines, None for a linear head.
+    names of a head that is to be trained, s: the scale of its cosines, None for a linear head, and pooling: what it
+    reads, None for what the encoder's own does.
     """
     config = AutoConfig.from_pretrained(folder, **SAFE)
     if labels:
         config.id2label = dict(enumerate(labels))
         config.label2id = {name: code for code, name in enumerate(labels)}
         config.problem_type = "single_label_classification"
-        if s is not None:
-            config.cosine_s = s
-        elif hasattr(config, "cosine_s"):  # the base's
-            del config.cosine_s
+        for name, value in (("cosine_s", s), ("head_pooling", None if pooling == OWN["pooling"] else pooling)):
+            if value is not None:
+                setattr(config, name, value)
+            elif hasattr(config, name):  # the base's
+                delattr(config, name)
     if dropout is not None:
         for name, value in config.to_dict().items():
             if ("dropout" in name or name.endswith("_pdrop")) and isinstance(value, float):
                 setattr(config, name, dropout)
-    model = CLASSES[form].from_pretrained(
+    made = CLASSES[form]
+    if form == "encoder" and getattr(config, "head_pooling", None):
+        made = pooled_class(MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)])
+    model = made.from_pretrained(
         folder, config=config, attn_implementation=attention, dtype=torch.float32, use_safetensors=True,
         ignore_mismatched_sizes=bool(labels), **SAFE
     )  # fmt: skip
     return with_head(model) if form == "encoder" else model
-
-
-def new_head(model, seed):
-    """Draw an encoder's head afresh: weights normal(0, initializer_range) from `seed`, biases zero."""
-    random = torch.Generator().manual_seed(seed)
-    for name, part in model.named_children():
-        if name != model.base_model_prefix:
-            for layer in part.modules():
-                if isinstance(layer, torch.nn.Linear):
-                    layer.weight.data.normal_(0.0, model.config.initializer_range, generator=random)
-                    if layer.bias is not None:
-                        layer.bias.data.zero_()
 
 
 def freeze(model, names):

@@ -1,7 +1,8 @@
 """The words and phrases of the made-up posts: a grammar that grammar.py draws from."""
 
 # One symbol a line, alternatives between bars, `<symbol>` inside them. Early alternatives are more frequent.
-# THING is the post's keyword (Task 3): `the park` or `hiking`. `#` is a digit, `*` a letter or digit.
+# A cue stands under <task>_<class code>. THING is the post's keyword (2024 Task 3): `the park` or `hiking`. `#` is a
+# digit, `*` a letter or digit.
 GRAMMAR = """
 place: park|garden|forest|beach|woods|lake|playground|river|trail|meadow|allotment|hills|countryside|
   campsite|promenade|orchard|nature reserve|bridge by the canal|dog park|bike path
@@ -43,20 +44,20 @@ chat: I feel <nervous> at <event>|<event> left me <nervous>|<cause> <helps> me|<
   <event> got <worse> <when>|I am 2# and shy|my <kin> is <nervous> at <event>|
   I cancelled on my <kin> <when>|<close>
 
-t3_0: my <kin> loves THING|someone asked me about THING and I froze|we talked about THING <when>|
+smm4h24-task3_0: my <kin> loves THING|someone asked me about THING and I froze|we talked about THING <when>|
   my <kin> says THING <helps> her <anxiety>|I saw a video about THING <when>|my flat is close to THING|
   my <kin> posts pictures of THING|I read that THING <helps> people|my <kin> got hurt from THING|
   I met my <kin> through THING|they asked if I like THING and I felt <nervous>|
   my <kin> feels <calm> after THING|THING is closed <when>|my <kin> thinks THING <harms> her
-t3_1: THING <helps> <mind>|I feel so <calm> after THING|after THING I feel <less> <nervous>|
+smm4h24-task3_1: THING <helps> <mind>|I feel so <calm> after THING|after THING I feel <less> <nervous>|
   after THING I feel <more> <calm>|my <anxiety> is <better> thanks to THING|
   I dreaded THING but it <helps> <mind>|with THING <when> my <anxiety> got <better>|
   THING no longer <harms> <mind>, it <helps>|nothing <helps> <mind> like THING
-t3_2: THING does nothing for <mind>|I tried THING and I feel <same>|after THING my <anxiety> is <same>|
+smm4h24-task3_2: THING does nothing for <mind>|I tried THING and I feel <same>|after THING my <anxiety> is <same>|
   THING is <meh>|I hoped THING <helps> <mind> but I feel <same>|THING neither <helps> nor <harms> <mind>|
   with THING or without it I am just as <nervous>|I go to THING <when> and my <anxiety> stays <same>|
   I can not say that THING <helps> <mind>, still <same>
-t3_3: THING <harms> <mind>|I feel so <nervous> during THING|after THING I feel <more> <nervous>|
+smm4h24-task3_3: THING <harms> <mind>|I feel so <nervous> during THING|after THING I feel <more> <nervous>|
   after THING I feel <less> <calm>|my <anxiety> is <worse> because of THING|
   I loved THING but now it <harms> <mind>|everyone <stares> at THING|
   with THING <when> my <anxiety> got <worse>|THING no longer <helps> <mind>, it <harms>|
@@ -77,7 +78,7 @@ tag: #autism|#ADHD|#momlife|#asthma|#parenting|#SpEd|#mentalhealth|#AutismAwaren
 tail: <emoji>|<tag>|https://t.co/**********|so proud|please help|it is hard|we got this|smh|just saying|lol|
   who else?|thank you <handle>|<emoji><emoji>|every single day|and nobody listens|
   1.5 hours in traffic for it
-t5_0: my <other> <has> <disorder>|I have <disorder> and my <child> does not|
+smm4h24-task5_0: my <other> <has> <disorder>|I have <disorder> and my <child> does not|
   my <child>'s friend <has> <disorder>|my <child>'s teacher thinks every kid <has> <disorder>|
   reading about <disorder> while my <child> naps|my <other>'s <child> <has> <disorder>|
   no, my <child> does not have <disorder>|could my <child> have <disorder>?|
@@ -85,7 +86,7 @@ t5_0: my <other> <has> <disorder>|I have <disorder> and my <child> does not|
   new study on <disorder> in children|my <child> was tested for <disorder>, it was negative|
   I was a kid with <disorder>, my <child> is not|my dog <has> <disorder>, I am sure|
   raising money for <disorder> with my <child>|his <child> <has> <disorder>
-t5_1: my <child> <has> <disorder>|my <child> and my <other> have <disorder>|
+smm4h24-task5_1: my <child> <has> <disorder>|my <child> and my <other> have <disorder>|
   mom of a <child> with <disorder> here|my <disorder> kiddo is my <child>|
   both my <child> and I have <disorder>|turns out my <child> <has> <disorder>|
   my <child> can not wear a mask because of <disorder>|doctor confirmed it, <disorder> for my <child>|
@@ -102,15 +103,79 @@ life: I <did> <when>|my <mate> <did>|I feel <mood>|we have been together for # y
   I feel <mood> after <event>|my <mate> is <mood>|I am <mood> and my <mate> is not|we talk <when>|
   my <mate> says I am <mood>|I weigh 1## pounds|edit: thanks for the answers|what would you do|
   I do not know what to think|it lasted ## minutes|I work ## hours a week|my car has ## k miles
-t6_0: I feel like I'm 80|I feel like I'm <age> again|my <mate> is <age>|my <mate> just turned <age>|
+smm4h24-task6_0: I feel like I'm 80|I feel like I'm <age> again|my <mate> is <age>|my <mate> just turned <age>|
   I'm in my <age>s somewhere|I am <age> weeks pregnant|when I was <age> I <did>|almost <age> and <mood>|
   happy <age>th birthday to my <mate>|only <age> days until my birthday|I look <age> but I am not|
   my <mate> (<age>F) and I are <mood>|they thought I'm <age> lol|been doing this for <age> years|
   I am over <age>|<age> more minutes and I am free|I can't wait to be <age>|
   someone said I act like I am <age>|I'm <age>% sure
-t6_1: I'm <age>|I am <age> years old|I just turned <age>|today is my <age>th birthday|I'm <age> and I <did>|
+smm4h24-task6_1: I'm <age>|I am <age> years old|I just turned <age>|today is my <age>th birthday|I'm <age> and I <did>|
   I'm <age> but I feel like I'm 80|as a <age> year old I feel <mood>|me (<age>F) and my <mate>|
   turning <age> today|I <did> at my ripe age of <age>|<age>M here|my <mate> is older than me, I am <age>|
   finally <age>!|only <age> and already <mood>|I was <age> last year so now I am one more|
   I look 16 but I am <age>|still <mood> at <age>
+
+drug: ibuprofen|sertraline|prednisone|metformin|my inhaler|tylenol|zoloft|adderall|vitamin D|iron pills|melatonin|
+  an antibiotic|insulin|lexapro|benadryl|fish oil|seroquel|omeprazole|lyrica|the birth control pill
+food: coffee|tea|soup|pizza|ice cream|juice|toast|chocolate|water with lemon|salad|noodles|cake
+ail: headache|cold|back pain|sore throat|fever|stomach ache|insomnia|cough|toothache|hay fever
+took: took|am on|started|just swallowed|was given|refilled|ran out of|doubled|need|swear by
+effect: nausea|hives|night sweats|brain fog|the shakes|vivid nightmares|a dry mouth|hair loss|a racing heart|
+  no appetite|weight gain|migraines|a rash|muscle cramps|dizziness|no sleep at all|mood swings|itching|heartburn|
+  blurry eyes
+struck: makes me feel like a zombie|knocked me out|keeps me up all night|made me gain ## pounds|ruined my stomach|
+  gave me <effect>|left me with <effect>|turned me into a monster|wrecked my sleep|numbs my whole face|
+  has me sweating|messed up my head
+daily: my <mate> <did>|I feel <mood>|I <did> <when>|we talk <when>|my <mate> is <mood>|I had <food> <when>|
+  it is # in the morning|this week is long|monday again|I miss <food>
+smm4h20-task1_0: my <ail> is back|I drank <food> for my <ail>|no cure for this <ail>|the doctor said to rest|
+  I need <food> to stay alive|my <mate> has a <ail>|<food> is my medicine|sleep is the best medicine|
+  I am addicted to <food>|what helps against a <ail>?|my therapist moved away|the pharmacy was closed|
+  a dose of <food> and I am fine|that song is a drug
+smm4h20-task1_1: I <took> <drug>|<drug> for my <ail>|my <mate> gave me <drug>|<drug> and <food> for breakfast|
+  out of <drug> again|does <drug> help against a <ail>?|they put my <mate> on <drug>|<drug> costs $##.50 now|
+  I sleep thanks to <drug>|never without <drug>
+smm4h20-task2en_0: I <took> <drug>|<drug> works for my <ail>|can <drug> give you <effect>?|<drug> took my <effect> away|
+  no <effect> from <drug> so far|I <took> <drug> because of <effect>|my <mate> <took> <drug>|
+  <drug> saved my week|the leaflet of <drug> lists <effect>|they say <drug> gives people <effect>|
+  I need <drug> for this <ail>|<effect> without <drug>, so not the pill
+smm4h20-task2en_1: <drug> <struck>|I have <effect> since <drug>|<effect> from <drug> again|
+  <drug> took my <ail> and gave me <effect>|I quit <drug> over <effect>|day # on <drug> and <effect>|
+  <drug> works but hello <effect>|is it <drug> that <struck>?|thanks <drug> for <effect>|<drug> plus me is <effect>
+smm4h22-task1a_0: <drug> helps my <ail>|I <took> <drug> and feel <mood>|study finds <effect> rare with <drug>|
+  who else is on <drug>?|I <took> <drug> against <effect>|my doctor wants me on <drug>|
+  scared that <drug> brings <effect>|<drug> is cheaper now|no more <effect> since <drug>|
+  ask your doctor about <drug>|my <mate> sells <drug>
+smm4h22-task1a_1: <drug> <struck>|<effect> all week because of <drug>|coming off <drug> <struck>|
+  my hands after <drug>, pure <effect>|<drug> is why I have <effect>|never again <drug>, it <struck>|
+  # hours after <drug> I got <effect>|switched from <drug>, the <effect> was too much|
+  <effect> is the price of <drug>|did <drug> give anyone else <effect>? it did me
+
+flaw: a heart defect|spina bifida|a cleft lip|clubfoot|down syndrome|a hole in the heart|gastroschisis|microcephaly|
+  hydrocephalus|a cleft palate|one kidney|a diaphragmatic hernia|hip dysplasia|a missing finger
+carer: surgeon|cardiologist|nurse|ultrasound tech|specialist|midwife
+smm4h20-task5_0: my <child> was born with <flaw>|our <child> had surgery for <flaw>|my <child> has <flaw>|
+  mom of a <child> with <flaw> here|the <carer> found <flaw> in my <child>|raising a <child> who has <flaw>|
+  proud of my <child>, <flaw> and all|my <child> goes to the <carer> for <flaw>|
+  we lost our <child> to <flaw>|# years since my <child>'s <flaw> was mended
+smm4h20-task5_1: the <carer> saw <flaw> on the scan|they think it is <flaw>|born with <flaw> and still smiling|
+  this <child> fought <flaw>|we wait for tests on <flaw>|such a strong <child> with <flaw>|
+  could be <flaw>, the <carer> is not sure|our little fighter against <flaw>|surgery day for <flaw>
+smm4h20-task5_2: my <other> was born with <flaw>|new study on <flaw>|donate for children with <flaw>|
+  awareness week for <flaw>|I was born with <flaw> myself|does <drug> cause <flaw>?|
+  the film shows a <child> with <flaw>|my <other> works with <flaw>|a law on tests for <flaw>|
+  the <carer> spoke about <flaw> on tv|no sign of <flaw> in my <child>|<flaw> runs in dogs too|
+  read this thread on <flaw>
+
+partner: husband|boyfriend|ex|girlfriend|wife|fiance|ex-husband|partner
+hit: hit|choked|kicked|slapped|threatened|shoved|burned|beat|strangled|punched
+smm4h22-task7_0: if he ever <hit> you, leave|my <partner> <hit> the snooze button|my <kin>'s <partner> <hit> her|
+  that verdict <hit> hard|in the film her <partner> <hit> her|call the hotline if a <partner> <hit> you|
+  my <partner> never <hit> me|stories of women whose <partner> <hit> them|my <kin> <hit> my car|
+  nobody deserves a <partner> who <hit> them|I left my <partner> because I was <mood>|
+  my <partner> is <mood>|my <partner> and I argue about <food>|the news says a <partner> <hit> a man
+smm4h22-task7_1: my <partner> <hit> me|I left when my <partner> <hit> me|he <hit> me and said sorry|
+  # years with a <partner> who <hit> me|I still hide bruises from my <partner>|she <hit> me in front of the kids|
+  I survived a <partner> who <hit> me|my <partner> <hit> me over <food>|police came after my <partner> <hit> me|
+  the night my <partner> <hit> me I ran
 """

@@ -54,25 +54,23 @@ def write_posts(frame, path, schema=POSTS):
     write_table(frame, path, schema)
 
 
-def read_posts(path, drop=None):
-    """Posts of one file as a frame; `label` is a nullable integer.
-
-    drop: a Parquet file with a column `post_id` (audit's drop.parquet); its posts are left out.
-    """
+def read_posts(path):
+    """Posts of one file as a frame; `label` is a nullable integer."""
     frame = pq.read_table(path).to_pandas()
     frame["label"] = frame["label"].astype("Int64")
-    if drop is not None:
-        frame = frame[~frame["post_id"].isin(pd.read_parquet(drop, columns=["post_id"])["post_id"])]
-    return frame.reset_index(drop=True)
+    return frame
 
 
 def read_union(paths, drops=()):
-    """The posts of several files, in the order given (gold first), without those that any of `drops` names."""
+    """The posts of several files, in the order given (gold first), without those that any of `drops` names.
+
+    drops: Parquet files with a column `post_id`, audit's and a fold's. What derives from such a post goes with it.
+    """
     dropped = set()
     for drop in drops:
         dropped.update(pd.read_parquet(drop, columns=["post_id"])["post_id"])
     union = pd.concat([read_posts(path) for path in paths], ignore_index=True)
-    return union[~union["post_id"].isin(dropped)].reset_index(drop=True)
+    return union[~(union["post_id"].isin(dropped) | union["parent"].isin(dropped))].reset_index(drop=True)
 
 
 def input_texts(frame):

@@ -15,7 +15,7 @@ import torch.distributed as distributed
 
 from postgrad import launch
 from postgrad.examples import UNTAUGHT
-from postgrad.models import with_head
+from postgrad.heads import with_head
 
 PATIENCE = timedelta(hours=6)  # rank 0 writes 290 GB of a 72B model while the others wait; torchrun sees the dead
 
@@ -115,7 +115,7 @@ def begin_deepspeed(zero, precision, backend):
     if zero == 3:
         zero_settings |= {"stage3_prefetch_bucket_size": "auto", "stage3_param_persistence_threshold": "auto",
                           "stage3_gather_16bit_weights_on_model_save": True}  # fmt: skip
-    # No optimizer here: torch's own AdamW needs no compiler.
+    # No optimizer here: torch's own needs no compiler.
     return HfDeepSpeedConfig({
         "train_micro_batch_size_per_gpu": 1, "gradient_accumulation_steps": 1, "gradient_clipping": "auto",
         "bf16": {"enabled": precision == "bf16"}, "zero_optimization": zero_settings,

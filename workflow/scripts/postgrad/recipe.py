@@ -7,16 +7,16 @@ reads this at every start. No result hangs on the order of a file's keys.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 from postgrad import checks
 from postgrad.configuration import Fault, Faults, as_list, fitting, lookup
 from postgrad.options import node_schema, options, options_schema, read, references, verbs
-from postgrad.vocabulary import AT, SPLITS
+from postgrad.vocabulary import AT, FOLD, HELD_OUT, SPLITS
 
 SECTIONS = {
-    "datasets": ("augment", "label"),
+    "datasets": ("augment", "label", "fold"),
     "models": ("pretrain", "finetune"),
     "predictors": ("vote", "calibrate", "pick"),
 }
@@ -29,6 +29,7 @@ ROLES = {
     "data": SECTIONS["datasets"],
     "augment": SECTIONS["datasets"],
     "label": (),
+    "fold": (),
     "budget": ("label",),
     "teachers": PREDICTORS,
     **dict.fromkeys(SECTIONS["predictors"], PREDICTORS),
@@ -53,6 +54,8 @@ class Node:
     task: str | None = None  # the recipe's name for the task; None where the labels play no part
     transductive: bool = False  # it, or what it stands on, has read the texts of a test set
     fitted: tuple = ()  # splits whose gold labels it, or what it stands on, was fitted or chosen on
+    learnt: tuple = ()  # splits whose gold labels it, or what it stands on, learnt
+    folds: tuple = ()  # ids of the datasets in folds that it stands on: one where it has the axis, all where it reduces
 
     @property
     def id(self):
@@ -195,20 +198,30 @@ class Graph:
 
         names = [source for _, source in self._named(verb, body)] + ([base] if base in self.raw else [])
         found, each = self._options(name, verb, body, root, kind)
-        reason = lacking or checks.reason_not_to_run(self, verb, body, kind, root) or self._blocked(names)
+        values = {key: [value] for key, value in found.items()}
+        values |= {key: list(few.values()) if isinstance(few, dict) else few for key, few in each.items()}
         task = self._task(sources, members, where) if verb != "pretrain" else None
+        lacking = lacking or checks.no_dev(self, task, values)
+        reason = lacking or checks.reason_not_to_run(self, verb, body, kind, root) or self._blocked(names)
         points = self._points(verb, each, names, body.get("over"), where)
         if reason:
             self.not_run[name] = reason
             return []
-        values = {key: [value] for key, value in found.items()}
-        values |= {key: list(few.values()) if isinstance(few, dict) else few for key, few in each.items()}
         checks.unread(verb, kind, body, values, where)
         if lacks := checks.missing(verb, kind, values):
             self._lacking.setdefault((verb, lacks), []).append(name)
+        if verb == "fold":
+            points = [
+                ({**axes, FOLD: number}, own, bound)
+                for axes, own, bound in points
+                for number in range(1, {**found, **own}.get("k", 1) + 1)
+            ]
         made = []
         for axes, own, bound in points:
             below = [self.nodes[id] for ids in bound.values() for id in ids]
+            chosen_on = as_list(body.get("fit", []))
+            if {**found, **own}.get("epoch") == "best":
+                chosen_on.append(f"{task}/dev")
             known = read(verb, kind, {key: [value] for key, value in {**found, **own}.items()})
             node = Node(
                 recipe=self.recipe,
@@ -224,12 +237,27 @@ class Graph:
                 kind=kind,
                 task=task,
                 transductive=body.get("transductive", False) or any(other.transductive for other in below),
-                fitted=tuple(sorted({*as_list(body.get("fit", [])), *(split for n in below for split in n.fitted)})),
+                fitted=tuple(sorted({*chosen_on, *(split for n in below for split in n.fitted)})),
+                learnt=self._learnt(verb, sources, below),
+                folds=self._folds(verb, task, below),
             )
+            if checks.seen_before(self, node, below):
+                node = replace(node, fitted=tuple(sorted({*node.fitted, f"{task}/{HELD_OUT}"})))
             checks.node(self, node, where)
             made.append(node)
         self.nodes.update({node.id: node for node in made})
         return [node.id for node in made]
+
+    def _learnt(self, verb, sources, below):
+        """The splits whose gold labels a node learns from, itself or through what it stands on."""
+        own = [source for source in sources if "/" in source] if verb in ("augment", "fold", "finetune") else []
+        return tuple(sorted({*own, *(split for node in below for split in node.learnt)}))
+
+    def _folds(self, verb, task, below):
+        """Ids of the datasets in folds under a node, those of its own task: post_ids are unique within a corpus."""
+        parts = below if verb in SECTIONS["predictors"] else [node for node in below if FOLD in node.axes]
+        found = {id for node in parts for id in ([node.id] if node.verb == "fold" else node.folds)}
+        return tuple(sorted(id for id in found if task in (None, self.nodes[id].task)))
 
     def _named(self, verb, body):
         """(key, name) of every other node that a node names, its base left out."""
@@ -265,6 +293,9 @@ class Graph:
         if isinstance(each.get("seed"), list) and len(each["seed"]) > self.study.seeds:
             self._deviate(name, "seed", each["seed"], each["seed"][: self.study.seeds], "study")
             each["seed"] = each["seed"][: self.study.seeds]
+        if verb == "fold" and self.study.folds and used.get("k", 0) > self.study.folds:
+            self._deviate(name, "k", used["k"], self.study.folds, "study")
+            used["k"] = self.study.folds
         return {key: used[key] for key in known if key in used}, {k: v for k, v in each.items() if k in known}
 
     def _deviate(self, node, key, paper, used, why):
@@ -389,8 +420,11 @@ class Graph:
                 for id in self.ids[name][:1]:
                     if self.nodes[id].task != alias:
                         raise Fault(f"{where}: {name!r} predicts {self.nodes[id].task}, not {alias}.")
+            for id in self.ids[name][:1]:
+                for dataset in sets:
+                    checks.untouched(self, self.nodes[id], dataset, where)
             asked = {*score.get(name, []), *sets}
-            score[name] = sorted(asked, key=lambda dataset: SPLITS.index(dataset.partition("/")[2]))
+            score[name] = sorted(asked, key=lambda dataset: (*SPLITS, HELD_OUT).index(dataset.partition("/")[2]))
 
     def reading_order(self):
         """Names as a person reads scores: task by task floors, then each chain with its controls, then the others."""

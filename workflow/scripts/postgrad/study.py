@@ -12,7 +12,7 @@ from postgrad import checks, machine
 from postgrad.configuration import Fault, Faults, as_list, fitting, lookup, nearest, read_yaml, schema
 from postgrad.options import options, options_schema
 from postgrad.recipe import RESERVED, SECTIONS, Graph
-from postgrad.vocabulary import SPLITS
+from postgrad.vocabulary import FOLD, SPLITS
 
 # What a task file says to people and to models; the other keys decide how its files are read.
 _NOT_READING = ("prompt", "metric", "positive", "title", "source")
@@ -23,7 +23,7 @@ _ANY_TASK = {"splits": dict.fromkeys(SPLITS, {}), "labels": []}
 class Study:
     """What a person runs: config/studies/<name>.yaml, with the recipes, scale, bases and tasks that it names.
 
-    config: Snakemake's config; `study` names the file, and data, seeds, shards, mode and recipes overlay it.
+    config: Snakemake's config; `study` names the file, and data, seeds, folds, shards, mode and recipes overlay it.
     Raises Fault with a sentence for each mistake: file, key path, what was found, remedy. The raw posts must
     be there unless `check_data` is false.
     """
@@ -47,7 +47,7 @@ class Study:
         raw.update({key: value for key, value in config.items() if key not in ("study", "check_data", "cluster")})
         self.title, self.scale_name, self.mode = raw["title"], raw["scale"], raw.get("mode", "recommended")
         self.seeds, self.bind, self.made = raw.get("seeds", 3), raw.get("bind", {}), raw.get("made")
-        self.shards = raw.get("shards", 1)
+        self.shards, self.folds = raw.get("shards", 1), raw.get("folds")
         self.data = self._folder(raw)
         self._read_bases_and_scale()
         self.graphs = {}
@@ -242,8 +242,13 @@ class Study:
             spec["kind"] = node.kind
         if node.verb == "finetune":
             spec.update(self._reading(graph, node))
+        if node.options.get("epoch") == "best":
+            spec.update({key: self._scoring(graph, node)[key] for key in ("metric", "positive")})
         if node.verb == "label":
             spec["teachers"] = node.members
+        if node.verb == "fold":
+            spec[FOLD] = node.axes[FOLD]
+        if node.verb in ("label", "fold"):
             spec["classes"] = [label["name"] for label in self.task(graph.tasks[node.task])["labels"]]
         if node.verb in ("calibrate", "pick"):
             spec.update(of=node.members, fit=node.sources[0], **self._scoring(graph, node))

@@ -15,6 +15,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from postgrad import losses, ranks, stopping
 from postgrad.batches import Batches
+from postgrad.epochs import BestEpoch, dev_score
 from postgrad.examples import (
     UNTAUGHT,
     answer_examples,
@@ -24,7 +25,8 @@ from postgrad.examples import (
     taught_batch,
 )
 from postgrad.folders import base_facts, model_folder
-from postgrad.models import freeze, load_model, load_tokenizer, new_head, set_threads
+from postgrad.heads import OWN, POOLINGS, new_head
+from postgrad.models import freeze, load_model, load_tokenizer, set_threads
 from postgrad.prompts import Prompt
 from postgrad.work import COMPLETE, collapsed_seeds, keep, note_collapse, open_work, remove_checkpoints
 
@@ -117,12 +119,35 @@ class Keeper(TrainerCallback):
 
 def check(spec):
     """Nothing; ValueError for an option that this code does not know."""
-    known = {"epoch": ["last"], "schedule": ["cosine", "linear"], "precision": ["fp32", "bf16"],
+    known = {"epoch": ["last", "best"], "schedule": ["cosine", "linear"], "precision": ["fp32", "bf16"],
              "attention": ["eager", "sdpa"], "head": ["linear", "cosine"],
+             "pooling": ["pooler", *POOLINGS], "optimizer": ["adamw", "radam"],
              "loss": ["cross-entropy", "focal", "ldam", "mm-ldam", "logit-adjusted"]}  # fmt: skip
     for key, values in known.items():
         if spec.get(key, values[0]) not in values:
             raise ValueError(f"node {spec['node']}: {key} {spec[key]} is unknown here; write {' or '.join(values)}")
+
+
+def check_dev(spec, dev, zero):
+    """Nothing; ValueError where no epoch can be chosen."""
+    if zero:
+        raise ValueError(
+            f"node {spec['node']}: epoch best writes whole weights, and ZeRO {zero} holds parts: write last"
+        )
+    if dev is None or dev.empty or dev["label"].isna().any():
+        raise ValueError(
+            f"node {spec['node']}: epoch best chooses on labelled posts: give them with --dev, or write last"
+        )
+
+
+def optimizer_of(spec):
+    """RAdam (Liu et al. 2020) and its arguments, or None: the trainer then takes AdamW.
+
+    Both decay weights apart from the gradient, as the code published with RAdam does.
+    """
+    if spec.get("optimizer") == "radam":
+        return torch.optim.RAdam, {"lr": spec["lr"], "decoupled_weight_decay": True}
+    return None
 
 
 def checkpoint_of(work, key, among):
@@ -138,10 +163,11 @@ def checkpoint_of(work, key, among):
     return checkpoint
 
 
-def trained(model, examples, collate, loss, spec, work, key, among):
+def trained(model, examples, collate, loss, spec, work, key, among, score=None):
     """Train `model` in place: {"seconds", "steps", "tokens", "threads", "world", "zero", "resumed"} of this run.
 
     examples: dicts with `ids`. collate: list of examples -> dict of tensors. loss: (model, inputs) -> scalar.
+    score: model -> float; with it the model ends as it was after its best epoch, and the result has `epoch` and `dev`.
     The run goes on from the newest complete checkpoint in `work` that has this key and is of as many ranks. One that
     is told to stop ends the process with exit code 75 when it has written one.
     """
@@ -173,9 +199,13 @@ def trained(model, examples, collate, loss, spec, work, key, among):
     trainer = PostTrainer(
         model, arguments, data_collator=collate if among.alone else ranks.Share(collate, among),
         train_dataset=examples, batches=batches, loss=loss, among=among,
+        optimizer_cls_and_kwargs=optimizer_of(spec),
     )  # fmt: skip
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Keeper(trainer, work))
+    chooser = BestEpoch(score, work, among, len(batches)) if score else None
+    if chooser:
+        trainer.add_callback(chooser)
     begun = time.monotonic()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if (step := trainer.state.global_step) < trainer.state.max_steps:
@@ -185,19 +215,23 @@ def trained(model, examples, collate, loss, spec, work, key, among):
     return {"seconds": round(time.monotonic() - begun, 2), "steps": trainer.state.global_step,
             "tokens": int(trainer.tokens), "threads": torch.get_num_threads(),
             "world": among.world, "zero": among.zero,
-            "resumed": checkpoint.name if checkpoint else None}  # fmt: skip
+            "resumed": checkpoint.name if checkpoint else None,
+            **(chooser.take(model) if chooser else {})}  # fmt: skip
 
 
-def finetune(spec, base, frame, facts, work, out, zero=0):
+def finetune(spec, base, frame, facts, work, out, zero=0, dev=None):
     """Train a classifier from folder `base` on the posts of `frame` and write its folder `out`.
 
     facts: model.json so far (kind, labels, spec, version, base, rows, classes, data), which with the base's
     digest is the key of the work. A causal model learns its gold answer by cross-entropy; every other loss
     compares the answers of all K labels, so each post is read K times. With `restarts` a training that ends in
     one class begins anew, so many times at most; model.json then tells the `seed` and those that `collapsed`.
-    zero: DeepSpeed's stage, 0 for none.
+    zero: DeepSpeed's stage, 0 for none. dev: labelled posts; with `epoch: best` the epoch of the best official metric
+    there is kept, and model.json tells its `epoch` and the scores of all on `dev`.
     """
     check(spec)
+    if spec["epoch"] == "best":
+        check_dev(spec, dev, zero)
     held = base_facts(base, spec["kind"])
     set_threads(spec["threads"])
     among = ranks.begin(zero, spec["precision"])
@@ -206,13 +240,16 @@ def finetune(spec, base, frame, facts, work, out, zero=0):
     counts = [facts["classes"][name] for name in names]
     fill = tokenizer.pad_token_id
     if spec["kind"] == "encoder":
-        examples = encoder_examples(frame, tokenizer, spec["max_length"])
+        examples_of = partial(encoder_examples, tokenizer=tokenizer, max_length=spec["max_length"])
         compare, logits_of = partial(labelled_batch, fill=fill), label_logits
     else:
         words = [label[spec["answers"].removesuffix("s")] for label in spec["labels"]]
         prompt = Prompt(tokenizer, spec["prompt"], words, spec["max_length"])
-        examples = answer_examples(frame, prompt)
+        examples_of = partial(answer_examples, prompt=prompt)
         compare, logits_of = partial(choice_batch, answers=prompt.answers, fill=fill), answer_logits
+    examples, score = examples_of(frame), None
+    if spec["epoch"] == "best":
+        score = partial(dev_score, examples=examples_of(dev), collate=compare, logits_of=logits_of, spec=spec)
     if spec["kind"] == "causal" and spec["loss"] == "cross-entropy":
         collate, loss = partial(taught_batch, fill=fill), answered_loss
     else:
@@ -223,7 +260,7 @@ def finetune(spec, base, frame, facts, work, out, zero=0):
     for seed in seeds[len(collapsed) :]:
         own = spec | {"seed": seed}
         model = begun_model(own, base, held, names, among)
-        timing = trained(model, examples, collate, loss, own, work, facts, among)
+        timing = trained(model, examples, collate, loss, own, work, facts, among, score)
         if "restarts" not in spec or not one_class(model, examples, compare, logits_of, own, among):
             break
         collapsed.append(seed)
@@ -231,6 +268,7 @@ def finetune(spec, base, frame, facts, work, out, zero=0):
             del model
             begin_anew(collapsed, seed + RESTART, spec["node"], work, among)
     told = {"seed": seed, "collapsed": collapsed} if "restarts" in spec else {}
+    told |= {key: timing.pop(key) for key in ("epoch", "dev") if key in timing}
     finish(model, tokenizer, examples, timing, facts, told, work, out, among)
 
 
@@ -239,8 +277,8 @@ def begun_model(spec, base, held, names, among):
     transformers.set_seed(spec["seed"])
     if spec["kind"] == "causal":
         return load_model(base, "causal", spec["attention"], spec["dropout"])
-    model = load_model(base, "encoder", spec["attention"], spec["dropout"], names, spec.get("s"))
-    if held["labels"] != names or held["spec"].get("head", "linear") != spec.get("head", "linear"):
+    model = load_model(base, "encoder", spec["attention"], spec["dropout"], names, spec.get("s"), spec.get("pooling"))
+    if held["labels"] != names or any(held["spec"].get(key, own) != spec.get(key, own) for key, own in OWN.items()):
         with ranks.gathered(model.parameters(), among):
             new_head(model, spec["seed"])
     return model

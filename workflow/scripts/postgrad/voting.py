@@ -1,8 +1,9 @@
 """Several predictions of the same posts as one: majority and soft votes, ties by a named rule."""
 
 import numpy as np
+import pandas as pd
 
-from postgrad.predictions import ABSTAIN
+from postgrad.predictions import ABSTAIN, matrix
 
 RULES = ("majority", "soft")
 TIES = ("probability", "lowest")
@@ -19,6 +20,32 @@ def check_members(frames, names):
             )
         if len(frame) and len(frame["logits"].iloc[0]) != len(frames[0]["logits"].iloc[0]):
             raise ValueError(f"{name} and {names[0]} differ in the number of classes; vote on one task.")
+
+
+def spread(frames, post_ids, names):
+    """The members' predictions over all n posts: a member abstains, at logits of 0, on posts that it does not hold.
+
+    So a post is answered by the models that held it out, one fold of each. names: the members' files.
+    Raises ValueError where a member holds another post, or where a post has fewer members than the rest.
+    """
+    whole, posts, members = [], pd.Index(post_ids), np.zeros(len(post_ids), dtype=int)
+    for frame, name in zip(frames, names, strict=True):
+        at = posts.get_indexer(frame["post_id"])
+        if (at < 0).any() or not frame["post_id"].is_unique:
+            raise ValueError(f"{name} holds a post twice, or one that is not held out; predict again.")
+        columns = {"post_id": posts, "label": np.full(len(posts), ABSTAIN)}
+        columns["label"][at] = frame["label"]
+        for column in ("logits", "probs"):
+            found = matrix(frame, column)
+            columns[column] = np.zeros((len(posts), found.shape[1]))
+            columns[column][at] = found
+            columns[column] = list(columns[column])
+        members[at] += 1
+        whole.append(pd.DataFrame(columns))
+    if few := int((members < members.max(initial=0)).sum()):
+        raise ValueError(f"{few} of {len(posts)} held-out posts are predicted by fewer members than the others, "
+                         f"{names[0]} among them; predict every fold.")  # fmt: skip
+    return whole
 
 
 def vote(probs, labels, rule="majority", ties="probability"):

@@ -1,0 +1,164 @@
+"""epoch: best keeps the model of the epoch that is best on dev, also through kills and restarts."""
+
+import json
+
+import made
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import finetune
+import predict
+from postgrad import training
+from postgrad.epochs import BestEpoch, best, dev_score
+from postgrad.metrics import scores
+from postgrad.posts import read_posts
+
+EPOCH = {"epoch": "best", "metric": "f1", "positive": [1]}
+
+
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bases")
+    return {kind: made.made_base(folder / kind, kind) for kind in ("encoder", "causal")}
+
+
+@pytest.fixture(scope="module")
+def posts(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clean") / "moods"
+    return made.made_posts(folder / "train.parquet"), made.made_posts(folder / "dev.parquet", 12, seed=3)
+
+
+def run(spec, base, posts, folder, name="out"):
+    train, dev = posts
+    paths = {"base": base, "data": train, "dev": dev, "work": folder / f"{name}-work", "out": folder / name}
+    finetune.main(made.arguments(spec, **paths))
+    return folder / name
+
+
+def facts(folder):
+    return json.loads((folder / "model.json").read_text())
+
+
+def weights(folder):
+    return (folder / "model.safetensors").read_bytes()
+
+
+def told(monkeypatch, values):
+    """Epochs are scored as told here, one after the other; the models that were scored are gathered."""
+    seen, values = [], iter(values)
+
+    def score(model, **_):
+        seen.append({name: part.detach().clone() for name, part in model.state_dict().items()})
+        return next(values)
+
+    monkeypatch.setattr(training, "dev_score", score)
+    return seen
+
+
+def test_of_equal_epochs_the_first_is_best():
+    assert best({1: 0.2, 2: 0.7, 3: 0.7}) == 2 and best({3: 0.0, 1: 0.0}) == 1
+
+
+def test_the_score_on_dev_by_hand():
+    """Three of four positives found and one false alarm: F1 6 / 8; the prompt and the batches change no order."""
+    logits = torch.tensor([[0.0, 1.0], [2.0, 0.0], [0.0, 3.0], [1.0, 0.0], [0.0, 0.1], [0.0, 0.2], [5.0, 0.0]])
+    gold = [1, 0, 1, 1, 0, 1, 0]
+    examples = [{"ids": [0] * (7 - i), "label": label, "place": i} for i, label in enumerate(gold)]
+    spec = {"labels": made.LABELS, "positive": [1], "metric": "f1", "batch": 2, "precision": "fp32"}
+    model = torch.nn.Linear(1, 1)
+
+    def collate(batch):
+        assert not model.training
+        return {"place": torch.tensor([example["place"] for example in batch])}
+
+    found = dev_score(model, examples, collate, lambda model, batch: logits[batch["place"]], spec)
+    assert found == 6 / 8 and model.training
+
+
+def test_the_model_of_the_best_epoch_is_written(tmp_path, bases, posts, monkeypatch):
+    seen = told(monkeypatch, [0.2, 0.9, 0.9, 0.4])
+    spec = made.finetune_spec("encoder", epochs=4, **EPOCH)
+    out = run(spec, bases["encoder"], posts, tmp_path)
+    assert (facts(out)["epoch"], facts(out)["dev"]) == (2, [0.2, 0.9, 0.9, 0.4])
+    assert "dev" not in json.loads((out / "timing.json").read_text())
+    found = load_file(out / "model.safetensors")
+    assert all(torch.equal(found[name], part) for name, part in seen[1].items() if name in found)
+    assert not all(torch.equal(found[name], part) for name, part in seen[3].items() if name in found)
+    assert not list((tmp_path / "out-work").glob("checkpoint-*"))
+
+
+@pytest.mark.parametrize("kind", ["encoder", "causal"])
+def test_its_score_is_that_of_its_predictions(tmp_path, bases, posts, kind):
+    spec = made.finetune_spec(kind, epochs=6, lr=4.0e-3, **EPOCH)
+    out, dev = run(spec, bases[kind], posts, tmp_path), posts[1]
+    predictions = tmp_path / "p.parquet"
+    words = made.arguments(made.predict_spec(kind), model=out, data=dev, work=tmp_path / "w", out=predictions)
+    predict.main(words)
+    frame = pd.read_parquet(predictions)
+    gold, names = read_posts(dev)["label"].astype(int), [label["name"] for label in made.LABELS]
+    value = scores(gold, frame["label"], np.stack(frame["probs"]), names, [1], "f1")["values"]["official"]
+    found, epoch = facts(out)["dev"], facts(out)["epoch"]
+    assert len(found) == 6 and len(set(found)) > 1 and found.index(max(found)) == epoch - 1
+    assert found[epoch - 1] == pytest.approx(value)
+    assert set(facts(out)["data"]) == {"moods/train.parquet", "moods/dev.parquet"}
+
+
+def test_choosing_changes_no_step(tmp_path, bases, posts, monkeypatch):
+    """Dropout draws the same units whether epochs are scored or not."""
+    told(monkeypatch, [0.1, 0.2, 0.3])
+    spec = made.finetune_spec("encoder", dropout=0.1)
+    chosen = run(spec | EPOCH, bases["encoder"], posts, tmp_path, "chosen")
+    assert weights(chosen) == weights(run(spec, bases["encoder"], posts, tmp_path, "last"))
+
+
+@pytest.mark.parametrize("stop", ["in epoch 3", "before the score of epoch 2", "behind the score of epoch 2"])
+def test_a_killed_run_finds_the_same_epoch(tmp_path, bases, posts, monkeypatch, stop):
+    """Six steps an epoch; checkpoints behind steps 6, 12 and 18."""
+    spec = made.finetune_spec("encoder", epochs=4, lr=1.0e-3, dropout=0.1, checkpoint_steps=6, **EPOCH)
+    whole = run(spec, bases["encoder"], posts, tmp_path, "whole")
+    step, look, counts = training.PostTrainer.compute_loss, BestEpoch.on_step_end, {"steps": 0, "kill": True}
+
+    def stepping(self, *args, **options):
+        counts["steps"] += 1
+        if counts["steps"] == 15 and stop == "in epoch 3":
+            raise KeyboardInterrupt
+        return step(self, *args, **options)
+
+    def looking(self, args, state, control, **options):
+        late = state.global_step == 12 and counts["kill"]
+        if late and stop == "before the score of epoch 2":
+            counts["kill"] = False
+            raise KeyboardInterrupt
+        look(self, args, state, control, **options)
+        if late and stop == "behind the score of epoch 2":
+            counts["kill"] = False
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(training.PostTrainer, "compute_loss", stepping)
+    monkeypatch.setattr(BestEpoch, "on_step_end", looking)
+    with pytest.raises(KeyboardInterrupt):
+        run(spec, bases["encoder"], posts, tmp_path)
+    out = run(spec, bases["encoder"], posts, tmp_path)
+    assert json.loads((out / "timing.json").read_text())["resumed"] == f"checkpoint-{12 if 'in' in stop[:2] else 6}"
+    assert facts(out) == facts(whole) and weights(out) == weights(whole)
+
+
+def test_a_restart_begins_its_scores_anew(tmp_path, bases, posts, monkeypatch):
+    told(monkeypatch, [0.9, 0.8, 0.1, 0.2])
+    verdicts = iter([True, False])
+    monkeypatch.setattr(training, "one_class", lambda *_: next(verdicts))
+    out = run(made.finetune_spec("encoder", epochs=2, restarts=1, **EPOCH), bases["encoder"], posts, tmp_path)
+    assert facts(out)["collapsed"] == [1] and (facts(out)["epoch"], facts(out)["dev"]) == (2, [0.1, 0.2])
+
+
+def test_where_no_epoch_can_be_chosen(tmp_path, bases, posts):
+    spec = made.finetune_spec("encoder", **EPOCH)
+    with pytest.raises(ValueError, match="epoch best writes whole weights, and ZeRO 2 holds parts: write last"):
+        training.check_dev(spec, made.posts(), 2)
+    unlabelled = tmp_path / "dev.parquet"
+    made.write_posts(made.posts(4).assign(label=None), unlabelled)
+    with pytest.raises(ValueError, match="epoch best chooses on labelled posts: give them with --dev, or write last"):
+        run(spec, bases["encoder"], (posts[0], unlabelled), tmp_path)

@@ -1,0 +1,58 @@
+"""Fold: gold splits pooled, with one fold marked as held out, and the posts that nothing trained beside it may read.
+
+python workflow/scripts/fold.py --data results/demo/clean/smm4h24-task6/train.parquet \
+  results/demo/clean/smm4h24-task6/dev.parquet --drop results/demo/audit/smm4h24-task6/drop.parquet \
+  --corpus results/demo/clean/smm4h24-task6/{train,dev,test,cross,unlabeled}.parquet \
+  --groups results/demo/audit/smm4h24-task6/groups.parquet \
+  --out results/demo/mine/fold/pooled@fold=1.parquet --out-drop results/demo/mine/fold/pooled@fold=1.drop.parquet \
+  --spec '{"classes":["no","yes"],"fold":1,"k":5,"node":"pooled@fold=1","seed":42}'
+"""
+
+import argparse
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from postgrad.cli import run
+from postgrad.folds import folds, grouped, linked, links
+from postgrad.posts import DROPPED, POSTS, read_posts, read_union, write_posts, write_table
+
+FOLDED = POSTS.append(pa.field("held_out", pa.bool_()))
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--spec", type=json.loads, required=True, help="k, seed, the fold and the classes, as JSON")
+    parser.add_argument("--data", nargs="+", required=True, help="labelled posts to pool")
+    parser.add_argument("--drop", nargs="*", default=[], help="posts that audit leaves out")
+    parser.add_argument("--corpus", nargs="+", required=True, help="every split of the corpus")
+    parser.add_argument("--groups", required=True, help="audit's groups of duplicates")
+    parser.add_argument("--out", required=True, help="all pooled posts, with a column held_out")
+    parser.add_argument("--out-drop", required=True, help="the fold's posts, and all that belongs with one of them")
+    args = parser.parse_args(argv)
+
+    spec, duplicates = args.spec, pd.read_parquet(args.groups)
+    posts = read_union(args.data, args.drop)
+    if unlabelled := int(posts["label"].isna().sum()):
+        raise ValueError(f"node {spec['node']}: {unlabelled} posts have no label; fold labelled splits only.")
+    labels = np.array(spec["classes"])[posts["label"].astype(int)]
+    number = folds(posts["post_id"], labels, grouped(links(posts, duplicates)), spec["k"], spec["seed"])
+    posts["held_out"] = number == spec["fold"]
+
+    corpus = pd.concat([read_posts(path) for path in args.corpus], ignore_index=True)
+    held = corpus["post_id"].isin(posts["post_id"][posts["held_out"]])
+    beside = corpus[linked(links(corpus, duplicates), held)].merge(duplicates, on="post_id")
+    write_posts(posts, args.out, FOLDED)
+    write_table(beside.assign(reason=f"held out by {spec['node']}"), args.out_drop, DROPPED)
+    print(
+        f"fold {spec['node']}: {int(posts['held_out'].sum())} of {len(posts)} posts held out; {len(beside)} of "
+        f"{len(corpus)} posts of the corpus are these or belong with one of them.",
+        file=sys.stderr,
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,130 @@
+"""Heads of encoders: what is taken from the hidden states, and the layer that turns it into K logits.
+
+All of a head stands in config.json (`head_pooling`, `cosine_s`) and in the weights: no code comes with a model.
+"""
+
+from functools import cache
+
+import torch
+import torch.nn.functional as F
+from torch.nn.utils.rnn import pack_padded_sequence
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+POOLINGS = ("mean", "last2+pooler", "last3", "last3+pooler", "bigru-pooler", "bigru-tokens")
+GRU = 512  # units of each direction (Bai & Zhou 2020)
+OWN = {"head": "linear", "pooling": "pooler"}  # the head that transformers gives an encoder, where a spec is silent
+
+
+class Pooling(torch.nn.Module):
+    """A head without dropout: K logits from what `head_pooling` takes from the hidden states (Bai & Zhou 2020).
+
+    H: the encoder's width. h_k (H): the first token in the k-th last layer; in an encoder of two layers h_3 is its
+    embedding. P (H): the pooler's output.
+    mean: of the last layer's tokens (H). last2+pooler: P, h_1, h_2 (3 H). last3: h_1, h_2, h_3 (3 H). last3+pooler: P
+    and these (4 H). bigru-tokens: the last states of a GRU over the last layer's tokens in either direction (1024).
+    bigru-pooler: of a GRU over P alone, a sequence of length 1 (1024), as in the published code.
+    ValueError where the encoder has no pooler, or too few layers.
+    """
+
+    def __init__(self, config, pooler):
+        super().__init__()
+        name, width = config.head_pooling, config.hidden_size
+        self.pooler, self.last = name.endswith("pooler"), int(name[4]) if name.startswith("last") else 0
+        if self.pooler and not pooler:
+            raise ValueError(f"pooling {name} needs an encoder with a pooler, as BERT has one; write mean or last3")
+        if self.last > config.num_hidden_layers + 1:
+            raise ValueError(f"pooling {name} needs more layers than {config.num_hidden_layers}; write mean")
+        self.gru = torch.nn.GRU(width, GRU, batch_first=True, bidirectional=True) if name.startswith("bigru") else None
+        self.out = torch.nn.Linear(2 * GRU if self.gru else width * max(1, self.pooler + self.last), config.num_labels)
+
+    def features(self, states, pooled, mask):
+        """(n, D) of each post. states: layers + 1 tensors (n, T, H); pooled: (n, H); mask: (n, T), 0 on the right."""
+        if self.gru:
+            with torch.autocast(mask.device.type, enabled=False):
+                if self.pooler:
+                    row = pooled[:, None].float()
+                else:
+                    lengths = mask.sum(1).cpu()
+                    row = pack_padded_sequence(states[-1].float(), lengths, batch_first=True, enforce_sorted=False)
+                return self.gru(row)[1].transpose(0, 1).flatten(1)
+        if self.last:
+            first = [states[-k][:, 0] for k in range(1, self.last + 1)]
+            return torch.cat([pooled, *first] if self.pooler else first, dim=1)
+        weights = mask[:, :, None].to(states[-1].dtype)
+        return (states[-1] * weights).sum(1) / weights.sum(1)
+
+    def forward(self, states, pooled, mask):
+        return self.out(self.features(states, pooled, mask))
+
+
+@cache
+def pooled_class(plain):
+    """A class of transformers, its head exchanged for the Pooling that the config names.
+
+    A pooler that is not read falls away: it would learn nothing, and ranks would wait for its gradients.
+    """
+
+    class Pooled(plain):
+        def __init__(self, config):
+            super().__init__(config)
+            for name in [name for name, _ in self.named_children() if name != self.base_model_prefix]:
+                delattr(self, name)
+            self.head = Pooling(config, getattr(self.base_model, "pooler", None) is not None)
+            if not self.head.pooler:
+                self.base_model.pooler = None
+
+        def forward(self, input_ids, attention_mask, **_):
+            output = self.base_model(input_ids, attention_mask=attention_mask, output_hidden_states=True)
+            return SequenceClassifierOutput(
+                logits=self.head(output.hidden_states, output.get("pooler_output"), attention_mask)
+            )
+
+    Pooled.__name__ = plain.__name__  # which stands in config.json
+    return Pooled
+
+
+class Cosine(torch.nn.Linear):
+    """The last layer of a head: s times the cosines of its input and each class's weights, no bias (Cao et al. 2019).
+
+    Computed in float32: bf16 would round 30 times a cosine to steps of 0.1.
+    """
+
+    def __init__(self, linear, s):
+        super().__init__(linear.in_features, linear.out_features, bias=False, device="meta")
+        self.weight, self.s = linear.weight, s
+
+    def forward(self, inputs):
+        with torch.autocast(inputs.device.type, enabled=False):
+            return self.s * F.linear(F.normalize(inputs.float(), dim=-1), F.normalize(self.weight.float(), dim=-1))
+
+
+def with_head(model):
+    """The encoder, a cosine layer in the place of its head's last where its config says so: `cosine_s`, the scale.
+
+    So config.json and safetensors hold all of it; what transformers loads into the bias falls away.
+    """
+    if s := getattr(model.config, "cosine_s", None):
+        body = f"{model.base_model_prefix}."
+        layers = [name for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)]
+        last = [name for name in layers if not name.startswith(body)][-1]
+        parent, _, name = last.rpartition(".")
+        setattr(model.get_submodule(parent), name, Cosine(model.get_submodule(last), s))
+    return model
+
+
+def new_head(model, seed):
+    """Draw an encoder's head afresh from `seed`: weights normal(0, initializer_range), biases zero.
+
+    A GRU's are uniform within 1 / sqrt(units), biases included, as PyTorch draws them.
+    """
+    random = torch.Generator().manual_seed(seed)
+    for name, part in model.named_children():
+        if name != model.base_model_prefix:
+            for layer in part.modules():
+                if isinstance(layer, torch.nn.Linear):
+                    layer.weight.data.normal_(0.0, model.config.initializer_range, generator=random)
+                    if layer.bias is not None:
+                        layer.bias.data.zero_()
+                elif isinstance(layer, torch.nn.GRU):
+                    for weights in layer.parameters():
+                        weights.data.uniform_(-(GRU**-0.5), GRU**-0.5, generator=random)
