@@ -6,10 +6,9 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 from postgrad.cleaning import LEDGER
-from postgrad.duplicates import duplicate_groups, left_out, normalized
+from postgrad.duplicates import duplicate_groups, left_out
 from postgrad.posts import POSTS, read_union, write_posts, write_table
 from postgrad.vocabulary import SPLITS
 
@@ -86,23 +85,6 @@ def test_a_ledger_that_does_not_add_up_stops_the_audit(tmp_path):
     assert result.returncode == 1
     assert "dev: 3 posts kept, but 2 used and 0 duplicates." in result.stderr
     assert not (tmp_path / "audit").exists()
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [
-        ("Straße", "STRASSE", True),
-        ("see https://t.co/a1 now", "see http://x.y/z now", True),
-        ("@a_b hi", "@c hi", True),
-        ("ask u/someone", "ask u/other", True),
-        ("a\n b", "a b", True),
-        ("I am 27", "I am 28", False),
-        ("me@home", "me@work", False),
-        ("a, b", "b, a", False),
-    ],
-)
-def test_normalized(one, other, same):
-    assert (normalized(one) == normalized(other)) is same
 
 
 def test_made_up_posts_hold_duplicates_for_the_audit_to_find(tmp_path):

@@ -37,7 +37,7 @@ def main(argv=None):
     parser.add_argument("--zero", type=int, default=0, help="DeepSpeed's stage, 0 to 3")
     options = parser.parse_args(words)
     spec = options.spec
-    frame, digests = training_posts(options.data, options.drop)
+    frame, digests = training_posts(options.data, options.drop, spec.get("input"))
     counts = class_counts(frame, spec["labels"], spec["node"])
     facts = {"kind": spec["kind"], "labels": list(counts), "spec": spec, "version": VERSION}
     facts |= {
@@ -47,7 +47,7 @@ def main(argv=None):
         "tokens": None,
         "data": digests,
     }
-    dev, chosen_on = training_posts(options.dev, []) if options.dev else (None, {})
+    dev, chosen_on = training_posts(options.dev, [], spec.get("input")) if options.dev else (None, {})
     facts["data"] = digests | chosen_on
     given = (spec, options.base, frame, facts, options.work, options.out)
     with heeded(), launch.by_one(held(options.work)):

@@ -15,6 +15,7 @@ from postgrad.locks import held
 from postgrad.posts import first_by_hash, input_texts, read_posts
 from postgrad.predictions import gathered, write_predictions
 from postgrad.stopping import heeded
+from postgrad.texts import as_read
 from postgrad.vocabulary import HELD_OUT
 from postgrad.work import keep, restored
 
@@ -45,6 +46,7 @@ def main(argv=None):
         frame = first_by_hash(frame, spec["pool"])
     key = {"spec": spec, "version": VERSION, "model": model_record(options.model), "posts": posts_digest(frame, READ)}
     key |= {"shard": options.shard} if options.shard else {}
+    frame = as_read(frame, spec.get("input"))
     shard, _, shards = (options.shard or "1-of-1").partition("-of-")
     part = slice(int(shard) - 1, None, int(shards))
     with heeded(), held(options.work):

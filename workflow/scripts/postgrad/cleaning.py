@@ -14,8 +14,8 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from postgrad.duplicates import normalized
 from postgrad.raw import raw_rows, shown
+from postgrad.texts import normalized
 from postgrad.vocabulary import SPLITS
 
 CLAIMS = ("test", "cross", "dev", "train", "undivided", "unlabeled")  # who keeps an id that two splits hold

@@ -1,24 +1,15 @@
 """Exact duplicates: posts whose texts are equal once case, links, mentions and spacing are set aside."""
 
 import hashlib
-import re
 
 import pandas as pd
 import pyarrow as pa
 
+from postgrad.texts import normalized
+
 GROUPS = pa.schema([("post_id", pa.string()), ("split", pa.string()), ("group", pa.string())])
 EVALUATED = ("test", "dev", "cross")  # posts of these are never left out
 TRAINED = ("train", "unlabeled")
-
-_LINK = re.compile(r"https?://\S+|www\.\S+")
-_MENTION = re.compile(r"(?<![\w@])@\w+|\bu/\w+")
-_SPACE = re.compile(r"\s+")
-
-
-def normalized(text):
-    """The text that duplicates share: case folded, links and mentions masked, white space as one blank."""
-    text = _MENTION.sub("@user", _LINK.sub("http", text.casefold()))
-    return _SPACE.sub(" ", text).strip()
 
 
 def duplicate_groups(splits):

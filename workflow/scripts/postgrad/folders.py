@@ -11,6 +11,7 @@ import pandas as pd
 
 from postgrad.posts import read_union, write_text
 from postgrad.results import json_text
+from postgrad.texts import as_read
 
 
 def model_facts(folder):
@@ -36,11 +37,14 @@ def model_record(folder):
     return {"model": Path(folder).name, "sha256": digest}
 
 
-def training_posts(paths, drops):
-    """(posts of all files in order, {"folder/file": SHA-256 of a file's kept ids, labels, keywords and texts})."""
+def training_posts(paths, drops, form=None):
+    """(posts of all files in order, {"folder/file": SHA-256 of a file's kept ids, labels, keywords and texts}).
+
+    form: of the posts' texts, see texts.as_read; the digests are of the texts as they stand in the files.
+    """
     frames = [read_union([path], drops) for path in paths]
     digests = {"/".join(Path(path).parts[-2:]): posts_digest(frame) for path, frame in zip(paths, frames)}
-    return pd.concat(frames, ignore_index=True), digests
+    return as_read(pd.concat(frames, ignore_index=True), form), digests
 
 
 def posts_digest(frame, columns=("post_id", "label", "keyword", "text")):
