@@ -33,8 +33,7 @@ def posts(tmp_path_factory):
 
 def run(spec, base, posts, folder, name="out"):
     train, dev = posts
-    paths = {"base": base, "data": train, "dev": dev, "work": folder / f"{name}-work", "out": folder / name}
-    finetune.main(made.arguments(spec, **paths))
+    finetune.main(made.training_words(spec, base, train, folder, name, dev=dev))
     return folder / name
 
 

@@ -38,8 +38,7 @@ def train(tmp_path_factory):
 
 def run(spec, base, train, folder, name="out"):
     """The output folder of one training in this process."""
-    words = made.arguments(spec, base=base, data=train, work=folder / f"{name}-work", out=folder / name)
-    finetune.main(words)
+    finetune.main(made.training_words(spec, base, train, folder, name))
     return folder / name
 
 
