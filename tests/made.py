@@ -79,6 +79,11 @@ def arguments(spec, **paths):
     return words
 
 
+def training_words(spec, base, data, folder, name="out", **more):
+    """The command line of a training whose result is folder/name and whose work lies beside it."""
+    return arguments(spec, base=base, data=data, work=folder / f"{name}-work", out=folder / name, **more)
+
+
 def script(verb, words, **options):
     """A finished process of one script, run as the workflow runs it."""
     command = [sys.executable, f"workflow/scripts/{verb}.py", *words]

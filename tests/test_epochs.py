@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 import finetune
 import predict
-from postgrad import training
+from postgrad import finetuning, training
 from postgrad.epochs import BestEpoch, best, dev_score
 from postgrad.metrics import scores
 from postgrad.posts import read_posts
@@ -33,8 +33,7 @@ def posts(tmp_path_factory):
 
 def run(spec, base, posts, folder, name="out"):
     train, dev = posts
-    paths = {"base": base, "data": train, "dev": dev, "work": folder / f"{name}-work", "out": folder / name}
-    finetune.main(made.arguments(spec, **paths))
+    finetune.main(made.training_words(spec, base, train, folder, name, dev=dev))
     return folder / name
 
 
@@ -54,7 +53,7 @@ def told(monkeypatch, values):
         seen.append({name: part.detach().clone() for name, part in model.state_dict().items()})
         return next(values)
 
-    monkeypatch.setattr(training, "dev_score", score)
+    monkeypatch.setattr(finetuning, "dev_score", score)
     return seen
 
 
@@ -149,7 +148,7 @@ def test_a_killed_run_finds_the_same_epoch(tmp_path, bases, posts, monkeypatch, 
 def test_a_restart_begins_its_scores_anew(tmp_path, bases, posts, monkeypatch):
     told(monkeypatch, [0.9, 0.8, 0.1, 0.2])
     verdicts = iter([True, False])
-    monkeypatch.setattr(training, "one_class", lambda *_: next(verdicts))
+    monkeypatch.setattr(finetuning, "one_class", lambda *_: next(verdicts))
     out = run(made.finetune_spec("encoder", epochs=2, restarts=1, **EPOCH), bases["encoder"], posts, tmp_path)
     assert facts(out)["collapsed"] == [1] and (facts(out)["epoch"], facts(out)["dev"]) == (2, [0.1, 0.2])
 
@@ -157,7 +156,7 @@ def test_a_restart_begins_its_scores_anew(tmp_path, bases, posts, monkeypatch):
 def test_where_no_epoch_can_be_chosen(tmp_path, bases, posts):
     spec = made.finetune_spec("encoder", **EPOCH)
     with pytest.raises(ValueError, match="epoch best writes whole weights, and ZeRO 2 holds parts: write last"):
-        training.check_dev(spec, made.posts(), 2)
+        finetuning.check_dev(spec, made.posts(), 2)
     unlabelled = tmp_path / "dev.parquet"
     made.write_posts(made.posts(4).assign(label=None), unlabelled)
     with pytest.raises(ValueError, match="epoch best chooses on labelled posts: give them with --dev, or write last"):

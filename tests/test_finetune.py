@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 import finetune
-from postgrad import linear, losses, training
+from postgrad import finetuning, linear, losses, training
 from postgrad.batches import Batches, within_budget
 from postgrad.examples import UNTAUGHT, answer_examples, taught_batch
 from postgrad.heads import new_head
@@ -38,8 +38,7 @@ def train(tmp_path_factory):
 
 def run(spec, base, train, folder, name="out"):
     """The output folder of one training in this process."""
-    words = made.arguments(spec, base=base, data=train, work=folder / f"{name}-work", out=folder / name)
-    finetune.main(words)
+    finetune.main(made.training_words(spec, base, train, folder, name))
     return folder / name
 
 
@@ -261,7 +260,7 @@ def test_two_checkpoints_are_kept_while_a_training_runs(tmp_path, bases, train, 
 @pytest.mark.parametrize("kind", ["encoder", "causal", "linear"])
 def test_an_equal_key_takes_the_finished_model_back_to_the_byte(tmp_path, bases, train, kind, monkeypatch):
     """Also when the results were swept away; another spec trains. model.json's bytes stand in later keys."""
-    library = linear if kind == "linear" else training
+    library = linear if kind == "linear" else finetuning
     spec = made.linear_spec() if kind == "linear" else made.finetune_spec(kind, epochs=1)
     calls, trained = [], library.finetune
     monkeypatch.setattr(library, "finetune", lambda spec, *rest: calls.append(spec["seed"]) or trained(spec, *rest))

@@ -110,8 +110,7 @@ def train(tmp_path_factory):
 
 
 def run(spec, base, train, folder, name="out"):
-    paths = {"base": base, "data": train, "work": folder / f"{name}-work", "out": folder / name}
-    finetune.main(made.arguments(spec, **paths))
+    finetune.main(made.training_words(spec, base, train, folder, name))
     return folder / name
 
 

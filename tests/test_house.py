@@ -25,6 +25,7 @@ FLOOR_2 = {
     "heads",
     "epochs",
     "training",
+    "finetuning",
     "pretraining",
     "ranks",
     "scoring",

@@ -14,7 +14,7 @@ from transformers import RobertaConfig, RobertaForSequenceClassification
 
 import finetune
 import predict
-from postgrad import losses, training
+from postgrad import finetuning, losses, training
 from postgrad.examples import answer_examples, choice_batch
 from postgrad.heads import Cosine, with_head
 from postgrad.models import load_model, load_tokenizer
@@ -63,7 +63,7 @@ def test_deferred_weights_keep_the_size_of_the_loss():
 def test_re_weighting_begins_with_a_whole_epoch():
     assert [losses.deferred_epoch(*given) for given in [(0.8, 200), (0.8, 3), (0.29, 100), (None, 3)]] == [
         160, 2, 29, math.inf]  # fmt: skip
-    weighted = training.Weighted(lambda model, inputs, weights: weights.tolist(), [3, 1], {
+    weighted = finetuning.Weighted(lambda model, inputs, weights: weights.tolist(), [3, 1], {
         "class_weights": "none", "drw": 0.5, "epochs": 4})  # fmt: skip
     seen = []
     for weighted.epoch in range(4):
@@ -191,8 +191,7 @@ def train(tmp_path_factory):
 
 
 def run(spec, base, train, folder, name="out"):
-    paths = {"base": base, "data": train, "work": folder / f"{name}-work", "out": folder / name}
-    finetune.main(made.arguments(spec, **paths))
+    finetune.main(made.training_words(spec, base, train, folder, name))
     return folder / name
 
 
@@ -251,7 +250,7 @@ def test_the_label_logits_of_a_training_are_those_of_a_prediction(bases, train):
     longest = len(prompt.prefix) + max(map(len, prompt.fields(frame))) + max(map(len, prompt.answers))
     assert batch["input_ids"].shape == batch["targets"].shape == (6, 2, longest)
     with torch.inference_mode():
-        found = training.answer_logits(model, batch)
+        found = finetuning.answer_logits(model, batch)
         _, expected = answer_scores(model, tokenizer, prompt, frame, 256, slice(None))
     np.testing.assert_allclose(found.numpy(), expected, atol=1e-4)
     assert batch["labels"].tolist() == frame["label"].tolist()
@@ -273,7 +272,7 @@ def test_ranks_share_the_posts_of_a_batch_and_keep_their_answers_together(bases,
 
 def test_re_weighting_begins_when_a_training_reaches_it(tmp_path, bases, train, monkeypatch):
     """In the epoch that drw names, also for a run that goes on from a checkpoint."""
-    seen, loss, last = [], training.label_loss, [5]
+    seen, loss, last = [], finetuning.label_loss, [5]
 
     def told(model, inputs, weights, **options):
         if len(seen) in last:
@@ -282,7 +281,7 @@ def test_re_weighting_begins_when_a_training_reaches_it(tmp_path, bases, train, 
         seen.append(weights.tolist())
         return loss(model, inputs, weights, **options)
 
-    monkeypatch.setattr(training, "label_loss", told)
+    monkeypatch.setattr(finetuning, "label_loss", told)
     frame = made.posts(16)
     made.write_posts(frame[(frame["label"] == 0) | (frame.index < 8)], tmp_path / "skewed.parquet")  # 8 and 4 posts
     spec = made.finetune_spec("encoder", epochs=4, drw=0.5, checkpoint_steps=3)
@@ -310,7 +309,7 @@ def verdicts(monkeypatch, found):
         looked.append(spec["seed"])
         return next(found)
 
-    monkeypatch.setattr(training, "one_class", told)
+    monkeypatch.setattr(finetuning, "one_class", told)
     return looked
 
 

@@ -28,10 +28,6 @@ def pool(tmp_path_factory):
     return path
 
 
-def words(spec, base, pool, folder, name="out"):
-    return made.arguments(spec, base=base, data=pool, work=folder / f"{name}-work", out=folder / name)
-
-
 def last_line(folder, name):
     return json.loads((folder / f"{name}-work" / "progress.jsonl").read_text().splitlines()[-1])
 
@@ -94,7 +90,7 @@ def test_the_masked_loss_is_that_of_the_whole_output(bases):
 def test_a_causal_model_reads_the_pool(tmp_path, bases, pool):
     spec = made.pretrain_spec("causal", epochs=12)
     for name in ("one", "two"):
-        pretrain.main(words(spec, bases["causal"], pool, tmp_path, name))
+        pretrain.main(made.training_words(spec, bases["causal"], pool, tmp_path, name))
     one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
     assert all(torch.equal(one[name], two[name]) for name in one)
     facts = json.loads((tmp_path / "one" / "model.json").read_text())
@@ -105,7 +101,7 @@ def test_a_causal_model_reads_the_pool(tmp_path, bases, pool):
 
 def test_an_encoder_reads_the_pool_and_takes_a_head_afterwards(tmp_path, bases, pool):
     spec = made.pretrain_spec("encoder", epochs=1, rows=20, checkpoint_steps=2)
-    done = made.script("pretrain", words(spec, bases["encoder"], pool, tmp_path))
+    done = made.script("pretrain", made.training_words(spec, bases["encoder"], pool, tmp_path))
     assert done.returncode == 0 and "cheerful" not in done.stderr, done.stderr
     before, after = (load_file(folder / "model.safetensors") for folder in (bases["encoder"], tmp_path / "out"))
     assert before.keys() == after.keys(), "a plain body, pooler and all"
@@ -122,7 +118,7 @@ def test_an_encoder_reads_the_pool_and_takes_a_head_afterwards(tmp_path, bases, 
 
 def test_a_stopped_run_resumes_to_the_same_weights(tmp_path, bases, pool, monkeypatch):
     spec = made.pretrain_spec("encoder", epochs=3, checkpoint_steps=5, dropout=0.1)
-    pretrain.main(words(spec, bases["encoder"], pool, tmp_path, "whole"))
+    pretrain.main(made.training_words(spec, bases["encoder"], pool, tmp_path, "whole"))
     steps = last_line(tmp_path, "whole")["of"]
     stop, loss = steps - 3, pretraining.masked_loss  # in the last epoch, between two checkpoints
     seen = []
@@ -135,10 +131,10 @@ def test_a_stopped_run_resumes_to_the_same_weights(tmp_path, bases, pool, monkey
 
     monkeypatch.setattr(pretraining, "masked_loss", stopping)
     with pytest.raises(KeyboardInterrupt):
-        pretrain.main(words(spec, bases["encoder"], pool, tmp_path))
+        pretrain.main(made.training_words(spec, bases["encoder"], pool, tmp_path))
     assert not (tmp_path / "out").exists()
     monkeypatch.setattr(pretraining, "masked_loss", loss)
-    pretrain.main(words(spec, bases["encoder"], pool, tmp_path))
+    pretrain.main(made.training_words(spec, bases["encoder"], pool, tmp_path))
     timing = json.loads((tmp_path / "out" / "timing.json").read_text())
     assert timing["resumed"] == f"checkpoint-{(stop - 1) // 5 * 5}"
     for name in ("model.safetensors", "model.json"):
@@ -148,10 +144,10 @@ def test_a_stopped_run_resumes_to_the_same_weights(tmp_path, bases, pool, monkey
 def test_bad_input_ends_in_one_sentence(tmp_path, bases, pool):
     spec = made.pretrain_spec("encoder")
     with pytest.raises(ValueError, match="is of kind causal"):
-        pretrain.main(words(spec, bases["causal"], pool, tmp_path))
+        pretrain.main(made.training_words(spec, bases["causal"], pool, tmp_path))
     empty = tmp_path / "empty.parquet"
     made.write_posts(made.posts(3).assign(text="", keyword=None), empty)
     with pytest.raises(ValueError, match="no post has any text"):
-        pretrain.main(words(spec, bases["encoder"], empty, tmp_path))
+        pretrain.main(made.training_words(spec, bases["encoder"], empty, tmp_path))
     assert not (tmp_path / "out").exists()
     assert not list(tmp_path.glob(".*"))

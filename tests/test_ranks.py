@@ -47,11 +47,6 @@ def train(tmp_path_factory):
     return made.made_posts(tmp_path_factory.mktemp("clean") / "moods" / "train.parquet", n=25)
 
 
-def words(verb, spec, base, train, folder, name, **machine):
-    paths = {"base": base, "data": train, "work": folder / f"{name}-work", "out": folder / name}
-    return made.arguments(spec, **paths, **machine)
-
-
 def spec_of(verb, kind, options):
     return made.finetune_spec(kind, **options) if verb == "finetune" else made.pretrain_spec(kind, tokens=60, **options)
 
@@ -83,7 +78,7 @@ def two(tmp_path_factory, bases, train):
     runs = {}
     for name, (verb, kind, zero, options) in RUNS.items():
         spec = spec_of(verb, kind, options)
-        runs[name] = verb, words(verb, spec, bases[kind], train, folder, name, ranks=2, zero=zero)
+        runs[name] = verb, made.training_words(spec, bases[kind], train, folder, name, ranks=2, zero=zero)
     return folder, in_ranks(folder, runs, 2)
 
 
@@ -93,7 +88,7 @@ def one(tmp_path_factory, bases, train):
     folder, seen = tmp_path_factory.mktemp("one"), {}
     for verb, kind in {(verb, kind) for verb, kind, _, _ in RUNS.values()}:
         spec = spec_of(verb, kind, STEADY)
-        seen[verb, kind] = recorded(verb, words(verb, spec, bases[kind], train, folder, f"{verb}-{kind}"))
+        seen[verb, kind] = recorded(verb, made.training_words(spec, bases[kind], train, folder, f"{verb}-{kind}"))
     return folder, seen
 
 
@@ -154,11 +149,11 @@ def test_two_ranks_do_what_one_process_does_for_rare_classes(tmp_path, bases, tr
     for kind in RARE_RUNS:
         head = {"head": "cosine", "s": 30} if kind == "encoder" else {}
         specs[kind] = spec_of("finetune", kind, STEADY | RARE | head)
-    runs = {kind: ("finetune", words("finetune", specs[kind], bases[kind], train, tmp_path, kind, ranks=2, zero=zero))
+    runs = {kind: ("finetune", made.training_words(specs[kind], bases[kind], train, tmp_path, kind, ranks=2, zero=zero))
             for kind, zero in RARE_RUNS.items()}  # fmt: skip
     thrown = spec_of("finetune", "encoder", STEADY | {"epochs": 1, "lr": 1.0, "restarts": 1})
     for zero in (0, 3):
-        paths = words("finetune", thrown, bases["encoder"], train, tmp_path, f"thrown-{zero}", ranks=2, zero=zero)
+        paths = made.training_words(thrown, bases["encoder"], train, tmp_path, f"thrown-{zero}", ranks=2, zero=zero)
         runs[f"thrown-{zero}"] = "finetune", paths
     two = in_ranks(tmp_path, runs, 2)
     for zero in (0, 3):
@@ -166,7 +161,7 @@ def test_two_ranks_do_what_one_process_does_for_rare_classes(tmp_path, bases, tr
         assert (facts["seed"], facts["collapsed"]) == (1001, [1, 1001]), "a rate of 1 leaves one class"
         assert all(len(seen["losses"]) == 2 * 7 for seen in two[f"thrown-{zero}"])
     for kind in RARE_RUNS:
-        alone = recorded("finetune", words("finetune", specs[kind], bases[kind], train, tmp_path, f"{kind}-alone"))
+        alone = recorded("finetune", made.training_words(specs[kind], bases[kind], train, tmp_path, f"{kind}-alone"))
         for seen in two[kind]:
             assert seen["losses"] == pytest.approx(alone["losses"], rel=1e-3, abs=1e-4)
             assert seen["parameters"] == alone["parameters"]
@@ -183,7 +178,7 @@ def test_two_ranks_do_what_one_process_does_for_rare_classes(tmp_path, bases, tr
 def test_a_killed_training_resumes_to_the_same_weights(tmp_path, bases, train, two, capfd, zero):
     """Dropout makes them depend on each rank's random numbers. Who has another number of ranks begins anew."""
     spec = made.finetune_spec("encoder", **SHAKEN)
-    given = words("finetune", spec, bases["encoder"], train, tmp_path, "out", ranks=2, zero=zero)
+    given = made.training_words(spec, bases["encoder"], train, tmp_path, "out", ranks=2, zero=zero)
     work = tmp_path / "out-work"
     command = [sys.executable, "workflow/scripts/finetune.py", *given]
     killed = subprocess.Popen(command, cwd=made.ROOT, stderr=subprocess.PIPE, text=True)
@@ -210,8 +205,8 @@ def test_a_killed_training_resumes_to_the_same_weights(tmp_path, bases, train, t
 def test_three_ranks_share_eight_posts_and_one(tmp_path, bases, train):
     """25 posts: three batches of eight, and one of a single post in which two ranks have no row."""
     spec = made.finetune_spec("encoder", **STEADY | {"batch": 8, "epochs": 5})
-    alone = recorded("finetune", words("finetune", spec, bases["encoder"], train, tmp_path, "alone"))
-    runs = {"three": ("finetune", words("finetune", spec, bases["encoder"], train, tmp_path, "three", ranks=3))}
+    alone = recorded("finetune", made.training_words(spec, bases["encoder"], train, tmp_path, "alone"))
+    runs = {"three": ("finetune", made.training_words(spec, bases["encoder"], train, tmp_path, "three", ranks=3))}
     for seen in in_ranks(tmp_path, runs, 3)["three"]:
         assert len(seen["losses"]) == 20 and seen["losses"] == pytest.approx(alone["losses"], abs=1e-4)
 
@@ -256,7 +251,7 @@ def test_two_nodes_train_by_srun_and_no_shell_reads_a_value(tmp_path, bases, tra
     srun = tmp_path / "bin" / "srun"
     srun.write_text(SRUN.format(python=sys.executable, told=tmp_path / "told.json"))
     srun.chmod(0o755)
-    given = words("finetune", spec, bases["encoder"], train, tmp_path, "out", nodes=2, ranks=1, zero=1)
+    given = made.training_words(spec, bases["encoder"], train, tmp_path, "out", nodes=2, ranks=1, zero=1)
     command = [sys.executable, "workflow/scripts/finetune.py", *given]
     place = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "SLURM_JOB_ID": str(40000 + os.getpid() % 20000)}
     finished(command, env=os.environ | place)
@@ -313,7 +308,7 @@ def test_bad_numbers_end_in_one_sentence(tmp_path, bases, train, monkeypatch):
     def fault(**machine):
         spec = made.finetune_spec("encoder", epochs=1)
         with pytest.raises(ValueError) as caught:
-            finetune.main(words("finetune", spec, bases["encoder"], train, tmp_path, "out", **machine))
+            finetune.main(made.training_words(spec, bases["encoder"], train, tmp_path, "out", **machine))
         return str(caught.value)
 
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)

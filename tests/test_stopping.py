@@ -52,13 +52,13 @@ def started(words, code=""):
 
 # Each step is told, and takes as long as a signal needs to arrive.
 TOLD = """
-from postgrad import training
-slow, loss = 0.05, training.label_loss
+from postgrad import finetuning
+slow, loss = 0.05, finetuning.label_loss
 def told(*args, **options):
     print("a step", file=sys.stderr, flush=True)
     time.sleep(slow)
     return loss(*args, **options)
-training.label_loss = told
+finetuning.label_loss = told
 """
 
 
@@ -101,7 +101,7 @@ def test_a_signal_leaves_a_complete_checkpoint_and_a_rerun_ends_the_same(tmp_pat
 def test_a_signal_before_the_first_step_ends_at_once(tmp_path, paths, spec):
     work, out = tmp_path / "work", tmp_path / "out"
     code = "import postgrad.models as m\nm.set_threads = lambda n: (print('here', file=sys.stderr), time.sleep(60))"
-    one = started(made.arguments(spec, **paths, work=work, out=out), code + "\nfrom postgrad import training")
+    one = started(made.arguments(spec, **paths, work=work, out=out), code + "\nfrom postgrad import finetuning")
     after_word(one, "here")
     one.send_signal(signal.SIGUSR1)
     told = one.communicate(timeout=20)[1]

@@ -60,9 +60,9 @@ def main(argv=None):
         else:
             launch.relaunch(__file__, words, options.nodes, options.ranks, options.zero, spec["threads"])
             os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read by transformers' import
-            from postgrad import training
+            from postgrad import finetuning
 
-            training.finetune(*given, options.zero, dev)
+            finetuning.finetune(*given, options.zero, dev)
 
 
 if __name__ == "__main__":
