@@ -87,6 +87,7 @@ FAULTS = {
         "no seed": (STUDY, put("seeds", 0), "seeds", "at least 1"),
         "one fold": (RECIPE, put("datasets.pooled", {"fold": ["rain/train"], "k": 1, "seed": 1}), "datasets.pooled.k", "at least 2, found 1"),
         "one fold at most": (STUDY, put("folds", 1), "folds", "at least 2, found 1"),
+        "no train post": (STUDY, put("train", 0), "train", "at least 1, found 0"),
         "no shard": (STUDY, put("shards", 0), "shards", "at least 1, found 0"),
         "fewer than no copies": (RECIPE, put("datasets.filled.copies", -1), "datasets.filled.copies", "at least 0"),
         "too large a seed": (RECIPE, put("models.one.seed", 2**32), "models.one.seed", "at most 4294967295"),

@@ -48,6 +48,7 @@ class Study:
         self.title, self.scale_name, self.mode = raw["title"], raw["scale"], raw.get("mode", "recommended")
         self.seeds, self.bind, self.made = raw.get("seeds", 3), raw.get("bind", {}), raw.get("made")
         self.shards, self.folds = raw.get("shards", 1), raw.get("folds")
+        self.most_train = raw.get("train")
         self.data = self._folder(raw)
         self._read_bases_and_scale()
         self.graphs = {}
@@ -225,6 +226,8 @@ class Study:
         if self.made is None:
             # Snakemake looks at a file's content only where its time is new, which an archive may have set back.
             body["bytes"] = {file: os.path.getsize(file) for file in self.raw_files(task) if os.path.isfile(file)}
+        if self.most_train is not None:
+            body["most_train"] = self.most_train
         return canonical({"task": task, "source": self.task(task).get("source"), **body})
 
     def audit_spec(self, task):
@@ -326,7 +329,7 @@ class Study:
         )
 
     def _stand_ins(self, graph):
-        """Deviations that concern whole bases and tasks: another model at this scale, another corpus in this study."""
+        """Deviations that concern whole bases and tasks: another model at this scale, other or fewer posts here."""
         found = []
         roots = {graph.root(name)[0] for name, (verb, _) in graph.raw.items() if verb in ("pretrain", "finetune")}
         for base in sorted(roots):
@@ -336,6 +339,9 @@ class Study:
         found = [{**row, "why": why} for row in found]
         for alias, task in sorted(self.bind.get(graph.recipe, {}).items()):
             found.append({"node": "", "key": alias, "paper": graph.paper_tasks[alias], "used": task, "why": "study"})
+        if self.most_train is not None:
+            used = f"at most {self.most_train} of each task"
+            found.append({"node": "", "key": "train posts", "paper": "all", "used": used, "why": "study"})
         return found
 
 
