@@ -35,6 +35,7 @@ SIDE = {
     "study",
     "options",
     "checks",
+    "expansion",
     "leftovers",
     "machine",
     "outlook",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from postgrad import checks, machine
 from postgrad.configuration import Fault, Faults, as_list, fitting, lookup, nearest, read_yaml, schema
+from postgrad.expansion import expanded, listed
 from postgrad.options import options, options_schema
 from postgrad.recipe import RESERVED, SECTIONS, Graph
 from postgrad.vocabulary import FOLD, SPLITS
@@ -48,7 +49,7 @@ class Study:
         self.title, self.scale_name, self.mode = raw["title"], raw["scale"], raw.get("mode", "recommended")
         self.seeds, self.bind, self.made = raw.get("seeds", 3), raw.get("bind", {}), raw.get("made")
         self.shards, self.folds = raw.get("shards", 1), raw.get("folds")
-        self.most_train = raw.get("train")
+        self.most_tasks, self.most_train = raw.get("tasks"), raw.get("train")
         self.data = self._folder(raw)
         self._read_bases_and_scale()
         self.graphs = {}
@@ -119,10 +120,19 @@ class Study:
             self.faults.append(f"{named}: {recipe!r} is a folder of results; rename the recipe.")
         path = self.root / "recipes" / f"{recipe}.yaml"
         raw = self._file("recipes", recipe, "recipe", named)
-        if raw is not None:
-            told = read_yaml(path)
-            broken = {name for section in SECTIONS for name in {*(told.get(section) or {})} - {*raw.get(section, {})}}
-            self.graphs[recipe] = Graph(self, recipe, raw, self.faults, broken)
+        content = read_yaml(path) if raw is not None else {}
+        if raw is None or ("for" in content and "for" not in raw):  # its word would be called an unknown task
+            return
+        told = [section for key, section in content.items() if key in SECTIONS and isinstance(section, dict)]
+        names, left_out = {name for section in told for name in section}, ()
+        broken = names - {name for section in SECTIONS for name in raw.get(section, {})}
+        with self.faults.gathered():
+            if "for" in raw:
+                word, tasks = listed(raw, str(path))
+                tasks, left_out = tasks[: self.most_tasks], tasks[self.most_tasks or len(tasks) :]
+                raw = expanded(raw, word, tasks, names, str(path))
+                broken = {f"{task}-{name}" for task in tasks for name in broken}
+            self.graphs[recipe] = Graph(self, recipe, raw, self.faults, broken, left_out)
 
     def task(self, name, named=""):
         """The task file of that name, read once, its parts held against each other where each fits.
@@ -338,7 +348,9 @@ class Study:
         why = f"scale {self.scale_name}"
         found = [{**row, "why": why} for row in found]
         for alias, task in sorted(self.bind.get(graph.recipe, {}).items()):
-            found.append({"node": "", "key": alias, "paper": graph.paper_tasks[alias], "used": task, "why": "study"})
+            if alias in graph.tasks:
+                row = {"node": "", "key": alias, "paper": graph.paper_tasks[alias], "used": task}
+                found.append({**row, "why": "study"})
         if self.most_train is not None:
             used = f"at most {self.most_train} of each task"
             found.append({"node": "", "key": "train posts", "paper": "all", "used": used, "why": "study"})
