@@ -21,7 +21,7 @@ SECTIONS = {
     "predictors": ("vote", "calibrate", "pick"),
 }
 VERBS = tuple(verb for verbs in SECTIONS.values() for verb in verbs)
-RESERVED = ("clean", "base", "audit", "demo", "report")
+RESERVED = ("clean", "base", "audit", "demo", "report", "all_recipes")
 REDUCING = ("vote", "pick")  # verbs that make one node of several points of an axis
 PREDICTORS = ("finetune", *SECTIONS["predictors"])
 # Which nodes a key may name, by their verbs.
