@@ -32,6 +32,7 @@ predictors:
   even:   {calibrate: mean, fit: task/held-out, method: prior, target: {"no": 0.5, "yes": 0.5}, lambda: [1.0]}
   wide:   {calibrate: mean, fit: task/held-out, method: prior, target: task/unlabeled, lambda: [1.0]}
   best:   {pick: [fair, even], fit: task/held-out, over: [seed]}
+  uniform: {vote: [expert], rule: soft, ties: lowest}     # no target of a calibration
 score: {best: [task/held-out], wide: task/held-out, one: [task/dev]}
 compare:
   steps: {chain: [one, expert], controls: [two], sets: [task/dev]}
@@ -56,6 +57,7 @@ predictors:
   violence-even: {calibrate: violence-mean, fit: violence/held-out, method: prior, target: {"no": 0.5, "yes": 0.5}, lambda: [1.0]}
   violence-wide: {calibrate: violence-mean, fit: violence/held-out, method: prior, target: violence/unlabeled, lambda: [1.0]}
   violence-best: {pick: [violence-fair, violence-even], fit: violence/held-out, over: [seed]}
+  violence-uniform: {vote: [violence-expert], rule: soft, ties: lowest}
 score: {violence-best: [violence/held-out], violence-wide: violence/held-out, violence-one: [violence/dev]}
 compare:
   violence-steps: {chain: [violence-one, violence-expert], controls: [violence-two], sets: [violence/dev]}

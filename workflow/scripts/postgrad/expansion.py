@@ -53,7 +53,7 @@ def expanded(raw, word, tasks, nodes, where):
 
 def _value(key, value, word, task, nodes):
     """A key of a node: renamed where it names something."""
-    if key not in NAMING or (key == "target" and isinstance(value, dict)):
+    if key not in NAMING:
         return value
     if key in ROLES:
         return _renamed(value, word, task)
