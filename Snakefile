@@ -21,6 +21,12 @@ rule all:
         f"results/{STUDY.name}/scores.csv",
 
 
+rule all_recipes:
+    input:
+        f"results/{STUDY.name}/all_recipes/report.html",
+        f"results/{STUDY.name}/all_recipes/scores.csv",
+
+
 rule clean_work:
     log:
         f"work/{STUDY.name}/log/clean_work.log",
@@ -40,5 +46,5 @@ onstart:
 
 
 onsuccess:
-    if os.path.exists(f"results/{STUDY.name}/report.html"):
-        print(f"Scores: results/{STUDY.name}/scores.txt   Report: results/{STUDY.name}/report.html")
+    for folder in reports():
+        print(f"Scores: {folder}/scores.txt   Report: {folder}/report.html")

@@ -14,6 +14,7 @@ import yaml
 
 from postgrad.cleaning import LEDGER, cleaned_text, corpus, divided, selected
 from postgrad.grammar import SHARES
+from postgrad.page import ledger_rows
 from postgrad.posts import POSTS
 from postgrad.raw import raw_rows
 from postgrad.vocabulary import SPLITS
@@ -208,6 +209,35 @@ def test_one_label_among_several(tmp_path):
     body = {"file": "train.csv", "columns": {"id": "ID", "text": "text", "label": wanted}}
     splits, _ = corpus(spec(train=body), tmp_path)
     assert splits["train"][["post_id", "label"]].values.tolist() == [["1t", 1], ["2t", 0], ["3t", 0]]
+
+
+def test_a_study_reads_so_many_train_posts_and_the_ledger_says_which_it_left_out(tmp_path):
+    rows = "".join(f"p{i},{'' if i == 7 else f'post {i}'},{i % 2}\n" for i in range(41))
+    for name in ("train", "dev"):
+        write(tmp_path, f"{name}.csv", "id,text,label\n" + rows.replace("p", f"{name}-"))
+    whole = spec(train=split("train.csv"), dev=split("dev.csv"))
+    read = {most: corpus({**whole, "most_train": most}, tmp_path) for most in (1, 10, 25, 40, 99)}
+    free, _ = corpus(whole, tmp_path)
+    ids = {most: splits["train"]["post_id"].to_list() for most, (splits, _) in read.items()}
+    assert [len(ids[most]) for most in read] == [1, 10, 25, 40, 40]
+    assert {*ids[1]} < {*ids[10]} < {*ids[25]} < {*ids[40]} and ids[40] == ids[99] == free["train"]["post_id"].to_list()
+    assert ids[10] != ids[40][:10] and ids[10] == [id for id in ids[40] if id in ids[10]]
+    splits, ledger = read[10]
+    assert all(splits[name].equals(free[name]) for name in SPLITS if name != "train")
+    (train, dev) = ledger_rows("toy", ledger, pd.DataFrame(columns=["post_id", "split"]))
+    assert (train["rows"], train["kept"], train["rejected"]) == (41, 10, 31) and dev["kept"] == 40
+    assert train["reasons"] == {"left out: the study reads 10 train posts": 30, "no text": 1}
+    assert read[99][1].equals(corpus(whole, tmp_path)[1])
+
+
+def test_posts_are_left_out_of_train_after_a_corpus_is_divided(tmp_path):
+    write(tmp_path, "all.csv", "text,label\n" + "".join(f"post {i},{i % 2}\n" for i in range(100)))
+    parts = {"train": 0.7, "dev": 0.1, "test": 0.2}
+    divide = {"from": "all.csv", "columns": {"text": "text", "label": "label"}, "parts": parts, "seed": 1}
+    body = spec(divide, train={}, dev={}, test={})
+    splits, _ = corpus({**body, "most_train": 30}, tmp_path)
+    assert [len(splits[name]) for name in ("train", "dev", "test")] == [30, 10, 20]
+    assert {*splits["train"]["post_id"]} < {*corpus(body, tmp_path)[0]["train"]["post_id"]}
 
 
 def test_without_an_id_column_the_line_names_the_post(tmp_path):

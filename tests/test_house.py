@@ -36,6 +36,7 @@ SIDE = {
     "study",
     "options",
     "checks",
+    "expansion",
     "leftovers",
     "machine",
     "outlook",

@@ -42,6 +42,27 @@ def test_a_seed_above_the_cap_and_another_mode_are_referred_to(tmp_path):
     assert found(tmp_path, "test/small/finetune/plain@seed=3", recipe=split) == []
 
 
+def test_a_task_above_the_cap_is_referred_to(tmp_path):
+    def twice(recipe):
+        recipe.update(tasks={"rain": "rain", "snow": "rain"}, compare={})
+        recipe["for"] = {"task": ["rain", "snow"]}
+        recipe["datasets"], recipe["predictors"] = {}, {}
+        recipe["models"] = {"plain": {"finetune": "big", "data": ["task/train"]}}
+
+    here = ["test/small/finetune/rain-plain@seed=1", "test/small/finetune/snow-plain@seed=1"]
+    gone = "test/small/finetune/plain@seed=1"
+    assert found(tmp_path, *here, gone, recipe=twice, study=lambda study: study.update(tasks=1)) == [gone]
+
+
+def test_a_recipe_that_no_study_asks_for_is_referred_to(tmp_path):
+    """The target all_recipes makes it."""
+    config = write_config(tmp_path / "config")
+    (config / "recipes/other.yaml").write_text((config / "recipes/small.yaml").read_text())
+    work = work_in(tmp_path / "work", "test/other/finetune/plain@seed=1", "test/other/finetune/plane", "test/third")
+    gone = [work / "test/other/finetune/plane", work / "test/third"]
+    assert leftovers(config, work) == gone
+
+
 def test_a_study_that_cannot_be_read_keeps_everything(tmp_path):
     assert found(tmp_path, "test/small/finetune/plane", recipe=lambda recipe: recipe["models"].update(plain={})) == []
 

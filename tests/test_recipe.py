@@ -86,6 +86,19 @@ def test_deviations_name_scale_and_study(tmp_path):
     assert rows["plain", "seed"]["used"] == [1, 2] and rows["plain", "seed"]["why"] == "study"
 
 
+def test_a_cap_on_train_posts_stands_in_the_spec_of_clean_alone(tmp_path):
+    free, capped = study_in(tmp_path / "a"), study_in(tmp_path / "b", {"train": 1500})
+    assert "most_train" not in json.loads(free.clean_spec("rain"))
+    assert json.loads(capped.clean_spec("rain")) == {**json.loads(free.clean_spec("rain")), "most_train": 1500}
+    for id in free.graphs["small"].nodes:
+        assert free.node_spec("small", id) == capped.node_spec("small", id)
+    told = [json.loads(study.report_spec())["recipes"]["small"]["deviations"] for study in (free, capped)]
+    used = "at most 1500 of each task"
+    assert [row for row in told[1] if row not in told[0]] == [
+        {"node": "", "key": "train posts", "paper": "all", "used": used, "why": "study"}
+    ]
+
+
 def test_splits_that_the_task_lacks_drop_out(tmp_path):
     graph = study_in(tmp_path).graphs["small"]
     assert graph.compare["rain"]["sets"] == ["rain/dev"]

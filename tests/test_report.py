@@ -94,6 +94,7 @@ SPEC = {
     "mode": "recommended",
     "posts": "work/demo/posts",
     "made_up": True,
+    "page": "results/demo/report.html",
     "recipes": {
         "ctyun": {
             "title": "CTYUN-AI",

@@ -43,19 +43,28 @@ if sentence := unconfirmed():
 
 wildcard_constraints:
     study=re.escape(STUDY.name),
-    recipe="|".join(map(re.escape, STUDY.graphs)),
+    recipe="|".join(map(re.escape, STUDY.all_recipes())),  # a job that was sent away may be of any
     task="[^/]+",
     node="[^/]+",
     model="[^/]+",
     dataset="[^/]+/[^/]+",
     shard=r"|\.shards/[1-9][0-9]*-of-[1-9][0-9]*",
+    scope="|all_recipes/",
 
 
 RESULTS = f"results/{STUDY.name}"
 
 
+def graph_of(recipe):
+    """The graph of any recipe; a wrong one that was not asked for at the start ends here, in sentences."""
+    try:
+        return STUDY.graph(recipe)
+    except Fault as fault:
+        refuse(fault)
+
+
 def graph(wildcards):
-    return STUDY.graphs[wildcards.recipe]
+    return graph_of(wildcards.recipe)
 
 
 def node(wildcards):
@@ -160,8 +169,39 @@ def gold(wildcards):
     return [posts_of(wildcards, dataset, predictor) for predictor, dataset in graph(wildcards).scored()]
 
 
-def restarting(recipe):
-    return STUDY.graphs[recipe].restarting()
+def reported(wildcards):
+    """The recipes in a report: those that the study asks for, or all."""
+    if not wildcards.scope:
+        return STUDY.recipes
+    try:
+        STUDY.read(STUDY.all_recipes())
+    except Fault as fault:
+        refuse(fault)
+    return STUDY.all_recipes()
+
+
+def page_of(wildcards):
+    return f"{RESULTS}/{wildcards.scope}report.html"
+
+
+def in_report(path):
+    """The file of each recipe in a report."""
+    return lambda wildcards: [f"{RESULTS}/{recipe}/{path}" for recipe in reported(wildcards)]
+
+
+def of_tasks(path):
+    """The file of each task in a report: {task} stands for its name."""
+    return lambda wildcards: [f"{RESULTS}/{path.format(task=task)}" for task in STUDY.tasks(reported(wildcards))]
+
+
+def flows(wildcards):
+    graphs = map(graph_of, reported(wildcards))
+    return [f"{RESULTS}/{graph.recipe}/label/{id}.json" for graph in graphs for id in graph.labelled()]
+
+
+def restarting(wildcards):
+    graphs = map(graph_of, reported(wildcards))
+    return [f"{RESULTS}/{graph.recipe}/finetune/{id}/model.json" for graph in graphs for id in graph.restarting()]
 
 
 def spec(wildcards):
@@ -201,6 +241,11 @@ def scoring(wildcards):
     """The group of a recipe's cheap last jobs, one submission. A vote that teaches goes alone: models wait for it."""
     teaches = "node" in wildcards.keys() and wildcards.node in graph(wildcards).teaching()
     return None if teaches else f"{wildcards.recipe}-scores"
+
+
+def reports():
+    """The folders of the reports that this run was asked for."""
+    return sorted(os.path.dirname(job.output.page) for job in workflow.dag.jobs if job.rule.name == "report")
 
 
 def begin_run():

@@ -14,7 +14,9 @@ def in_order(dag):
 def planned():
     """(jobs that will run, how many there are)."""
     dag, jobs = workflow.dag, []
-    named = {job: (job.rule.name, outlook.node_of(job.wildcards_dict, len(STUDY.graphs) > 1)) for job in in_order(dag)}
+    known = list(in_order(dag))
+    several = len({job.wildcards_dict["recipe"] for job in known if "recipe" in job.wildcards_dict}) > 1
+    named = {job: (job.rule.name, outlook.node_of(job.wildcards_dict, several)) for job in known}
     place = {job: place for place, job in enumerate(named)}
     for job in filter(dag.needrun, named):
         reason = dag.reason(job)

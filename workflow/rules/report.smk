@@ -1,7 +1,8 @@
 """From predictions to what people read.
 
 in:  predictions and gold of a recipe; ledgers, audits and label flows of the study
-out: results/<study>/<recipe>/{score,compare}, results/<study>/{report.html,scores.csv,scores.txt}
+out: results/<study>/<recipe>/{score,compare}; results/<study>/{report.html,scores.csv,scores.txt} of the recipes that
+     the study asks for, and the same in results/<study>/all_recipes of all
 """
 
 
@@ -49,22 +50,22 @@ rule compare:
 
 rule report:
     input:
-        scores=[f"{RESULTS}/{recipe}/score/score.json" for recipe in STUDY.graphs],
-        compare=[f"{RESULTS}/{recipe}/compare/compare.json" for recipe in STUDY.graphs],
-        ledger=[f"{RESULTS}/clean/{task}/ledger.parquet" for task in STUDY.tasks()],
-        audit=[f"{RESULTS}/audit/{task}/drop.parquet" for task in STUDY.tasks()],
-        flow=[f"{RESULTS}/{graph.recipe}/label/{id}.json" for graph in STUDY.graphs.values() for id in graph.labelled()],
-        model=[f"{RESULTS}/{name}/finetune/{id}/model.json" for name in STUDY.graphs for id in restarting(name)],
+        scores=in_report("score/score.json"),
+        compare=in_report("compare/compare.json"),
+        ledger=of_tasks("clean/{task}/ledger.parquet"),
+        audit=of_tasks("audit/{task}/drop.parquet"),
+        flow=flows,
+        model=restarting,
     output:
-        page=f"{RESULTS}/report.html",
-        table=f"{RESULTS}/scores.csv",
-        text=f"{RESULTS}/scores.txt",
+        page=f"{RESULTS}/{{scope}}report.html",
+        table=f"{RESULTS}/{{scope}}scores.csv",
+        text=f"{RESULTS}/{{scope}}scores.txt",
     log:
-        f"work/{STUDY.name}/log/report.log",
+        f"work/{STUDY.name}/log/{{scope}}report.log",
     conda:
         "../../envs/base.yaml"
     params:
-        spec=STUDY.report_spec(),
+        spec=lambda wildcards: STUDY.report_spec(reported(wildcards), page_of(wildcards)),
         code=code("report"),
     message:
         "Writing the report"

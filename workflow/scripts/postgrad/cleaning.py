@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from postgrad.posts import first_by_hash
 from postgrad.raw import raw_rows, shown
 from postgrad.texts import normalized
 from postgrad.vocabulary import SPLITS
@@ -240,10 +241,18 @@ def _divide(records, parts, seed, **_):
         record["split"] = part
 
 
+def _leave_out(table, most):
+    """Reject what stands in train beyond `most` posts, drawn by their ids: a smaller number is a subset of a larger."""
+    train = table[(table["fate"] == "kept") & (table["split"] == "train")]
+    left = train.index[~train["post_id"].isin(first_by_hash(train, most)["post_id"])]
+    table.loc[left, ["fate", "reason"]] = "rejected", f"left out: the study reads {most} train posts"
+
+
 def corpus(spec, folder):
     """All posts of a task and the ledger of its raw rows.
 
-    spec: the task file less prompt and metric, plus `task`; folder: where the raw files lie.
+    spec: the task file less prompt and metric, plus `task`, and `most_train` where the study caps the posts of train;
+    folder: where the raw files lie.
     Returns ({split: posts} with all of SPLITS, ledger). Raises FileNotFoundError for a raw file that is not
     there, ValueError for one that cannot be read as the task file says.
     """
@@ -272,6 +281,8 @@ def corpus(spec, folder):
     if "divide" in spec:
         _divide(records, **spec["divide"])
     table = pd.DataFrame(records, columns=[*_RECORD, "fate", "reason"]).assign(task=spec["task"])
+    if "most_train" in spec:  # here, so that audit, folds and priors all see the same posts
+        _leave_out(table, spec["most_train"])
     kept = table[table["fate"] == "kept"]
     splits = {}
     for split in SPLITS:

@@ -5,7 +5,7 @@ from pathlib import Path
 from postgrad.configuration import Fault, read_yaml
 from postgrad.study import Study
 
-EVERY = 10**6  # the cap of a study is no reason to call a seed or a fold unknown
+EVERY = 10**6  # the cap of a study is no reason to call a seed, a fold or a task unknown
 HELD = ("pretrain", "finetune", "predict")  # the verbs with a work folder
 
 
@@ -36,7 +36,7 @@ def referred(study, recipe, root="config"):
         posts = {} if made else {"data": "posts"}
         for mode in ("recommended", "faithful"):
             config = {"study": study, "recipes": [recipe], "mode": mode, "check_data": False}
-            config |= {"seeds": EVERY, "folds": EVERY}
+            config |= {"seeds": EVERY, "folds": EVERY, "tasks": EVERY}
             nodes = Study({**config, **posts}, root=root).graphs[recipe].nodes.values()
             known |= {(node.verb, node.id) for node in nodes}
             known |= {("predict", node.id) for node in nodes if node.verb == "finetune"}

@@ -190,7 +190,7 @@ def text_table(rows, chains, spec, collapses=()):
         lines += ["", "* fitted or chosen on the gold labels of this dataset: its score here is no test."]
     if spec["made_up"]:
         lines += ["", "The posts are made up: these scores show that the workflow runs, and nothing else."]
-    return "\n".join([*lines, "", f"Report: results/{spec['study']}/report.html"]) + "\n"
+    return "\n".join([*lines, "", f"Report: {spec['page']}"]) + "\n"
 
 
 def step_line(before, after, gain, note=""):

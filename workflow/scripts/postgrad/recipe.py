@@ -21,7 +21,7 @@ SECTIONS = {
     "predictors": ("vote", "calibrate", "pick"),
 }
 VERBS = tuple(verb for verbs in SECTIONS.values() for verb in verbs)
-RESERVED = ("clean", "base", "audit", "demo", "report")
+RESERVED = ("clean", "base", "audit", "demo", "report", "all_recipes")
 REDUCING = ("vote", "pick")  # verbs that make one node of several points of an axis
 PREDICTORS = ("finetune", *SECTIONS["predictors"])
 # Which nodes a key may name, by their verbs.
@@ -66,10 +66,11 @@ class Graph:
     """A recipe under one scale and mode: nodes by id, what is not run and why, and the deviations.
 
     raw: the recipe's file. faults: gathers what is wrong with names, options, joins and splits; the graph is
-    whole only where it stays empty. broken: names of the file that could not be read.
+    whole only where it stays empty. broken: names of the file that could not be read. left_out: tasks of its `for`
+    that the study does not use.
     """
 
-    def __init__(self, study, recipe, raw, faults, broken=()):
+    def __init__(self, study, recipe, raw, faults, broken=(), left_out=()):
         self.study, self.recipe, self.where = study, recipe, f"{study.root}/recipes/{recipe}.yaml"
         self.title, self.readings = raw["title"], raw.get("readings", [])
         self.paper_tasks = raw["tasks"]
@@ -77,6 +78,7 @@ class Graph:
         for alias in study.bind.get(recipe, {}):
             with faults.gathered():
                 lookup(raw["tasks"], alias, f"{study.where}: bind.{recipe}", "task of the recipe")
+        self.tasks = {alias: task for alias, task in self.tasks.items() if alias not in left_out}
         for alias, task in self.tasks.items():
             with faults.gathered():
                 bound = alias in study.bind.get(recipe, {})
@@ -94,6 +96,9 @@ class Graph:
         self._lacking = {}  # (verb, options given nowhere) -> names of nodes
         self.nodes, self.not_run, self.deviations, self._open = {}, {}, [], []
         self.ids = {}  # name -> ids
+        if left_out:
+            (listed,) = raw["for"].values()
+            self._deviate("", "tasks", listed, [task for task in listed if task not in left_out], "study")
         for name in self.raw:
             with faults.gathered():
                 self._resolve(name)

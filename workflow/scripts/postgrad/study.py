@@ -10,6 +10,7 @@ from pathlib import Path
 
 from postgrad import checks, machine
 from postgrad.configuration import Fault, Faults, as_list, fitting, lookup, nearest, read_yaml, schema
+from postgrad.expansion import expanded, listed
 from postgrad.options import options, options_schema
 from postgrad.recipe import RESERVED, SECTIONS, Graph
 from postgrad.vocabulary import FOLD, SPLITS
@@ -23,9 +24,9 @@ _ANY_TASK = {"splits": dict.fromkeys(SPLITS, {}), "labels": []}
 class Study:
     """What a person runs: config/studies/<name>.yaml, with the recipes, scale, bases and tasks that it names.
 
-    config: Snakemake's config; `study` names the file, and data, seeds, folds, shards, mode and recipes overlay it.
-    Raises Fault with a sentence for each mistake: file, key path, what was found, remedy. The raw posts must
-    be there unless `check_data` is false.
+    config: Snakemake's config; `study` names the file, and its other keys overlay the study's. `recipes`: those that
+    are asked for; `graph` gives that of any recipe. Raises Fault with a sentence for each mistake: file, key path,
+    what was found, remedy. The raw posts must be there unless `check_data` is false.
     """
 
     def __init__(self, config, root="config"):
@@ -48,13 +49,14 @@ class Study:
         self.title, self.scale_name, self.mode = raw["title"], raw["scale"], raw.get("mode", "recommended")
         self.seeds, self.bind, self.made = raw.get("seeds", 3), raw.get("bind", {}), raw.get("made")
         self.shards, self.folds = raw.get("shards", 1), raw.get("folds")
+        self.most_tasks, self.most_train = raw.get("tasks"), raw.get("train")
         self.data = self._folder(raw)
         self._read_bases_and_scale()
-        self.graphs = {}
-        for recipe in raw["recipes"]:
+        self.graphs, self.recipes = {}, raw["recipes"]
+        for recipe in self.recipes:
             self._read_recipe(recipe, f"{told} or {self.where}: recipes")
         self._check_bindings()
-        self._check_posts()
+        self._check_posts(self.recipes)
         self.faults.end()
 
     # -- files ------------------------------------------------------------------------------------
@@ -118,10 +120,27 @@ class Study:
             self.faults.append(f"{named}: {recipe!r} is a folder of results; rename the recipe.")
         path = self.root / "recipes" / f"{recipe}.yaml"
         raw = self._file("recipes", recipe, "recipe", named)
-        if raw is not None:
-            told = read_yaml(path)
-            broken = {name for section in SECTIONS for name in {*(told.get(section) or {})} - {*raw.get(section, {})}}
-            self.graphs[recipe] = Graph(self, recipe, raw, self.faults, broken)
+        content = read_yaml(path) if raw is not None else {}
+        if raw is None or ("for" in content and "for" not in raw):  # its word would be called an unknown task
+            return
+        told = [section for key, section in content.items() if key in SECTIONS and isinstance(section, dict)]
+        names, left_out = {name for section in told for name in section}, ()
+        broken = names - {name for section in SECTIONS for name in raw.get(section, {})}
+        with self.faults.gathered():
+            if "for" in raw:
+                word, tasks = listed(raw, str(path))
+                tasks, left_out = tasks[: self.most_tasks], tasks[self.most_tasks or len(tasks) :]
+                raw = expanded(raw, word, tasks, names, str(path))
+                broken = {f"{task}-{name}" for task in tasks for name in broken}
+            self.graphs[recipe] = Graph(self, recipe, raw, self.faults, broken, left_out)
+
+    def read(self, recipes):
+        """Read the graphs of these recipes, asked for or not. Raises Fault as the study itself does."""
+        for recipe in recipes:
+            if recipe not in self.graphs:
+                self._read_recipe(recipe, f"{self.root}/recipes")
+        self._check_posts(recipes)
+        self.faults.end()
 
     def task(self, name, named=""):
         """The task file of that name, read once, its parts held against each other where each fits.
@@ -141,27 +160,20 @@ class Study:
         """What a study says about recipes and tasks that it does not run."""
         for recipe in self.bind:
             with self.faults.gathered():
-                lookup(self.graphs, recipe, f"{self.where}: bind", "recipe in this study")
-        if self.made is not None:
-            posts = self.made.get("posts", {})
-            for task in posts:
-                with self.faults.gathered():
-                    lookup(dict.fromkeys(self.tasks()), task, f"{self.where}: made.posts", "task in this study")
-            for task in self.tasks():
-                if task not in posts:
-                    self.faults.append(f"{self.where}: made.posts: {task} is missing; say how many posts it gets.")
+                lookup(dict.fromkeys(self.all_recipes()), recipe, f"{self.where}: bind", "recipe")
+        for task in self.made.get("posts", {}) if self.made else []:
+            self.task(task, f"{self.where}: made.posts")
 
-    def _check_posts(self):
-        """The raw files of every task, unless they are made here or not wanted."""
-        if (
-            self.made is not None
-            or not self.check_data
-            or self.data is None
-            or any(map(self._broken_task, self.tasks()))
-        ):
+    def _check_posts(self, recipes):
+        """The raw files of every task of these recipes, unless they are made here or not wanted."""
+        tasks = self.tasks(recipes)
+        for task in tasks if self.made is not None else []:
+            if task not in self.made.get("posts", {}) and not self._broken_task(task):
+                self.faults.append(f"{self.where}: made.posts: {task} is missing; say how many posts it gets.")
+        if self.made is not None or not self.check_data or self.data is None or any(map(self._broken_task, tasks)):
             return
         lacking = Faults()
-        for task in self.tasks():
+        for task in tasks:
             with lacking.gathered():
                 checks.raw_files(self.task(task), self.raw_parts(task), f"{self.root}/tasks/{task}.yaml")
         if lacking:
@@ -175,9 +187,20 @@ class Study:
 
     # -- look-ups ---------------------------------------------------------------------------------
 
-    def tasks(self):
-        """The tasks that the recipes of this study read, each once, by name."""
-        return sorted({task for graph in self.graphs.values() for task in graph.tasks.values()})
+    def all_recipes(self):
+        """The names of all recipes of config/recipes."""
+        return sorted(path.stem for path in (self.root / "recipes").glob("*.yaml"))
+
+    def graph(self, recipe):
+        """The graph of a recipe, asked for or not, read at the first look. Raises Fault."""
+        if recipe not in self.graphs:
+            self.read([recipe])
+        return self.graphs[recipe]
+
+    def tasks(self, recipes=None):
+        """The tasks that these recipes read, those asked for where silent, each once, by name."""
+        graphs = [self.graphs[recipe] for recipe in recipes or self.recipes if recipe in self.graphs]
+        return sorted({task for graph in graphs for task in graph.tasks.values()})
 
     def model_of(self, base):
         """The model in a base's place at this scale: None where there is none, itself where the scale is silent."""
@@ -203,11 +226,11 @@ class Study:
 
     def made_files(self):
         """The raw files that the verb demo makes; none where the posts are real."""
-        return [file for task in self.tasks() for file in self.raw_files(task)] if self.made else []
+        return [file for task in sorted(self.made["posts"]) for file in self.raw_files(task)] if self.made else []
 
     def resources(self, recipe, id, verb, attempt):
         """What a job of a model asks of the cluster; no spec holds any of it. Without a verb it runs no model."""
-        graph = self.graphs[recipe]
+        graph = self.graph(recipe)
         node = graph.nodes[id]
         body = self.scale["bases"].get(graph.root(node.name)[0], {})
         cpus = node.options.get("threads", 1) if verb else 1
@@ -225,6 +248,8 @@ class Study:
         if self.made is None:
             # Snakemake looks at a file's content only where its time is new, which an archive may have set back.
             body["bytes"] = {file: os.path.getsize(file) for file in self.raw_files(task) if os.path.isfile(file)}
+        if self.most_train is not None:
+            body["most_train"] = self.most_train
         return canonical({"task": task, "source": self.task(task).get("source"), **body})
 
     def audit_spec(self, task):
@@ -235,7 +260,7 @@ class Study:
 
     def node_spec(self, recipe, id):
         """The spec of a dataset, a model, or a predictor that is no model."""
-        graph = self.graphs[recipe]
+        graph = self.graph(recipe)
         node = graph.nodes[id]
         spec = {"node": node.id, **node.options}
         if node.kind:
@@ -258,7 +283,7 @@ class Study:
 
     def predict_spec(self, recipe, id, dataset):
         """The spec of a model's predictions of one dataset."""
-        graph = self.graphs[recipe]
+        graph = self.graph(recipe)
         node = graph.nodes[id]
         spec = self.predict_options(graph, node)
         pool = spec.pop("pool", None)
@@ -283,7 +308,7 @@ class Study:
 
     def score_spec(self, recipe):
         """The pairs of predictor and dataset that are scored, in the order of the rule's inputs."""
-        graph = self.graphs[recipe]
+        graph = self.graph(recipe)
         pairs = []
         for node, dataset in graph.scored():
             named = {"predictor": node.id, "node": node.name, "dataset": dataset, "task": graph.tasks[node.task]}
@@ -298,12 +323,16 @@ class Study:
         return {"labels": labels, "positive": positive, "metric": task["metric"]}
 
     def compare_spec(self, recipe):
-        return canonical({"recipe": recipe, "chains": self.graphs[recipe].compare})
+        return canonical({"recipe": recipe, "chains": self.graph(recipe).compare})
 
-    def report_spec(self):
-        """What the report says beside the figures: titles, floors, what was not run, deviations and readings."""
+    def report_spec(self, names=None, page=None):
+        """What a report says beside the figures: titles, floors, what was not run, deviations and readings.
+
+        names: its recipes, those asked for where silent; page: its path, to which scores.txt points.
+        """
         recipes = {}
-        for name, graph in self.graphs.items():
+        for name in names or self.recipes:
+            graph = self.graph(name)
             marked = graph.deviations + _transductive(graph) + _fitted(graph)
             recipes[name] = {
                 "title": graph.title,
@@ -321,12 +350,13 @@ class Study:
                 "mode": self.mode,
                 "posts": self.data,
                 "made_up": bool(self.made),
+                "page": page or f"results/{self.name}/report.html",
                 "recipes": recipes,
             }
         )
 
     def _stand_ins(self, graph):
-        """Deviations that concern whole bases and tasks: another model at this scale, another corpus in this study."""
+        """Deviations that concern whole bases and tasks: another model at this scale, other or fewer posts here."""
         found = []
         roots = {graph.root(name)[0] for name, (verb, _) in graph.raw.items() if verb in ("pretrain", "finetune")}
         for base in sorted(roots):
@@ -335,7 +365,12 @@ class Study:
         why = f"scale {self.scale_name}"
         found = [{**row, "why": why} for row in found]
         for alias, task in sorted(self.bind.get(graph.recipe, {}).items()):
-            found.append({"node": "", "key": alias, "paper": graph.paper_tasks[alias], "used": task, "why": "study"})
+            if alias in graph.tasks:
+                row = {"node": "", "key": alias, "paper": graph.paper_tasks[alias], "used": task}
+                found.append({**row, "why": "study"})
+        if self.most_train is not None:
+            used = f"at most {self.most_train} of each task"
+            found.append({"node": "", "key": "train posts", "paper": "all", "used": used, "why": "study"})
         return found
 
 
