@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import yaml
+from jobs import job_graph, planned
 from study_files import write_config
+from tree import copy_of_tree, snakemake
 
 from postgrad.agreement import (
     agreed,
@@ -23,8 +26,8 @@ from postgrad.agreement import (
     shared_out,
     temperature,
 )
-from postgrad.posts import DROPPED, write_posts, write_table
-from postgrad.predictions import ABSTAIN, softmax, write_predictions
+from postgrad.posts import DROPPED, read_posts, write_posts, write_table
+from postgrad.predictions import ABSTAIN, read_predictions, softmax, write_predictions
 from postgrad.study import Study
 
 
@@ -508,3 +511,63 @@ def test_without_dev_one_teacher_labels_and_two_are_not_calibrated(tmp_path):
     ).graphs["small"]
     assert graph.nodes["single"].fit is None and graph.nodes["agreed"].fit is None
     assert graph.not_run == {"dice": "rain has no split dev, to calibrate teachers on"}
+
+
+# -- a run -------------------------------------------------------------------------------------------
+
+PSEUDO = {
+    "title": "A vote over folds labels the test set, and models learn them",
+    "tasks": {"ages": "smm4h24-task6"},
+    "defaults": {"finetune": {"seed": 1}, "label": {"seed": 1, "balance": "none"}},
+    "datasets": {
+        "pooled": {"fold": ["ages/train", "ages/dev"], "k": 2, "seed": 42},
+        "guessed": {**GUESSED, "label": "ages/test", "fit": "ages/held-out", "share": 0.5},
+        "drawn": {**DRAWN, "label": "ages/test", "fit": "ages/held-out"},
+    },
+    "models": {
+        "member": {"finetune": "linear", "data": ["pooled"]},
+        "pupil": {"finetune": "linear", "data": ["pooled", "guessed"]},
+        "control": {"finetune": "linear", "data": ["pooled", "drawn"]},
+    },
+    "predictors": {
+        "jury": {"vote": ["member"], **SOFT},
+        "last": {"vote": ["pupil"], **SOFT},
+        "beside": {"vote": ["control"], **SOFT},
+    },
+    "compare": {"ages": {"chain": ["jury", "last"], "controls": ["beside"], "sets": ["ages/held-out", "ages/test"]}},
+}
+POSTS = {"train": 120, "dev": 60, "test": 60, "decoys": 10, "unlabeled": 30}
+DEMO = {"title": "T", "recipes": ["pseudo"], "scale": "demo", "made": {"seed": 1, "posts": {"smm4h24-task6": POSTS}}}
+
+
+def test_a_run_learns_labels_of_the_test_set_for_each_fold(tmp_path):
+    tree = copy_of_tree(tmp_path)
+    for name, content in (("recipes/pseudo", PSEUDO), ("studies/demo", DEMO)):
+        (tree / f"config/{name}.yaml").write_text(yaml.safe_dump(content))
+    assert planned(tree) == set(job_graph(Study({"study": "demo"}, root=tree / "config")))
+    done = snakemake(tree)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = tree / "results/demo/pseudo"
+    said = read_predictions(results / "vote/jury/ages/test.parquet").set_index("post_id")["label"]
+    drawn = []
+    for number in (1, 2):
+        pooled = read_posts(results / f"fold/pooled@fold={number}.parquet")
+        sizes = []
+        for node in ("guessed", "drawn"):
+            posts = read_posts(results / f"label/{node}@fold={number}.parquet")
+            assert posts["label"].tolist() == said[posts["parent"]].tolist()
+            sizes.append(len(posts))
+        flow = json.loads((results / f"label/drawn@fold={number}.json").read_text())
+        assert sizes[0] == sum(flow["budget"].values()) and 0 < sizes[1] <= sizes[0]
+        assert flow["fit"] == "ages/held-out" and flow["gold"]["n"] == len(pooled) and "answered" in flow
+        drawn.append(set(posts["parent"]))
+        pupil = json.loads((results / f"finetune/pupil@fold={number}/model.json").read_text())
+        member = json.loads((results / f"finetune/member@fold={number}/model.json").read_text())
+        assert pupil["rows"] == member["rows"] + sizes[0]
+    assert not drawn[0] & drawn[1]
+    scored = {tuple(line.split()[1:3]) for line in (tree / "results/demo/scores.txt").read_text().splitlines()}
+    assert {("jury", "ages/held-out"), ("last†", "ages/held-out*"), ("beside†", "ages/test")} <= scored
+    marks = pd.read_csv(tree / "results/demo/scores.csv", keep_default_na=False).groupby("predictor")["transductive"]
+    assert marks.unique().map(list).to_dict() == {"jury": [""], "last": ["yes"], "beside": ["yes"]}
+    again = snakemake(tree, "-n")
+    assert "Nothing to be done" in again.stdout + again.stderr
