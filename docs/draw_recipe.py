@@ -54,6 +54,7 @@ def edges_of(graph):
             (verb, own),
             ("data", "data"),
             ("fit", "data"),
+            ("folds", "data"),
             ("teachers", "teachers"),
             ("budget", "budget"),
         ):

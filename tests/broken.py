@@ -12,6 +12,7 @@ BASES, CONFIG = "bases.yaml", "config.yaml"
 MODEL = {"finetune": "big", "data": ["rain/train"]}
 MIST = {"name": "mist", "value": "2", "word": "mist", "digit": "2"}
 DRAWN = {"label": "rain/unlabeled", "teachers": ["one", "two"], "keep": "agreement", "budget": "agreed"}
+GUESSED = {"label": "rain/unlabeled", "teachers": ["one"], "keep": "random", "share": 0.1}
 PRIOR = {"calibrate": "plain", "fit": "rain/dev", "method": "prior", "target": "uniform", "lambda": [0, 1.0]}
 CUT = {"calibrate": "plain", "fit": "rain/dev", "method": "threshold"}
 BOMB = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(f"{y}: &{y} [{','.join([f'*{x}'] * 9)}]\n" for x, y in zip("abcdefg", "bcdefgh"))
@@ -163,8 +164,19 @@ FAULTS = {
         "no posts": (RECIPE, drop("models.plain.data"), "models.plain", "finetune needs posts"),
         "equal teachers": (RECIPE, put("models.two", {**MODEL, "seed": 11}), "datasets.agreed.teachers", r"one and two are the same model \(tiny\)"),
         "linear teachers": (RECIPE, put("models.one", {"finetune": "linear", "data": ["rain/train"], "seed": 3}), "datasets.agreed.teachers", "same model"),
-        "one teacher": (RECIPE, put("datasets.agreed.teachers", ["one"]), "datasets.agreed.teachers", "at least 2 values.*Two predictors"),
-        "a control without budget": (RECIPE, put("datasets.agreed.keep", "random"), "datasets.agreed", "needs a budget"),
+        "one teacher": (RECIPE, put("datasets.agreed.teachers", ["one"]), "datasets.agreed.teachers", "agreement is of two; name a second one, or keep confidence or random"),
+        "three teachers": (RECIPE, put("datasets.agreed.teachers", ["one", "two", "plain"]), "datasets.agreed.teachers", "at most 2 values.*One predictor or two"),
+        "a control without budget": (RECIPE, put("datasets.agreed.keep", "random"), "datasets.agreed", "needs a budget, .*or a share; found neither"),
+        "a budget and a share": (RECIPE, put("datasets.drawn", {**DRAWN, "keep": "random", "share": 0.1}), "datasets.drawn", "needs a budget, .*or a share; found both"),
+        "a share of what is agreed": (RECIPE, put("datasets.agreed.share", 0.1), "datasets.agreed.share", "nothing reads it here; leave it out, or write keep: confidence or random"),
+        "no share": (RECIPE, put("datasets.guessed", {**GUESSED, "share": 0}), "datasets.guessed.share", "more than 0, found 0"),
+        "shares for folds": (RECIPE, both(POOLED, put("datasets.guessed", {**GUESSED, "folds": "pooled", "share": 0.3})), "datasets.guessed.share", "0.3 of the posts for each of 5 folds is more than all of them; write 0.2 at most"),
+        "folds of no fold": (RECIPE, put("datasets.guessed", {**GUESSED, "folds": "filled"}), "datasets.guessed.folds", "'filled' is made by augment; name a node made by fold"),
+        "folds of another task": (RECIPE, both(put("tasks.snow", "rain"), put("datasets.snowy", {"fold": ["snow/train"], "k": 5, "seed": 1}), put("datasets.guessed", {**GUESSED, "folds": "snowy"})), "datasets.guessed", "labels of one task; found rain, snow"),
+        "audited on another task": (RECIPE, both(put("tasks.snow", "rain"), put("datasets.guessed", {**GUESSED, "fit": "snow/dev"})), "datasets.guessed", "labels of one task; found rain, snow"),
+        "audited on test": (RECIPE, put("datasets.guessed", {**GUESSED, "fit": "rain/test"}), "datasets.guessed.fit", "rain/test is a test set; fit may read rain/dev"),
+        "one teacher that knows dev": (RECIPE, both(POOLED, MEMBER, MEAN, put("datasets.guessed", {**GUESSED, "teachers": ["mean"], "fit": "rain/dev"})), "datasets.guessed.teachers", "mean learns from rain/dev in folds.*fit on rain/held-out"),
+        "teachers of other held-out posts": (RECIPE, both(POOLED, MEMBER, MEAN, put("datasets.less", {"fold": ["rain/train"], "k": 5, "seed": 1}), put("models.other", {**MODEL, "data": ["less"]}), put("predictors.rest", {"vote": ["other"], "rule": "soft", "ties": "lowest"}), put("datasets.guessed", {**GUESSED, "teachers": ["mean", "rest"], "fit": "rain/held-out"})), "datasets.guessed", "stand on folds of different splits; fold the same ones"),
         "agreement with budget": (RECIPE, put("datasets.drawn", DRAWN), "datasets.drawn.budget", "leave the budget"),
         "a budget that labels nothing": (RECIPE, put("datasets.drawn", {**DRAWN, "keep": "random", "budget": "filled"}), "datasets.drawn.budget", "'filled' is made by augment; name a node made by label"),
         "a scored dataset": (RECIPE, put("score", {"filled": "rain/dev"}), "score.filled", "made by augment and gives no predictions"),

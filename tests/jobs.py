@@ -71,7 +71,8 @@ def job_graph(study):
             if node.verb == "label":
                 report.add(job)
                 reads[job] |= posts(graph, recipe, node.budget) if node.budget else set()
-                for dataset in (node.sources[0], f"{node.task}/dev"):
+                reads[job] |= {Job("fold", recipe, id) for id in node.folds}
+                for dataset in filter(None, (node.sources[0], node.fit)):
                     for teacher in node.members:
                         reads[job] |= predicted(graph, recipe, graph.nodes[teacher], dataset, reads)
         reads[Job("score", recipe)] = scored

@@ -1,4 +1,4 @@
-"""Agreement of two teachers, its controls and its audit, and the command itself."""
+"""What one or two teachers label, what is kept of it, its audit, the command itself, and the node in a graph."""
 
 import json
 import subprocess
@@ -8,6 +8,10 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import yaml
+from jobs import job_graph, planned
+from study_files import write_config
+from tree import copy_of_tree, snakemake
 
 from postgrad.agreement import (
     agreed,
@@ -19,10 +23,12 @@ from postgrad.agreement import (
     most_confident,
     nll,
     prior_matched,
+    shared_out,
     temperature,
 )
-from postgrad.posts import DROPPED, write_posts, write_table
-from postgrad.predictions import ABSTAIN, softmax, write_predictions
+from postgrad.posts import DROPPED, read_posts, write_posts, write_table
+from postgrad.predictions import ABSTAIN, read_predictions, softmax, write_predictions
+from postgrad.study import Study
 
 
 def teacher(logits, labels=None, ids=None):
@@ -98,16 +104,17 @@ def test_abstentions_play_no_part_in_calibration():
 
 def test_the_most_confident_of_each_class_and_then_of_all():
     yes = np.array([0.9, 0.6, 0.8, 0.3, 0.7, 0.55])  # five of class 1, one of class 0
-    rows, shortfall = most_confident(np.stack([1 - yes, yes], axis=1), [1, 2])
+    said = (yes > 0.5).astype(int), np.maximum(yes, 1 - yes)
+    rows, shortfall = most_confident(*said, [1, 2])
     assert rows.tolist() == [0, 2, 3] and shortfall.tolist() == [0, 0]
-    rows, shortfall = most_confident(np.stack([1 - yes, yes], axis=1), [3, 1])
+    rows, shortfall = most_confident(*said, [3, 1])
     assert rows.tolist() == [0, 2, 3, 4] and shortfall.tolist() == [2, 0]
-    rows, shortfall = most_confident(np.stack([1 - yes, yes], axis=1), [3, 9])
+    rows, shortfall = most_confident(*said, [3, 9])
     assert rows.tolist() == [0, 1, 2, 3, 4, 5] and shortfall.tolist() == [2, 4]
 
 
 def test_of_equally_confident_posts_the_earlier_one_counts():
-    rows, _ = most_confident(np.tile([0.2, 0.8], (300, 1)), [0, 7])
+    rows, _ = most_confident(np.ones(300, dtype=int), np.full(300, 0.8), [0, 7])
     assert rows.tolist() == [0, 1, 2, 3, 4, 5, 6]
 
 
@@ -142,23 +149,27 @@ def test_controls_leave_out_abstentions():
     "options, fault",
     [
         ({"keep": "luck"}, "'luck' does not exist"),
-        ({"keep": "random"}, "needs a budget"),
-        ({"keep": "confidence", "budget": [1, 1], "temperatures": [1.0, None]}, "needs gold posts in dev"),
+        ({"keep": "random"}, "needs a budget or a share, and not both"),
+        ({"keep": "random", "budget": [1, 1], "share": 0.5}, "needs a budget or a share, and not both"),
+        ({"keep": "agreement", "teachers": [FIRST]}, "needs two teachers"),
+        ({"keep": "confidence", "budget": [1, 1], "temperatures": [1.0, None]}, "needs gold posts to calibrate"),
     ],
 )
 def test_impossible_options_are_refused(options, fault):
     with pytest.raises(ValueError, match=fault):
-        kept(**{"pair": [FIRST, SECOND], "temperatures": [1.0, 1.0], **options})
+        kept(**{"teachers": [FIRST, SECOND], "temperatures": [1.0, 1.0], **options})
 
 
 def test_teachers_are_joined_on_the_posts_that_both_scored():
-    pair = joined(teacher([[1, 0], [2, 0], [3, 0]], ids="cab"), teacher([[5, 0], [6, 0]], ids="bc"), "PQ", 2)
+    pair = joined([teacher([[1, 0], [2, 0], [3, 0]], ids="cab"), teacher([[5, 0], [6, 0]], ids="bc")], "PQ", 2)
     assert pair[0]["post_id"].tolist() == pair[1]["post_id"].tolist() == ["b", "c"]
     assert [row[0] for row in pair[0]["logits"]] == [3, 1] and [row[0] for row in pair[1]["logits"]] == [5, 6]
     with pytest.raises(ValueError, match="P and Q share no scored post"):
-        joined(teacher([[1, 0]], ids="a"), teacher([[1, 0]], ids="b"), "PQ", 2)
+        joined([teacher([[1, 0]], ids="a"), teacher([[1, 0]], ids="b")], "PQ", 2)
+    with pytest.raises(ValueError, match="teacher P has scored no post"):
+        joined([FIRST[:0]], "P", 2)
     with pytest.raises(ValueError, match="teacher P does not give one logit for each of 3"):
-        joined(FIRST, SECOND, "PQ", 3)
+        joined([FIRST, SECOND], "PQ", 3)
 
 
 def test_kappa():
@@ -179,8 +190,89 @@ def test_audit_on_gold():
     assert found["kappa"] == cohens_kappa(*answered)
 
 
+def test_audit_of_one_teacher_speaks_of_answers_and_has_no_kappa():
+    gold = np.array([0, 1, 0, 0, 0, 1])  # answered: b 1, c 0, d 1, e 0, f 1; d is wrong
+    found = audit([FIRST.assign(label=[ABSTAIN, 1, 0, 1, 0, 1])], gold, 2)
+    assert found["answered"] == 5 / 6 and found["kappa"] is None and found["accuracy"] == [4 / 6]
+    assert found["classes"]["0"] == {"answered": 2, "accuracy": 1.0, "coverage": 0.75}
+    assert found["classes"]["1"] == {"answered": 3, "accuracy": pytest.approx(2 / 3), "coverage": 1.0}
+    assert "agreed" not in found
+
+
+# -- one teacher, shares and folds -------------------------------------------------------------------
+
+VOTE = teacher(
+    np.log([[0.9, 0.1], [0.4, 0.6], [0.6, 0.4], [0.2, 0.8], [0.5, 0.5], [0.3, 0.7], [0.1, 0.9], [0.5, 0.5]]),
+    labels=[0, 1, 0, 1, 1, 1, 1, ABSTAIN],  # e is a tie that the vote gave to 1
+)
+
+
+def test_a_share_is_rounded_down_and_one_post_at_least():
+    assert shared_out([0, 1, 9, 10, 29], 0.1).tolist() == [0, 1, 1, 1, 2]
+    assert shared_out(100, 0.29) == 29 and shared_out(30, 0.1) == 3  # in floats 0.29 * 100 is below 29
+    assert shared_out([3, 7], 1.0).tolist() == [3, 7] and shared_out(0, 0.5) == 0
+
+
+def test_one_teacher_keeps_a_share_of_each_predicted_class():
+    """Two answers 0 and five answers 1; nothing is calibrated, and the label is the teacher's own."""
+    rows, labels, shortfall = kept([VOTE], [None], "confidence", share=0.4)
+    assert rows.tolist() == [0, 3, 6] and labels.tolist() == [0, 1, 1] and shortfall.tolist() == [0, 0]
+    rows, labels, _ = kept([VOTE], [None], "confidence", share=1.0)
+    assert rows.tolist() == [0, 1, 2, 3, 4, 5, 6] and labels.tolist() == VOTE["label"][:7].tolist()
+    rows, _, _ = kept([VOTE], [None], "confidence", budget=[2, 1])
+    assert rows.tolist() == [0, 2, 6]
+
+
+def test_a_random_share_is_of_all_answers():
+    rows, labels, _ = kept([VOTE], [None], "random", share=0.5)  # of seven
+    assert len(rows) == 3 and 7 not in rows and labels.tolist() == VOTE["label"][rows].tolist()
+    assert kept([VOTE], [None], "random", share=1.0)[0].tolist() == [0, 1, 2, 3, 4, 5, 6]
+
+
+HUNDRED = teacher(np.random.default_rng(3).normal(size=(103, 2)), ids=[f"{i:03}" for i in range(103)])
+
+
+def of_fold(number, k=5, everyone=HUNDRED, **options):
+    return kept([everyone], [None], "random", part=(number, k), **options)[0].tolist()
+
+
+def test_draws_of_folds_share_no_post_and_hang_on_the_seed():
+    draws = [of_fold(i, share=0.1) for i in range(1, 6)]
+    assert [len(draw) for draw in draws] == [10] * 5 and len(set().union(*draws)) == 50
+    assert draws == [of_fold(i, share=0.1) for i in range(1, 6)]
+    assert draws[0] != of_fold(1, share=0.1, seed=2)
+    whole = [of_fold(i, share=0.2) for i in range(1, 6)]
+    assert [len(draw) for draw in whole] == [20] * 5 and len(set().union(*whole)) == 100
+    uneven = [of_fold(i, budget=[10, i]) for i in range(1, 6)]  # budgets that differ between folds
+    assert [len(draw) for draw in uneven] == [11, 12, 13, 14, 15] and len(set().union(*uneven)) == 65
+
+
+def test_a_fold_draws_nothing_that_it_leaves_out_and_the_others_stay_disjoint():
+    beside = ~np.isin(np.arange(103), of_fold(2, share=0.1)[:4])
+    less = of_fold(2, share=0.1, beside=beside)
+    assert len(less) == 10 and beside[less].all()  # the next posts of its own part
+    assert not set(less) & {row for i in (1, 3, 4, 5) for row in of_fold(i, share=0.1)}
+    assert len(of_fold(2, share=0.2, beside=beside)) < 20 == len(of_fold(2, share=0.2))  # its part is used up
+
+
+def test_too_large_a_draw_for_a_fold_is_refused():
+    with pytest.raises(ValueError, match="part 1 of 5 holds 20 posts, and 21 are to be drawn; lower the share"):
+        of_fold(1, budget=[20, 1])
+
+
+def test_what_a_fold_leaves_out_is_kept_in_no_way():
+    beside = np.array([False, True, True, True, True, True, True, True])
+    assert kept([VOTE], [None], "confidence", share=0.4, beside=beside)[0].tolist() == [2, 3, 6]  # c in a's place
+    assert kept([VOTE], [None], "random", share=1.0, beside=beside)[0].tolist() == [1, 2, 3, 4, 5, 6]
+    rows, _, _ = kept([FIRST, SECOND], [1.0, 1.0], "agreement", beside=beside[:6])
+    assert rows.tolist() == [1, 3, 5]
+
+
+# -- the command -------------------------------------------------------------------------------------
+
+
 class Case:
-    """A pool of six posts, one of them dropped, two teachers, gold and dev, as files in a folder."""
+    """A pool of seven posts, one of them dropped, two teachers, gold and dev, as files in a folder."""
 
     def __init__(self, folder, second=SECOND):
         self.folder = folder
@@ -196,22 +288,25 @@ class Case:
             write_predictions(frame["post_id"], np.stack(frame["logits"]), folder / f"{name}.parquet")
             write_predictions("uvwxyz", np.stack(frame["logits"]), folder / f"{name}-dev.parquet")
 
-    def run(self, node, keep, balance="none", budget=()):
+    def run(self, node, keep, balance="none", budget=(), teachers=("first", "second"), gold=True, **more):
         spec = {
             "node": node,
             "keep": keep,
             "balance": balance,
             "seed": 1,
-            "teachers": ["P", "Q"],
+            "teachers": ["P", "Q"][: len(teachers)],
             "classes": ["no", "yes"],
+            "fit": "rain/dev" if gold else None,
+            **{key: value for key, value in more.items() if key != "held_out"},
         }
         files = {key: self.folder / f"{name}.parquet" for key, name in (("--pool", "pool"), ("--drop", "drop"))}
-        files |= {"--gold": self.folder / "train.parquet", "--dev": self.folder / "dev.parquet"}
+        files |= {"--train": self.folder / "train.parquet"} | ({"--gold": self.folder / "dev.parquet"} if gold else {})
         files |= {"--out": self.folder / f"{node}.parquet", "--flow": self.folder / f"{node}.json"}
         command = [sys.executable, "workflow/scripts/label.py", "--spec", json.dumps(spec), "--budget", *budget]
         command += [part for option in files.items() for part in option]
-        command += ["--predictions", self.folder / "first.parquet", self.folder / "second.parquet"]
-        command += ["--dev-predictions", self.folder / "first-dev.parquet", self.folder / "second-dev.parquet"]
+        command += ["--predictions", *(self.folder / f"{name}.parquet" for name in teachers)]
+        command += ["--on-gold", *(self.folder / f"{name}-dev.parquet" for name in teachers if gold)]
+        command += ["--held-out", *more.get("held_out", [])]
         return subprocess.run(command, capture_output=True, text=True)
 
     def read(self, node):
@@ -231,7 +326,8 @@ def test_command_keeps_agreed_posts(tmp_path):
     assert flow["pool"] == 6 and flow["scored"] == 5 and flow["agreed"] == {"0": 1, "1": 2} == flow["kept"]
     assert flow["budget"] is None and flow["shortfall"] == {"0": 0, "1": 0}
     assert flow["teachers"] == ["P", "Q"] and len(flow["temperatures"]) == 2 and flow["node"] == "agreed"
-    assert flow["dev"]["n"] == 6 and flow["dev"]["accuracy"] == [round(5 / 6, 10), round(4 / 6, 10)]
+    assert flow["fit"] == "rain/dev" and flow["share"] is None and flow["beside"] is None
+    assert flow["gold"]["n"] == 6 and flow["gold"]["accuracy"] == [round(5 / 6, 10), round(4 / 6, 10)]
     assert "3 of 5 scored posts kept by agreement" in done.stderr and "secret" not in done.stderr
 
 
@@ -265,6 +361,213 @@ def test_command_works_without_gold_in_dev(tmp_path):
     done = case.run("agreed", "agreement")
     assert done.returncode == 0, done.stderr
     flow = case.read("agreed")[1]
-    assert flow["dev"] is None and flow["temperatures"] == [None, None] and flow["kept"] == {"0": 1, "1": 2}
+    assert flow["gold"] is None and flow["temperatures"] == [None, None] and flow["kept"] == {"0": 1, "1": 2}
     done = case.run("sure", "confidence", budget=[tmp_path / "agreed.parquet"])
-    assert done.returncode == 1 and "needs gold posts in dev" in done.stderr
+    assert done.returncode == 1 and "needs gold posts to calibrate two teachers" in done.stderr
+    assert case.run("agreed", "agreement", gold=False).returncode == 0
+    assert case.read("agreed")[1] == {**flow, "fit": None}
+
+
+ONE = {"teachers": ["first"]}
+
+
+@pytest.mark.parametrize("keep, size", [("confidence", 2), ("random", 2)])
+def test_command_labels_with_one_teacher(tmp_path, keep, size):
+    """a 0, b 1, c 0, d 1, e 0; f is dropped, g is not scored. A half of each class is one, of all five two."""
+    case = Case(tmp_path)
+    done = case.run("guessed", keep, share=0.5, **ONE)
+    assert done.returncode == 0, done.stderr
+    posts, flow = case.read("guessed")
+    assert len(posts) == size and {(post["parent"], post["label"]) for post in posts} <= set(
+        zip("abcde", [0, 1, 0, 1, 0])
+    )
+    if keep == "confidence":
+        assert [post["parent"] for post in posts] == ["a", "b"]  # .95 and .88
+    assert [len(post["teachers"]) for post in posts] == [1, 1]
+    assert flow["answered"] == {"0": 3, "1": 2} and "agreed" not in flow and flow["temperatures"] == [None]
+    assert flow["share"] == 0.5 and flow["budget"] is None and flow["gold"]["kappa"] is None
+    assert "5 answered" in done.stderr and "secret" not in done.stderr
+    assert case.run("guessed", keep, share=0.5, gold=False, **ONE).returncode == 0
+    assert case.read("guessed") == (posts, {**flow, "fit": None, "gold": None})  # gold audits, and decides nothing
+    assert case.run("drawn", "random", budget=[tmp_path / "guessed.parquet"], **ONE).returncode == 0
+    assert len(case.read("drawn")[0]) == size and case.read("drawn")[1]["budget"] == flow["kept"]
+
+
+def test_command_refuses_agreement_with_oneself(tmp_path):
+    done = Case(tmp_path).run("guessed", "agreement", **ONE)
+    assert done.returncode == 1 and done.stderr.startswith("label: keep agreement needs two teachers")
+
+
+def test_command_leaves_out_what_belongs_with_a_held_out_post(tmp_path):
+    case = Case(tmp_path)
+    beside = tmp_path / "fold.drop.parquet"
+    write_table(pd.DataFrame([("a", "test", "held out"), ("u", "dev", "held out")], columns=DROPPED.names), beside,
+                DROPPED)  # fmt: skip
+    done = case.run("guessed@fold=1", "confidence", share=1.0, held_out=[beside], **ONE)
+    assert done.returncode == 0, done.stderr
+    posts, flow = case.read("guessed@fold=1")
+    assert [post["post_id"] for post in posts] == [f"{post}~guessed@fold=1~0" for post in "bcde"]
+    assert flow["answered"] == {"0": 3, "1": 2} and flow["beside"] == {"0": 2, "1": 2} == flow["kept"]
+    assert flow["gold"]["n"] == 6  # the gold posts are out of reach of their teachers, whatever this fold holds out
+    draws = [case.run(f"g{i}", "random", share=0.5, part=[i, 2], held_out=[beside], **ONE) for i in (1, 2)]
+    assert [done.returncode for done in draws] == [0, 0], draws
+    first, second = ({post["parent"] for post in case.read(node)[0]} for node in ("g1", "g2"))
+    assert not first & second and first | second <= set("bcde") and len(first | second) >= 3
+
+
+# -- the node in a graph -----------------------------------------------------------------------------
+
+GUESSED = {"label": "rain/test", "teachers": ["jury"], "keep": "confidence", "share": 0.1, "folds": "pooled",
+           "fit": "rain/held-out", "transductive": True, "faithful": {"keep": "random"}}  # fmt: skip
+DRAWN = {**{key: GUESSED[key] for key in ("label", "teachers", "folds", "fit", "transductive")}, "keep": "random",
+         "budget": "guessed"}  # fmt: skip
+SOFT = {"rule": "soft", "ties": "lowest"}
+
+
+def study_in(folder, config=None, splits=("train", "dev", "test", "unlabeled"), **datasets):
+    """The small study with a vote over folds that labels the test set for each fold, and a model that learns it."""
+
+    def recipe(content):
+        pooled = {"fold": ["rain/train", "rain/dev"], "k": 5, "seed": 42}
+        content["datasets"] = {"pooled": pooled, "guessed": GUESSED, "drawn": DRAWN, **datasets}
+        models = {"member": ["pooled"], "pupil": ["pooled", "guessed"], "control": ["pooled", "drawn"]}
+        content["models"] = {name: {"finetune": "big", "data": data, "seed": 1} for name, data in models.items()}
+        content["models"]["plain"] = {"finetune": "big", "data": ["rain/train"], "seed": 1}
+        content["models"]["floor"] = {"finetune": "linear", "data": ["rain/train"], "seed": 1}
+        votes = {"jury": ["member"], "last": ["pupil", "member"]}
+        content["predictors"] = {name: {"vote": few, **SOFT} for name, few in votes.items()}
+        content["score"], content["compare"] = {"last": ["rain/held-out", "rain/test"]}, {}
+
+    def task(content):
+        content["splits"] = {split: {**content["splits"]["dev"]} for split in splits}
+
+    root = write_config(folder, recipe=recipe, task=task)
+    return Study({"study": "test", "check_data": False, **(config or {})}, root=root)
+
+
+def test_a_label_node_is_made_for_each_fold(tmp_path):
+    graph = study_in(tmp_path).graphs["small"]
+    assert graph.ids["guessed"] == [f"guessed@fold={i}" for i in range(1, 6)]
+    made = graph.nodes["guessed@fold=2"]
+    assert made.members == ["jury"] and made.sources == ["rain/test"] and made.fit == "rain/held-out"
+    assert made.folds == ("pooled@fold=2",) and made.part is None
+    assert graph.nodes["drawn@fold=2"].budget == "guessed@fold=2" and graph.nodes["drawn@fold=2"].part == (2, 5)
+    assert graph.nodes["pupil@fold=2"].sources == ["pooled@fold=2", "guessed@fold=2"]
+    assert graph.nodes["pupil@fold=2"].folds == ("pooled@fold=2",)
+
+
+def test_the_spec_of_a_draw_for_a_fold_names_its_part(tmp_path):
+    spec = json.loads(study_in(tmp_path / "a").node_spec("small", "guessed@fold=2"))
+    assert spec == {
+        "node": "guessed@fold=2", "keep": "confidence", "share": 0.1, "balance": "gold", "seed": 1,
+        "teachers": ["jury"], "fit": "rain/held-out", "classes": ["no", "yes"],
+    }  # fmt: skip
+    spec = json.loads(study_in(tmp_path / "b", {"mode": "faithful"}).node_spec("small", "guessed@fold=2"))
+    assert (spec["keep"], spec["share"], spec["part"]) == ("random", 0.1, [2, 5])
+    capped = study_in(tmp_path / "c", {"mode": "faithful", "folds": 2})
+    assert json.loads(capped.node_spec("small", "guessed@fold=2"))["part"] == [2, 2]
+
+
+def test_labels_of_teachers_that_learnt_what_a_fold_holds_out_mark_the_held_out_scores(tmp_path):
+    """The vote over all folds has read every pooled post, so its labels may carry what each fold holds out."""
+    nodes = study_in(tmp_path).graphs["small"].nodes
+    for id in ("guessed@fold=2", "drawn@fold=2", "pupil@fold=2", "control@fold=2", "last"):
+        assert nodes[id].fitted == ("rain/held-out",) and nodes[id].transductive, id
+    for id in ("member@fold=2", "jury"):
+        assert nodes[id].fitted == () and not nodes[id].transductive, id
+
+
+def test_only_temperatures_make_a_label_fitted(tmp_path):
+    """Two teachers, and confidence or random; else the gold posts only tell how good the labels are."""
+    one = {"label": "rain/unlabeled", "teachers": ["plain"], "share": 0.1}
+    two = {**one, "teachers": ["plain", "floor"]}
+    agreed = {**two, "keep": "agreement"}
+    del agreed["share"]
+    nodes = (
+        study_in(
+            tmp_path,
+            single={**one, "keep": "confidence"},
+            sure={**two, "keep": "confidence"},
+            dice={**two, "keep": "random"},
+            agreed=agreed,
+        )
+        .graphs["small"]
+        .nodes
+    )
+    found = {name: nodes[name].fitted for name in ("single", "agreed", "sure", "dice")}
+    assert found == {"single": (), "agreed": (), "sure": ("rain/dev",), "dice": ("rain/dev",)}
+    assert {nodes[name].fit for name in found} == {"rain/dev"}
+
+
+def test_without_dev_one_teacher_labels_and_two_are_not_calibrated(tmp_path):
+    one = {"label": "rain/unlabeled", "teachers": ["plain"], "keep": "random", "share": 0.1}
+    graph = study_in(
+        tmp_path,
+        splits=("train", "unlabeled", "test"),
+        pooled={"fold": ["rain/train"], "k": 5, "seed": 42},
+        single=one,
+        dice={**one, "teachers": ["plain", "floor"]},
+        agreed={"label": "rain/unlabeled", "teachers": ["plain", "floor"], "keep": "agreement"},
+    ).graphs["small"]
+    assert graph.nodes["single"].fit is None and graph.nodes["agreed"].fit is None
+    assert graph.not_run == {"dice": "rain has no split dev, to calibrate teachers on"}
+
+
+# -- a run -------------------------------------------------------------------------------------------
+
+PSEUDO = {
+    "title": "A vote over folds labels the test set, and models learn them",
+    "tasks": {"ages": "smm4h24-task6"},
+    "defaults": {"finetune": {"seed": 1}, "label": {"seed": 1, "balance": "none"}},
+    "datasets": {
+        "pooled": {"fold": ["ages/train", "ages/dev"], "k": 2, "seed": 42},
+        "guessed": {**GUESSED, "label": "ages/test", "fit": "ages/held-out", "share": 0.5},
+        "drawn": {**DRAWN, "label": "ages/test", "fit": "ages/held-out"},
+    },
+    "models": {
+        "member": {"finetune": "linear", "data": ["pooled"]},
+        "pupil": {"finetune": "linear", "data": ["pooled", "guessed"]},
+        "control": {"finetune": "linear", "data": ["pooled", "drawn"]},
+    },
+    "predictors": {
+        "jury": {"vote": ["member"], **SOFT},
+        "last": {"vote": ["pupil"], **SOFT},
+        "beside": {"vote": ["control"], **SOFT},
+    },
+    "compare": {"ages": {"chain": ["jury", "last"], "controls": ["beside"], "sets": ["ages/held-out", "ages/test"]}},
+}
+POSTS = {"train": 120, "dev": 60, "test": 60, "decoys": 10, "unlabeled": 30}
+DEMO = {"title": "T", "recipes": ["pseudo"], "scale": "demo", "made": {"seed": 1, "posts": {"smm4h24-task6": POSTS}}}
+
+
+def test_a_run_learns_labels_of_the_test_set_for_each_fold(tmp_path):
+    tree = copy_of_tree(tmp_path)
+    for name, content in (("recipes/pseudo", PSEUDO), ("studies/demo", DEMO)):
+        (tree / f"config/{name}.yaml").write_text(yaml.safe_dump(content))
+    assert planned(tree) == set(job_graph(Study({"study": "demo"}, root=tree / "config")))
+    done = snakemake(tree)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = tree / "results/demo/pseudo"
+    said = read_predictions(results / "vote/jury/ages/test.parquet").set_index("post_id")["label"]
+    drawn = []
+    for number in (1, 2):
+        pooled = read_posts(results / f"fold/pooled@fold={number}.parquet")
+        sizes = []
+        for node in ("guessed", "drawn"):
+            posts = read_posts(results / f"label/{node}@fold={number}.parquet")
+            assert posts["label"].tolist() == said[posts["parent"]].tolist()
+            sizes.append(len(posts))
+        flow = json.loads((results / f"label/drawn@fold={number}.json").read_text())
+        assert sizes[0] == sum(flow["budget"].values()) and 0 < sizes[1] <= sizes[0]
+        assert flow["fit"] == "ages/held-out" and flow["gold"]["n"] == len(pooled) and "answered" in flow
+        drawn.append(set(posts["parent"]))
+        pupil = json.loads((results / f"finetune/pupil@fold={number}/model.json").read_text())
+        member = json.loads((results / f"finetune/member@fold={number}/model.json").read_text())
+        assert pupil["rows"] == member["rows"] + sizes[0]
+    assert not drawn[0] & drawn[1]
+    scored = {tuple(line.split()[1:3]) for line in (tree / "results/demo/scores.txt").read_text().splitlines()}
+    assert {("jury", "ages/held-out"), ("last†", "ages/held-out*"), ("beside†", "ages/test")} <= scored
+    marks = pd.read_csv(tree / "results/demo/scores.csv", keep_default_na=False).groupby("predictor")["transductive"]
+    assert marks.unique().map(list).to_dict() == {"jury": [""], "last": ["yes"], "beside": ["yes"]}
+    again = snakemake(tree, "-n")
+    assert "Nothing to be done" in again.stdout + again.stderr

@@ -70,13 +70,16 @@ FLOW = {
     "pool": 40,
     "scored": 40,
     "agreed": {"0": 20, "1": 10},
+    "beside": None,
     "budget": None,
+    "share": None,
+    "fit": "ages/dev",
     "kept": {"0": 12, "1": 8},
     "shortfall": {"0": 0, "1": 0},
     "teachers": ["qwen", "qwen15"],
     "classes": ["no", "yes"],
     "temperatures": [1.2, 0.9],
-    "dev": {
+    "gold": {
         "n": 20,
         "agreed": 0.8,
         "kappa": 0.6,
@@ -84,6 +87,33 @@ FLOW = {
         "classes": {
             "0": {"agreed": 12, "accuracy": 1.0, "coverage": 0.9},
             "1": {"agreed": 4, "accuracy": 0.5, "coverage": 0.7},
+        },
+    },
+}
+GUESSED = {
+    "node": "guessed@fold=2",
+    "keep": "confidence",
+    "balance": "gold",
+    "share": 0.1,
+    "fit": "ages/held-out",
+    "pool": 40,
+    "scored": 40,
+    "answered": {"0": 20, "1": 19},
+    "beside": {"0": 20, "1": 17},
+    "budget": None,
+    "kept": {"0": 2, "1": 1},
+    "shortfall": {"0": 0, "1": 0},
+    "teachers": ["jury"],
+    "classes": ["no", "yes"],
+    "temperatures": [None],
+    "gold": {
+        "n": 20,
+        "answered": 0.95,
+        "kappa": None,
+        "accuracy": [0.8],
+        "classes": {
+            "0": {"answered": 12, "accuracy": 0.75, "coverage": 1.0},
+            "1": {"answered": 7, "accuracy": 1.0, "coverage": 0.875},
         },
     },
 }
@@ -127,8 +157,8 @@ def dropped(*ids, split="train"):
 
 
 def test_csv_has_the_official_metric_first_and_no_row_twice():
-    rows = list(csv.DictReader(io.StringIO(page.csv_text([SCORE]))))
-    assert list(rows[0]) == ["recipe", "predictor", "dataset", "metric", "value", "n"]
+    rows = list(csv.DictReader(io.StringIO(page.csv_text([SCORE], SPEC))))
+    assert list(rows[0]) == ["recipe", "predictor", "dataset", "metric", "value", "n", "transductive"]
     first = [(row["metric"], row["value"]) for row in rows if row["predictor"] == "ages-plain@seed=1"]
     assert first == [
         ("f1", "0.600000"),
@@ -145,18 +175,26 @@ def test_csv_has_the_official_metric_first_and_no_row_twice():
 
 def test_csv_refuses_a_predictor_scored_twice():
     with pytest.raises(ValueError, match="ages-floor was scored twice on ages/dev"):
-        page.csv_text([{"recipe": "ctyun", "entries": [entry("ages-floor", 5), entry("ages-floor", 6)]}])
+        page.csv_text([{"recipe": "ctyun", "entries": [entry("ages-floor", 5), entry("ages-floor", 6)]}], SPEC)
 
 
 def test_nodes_are_means_over_seeds_beside_their_floor():
     rows = {(row["node"], row["dataset"]): row for row in page.node_scores([SCORE], FLOORS)}
     plain = rows["ages-plain", "ages/dev"]
     assert plain["mean"] == pytest.approx(0.7) and plain["sd"] == pytest.approx(0.02**0.5) and plain["seeds"] == 2
-    assert plain["floor"] == 0.5 and not plain["is_floor"]
+    assert plain["median"] == pytest.approx(0.7) and plain["floor"] == 0.5 and not plain["is_floor"]
     assert rows["ages-floor", "ages/dev"]["is_floor"] and rows["ages-floor", "ages/dev"]["sd"] is None
     assert rows["ages-expert", "ages/dev"]["auc"] == 0.75  # of the one seed that has it
+    assert rows["ages-floor", "ages/dev"]["median"] == 0.5  # of one seed
     none = rows["ages-floor", "ages/test"]
-    assert none["mean"] is None and none["seeds"] == 0 and none["reason"] == "no gold labels"
+    assert none["median"] is None and none["mean"] is None and none["seeds"] == 0 and none["reason"] == "no gold labels"
+
+
+def test_the_median_is_not_the_mean():
+    entries = [entry(f"a@seed={seed}", right) for seed, right in ((1, 9), (2, 8), (3, 1))]
+    (row,) = page.node_scores([{"recipe": "r", "entries": entries}], {})
+    assert row["median"] == 0.8 and row["mean"] == pytest.approx(0.6)
+    assert page.text_table([row], [], SPEC).splitlines()[2].split()[4:8] == ["0.600", "0.436", "0.800", "3"]
 
 
 def test_other_axes_than_the_seed_stay_apart():
@@ -168,10 +206,10 @@ def test_other_axes_than_the_seed_stay_apart():
 def test_text_table_is_aligned_narrow_and_ends_with_the_path():
     text = page.text_table(page.node_scores([SCORE], FLOORS), page.chain_tables([COMPARE]), SPEC)
     lines = text.splitlines()
-    assert lines[0].split() == ["recipe", "node", "dataset", "metric", "mean", "sd", "seeds", "floor", "auc"]
-    assert lines[2].split() == ["ctyun", "ages-floor", "ages/dev", "f1", "0.500", "-", "1", "0.500", "0.750"]
-    assert lines[3].split() == ["ctyun", "ages-plain", "ages/dev", "f1", "0.700", "0.141", "2", "0.500", "0.750"]
-    assert lines[7].split() == ["ctyun", "ages-floor", "ages/test", "-", "-", "-", "0", "-", "-"]
+    assert lines[0].split() == "recipe node dataset metric mean sd median seeds floor auc".split()
+    assert lines[2].split() == "ctyun ages-floor ages/dev f1 0.500 - 0.500 1 0.500 0.750".split()
+    assert lines[3].split() == "ctyun ages-plain ages/dev f1 0.700 0.141 0.700 2 0.500 0.750".split()
+    assert lines[7].split() == "ctyun ages-floor ages/test - - - - 0 - -".split()
     assert [line for line in lines[:8] if not line] == ["", ""]
     assert {len(line) for line in lines[:8] if line} == {len(lines[0])}
     assert "  ages-plain -> ages-expert                           +0.150 ± 0.071, 2 seeds" in lines
@@ -194,6 +232,41 @@ def test_a_score_on_what_was_fitted_on_has_a_star_and_a_footnote():
     assert "ages-plain -> ages-expert*" in starred[1] and starred[2].startswith("* fitted or chosen on")
     assert len(starred) == 3  # ages/test has no star
     assert "*" not in page.text_table(rows, chains, SPEC)
+
+
+TAINTED = json.loads(json.dumps(SPEC))
+TAINTED["recipes"]["ctyun"]["deviations"] += [
+    {"node": node, "key": "transductive", "paper": None, "used": True, "why": "has read the texts of a test set"}
+    for node in ("ages-expert", "guessed")
+]
+
+
+def test_what_is_transductive_has_a_dagger_wherever_it_stands():
+    rows, chains = page.node_scores([SCORE], FLOORS), page.chain_tables([COMPARE])
+    rows = [{**row, "one_class": int(row["node"] == "ages-expert")} for row in rows]
+    lost = page.collapse_rows({("ctyun", "ages-expert@seed=1"): {"seed": 1, "collapsed": [1]}})
+    lines = page.text_table(rows, chains, TAINTED, lost).splitlines()
+    marked = [line for line in lines if "†" in line]
+    assert [line.split()[:3] for line in marked[:1]] == [["ctyun", "ages-expert†", "ages/dev"]]
+    assert "ages-plain -> ages-expert† " in marked[1] and "ages-plain -> ages-expert† " in marked[2]  # dev and test
+    assert "ages-expert† on ages/dev" in marked[3] and "ages-expert@seed=1†, seed 1" in marked[4]
+    assert marked[5].startswith("† transductive: ") and len(marked) == 6
+    assert "†" not in page.text_table(rows, chains, SPEC, lost)
+
+
+def test_a_node_may_have_both_signs():
+    both = json.loads(json.dumps(TAINTED))
+    both["recipes"]["ctyun"]["deviations"].append(FITTED)
+    text = page.text_table(page.node_scores([SCORE], FLOORS), page.chain_tables([COMPARE]), both)
+    assert "ages-plain -> ages-expert†* " in text and " ages-expert†  ages/dev* " in text
+    assert text.index("* fitted or chosen") < text.index("† transductive")
+
+
+def test_csv_says_what_is_transductive():
+    rows = list(csv.DictReader(io.StringIO(page.csv_text([SCORE], TAINTED))))
+    found = {row["predictor"]: row["transductive"] for row in rows}
+    assert found["ages-expert@seed=1"] == found["ages-expert@seed=2"] == "yes"
+    assert {mark for name, mark in found.items() if "expert" not in name} == {""}
 
 
 def test_one_class_for_all_posts_is_told():
@@ -226,6 +299,11 @@ def test_text_table_cuts_long_names_to_100_columns():
     lines = page.text_table(page.node_scores([{"recipe": "ctyun", "entries": [long]}], {}), [], SPEC).splitlines()
     assert len(lines[0]) == len(lines[2]) == 100
     assert "…" in lines[2]
+    spec = json.loads(json.dumps(SPEC))
+    row = {"node": "a" * 90, "key": "transductive", "paper": None, "used": True, "why": "has read"}
+    spec["recipes"]["ctyun"]["deviations"].append(row)
+    line = page.text_table(page.node_scores([{"recipe": "ctyun", "entries": [long]}], {}), [], spec).splitlines()[2]
+    assert len(line) == 100 and "…† " in line  # the sign outlives the name
 
 
 def test_bar_grows_from_the_middle():
@@ -263,7 +341,19 @@ def test_flow_counts_per_class():
         ("agreed", 30, [20, 10]),
         ("kept", 20, [12, 8]),
     ]
-    assert flow["dev"]["right"] == (12 * 1.0 + 4 * 0.5) / 16
+    assert flow["gold"]["right"] == (12 * 1.0 + 4 * 0.5) / 16
+
+
+def test_flow_of_one_teacher_speaks_of_answers():
+    flow = page.flow_table(GUESSED, "ctyun")
+    assert [(stage["name"], stage["posts"], stage["counts"]) for stage in flow["stages"]] == [
+        ("pool", 40, None),
+        ("scored by the teacher", 40, None),
+        ("answered", 39, [20, 19]),
+        ("beside the held-out fold", 37, [20, 17]),
+        ("kept", 3, [2, 1]),
+    ]
+    assert flow["gold"]["right"] == (12 * 0.75 + 7 * 1.0) / 19 and flow["gold"]["said"] == 0.95
 
 
 def test_splits_stand_in_their_usual_order():
@@ -322,15 +412,15 @@ def inputs(folder):
         ("ledger", "clean/smm4h24-task6/ledger.parquet", pd.concat([ledger(), ledger("dev", ("kept",))])),
         ("audit", "audit/smm4h24-task6/drop.parquet", dropped("train1")),
     ):
-        (folder / name).parent.mkdir(parents=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         frame.to_parquet(folder / name)
         arguments += [f"--{option}", str(folder / name)]
     return arguments
 
 
-def trained(folder, collapsed, seed):
+def trained(folder, collapsed, seed, node="ages-plain"):
     """The path of a model.json in the workflow's layout."""
-    path = folder / "ctyun/finetune/ages-plain@seed=1/model.json"
+    path = folder / f"ctyun/finetune/{node}@seed=1/model.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps({"collapsed": collapsed, "seed": seed, "kind": "encoder"}))
     return path
@@ -425,6 +515,35 @@ def test_page_marks_a_score_on_what_was_fitted_on(made, tmp_path):
     assert words.count("fitted on it") == 4  # scores, chain, confusion matrix and classes of ages/dev
     assert "its score there is no test" in words
     assert "fitted on it" not in (made / "one" / "report.html").read_text()
+
+
+def test_page_marks_what_is_transductive_in_every_table(made, tmp_path):
+    (tmp_path / "ctyun/label").mkdir(parents=True)
+    (tmp_path / "ctyun/label/guessed.json").write_text(json.dumps(GUESSED))
+    arguments = [*inputs(tmp_path), "--model", str(trained(tmp_path, [1], 1001, "ages-expert"))]
+    arguments[1] = json.dumps(TAINTED)
+    at = arguments.index("--flow") + 1
+    arguments.insert(at, str(tmp_path / "ctyun/label/guessed.json"))
+    done = report(arguments, tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "report.html").read_text()
+    parts = dict(zip(*[iter(re.split(r'<h2 id="([a-z-]+)">', text)[1:])] * 2))
+    found = {name: part.count('<span class="tag">transductive</span>') for name, part in parts.items()}
+    assert {name: count for name, count in found.items() if count} == {
+        "scores": 1, "chains": 1, "confusion": 1, "classes": 1, "flow": 1, "collapses": 1
+    }  # fmt: skip
+    assert 'tag">transductive' not in (made / "one" / "report.html").read_text()
+    words = re.sub(r"\s+", " ", Page(text).words)
+    for shown in (
+        "kept by confidence · share 0.1",
+        "scored by the teacher",
+        "On ages/held-outn = 20 · answered 0.950",
+        "answers that are right",
+        "Teacher: jury (accuracy on ages/held-out 0.800).",
+        "On ages/devn = 20 · κ 0.600 · agreed on 0.800",
+        "temperature 1.20",
+    ):
+        assert shown in words, shown
 
 
 def test_page_tells_collapsed_trainings_where_there_are_any(made, tmp_path):

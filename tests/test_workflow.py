@@ -85,7 +85,7 @@ def test_the_teachers_differ(demo):
 
 def test_scores_are_complete_and_below_one(demo):
     rows = list(csv.DictReader((demo / "results" / "demo" / "scores.csv").open()))
-    assert list(rows[0]) == ["recipe", "predictor", "dataset", "metric", "value", "n"]
+    assert list(rows[0]) == ["recipe", "predictor", "dataset", "metric", "value", "n", "transductive"]
     assert {row["dataset"] for row in rows} == {
         f"{task}/{split}" for task in ("ages", "disorders", "outdoors") for split in ("dev", "test")
     }

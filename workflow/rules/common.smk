@@ -88,12 +88,20 @@ def sources(wildcards):
     return [posts_of(wildcards, source) for source in node(wildcards).sources]
 
 
-def drops(wildcards):
-    """What audit leaves out of the splits that a node reads, and what its fold holds out."""
+def audited(wildcards):
+    """What audit leaves out of the splits that a node reads."""
     aliases = filter(None, map(os.path.dirname, node(wildcards).sources))
     tasks = dict.fromkeys(graph(wildcards).tasks[alias] for alias in aliases)
-    held_out = [f"{RESULTS}/{wildcards.recipe}/fold/{id}.drop.parquet" for id in node(wildcards).folds]
-    return [f"{RESULTS}/audit/{task}/drop.parquet" for task in tasks] + held_out
+    return [f"{RESULTS}/audit/{task}/drop.parquet" for task in tasks]
+
+
+def held_out(wildcards):
+    """What a node's fold holds out, and all that belongs with it."""
+    return [f"{RESULTS}/{wildcards.recipe}/fold/{id}.drop.parquet" for id in node(wildcards).folds]
+
+
+def drops(wildcards):
+    return audited(wildcards) + held_out(wildcards)
 
 
 def corpus(wildcards):
@@ -144,9 +152,15 @@ def shared(wildcards):
     return [posts_of(wildcards, wildcards.dataset)] if split == HELD_OUT and FOLD not in node(wildcards).axes else []
 
 
+def fitted_on(wildcards):
+    """The gold posts on which a node is fitted or chosen, or its teachers are audited, if there are any."""
+    made = node(wildcards)
+    return [posts_of(wildcards, made.fit, graph(wildcards).nodes[made.members[0]])] if made.fit else []
+
+
 def on_gold(wildcards):
-    """What a calibration or a pick reads, on the gold posts that it is fitted on."""
-    return members(wildcards, node(wildcards).sources[0])
+    """The predictions of these posts by all that the node reads."""
+    return members(wildcards, node(wildcards).fit) if node(wildcards).fit else []
 
 
 def on_pool(wildcards):

@@ -89,11 +89,12 @@ rule augment:
 rule label:
     input:
         pool=sources,
-        drop=drops,
-        gold=lambda wildcards: posts_of(wildcards, f"{node(wildcards).task}/train"),
-        dev=lambda wildcards: posts_of(wildcards, f"{node(wildcards).task}/dev"),
+        drop=audited,
+        held_out=held_out,
+        train=lambda wildcards: posts_of(wildcards, f"{node(wildcards).task}/train"),
+        gold=fitted_on,
         predictions=lambda wildcards: members(wildcards, node(wildcards).sources[0]),
-        on_dev=lambda wildcards: members(wildcards, f"{node(wildcards).task}/dev"),
+        on_gold=on_gold,
         budget=lambda wildcards: ([posts_of(wildcards, node(wildcards).budget)] if node(wildcards).budget else []),
     output:
         posts="results/{study}/{recipe}/label/{node}.parquet",
@@ -106,12 +107,11 @@ rule label:
         spec=spec,
         code=code("label"),
     message:
-        "Labelling the pool: {wildcards.recipe}/{wildcards.node}"
+        "Labelling posts: {wildcards.recipe}/{wildcards.node}"
     shell:
         "python workflow/scripts/label.py --spec {params.spec:q} --pool {input.pool:q} --drop {input.drop:q} "
-        "--gold {input.gold:q} --dev {input.dev:q} --predictions {input.predictions:q} "
-        "--dev-predictions {input.on_dev:q} --budget {input.budget:q} --out {output.posts:q} "
-        "--flow {output.flow:q} > {log:q} 2>&1"
+        "--held-out {input.held_out:q} --train {input.train:q} --gold {input.gold:q} --predictions {input.predictions:q} "
+        "--on-gold {input.on_gold:q} --budget {input.budget:q} --out {output.posts:q} --flow {output.flow:q} > {log:q} 2>&1"
 
 
 rule fold:

@@ -58,7 +58,7 @@ rule vote:
 rule calibrate:
     input:
         predictions=members,
-        gold=lambda wildcards: posts_of(wildcards, node(wildcards).sources[0]),
+        gold=fitted_on,
         on_gold=on_gold,
         pool=on_pool,
         model=trained,
@@ -85,7 +85,7 @@ rule calibrate:
 rule pick:
     input:
         predictions=members,
-        gold=lambda wildcards: posts_of(wildcards, node(wildcards).sources[0]),
+        gold=fitted_on,
         on_gold=on_gold,
     output:
         predictions="results/{study}/{recipe}/pick/{node}/{dataset}.parquet",

@@ -48,7 +48,7 @@ def main(argv=None):
         name: {**body, "deviations": page.deviation_rows(body["deviations"])}
         for name, body in args.spec["recipes"].items()
     }
-    write_text(page.csv_text(scores), args.table)
+    write_text(page.csv_text(scores, args.spec), args.table)
     chains = page.chain_tables(compares)
     models = {(Path(path).parts[-4], Path(path).parts[-2]): json.loads(Path(path).read_text()) for path in args.model}
     write_text(page.text_table(rows, chains, args.spec, collapses := page.collapse_rows(models)), args.text)
@@ -57,6 +57,7 @@ def main(argv=None):
         spec=args.spec,
         recipes=recipes,
         fitted=page.fitted(args.spec),
+        transductive=page.transductive(args.spec),
         scores=page.score_tables(rows),
         chains=chains,
         close_ups=page.close_ups(rows, compares),

@@ -75,15 +75,43 @@ def split(graph, reader, body, source, where):
     return None if part in (*graph.study.task(task)["splits"], HELD_OUT) else f"{task} has no split {part}"
 
 
-def labelled(graph, body, where):
-    """Why a label node is not run, or None; Fault where budget and the way to keep do not fit."""
-    keep = body.get("keep", graph.defaults.get("label", {}).get("keep"))
-    if keep == "agreement" and "budget" in body:
-        raise Fault(f"{where}.budget: agreement keeps what the teachers agree on; leave the budget to its controls.")
-    if keep in ("confidence", "random") and "budget" not in body:
-        raise Fault(f"{where}: keep {keep} is a control and needs a budget; name the node of agreed posts.")
-    task = graph.tasks[body["label"].partition("/")[0]]
-    return None if "dev" in graph.study.task(task)["splits"] else f"{task} has no split dev, to calibrate teachers on"
+def audited_on(graph, body):
+    """The gold split on which a label's teachers are audited where `fit` is silent: the task's dev, None without."""
+    alias = body["label"].partition("/")[0]
+    there = alias in graph.tasks and "dev" in graph.study.task(graph.tasks[alias])["splits"]
+    return f"{alias}/dev" if there else None
+
+
+def calibrates(body, values):
+    """Whether a label's posts hang on temperatures: one teacher's answers are ordered by its own probabilities.
+
+    values: the options at one point.
+    """
+    return len(body.get("teachers", [])) > 1 and values.get("keep") in ("confidence", "random")
+
+
+def labelled(graph, body, values, fit, where):
+    """Why a label node is not run, or None; Fault where teachers, budget and share do not fit the way to keep.
+
+    values: as of `missing`. fit: the gold split, or None.
+    """
+    lacking = None
+    for keep in values.get("keep", []):
+        if keep == "agreement" and "budget" in body:
+            raise Fault(
+                f"{where}.budget: agreement keeps what the teachers agree on; leave the budget to its controls."
+            )
+        if keep == "agreement" and len(body.get("teachers", [])) == 1:
+            raise Fault(f"{where}.teachers: agreement is of two; name a second one, or keep confidence or random.")
+        given = [key for key, there in (("budget", body), ("share", values)) if key in there]
+        if keep != "agreement" and len(given) != 1 and (given or graph.sound):
+            found = "found both; leave one out" if given else "found neither"
+            raise Fault(
+                f"{where}: keep {keep} needs a budget, the label node whose counts it keeps to, or a share; {found}."
+            )
+        if calibrates(body, {"keep": keep}) and not fit:
+            lacking = f"{graph.tasks[body['label'].partition('/')[0]]} has no split dev, to calibrate teachers on"
+    return lacking
 
 
 def no_dev(graph, task, values):
@@ -203,13 +231,23 @@ def node(graph, made, where):
             f"{where}: it stands on {' and '.join(made.folds)}, which hold out other posts; let all under it share one "
             "dataset made by fold, or let a vote reduce fold first."
         )
-    if made.verb in ("calibrate", "pick", "label"):
+    if made.fit:
         for id in made.members:
-            fitted_on = f"{made.task}/dev" if made.verb == "label" else made.sources[0]
-            untouched(graph, graph.nodes[id], fitted_on, f"{where}.{'teachers' if made.verb == 'label' else 'fit'}")
+            untouched(graph, graph.nodes[id], made.fit, f"{where}.{'teachers' if made.verb == 'label' else 'fit'}")
+        held = {frozenset(graph.nodes[fold].sources) for id in made.members for fold in graph.nodes[id].folds}
+        if made.fit.endswith(f"/{HELD_OUT}") and len(held) > 1:
+            raise Fault(
+                f"{where}: {' and '.join(made.members)} stand on folds of different splits; fold the same ones."
+            )
     if made.verb == "calibrate":
         calibrated(graph, made, where)
-    if made.verb == "label":
+    if made.part and made.part[1] * made.options.get("share", 0) > 1 + 1e-9:
+        share, k = made.options["share"], made.part[1]
+        raise Fault(
+            f"{where}.share: {share:g} of the posts for each of {k} folds is more than all of them; write "
+            f"{1 / k:.3g} at most, or leave folds out."
+        )
+    if made.verb == "label" and len(made.members) > 1:
         one, other = (graph.nodes[id] for id in made.members)
         if described(one) == described(other):
             raise Fault(

@@ -7,14 +7,14 @@ import csv
 import io
 import json
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean, median, stdev
 
 import jinja2
 
 from postgrad.vocabulary import AT, SPLITS
 
 METRICS = ("accuracy", "precision", "recall", "f1", "macro_f1", "auc")
-TEXT_COLUMNS = ("recipe", "node", "dataset", "metric", "mean", "sd", "seeds", "floor", "auc")
+TEXT_COLUMNS = ("recipe", "node", "dataset", "metric", "mean", "sd", "median", "seeds", "floor", "auc")
 TEXT_WIDTH = 100
 FATES = ("kept", "rejected", "decoy")
 
@@ -43,21 +43,29 @@ def fitted(spec):
 
     spec: the report's; its deviations name them under the key `fitted on`.
     """
-    recipes = spec["recipes"].items()
-    rows = ((recipe, row) for recipe, body in recipes for row in body["deviations"])
-    return {(recipe, row["node"], row["used"]) for recipe, row in rows if row["key"] == "fitted on"}
+    return {(recipe, row["node"], row["used"]) for recipe, row in deviations(spec, "fitted on")}
 
 
-def csv_text(scores):
+def transductive(spec):
+    """{(recipe, node)}: the nodes whose result hangs on the texts of a test set, as the deviations name them."""
+    return {(recipe, row["node"]) for recipe, row in deviations(spec, "transductive")}
+
+
+def deviations(spec, key):
+    """(recipe, row) of the deviations of one key in the report's spec."""
+    return [(name, row) for name, body in spec["recipes"].items() for row in body["deviations"] if row["key"] == key]
+
+
+def csv_text(scores, spec):
     """scores.csv: one row a recipe, predictor, dataset and metric, the official metric first.
 
     scores: score.json files as dicts, in the order wanted. Six decimals; an empty value where the AUC
-    does not exist (a class without gold); no row where the split has no gold labels. Raises ValueError
-    if a predictor was scored twice on one dataset.
+    does not exist (a class without gold); no row where the split has no gold labels. `transductive` is yes or
+    empty. Raises ValueError if a predictor was scored twice on one dataset.
     """
-    out, seen = io.StringIO(), set()
+    out, seen, marked = io.StringIO(), set(), transductive(spec)
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["recipe", "predictor", "dataset", "metric", "value", "n"])
+    writer.writerow(["recipe", "predictor", "dataset", "metric", "value", "n", "transductive"])
     for score in scores:
         for entry in score["entries"]:
             key = (score["recipe"], entry["predictor"], entry["dataset"])
@@ -66,9 +74,10 @@ def csv_text(scores):
             seen.add(key)
             if entry["n"]:
                 official, values = entry["metric"], entry["values"]
+                mark = "yes" if (key[0], key[1].split(AT)[0]) in marked else ""
                 for metric in [official] + [metric for metric in METRICS if metric != official]:
                     value = values[metric]
-                    writer.writerow([*key, metric, "" if value is None else f"{value:.6f}", entry["n"]])
+                    writer.writerow([*key, metric, "" if value is None else f"{value:.6f}", entry["n"], mark])
     return out.getvalue()
 
 
@@ -76,7 +85,7 @@ def node_scores(scores, floors):
     """One dict a (recipe, node, dataset), seeds averaged, in the order of the scores.
 
     floors: {recipe: {task's name in the recipe: node}}. Keys: recipe, node, dataset, task, metric, n,
-    seeds, mean, sd, each of METRICS as a mean, is_floor, floor (the floor's mean on that dataset or
+    seeds, mean, sd, median, each of METRICS as a mean, is_floor, floor (the floor's mean on that dataset or
     None), one_class (how many seeds predict one class alone where gold has more), reason (why there is no
     score, or None), entries (the score entries behind it).
     """
@@ -100,6 +109,7 @@ def node_scores(scores, floors):
                 "seeds": len(values),
                 "mean": mean,
                 "sd": sd,
+                "median": median([value["official"] for value in values]) if values else None,
                 **{metric: mean_and_sd([value[metric] for value in values])[0] for metric in METRICS},
                 "is_floor": floors.get(recipe, {}).get(dataset.split("/")[0]) == node,
                 "one_class": sum(one_class(entry) for entry in entries if entry["n"]),
@@ -139,15 +149,19 @@ def text_table(rows, chains, spec, collapses=()):
     """scores.txt: aligned tables for the terminal, at most 100 columns wide; ends with the report's path.
 
     Scores first, a block a dataset, the floor on top; then the differences along each of `chains`, predictions
-    of one class alone, and the `collapses` of trainings. A star marks what was fitted on the dataset of its score.
+    of one class alone, and the `collapses` of trainings. A star marks what was fitted on the dataset of its score, a
+    dagger what is transductive.
     """
-    marked, blocks = fitted(spec), {}
+    marked, seen, blocks = fitted(spec), transductive(spec), {}
 
     def star(recipe, node, dataset):
         return "*" * ((recipe, node.split(AT)[0], dataset) in marked)
 
-    def starred(table, node):
-        return node + star(table["recipe"], node, table["dataset"])
+    def dagger(recipe, node):
+        return "†" * ((recipe, node.split(AT)[0]) in seen)
+
+    def signed(table, node):
+        return node + dagger(table["recipe"], node) + star(table["recipe"], node, table["dataset"])
 
     for row in sorted(rows, key=lambda row: not row["is_floor"]):
         blocks.setdefault((row["recipe"], row["dataset"]), []).append(row)
@@ -155,10 +169,12 @@ def text_table(rows, chains, spec, collapses=()):
     for block in sorted(blocks, key=[(row["recipe"], row["dataset"]) for row in rows].index):
         cells.append([""] * len(TEXT_COLUMNS))
         for row in blocks[block]:
-            figures = ["-" if row[key] is None else f"{row[key]:.3f}" for key in ("mean", "sd", "floor", "auc")]
+            keys = ("mean", "sd", "median", "floor", "auc")
+            figures = ["-" if row[key] is None else f"{row[key]:.3f}" for key in keys]
             names = [row[key] or "-" for key in ("recipe", "node", "dataset", "metric")]
             names[2] += star(*names[:3])
-            cells.append([*names, *figures[:2], str(row["seeds"]), *figures[2:]])
+            names[1] += dagger(*names[:2])
+            cells.append([*names, *figures[:3], str(row["seeds"]), *figures[3:]])
     widths = [max(len(line[i]) for line in cells) for i in range(len(TEXT_COLUMNS))]
     over = sum(widths) + 2 * (len(widths) - 1) - TEXT_WIDTH
     if over > 0:  # a node's name may carry axes; the page and the CSV have it whole
@@ -166,28 +182,32 @@ def text_table(rows, chains, spec, collapses=()):
     lines = []
     for line in cells:
         if len(line[1]) > widths[1]:
-            line[1] = line[1][: widths[1] - 1] + "…"
+            sign = "†" * line[1].endswith("†")
+            line[1] = line[1][: widths[1] - 1 - len(sign)] + "…" + sign
         left = [text.ljust(width) for text, width in zip(line[:4], widths[:4])]
         right = [text.rjust(width) for text, width in zip(line[4:], widths[4:])]
         lines.append("  ".join(left + right).rstrip())
     for table in chains:
         lines += ["", f"What each step of {table['recipe']}: {table['chain']} adds on {table['dataset']}"]
         for step in table["steps"]:
-            lines.append(step_line(starred(table, step["from"]), starred(table, step["to"]), step))
+            lines.append(step_line(signed(table, step["from"]), signed(table, step["to"]), step))
             for row in step["controls"]:
-                lines.append(step_line(starred(table, row["against"]), starred(table, row["node"]), row, "control"))
+                lines.append(step_line(signed(table, row["against"]), signed(table, row["node"]), row, "control"))
     alone = [row for row in rows if row["one_class"]]
     lines += ["", "One class alone is predicted:"] if alone else []
     for row in alone:
-        names = f"{row['recipe']}: {row['node']} on {row['dataset']}"
+        names = f"{row['recipe']}: {row['node']}{dagger(row['recipe'], row['node'])} on {row['dataset']}"
         lines.append(f"  {names}, {row['one_class']} of {row['seeds']} seed{'s' * (row['seeds'] > 1)}")
     lines += ["", "Trainings that ended in one class:"] if collapses else []
     for row in collapses:
         seeds = f"seed{'s' * (len(row['collapsed']) > 1)} {', '.join(map(str, row['collapsed']))}"
         kept = "the last model is kept all the same" if row["lost"] else f"the model is of seed {row['seed']}"
-        lines.append(f"  {row['recipe']}: {row['node']}, {seeds}; {kept}")
+        lines.append(f"  {row['recipe']}: {row['node']}{dagger(row['recipe'], row['node'])}, {seeds}; {kept}")
+    lines += [""] if marked or seen else []
     if marked:
-        lines += ["", "* fitted or chosen on the gold labels of this dataset: its score here is no test."]
+        lines.append("* fitted or chosen on the gold labels of this dataset: its score here is no test.")
+    if seen:
+        lines.append("† transductive: it, or what it stands on, has read the texts of a test set.")
     if spec["made_up"]:
         lines += ["", "The posts are made up: these scores show that the workflow runs, and nothing else."]
     return "\n".join([*lines, "", f"Report: {spec['page']}"]) + "\n"
@@ -334,38 +354,42 @@ def close_ups(rows, compares):
 
 
 def flow_table(flow, recipe):
-    """A label flow as {recipe, node, keep, balance, teachers, classes, stages, dev}.
+    """A label flow as {recipe, node, keep, share, balance, fit, said, teachers, classes, stages, gold}.
 
-    stages: {name, posts, share of the pool, counts (posts a class, or None)}. dev, None without gold:
-    n, kappa, agreed (share of posts), right (share of agreed labels), classes: {right, coverage} each.
+    said: `agreed` of two teachers, `answered` of one. stages: {name, posts, share of the pool, counts (posts a class,
+    or None)}. gold, None without gold posts on `fit`: n, kappa, said (share of posts with a label), right (share of
+    these labels), classes: {accuracy, coverage} each.
     """
     classes = sorted(flow["kept"], key=int)  # codes; their names stand in flow["classes"]
+    said = "agreed" if len(flow["teachers"]) > 1 else "answered"
 
     def stage(name, by_class, posts=None):
         counts = by_class and [by_class[code] for code in classes]
         posts = sum(counts) if posts is None else posts
         return {"name": name, "posts": posts, "share": posts / flow["pool"] if flow["pool"] else 0, "counts": counts}
 
-    stages = [stage("pool", None, flow["pool"]), stage("scored by both teachers", None, flow["scored"])]
-    stages.append(stage("agreed", flow["agreed"]))
-    stages += [stage("budget", flow["budget"])] if flow["budget"] else []
+    scored = "scored by both teachers" if said == "agreed" else "scored by the teacher"
+    stages = [stage("pool", None, flow["pool"]), stage(scored, None, flow["scored"]), stage(said, flow[said])]
+    for name, key in (("beside the held-out fold", "beside"), ("budget", "budget")):
+        stages += [stage(name, flow[key])] if flow[key] else []
     stages.append(stage("kept", flow["kept"]))
-    dev = flow["dev"]
-    if dev:
-        per_class = [dev["classes"][code] for code in classes]
-        named = sum(one["agreed"] for one in per_class)
-        right = sum(one["agreed"] * (one["accuracy"] or 0) for one in per_class)
-        dev = {**dev, "right": right / named if named else None, "classes": per_class}
+    gold = flow["gold"]
+    if gold:
+        per_class = [gold["classes"][code] for code in classes]
+        named = sum(one[said] for one in per_class)
+        right = sum(one[said] * (one["accuracy"] or 0) for one in per_class)
+        gold = {**gold, "said": gold[said], "right": right / named if named else None, "classes": per_class}
     teachers = [
-        {"name": name, "temperature": temperature, "accuracy": dev["accuracy"][i] if dev else None}
+        {"name": name, "temperature": temperature, "accuracy": gold["accuracy"][i] if gold else None}
         for i, (name, temperature) in enumerate(zip(flow["teachers"], flow["temperatures"]))
     ]
     return {
-        **{key: flow[key] for key in ("node", "keep", "balance")},
+        **{key: flow[key] for key in ("node", "keep", "share", "balance", "fit")},
         "recipe": recipe,
+        "said": said,
         "classes": flow["classes"],
         "stages": stages,
-        "dev": dev,
+        "gold": gold,
         "teachers": teachers,
     }
 

@@ -31,6 +31,7 @@ ROLES = {
     "label": (),
     "fold": (),
     "budget": ("label",),
+    "folds": ("fold",),
     "teachers": PREDICTORS,
     **dict.fromkeys(SECTIONS["predictors"], PREDICTORS),
 }
@@ -49,6 +50,8 @@ class Node:
     base: str | None = None  # a model of the scale, or the id of a model node
     members: list = field(default_factory=list)  # ids of teachers, of a vote's members, of what is calibrated
     budget: str | None = None
+    fit: str | None = None  # the gold split on which it is fitted or chosen, or its teachers are audited
+    part: tuple | None = None  # (i, k): the part of the pool from which a random draw for one fold is taken
     target: str | dict | None = None  # the class shares that a calibration turns to
     kind: str | None = None  # causal, encoder, linear; None for datasets and predictors that are no model
     task: str | None = None  # the recipe's name for the task; None where the labels play no part
@@ -92,7 +95,7 @@ class Graph:
             for name, body in raw.get(section, {}).items():
                 with faults.gathered():
                     self._declare(section, own, name, body, faults)
-        sound = not faults  # where values were taken out, none can be said to be missing
+        self.sound = not faults  # where values were taken out, none can be said to be missing
         self._lacking = {}  # (verb, options given nowhere) -> names of nodes
         self.nodes, self.not_run, self.deviations, self._open = {}, {}, [], []
         self.ids = {}  # name -> ids
@@ -103,7 +106,7 @@ class Graph:
             with faults.gathered():
                 self._resolve(name)
         self.score, self.compare = self._targets(raw, faults)
-        if sound:
+        if self.sound:
             faults += self._told_missing(faults)
 
     def _default(self, verb, body, faults):
@@ -177,8 +180,10 @@ class Graph:
         where, faults = self.places[name], Faults()
         gold = body[verb] if verb in SECTIONS["datasets"] else []
         reads = [(verb, source) for source in as_list(body.get("data", gold))]
-        reads += [(key, body[key]) for key in ("fit", "target") if "/" in body.get(key, "")]
-        sources = [source for _, source in reads]
+        fit = body.get("fit", checks.audited_on(self, body) if verb == "label" else None)
+        reads += [("fit", fit)] if fit else []
+        reads += [("target", body["target"])] if "/" in body.get("target", "") else []
+        sources = [source for reader, source in reads if (verb, reader) != ("label", "fit")]
         members = as_list(body.get("teachers", body[verb] if verb in SECTIONS["predictors"] else []))
         base = body[verb] if verb in SECTIONS["models"] else None
         root = kind = lacking = None
@@ -195,17 +200,18 @@ class Graph:
                 lacking = lacking or checks.split(self, reader, body, source, where)
         if verb in SECTIONS["models"] and not sources:
             faults.append(f"{where}: {verb} needs posts; name splits or datasets under data.")
-        if "fit" in references(verb) and "fit" not in body:
+        if verb in ("calibrate", "pick") and not fit:
             faults.append(f"{where}: {verb} needs gold posts; name the task's dev under fit.")
-        if verb == "label" and not faults:
-            lacking = lacking or checks.labelled(self, body, where)
         faults.end()
 
         names = [source for _, source in self._named(verb, body)] + ([base] if base in self.raw else [])
         found, each = self._options(name, verb, body, root, kind)
         values = {key: [value] for key, value in found.items()}
         values |= {key: list(few.values()) if isinstance(few, dict) else few for key, few in each.items()}
-        task = self._task(sources, members, where) if verb != "pretrain" else None
+        named = [*sources, *as_list(fit or []), *as_list(body.get("folds", [])), *members]
+        task = self._task(named, where) if verb != "pretrain" else None
+        if verb == "label":
+            lacking = lacking or checks.labelled(self, body, values, fit, where)
         lacking = lacking or checks.no_dev(self, task, values)
         reason = lacking or checks.reason_not_to_run(self, verb, body, kind, root) or self._blocked(names)
         points = self._points(verb, each, names, body.get("over"), where)
@@ -224,9 +230,12 @@ class Graph:
         made = []
         for axes, own, bound in points:
             below = [self.nodes[id] for ids in bound.values() for id in ids]
-            chosen_on = as_list(body.get("fit", []))
+            chosen_on = as_list(fit) if fit and (verb != "label" or checks.calibrates(body, {**found, **own})) else []
             if {**found, **own}.get("epoch") == "best":
                 chosen_on.append(f"{task}/dev")
+            part = None
+            if "folds" in body and {**found, **own}.get("keep") == "random":
+                part = axes[FOLD], self.nodes[bound[body["folds"]][0]].options.get("k", 1)
             known = read(verb, kind, {key: [value] for key, value in {**found, **own}.items()})
             node = Node(
                 recipe=self.recipe,
@@ -238,6 +247,8 @@ class Graph:
                 base=bound[base][0] if base in self.raw else self.study.model_of(root) if base else None,
                 members=[id for member in members for id in bound[member]],
                 budget=bound[body["budget"]][0] if "budget" in body else None,
+                fit=fit,
+                part=part,
                 target=body.get("target"),
                 kind=kind,
                 task=task,
@@ -370,9 +381,9 @@ class Graph:
         names = [*names[first:], *names[:first]]
         return Fault(f"{self.places[names[0]]}: {' -> '.join([*names, names[0]])} is a cycle; break it.")
 
-    def _task(self, sources, members, where):
-        tasks = {s.partition("/")[0] for s in sources if "/" in s}
-        for name in [s for s in sources if "/" not in s] + members:
+    def _task(self, names, where):
+        tasks = {name.partition("/")[0] for name in names if "/" in name}
+        for name in (name for name in names if "/" not in name):
             tasks |= {self.nodes[id].task for id in self._resolve(name)}
         if len(tasks) > 1:
             raise Fault(f"{where}: the posts of one node carry labels of one task; found {', '.join(sorted(tasks))}.")

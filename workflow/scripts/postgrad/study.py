@@ -270,13 +270,13 @@ class Study:
         if node.options.get("epoch") == "best":
             spec.update({key: self._scoring(graph, node)[key] for key in ("metric", "positive")})
         if node.verb == "label":
-            spec["teachers"] = node.members
+            spec |= {"teachers": node.members, "fit": node.fit, **({"part": node.part} if node.part else {})}
         if node.verb == "fold":
             spec[FOLD] = node.axes[FOLD]
         if node.verb in ("label", "fold"):
             spec["classes"] = [label["name"] for label in self.task(graph.tasks[node.task])["labels"]]
         if node.verb in ("calibrate", "pick"):
-            spec.update(of=node.members, fit=node.sources[0], **self._scoring(graph, node))
+            spec.update(of=node.members, fit=node.fit, **self._scoring(graph, node))
         if node.target is not None:
             spec["target"] = node.target
         return canonical(spec)
