@@ -11,6 +11,7 @@ import yaml
 from study_files import write_config
 from tree import copy_of_tree, snakemake
 
+from postgrad import lookups
 from postgrad.calibration import applied, cuts, estimated_prior, first_best, fitted, moved, prior_adjusted
 from postgrad.configuration import Fault
 from postgrad.metrics import scores
@@ -262,7 +263,7 @@ def test_a_vote_may_be_calibrated_and_a_calibration_voted_on_and_teach(tmp_path)
         jury={"vote": ["plain"], "rule": "soft", "ties": "lowest"},
         both={"vote": ["fair", "one"], "rule": "soft", "ties": "lowest"},
     )
-    assert graph.models_under("fair") == ["plain@seed=1", "plain@seed=2"]
+    assert lookups.models_under(graph, "fair") == ["plain@seed=1", "plain@seed=2"]
     assert graph.nodes["both"].members == ["fair", "one"]
 
 

@@ -3,6 +3,7 @@
 import pytest
 from study_files import write_config
 
+from postgrad import lookups
 from postgrad.configuration import Fault
 from postgrad.machine import LAUNCH, LITTLE, NAMES, resources
 from postgrad.study import Study
@@ -96,7 +97,7 @@ def test_a_vote_that_teaches_is_told_from_one_that_only_scores(tmp_path):
         content["datasets"]["agreed"]["teachers"] = ["jury", "two"]
 
     graph = Study({"study": "test", "check_data": False}, root=write_config(tmp_path, recipe=recipe)).graphs["small"]
-    assert graph.teaching() == {"jury", "two", "plain@seed=1", "plain@seed=2"}
+    assert lookups.teaching(graph) == {"jury", "two", "plain@seed=1", "plain@seed=2"}
 
 
 def test_a_training_has_a_process_for_each_gpu_unless_the_scale_says_otherwise():

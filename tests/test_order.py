@@ -11,6 +11,7 @@ import pytest
 import yaml
 from study_files import BASES, RECIPE, SCALE, STUDY, TASK
 
+from postgrad import lookups
 from postgrad.study import Study
 
 ROOT = Path(__file__).parents[1]
@@ -93,8 +94,8 @@ def described(folder, files, config):
     for recipe, graph in study.graphs.items():
         found["score_spec", recipe] = study.score_spec(recipe)
         found["compare_spec", recipe] = study.compare_spec(recipe)
-        found["inputs of score", recipe] = [(node.id, dataset) for node, dataset in graph.scored()]
-        found["flows of the report", recipe] = graph.labelled()
+        found["inputs of score", recipe] = [(node.id, dataset) for node, dataset in lookups.scored(graph)]
+        found["flows of the report", recipe] = lookups.labelled(graph)
         for node in graph.nodes.values():
             found["node_spec", recipe, node.id] = study.node_spec(recipe, node.id)
             found["inputs", recipe, node.id] = (node.sources, node.base, node.members, node.budget, node.folds)

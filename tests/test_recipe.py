@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from study_files import write_config
 
+from postgrad import lookups
 from postgrad.study import Study
 
 ROOT = Path(__file__).parents[1]
@@ -102,7 +103,7 @@ def test_a_cap_on_train_posts_stands_in_the_spec_of_clean_alone(tmp_path):
 def test_splits_that_the_task_lacks_drop_out(tmp_path):
     graph = study_in(tmp_path).graphs["small"]
     assert graph.compare["rain"]["sets"] == ["rain/dev"]
-    assert {dataset for _, dataset in graph.scored()} == {"rain/dev"}
+    assert {dataset for _, dataset in lookups.scored(graph)} == {"rain/dev"}
 
 
 def test_what_cannot_run_takes_what_follows_with_it(tmp_path):
@@ -198,8 +199,8 @@ def test_models_behind_the_scores_that_may_begin_anew(tmp_path):
             recipe["models"][name]["restarts"] = 2
         recipe["models"]["idle"] = {**recipe["models"]["one"], "seed": 5}
 
-    assert study_in(tmp_path / "a").graphs["small"].restarting() == []
-    found = study_in(tmp_path / "b", recipe=restarts).graphs["small"].restarting()
+    assert lookups.restarting(study_in(tmp_path / "a").graphs["small"]) == []
+    found = lookups.restarting(study_in(tmp_path / "b", recipe=restarts).graphs["small"])
     assert found == ["expert@seed=1", "expert@seed=2", "one"]
 
 

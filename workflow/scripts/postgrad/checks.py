@@ -8,6 +8,7 @@ import codecs
 import re
 
 from postgrad.configuration import Fault, Faults, as_list, found, lookup, nearest
+from postgrad.lookups import models_under, scored
 from postgrad.options import options, read
 from postgrad.vocabulary import AT, FOLD, HELD_OUT, SPLITS
 
@@ -276,7 +277,7 @@ def calibrated(graph, made, where):
             raise Fault(f"{where}.target: give each label of {place} a share: {', '.join(names)}.")
         if abs(sum(made.target.values()) - 1) > 1e-9:
             raise Fault(f"{where}.target: the shares sum to {sum(made.target.values()):g}; make them sum to 1.")
-    first, *others = [model for id in made.members for model in graph.models_under(id)]
+    first, *others = [model for id in made.members for model in models_under(graph, id)]
     for other in others:
         if learnt_from(graph, other) != learnt_from(graph, first):
             raise Fault(
@@ -301,7 +302,7 @@ def described(teacher):
 
 def missing_to_predict(graph):
     """(node's name, options of predict that are given nowhere) of the models that are asked for predictions."""
-    asked = {id for made in graph.nodes.values() for id in made.members} | {made.id for made, _ in graph.scored()}
+    asked = {id for made in graph.nodes.values() for id in made.members} | {made.id for made, _ in scored(graph)}
     for made in (graph.nodes[id] for id in sorted(asked)):
         if made.verb == "finetune":
             yield made.name, missing("predict", made.kind, graph.study.predict_options(graph, made))

@@ -11,8 +11,10 @@ from pathlib import Path
 from postgrad import checks, machine
 from postgrad.configuration import Fault, Faults, as_list, fitting, lookup, nearest, read_yaml, schema
 from postgrad.expansion import expanded, listed
+from postgrad.lookups import floors, scored
+from postgrad.nodes import RESERVED, SECTIONS
 from postgrad.options import options, options_schema
-from postgrad.recipe import RESERVED, SECTIONS, Graph
+from postgrad.recipe import Graph
 from postgrad.vocabulary import FOLD, SPLITS
 
 # What a task file says to people and to models; the other keys decide how its files are read.
@@ -310,7 +312,7 @@ class Study:
         """The pairs of predictor and dataset that are scored, in the order of the rule's inputs."""
         graph = self.graph(recipe)
         pairs = []
-        for node, dataset in graph.scored():
+        for node, dataset in scored(graph):
             named = {"predictor": node.id, "node": node.name, "dataset": dataset, "task": graph.tasks[node.task]}
             pairs.append({**named, **self._scoring(graph, node)})
         return canonical({"recipe": recipe, "pairs": pairs})
@@ -337,7 +339,7 @@ class Study:
             recipes[name] = {
                 "title": graph.title,
                 "tasks": graph.tasks,
-                "floors": graph.floors(),
+                "floors": floors(graph),
                 "not_run": [{"node": node, "reason": reason} for node, reason in sorted(graph.not_run.items())],
                 "deviations": self._stand_ins(graph) + sorted(marked, key=lambda row: (row["node"], row["key"])),
                 "readings": graph.readings,
