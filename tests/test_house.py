@@ -38,6 +38,7 @@ SIDE = {
     "targets",
     "lookups",
     "study",
+    "specs",
     "options",
     "checks",
     "expansion",

@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
 from snakemake.exceptions import WorkflowError
 
-from postgrad import lookups
+from postgrad import lookups, specs
 from postgrad.configuration import Fault, read_yaml
 from postgrad.leftovers import leftovers, listing
 from postgrad.machine import NAMES
@@ -223,7 +223,7 @@ def restarting(wildcards):
 
 
 def spec(wildcards):
-    return STUDY.node_spec(wildcards.recipe, wildcards.node)
+    return specs.node_spec(STUDY, wildcards.recipe, wildcards.node)
 
 
 def threads_of(wildcards):
