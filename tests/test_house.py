@@ -41,6 +41,8 @@ SIDE = {
     "specs",
     "options",
     "checks",
+    "splits",
+    "corpora",
     "expansion",
     "leftovers",
     "machine",

@@ -9,7 +9,7 @@ reads this at every start. No result hangs on the order of a file's keys.
 import re
 from dataclasses import replace
 
-from postgrad import checks
+from postgrad import checks, splits
 from postgrad.axes import points_of, resolved
 from postgrad.configuration import Fault, Faults, as_list, fitting, lookup
 from postgrad.nodes import RESERVED, ROLES, SECTIONS, VERBS, Node
@@ -133,7 +133,7 @@ class Graph:
         where, faults = self.places[name], Faults()
         gold = body[verb] if verb in SECTIONS["datasets"] else []
         reads = [(verb, source) for source in as_list(body.get("data", gold))]
-        fit = body.get("fit", checks.audited_on(self, body) if verb == "label" else None)
+        fit = body.get("fit", splits.audited_on(self, body) if verb == "label" else None)
         reads += [("fit", fit)] if fit else []
         reads += [("target", body["target"])] if "/" in body.get("target", "") else []
         sources = [source for reader, source in reads if (verb, reader) != ("label", "fit")]
@@ -150,7 +150,7 @@ class Graph:
                 self._look_up(key, source, f"{where}.{key}")
         for reader, source in reads:
             with faults.gathered():
-                lacking = lacking or checks.split(self, reader, body, source, where)
+                lacking = lacking or splits.split(self, reader, body, source, where)
         if verb in SECTIONS["models"] and not sources:
             faults.append(f"{where}: {verb} needs posts; name splits or datasets under data.")
         if verb in ("calibrate", "pick") and not fit:
@@ -165,7 +165,7 @@ class Graph:
         task = self._task(named, where) if verb != "pretrain" else None
         if verb == "label":
             lacking = lacking or checks.labelled(self, body, values, fit, where)
-        lacking = lacking or checks.no_dev(self, task, values)
+        lacking = lacking or splits.no_dev(self, task, values)
         reason = lacking or checks.reason_not_to_run(self, verb, body, kind, root) or self._blocked(names)
         points = points_of(self, verb, each, names, body.get("over"), where)
         if reason:
@@ -210,7 +210,7 @@ class Graph:
                 learnt=self._learnt(verb, sources, below),
                 folds=self._folds(verb, task, below),
             )
-            if checks.seen_before(self, node, below):
+            if splits.seen_before(self, node, below):
                 node = replace(node, fitted=tuple(sorted({*node.fitted, f"{task}/{HELD_OUT}"})))
             checks.node(self, node, where)
             made.append(node)

@@ -5,7 +5,7 @@ Nothing heavy is imported: Snakemake reads this at every start.
 
 from pathlib import Path
 
-from postgrad import checks, machine
+from postgrad import corpora, machine
 from postgrad.configuration import Fault, Faults, as_list, fitting, lookup, nearest, read_yaml, schema
 from postgrad.expansion import expanded, listed
 from postgrad.nodes import RESERVED, SECTIONS
@@ -148,7 +148,7 @@ class Study:
             body = self._file("tasks", name, "task", named)
             with self.faults.gathered():
                 if len(self.faults) == before:
-                    checks.task(body, f"{self.root}/tasks/{name}.yaml")
+                    corpora.task(body, f"{self.root}/tasks/{name}.yaml")
             self._tasks[name] = body
         return self._tasks[name] or _ANY_TASK
 
@@ -171,7 +171,7 @@ class Study:
         lacking = Faults()
         for task in tasks:
             with lacking.gathered():
-                checks.raw_files(self.task(task), self.raw_parts(task), f"{self.root}/tasks/{task}.yaml")
+                corpora.raw_files(self.task(task), self.raw_parts(task), f"{self.root}/tasks/{task}.yaml")
         if lacking:
             remedy = (
                 "Give their folder with --config data=FOLDER; a dry run goes without posts: --config check_data=false."

@@ -1,6 +1,6 @@
 """What a recipe asks for under score and compare, held against its nodes."""
 
-from postgrad import checks
+from postgrad import splits
 from postgrad.configuration import Fault, as_list, lookup
 from postgrad.nodes import PREDICTORS
 from postgrad.vocabulary import HELD_OUT, SPLITS
@@ -34,7 +34,7 @@ def _scored_sets(graph, sets, where, faults):
     kept = []
     for name in sets:
         with faults.gathered():
-            kept += [name] if checks.scored_split(graph, name, where) else []
+            kept += [name] if splits.scored_split(graph, name, where) else []
     return kept
 
 
@@ -52,6 +52,6 @@ def _ask(graph, score, name, sets, where, faults):
                     raise Fault(f"{where}: {name!r} predicts {graph.nodes[id].task}, not {alias}.")
         for id in graph.ids[name][:1]:
             for dataset in sets:
-                checks.untouched(graph, graph.nodes[id], dataset, where)
+                splits.untouched(graph, graph.nodes[id], dataset, where)
         asked = {*score.get(name, []), *sets}
         score[name] = sorted(asked, key=lambda dataset: (*SPLITS, HELD_OUT).index(dataset.partition("/")[2]))
