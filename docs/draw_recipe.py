@@ -17,7 +17,7 @@ from typing import NamedTuple
 import jinja2
 
 from postgrad.configuration import Fault, as_list
-from postgrad.recipe import SECTIONS, VERBS
+from postgrad.nodes import SECTIONS, VERBS
 from postgrad.study import Study
 
 TEMPLATE = Path(__file__).parent / "recipe.svg.j2"

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from tree import snakemake
 
-from postgrad.recipe import SECTIONS
+from postgrad import lookups
+from postgrad.nodes import SECTIONS
 from postgrad.vocabulary import HELD_OUT
 
 
@@ -55,7 +56,7 @@ def job_graph(study):
         reads[Job("audit", node=task)] = {Job("clean", node=task)}
     report = {*reads} - {Job("demo")}
     for recipe, graph in study.graphs.items():
-        scored = {job for node, dataset in graph.scored() for job in predicted(graph, recipe, node, dataset, reads)}
+        scored = {job for pair in lookups.scored(graph) for job in predicted(graph, recipe, *pair, reads)}
         for node in graph.nodes.values():
             if node.verb in SECTIONS["predictors"]:
                 continue

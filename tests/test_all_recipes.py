@@ -8,6 +8,7 @@ import pytest
 import yaml
 from tree import copy_of_tree, snakemake
 
+from postgrad import specs
 from postgrad.configuration import Fault
 from postgrad.study import Study
 
@@ -120,7 +121,7 @@ def test_other_recipes_are_read_when_they_are_looked_at(clean_tree):
     assert list(found.graphs) == ["first"] and found.tasks() == ["smm4h22-task7"]
     assert found.graph("second").nodes and found.tasks() == ["smm4h22-task7"]
     assert found.tasks(found.all_recipes()) == ["smm4h22-task7", "smm4h24-task5"]
-    assert '"second"' not in found.report_spec()
+    assert '"second"' not in specs.report_spec(found)
 
 
 def test_posts_are_made_for_every_task_that_the_study_names(tree):

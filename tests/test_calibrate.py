@@ -11,6 +11,7 @@ import yaml
 from study_files import write_config
 from tree import copy_of_tree, snakemake
 
+from postgrad import lookups, specs
 from postgrad.calibration import applied, cuts, estimated_prior, first_best, fitted, moved, prior_adjusted
 from postgrad.configuration import Fault
 from postgrad.metrics import scores
@@ -237,7 +238,7 @@ def test_a_calibration_has_a_node_for_each_seed_of_its_predictor(tmp_path):
     study, graph = graph_of(tmp_path, fair=PRIOR)
     assert graph.ids["fair"] == ["fair@seed=1", "fair@seed=2"]
     assert graph.nodes["fair@seed=2"].members == ["plain@seed=2"] and graph.nodes["fair@seed=2"].task == "rain"
-    assert json.loads(study.node_spec("small", "fair@seed=2")) == {
+    assert json.loads(specs.node_spec(study, "small", "fair@seed=2")) == {
         "node": "fair@seed=2", "of": ["plain@seed=2"], "fit": "rain/dev", "method": "prior", "target": "uniform",
         "lambda": [0, 1], "labels": ["no", "yes"], "positive": [1], "metric": "f1",
     }  # fmt: skip
@@ -262,7 +263,7 @@ def test_a_vote_may_be_calibrated_and_a_calibration_voted_on_and_teach(tmp_path)
         jury={"vote": ["plain"], "rule": "soft", "ties": "lowest"},
         both={"vote": ["fair", "one"], "rule": "soft", "ties": "lowest"},
     )
-    assert graph.models_under("fair") == ["plain@seed=1", "plain@seed=2"]
+    assert lookups.models_under(graph, "fair") == ["plain@seed=1", "plain@seed=2"]
     assert graph.nodes["both"].members == ["fair", "one"]
 
 
@@ -273,7 +274,7 @@ def test_what_stands_on_a_fit_is_marked(tmp_path):
         content["datasets"]["agreed"]["teachers"] = ["sure", "two"]
 
     study = Study({"study": "test", "check_data": False}, root=write_config(tmp_path, recipe=recipe))
-    rows = json.loads(study.report_spec())["recipes"]["small"]["deviations"]
+    rows = json.loads(specs.report_spec(study))["recipes"]["small"]["deviations"]
     found = [(row["node"], row["used"]) for row in rows if row["key"] == "fitted on"]
     pupils = ["again", "agreed", "expert", "jury", "sure", "together"]  # expert learns from what sure has labelled
     assert found == [(name, "rain/dev") for name in pupils]

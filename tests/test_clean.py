@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from postgrad.accounts import ledger_rows
 from postgrad.cleaning import LEDGER, cleaned_text, corpus, divided, selected
 from postgrad.grammar import SHARES
-from postgrad.page import ledger_rows
 from postgrad.posts import POSTS
 from postgrad.raw import raw_rows
 from postgrad.vocabulary import SPLITS

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from study_files import TASK, write_config
 
+from postgrad import specs
 from postgrad.configuration import Fault
 from postgrad.study import Study
 
@@ -108,7 +109,7 @@ def test_a_study_uses_the_first_tasks_alone_and_the_report_says_so(tmp_path):
     assert graph.nodes == {
         id: node for id, node in study_in(tmp_path / "b").graphs["small"].nodes.items() if id.startswith("violence-")
     }
-    rows = json.loads(study.report_spec())["recipes"]["small"]["deviations"]
+    rows = json.loads(specs.report_spec(study))["recipes"]["small"]["deviations"]
     row = {"node": "", "key": "tasks", "paper": ["violence", "adverse"], "used": ["violence"], "why": "study"}
     assert row in rows and not [row for row in rows if row["key"] == "adverse"]
     turned = study_in(tmp_path / "c", SHORT.replace("[violence, adverse]", "[adverse, violence]"), {"tasks": 1})
@@ -117,7 +118,7 @@ def test_a_study_uses_the_first_tasks_alone_and_the_report_says_so(tmp_path):
 
 def test_a_cap_that_nothing_meets_changes_nothing(tmp_path):
     capped, free = study_in(tmp_path / "a", config={"tasks": 2}), study_in(tmp_path / "b")
-    assert capped.report_spec() == free.report_spec() and "tasks" not in {
+    assert specs.report_spec(capped) == specs.report_spec(free) and "tasks" not in {
         row["key"] for row in free.graphs["small"].deviations
     }
 

@@ -13,6 +13,7 @@ from jobs import job_graph, planned
 from study_files import write_config
 from tree import copy_of_tree, snakemake
 
+from postgrad import lookups, specs
 from postgrad.duplicates import GROUPS
 from postgrad.posts import read_posts, read_union, write_posts, write_table
 from postgrad.predictions import matrix, read_predictions
@@ -113,10 +114,10 @@ def test_what_reads_folds_is_made_for_each_and_a_vote_takes_all_of_them(tmp_path
     assert graph.ids["mean"] == ["mean@seed=1", "mean@seed=2"]
     assert graph.nodes["member@fold=3@seed=1"].sources == ["pooled@fold=3"]
     assert graph.nodes["mean@seed=1"].members == [f"member@fold={i}@seed=1" for i in range(1, 6)]
-    assert json.loads(study.node_spec("small", "pooled@fold=3")) == {
+    assert json.loads(specs.node_spec(study, "small", "pooled@fold=3")) == {
         "node": "pooled@fold=3", "fold": 3, "k": 5, "seed": 42, "classes": ["no", "yes"]
     }  # fmt: skip
-    assert ("mean@seed=2", "rain/held-out") in [(node.id, dataset) for node, dataset in graph.scored()]
+    assert ("mean@seed=2", "rain/held-out") in [(node.id, dataset) for node, dataset in lookups.scored(graph)]
 
 
 def test_a_study_caps_folds_and_says_so(tmp_path):

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from study_files import write_config
 
-from postgrad.recipe import VERBS
+from postgrad.nodes import VERBS
 from postgrad.study import Study
 
 ROOT = Path(__file__).parents[1]

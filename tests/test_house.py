@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from postgrad.nodes import VERBS
 from postgrad.options import verbs
-from postgrad.recipe import VERBS
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = {path.stem: path for path in sorted((ROOT / "workflow/scripts").glob("*.py"))}
@@ -33,9 +33,16 @@ FLOOR_2 = {
 }
 SIDE = {
     "recipe",
+    "nodes",
+    "axes",
+    "targets",
+    "lookups",
     "study",
+    "specs",
     "options",
     "checks",
+    "splits",
+    "corpora",
     "expansion",
     "leftovers",
     "machine",

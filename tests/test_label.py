@@ -13,6 +13,7 @@ from jobs import job_graph, planned
 from study_files import write_config
 from tree import copy_of_tree, snakemake
 
+from postgrad import specs
 from postgrad.agreement import (
     agreed,
     audit,
@@ -457,15 +458,15 @@ def test_a_label_node_is_made_for_each_fold(tmp_path):
 
 
 def test_the_spec_of_a_draw_for_a_fold_names_its_part(tmp_path):
-    spec = json.loads(study_in(tmp_path / "a").node_spec("small", "guessed@fold=2"))
+    spec = json.loads(specs.node_spec(study_in(tmp_path / "a"), "small", "guessed@fold=2"))
     assert spec == {
         "node": "guessed@fold=2", "keep": "confidence", "share": 0.1, "balance": "gold", "seed": 1,
         "teachers": ["jury"], "fit": "rain/held-out", "classes": ["no", "yes"],
     }  # fmt: skip
-    spec = json.loads(study_in(tmp_path / "b", {"mode": "faithful"}).node_spec("small", "guessed@fold=2"))
+    spec = json.loads(specs.node_spec(study_in(tmp_path / "b", {"mode": "faithful"}), "small", "guessed@fold=2"))
     assert (spec["keep"], spec["share"], spec["part"]) == ("random", 0.1, [2, 5])
     capped = study_in(tmp_path / "c", {"mode": "faithful", "folds": 2})
-    assert json.loads(capped.node_spec("small", "guessed@fold=2"))["part"] == [2, 2]
+    assert json.loads(specs.node_spec(capped, "small", "guessed@fold=2"))["part"] == [2, 2]
 
 
 def test_labels_of_teachers_that_learnt_what_a_fold_holds_out_mark_the_held_out_scores(tmp_path):

@@ -3,6 +3,7 @@
 import pytest
 from study_files import write_config
 
+from postgrad import lookups, specs
 from postgrad.configuration import Fault
 from postgrad.machine import LAUNCH, LITTLE, NAMES, resources
 from postgrad.study import Study
@@ -74,10 +75,11 @@ def test_no_spec_holds_a_machine_fact(tmp_path):
     large = study(tmp_path / "large", {verb: {"gpus": 8, "nodes": 2} for verb in ("pretrain", "finetune", "predict")},
                   cluster=CLUSTER)  # fmt: skip
     for id, node in plain.graphs["small"].nodes.items():
-        assert plain.node_spec("small", id) == large.node_spec("small", id)
+        assert specs.node_spec(plain, "small", id) == specs.node_spec(large, "small", id)
         if node.verb == "finetune":
-            assert plain.predict_spec("small", id, "rain/dev") == large.predict_spec("small", id, "rain/dev")
-    assert plain.report_spec() == large.report_spec()
+            one, other = (specs.predict_spec(study, "small", id, "rain/dev") for study in (plain, large))
+            assert one == other
+    assert specs.report_spec(plain) == specs.report_spec(large)
 
 
 def test_more_than_a_node_has_is_refused(tmp_path):
@@ -96,7 +98,7 @@ def test_a_vote_that_teaches_is_told_from_one_that_only_scores(tmp_path):
         content["datasets"]["agreed"]["teachers"] = ["jury", "two"]
 
     graph = Study({"study": "test", "check_data": False}, root=write_config(tmp_path, recipe=recipe)).graphs["small"]
-    assert graph.teaching() == {"jury", "two", "plain@seed=1", "plain@seed=2"}
+    assert lookups.teaching(graph) == {"jury", "two", "plain@seed=1", "plain@seed=2"}
 
 
 def test_a_training_has_a_process_for_each_gpu_unless_the_scale_says_otherwise():

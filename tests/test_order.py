@@ -11,6 +11,7 @@ import pytest
 import yaml
 from study_files import BASES, RECIPE, SCALE, STUDY, TASK
 
+from postgrad import lookups, specs
 from postgrad.study import Study
 
 ROOT = Path(__file__).parents[1]
@@ -80,26 +81,26 @@ def described(folder, files, config):
         (folder / name).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     study = Study({**config, "check_data": False}, root=folder)
     found = {
-        "report_spec": study.report_spec(),
+        "report_spec": specs.report_spec(study),
         "tasks": study.tasks(),
         "made_files": study.made_files(),
-        "demo_spec": study.demo_spec(),
+        "demo_spec": specs.demo_spec(study),
     }
     for task in study.tasks():
         found["raw_files", task] = study.raw_files(task)
-        found["clean_spec", task] = study.clean_spec(task)
+        found["clean_spec", task] = specs.clean_spec(study, task)
     for model in study.bases:
-        found["base_spec", model] = study.base_spec(model)
+        found["base_spec", model] = specs.base_spec(study, model)
     for recipe, graph in study.graphs.items():
-        found["score_spec", recipe] = study.score_spec(recipe)
-        found["compare_spec", recipe] = study.compare_spec(recipe)
-        found["inputs of score", recipe] = [(node.id, dataset) for node, dataset in graph.scored()]
-        found["flows of the report", recipe] = graph.labelled()
+        found["score_spec", recipe] = specs.score_spec(study, recipe)
+        found["compare_spec", recipe] = specs.compare_spec(study, recipe)
+        found["inputs of score", recipe] = [(node.id, dataset) for node, dataset in lookups.scored(graph)]
+        found["flows of the report", recipe] = lookups.labelled(graph)
         for node in graph.nodes.values():
-            found["node_spec", recipe, node.id] = study.node_spec(recipe, node.id)
+            found["node_spec", recipe, node.id] = specs.node_spec(study, recipe, node.id)
             found["inputs", recipe, node.id] = (node.sources, node.base, node.members, node.budget, node.folds)
             if node.verb == "finetune":
-                found["predict_spec", recipe, node.id] = study.predict_spec(recipe, node.id, f"{node.task}/dev")
+                found["predict_spec", recipe, node.id] = specs.predict_spec(study, recipe, node.id, f"{node.task}/dev")
     return found
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from study_files import write_config
 
+from postgrad import specs
 from postgrad.configuration import Fault
 from postgrad.posts import write_posts
 from postgrad.predictions import ABSTAIN, read_predictions, write_predictions
@@ -76,7 +77,7 @@ def test_a_pick_over_one_axis_leaves_the_others(tmp_path):
     assert graph.ids["best"] == ["best@seed=1", "best@seed=2"]
     members = ["plain@lr=high@seed=2", "plain@lr=low@seed=2", "plain@lr=mid@seed=2"]
     assert graph.nodes["best@seed=2"].members == members
-    spec = json.loads(study.node_spec("small", "best@seed=2"))
+    spec = json.loads(specs.node_spec(study, "small", "best@seed=2"))
     assert spec == SPEC | {"node": "best@seed=2", "of": members}
     assert graph.nodes["best@seed=2"].fitted == ("rain/dev",)
 

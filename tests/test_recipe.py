@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from study_files import write_config
 
+from postgrad import lookups, specs
 from postgrad.study import Study
 
 ROOT = Path(__file__).parents[1]
@@ -88,11 +89,11 @@ def test_deviations_name_scale_and_study(tmp_path):
 
 def test_a_cap_on_train_posts_stands_in_the_spec_of_clean_alone(tmp_path):
     free, capped = study_in(tmp_path / "a"), study_in(tmp_path / "b", {"train": 1500})
-    assert "most_train" not in json.loads(free.clean_spec("rain"))
-    assert json.loads(capped.clean_spec("rain")) == {**json.loads(free.clean_spec("rain")), "most_train": 1500}
+    all_of_it, part = (json.loads(specs.clean_spec(study, "rain")) for study in (free, capped))
+    assert "most_train" not in all_of_it and part == {**all_of_it, "most_train": 1500}
     for id in free.graphs["small"].nodes:
-        assert free.node_spec("small", id) == capped.node_spec("small", id)
-    told = [json.loads(study.report_spec())["recipes"]["small"]["deviations"] for study in (free, capped)]
+        assert specs.node_spec(free, "small", id) == specs.node_spec(capped, "small", id)
+    told = [json.loads(specs.report_spec(study))["recipes"]["small"]["deviations"] for study in (free, capped)]
     used = "at most 1500 of each task"
     assert [row for row in told[1] if row not in told[0]] == [
         {"node": "", "key": "train posts", "paper": "all", "used": used, "why": "study"}
@@ -102,7 +103,7 @@ def test_a_cap_on_train_posts_stands_in_the_spec_of_clean_alone(tmp_path):
 def test_splits_that_the_task_lacks_drop_out(tmp_path):
     graph = study_in(tmp_path).graphs["small"]
     assert graph.compare["rain"]["sets"] == ["rain/dev"]
-    assert {dataset for _, dataset in graph.scored()} == {"rain/dev"}
+    assert {dataset for _, dataset in lookups.scored(graph)} == {"rain/dev"}
 
 
 def test_what_cannot_run_takes_what_follows_with_it(tmp_path):
@@ -135,7 +136,7 @@ def test_a_spec_holds_the_numbers_that_its_loss_and_head_read(tmp_path):
 
     study = study_in(tmp_path / "a", recipe=losses, bases=lambda bases: bases["tiny"].update(kind="encoder"))
     plain = study_in(tmp_path / "b", bases=lambda bases: bases["tiny"].update(kind="encoder"))
-    assert study.node_spec("small", "plain@seed=1") == plain.node_spec("small", "plain@seed=1")
+    assert specs.node_spec(study, "small", "plain@seed=1") == specs.node_spec(plain, "small", "plain@seed=1")
     named = {"gamma", "max_m", "mm_max_m", "mm_gamma", "tau", "s"}
     held = {id: named & set(node.options) for id, node in study.graphs["small"].nodes.items()}
     assert held["one@loss=focal"] == {"gamma"} and held["one@loss=ldam"] == {"max_m"}
@@ -152,7 +153,7 @@ def test_pooling_and_optimizer_stand_in_the_specs_of_models_that_read_them(tmp_p
 
     study = study_in(tmp_path, recipe=heads, bases=lambda bases: bases["tiny"].update(kind="encoder"))
     named = {"pooling", "optimizer"}
-    held = {id: named & set(json.loads(study.node_spec("small", id))) for id in study.graphs["small"].nodes}
+    held = {id: named & set(json.loads(specs.node_spec(study, "small", id))) for id in study.graphs["small"].nodes}
     assert held["one@pooling=last2+pooler"] == named and held["plain@seed=1"] == {"optimizer"}
     assert held["floor"] == set() and held["reader"] == set()
 
@@ -163,11 +164,11 @@ def test_an_epoch_is_chosen_on_dev_and_the_node_says_so(tmp_path):
         recipe["models"]["floor"] = {"finetune": "linear", "data": ["rain/train"], "seed": 1, "epoch": "best"}
 
     study, before = study_in(tmp_path / "a", recipe=best), study_in(tmp_path / "b")
-    spec = json.loads(study.node_spec("small", "plain@seed=1"))
+    spec = json.loads(specs.node_spec(study, "small", "plain@seed=1"))
     assert (spec["epoch"], spec["metric"], spec["positive"]) == ("best", "f1", [1])
     nodes = study.graphs["small"].nodes
     assert nodes["plain@seed=1"].fitted == ("rain/dev",) and nodes["expert@seed=1"].fitted == ()
-    assert study.node_spec("small", "expert@seed=1") == before.node_spec("small", "expert@seed=1")
+    assert specs.node_spec(study, "small", "expert@seed=1") == specs.node_spec(before, "small", "expert@seed=1")
     assert study.graphs["small"].not_run["floor"].startswith("epoch best needs a model of kind encoder or causal")
 
     def without_dev(task):
@@ -198,8 +199,8 @@ def test_models_behind_the_scores_that_may_begin_anew(tmp_path):
             recipe["models"][name]["restarts"] = 2
         recipe["models"]["idle"] = {**recipe["models"]["one"], "seed": 5}
 
-    assert study_in(tmp_path / "a").graphs["small"].restarting() == []
-    found = study_in(tmp_path / "b", recipe=restarts).graphs["small"].restarting()
+    assert lookups.restarting(study_in(tmp_path / "a").graphs["small"]) == []
+    found = lookups.restarting(study_in(tmp_path / "b", recipe=restarts).graphs["small"])
     assert found == ["expert@seed=1", "expert@seed=2", "one"]
 
 
@@ -219,9 +220,8 @@ def test_what_has_read_a_test_set_marks_all_that_stands_on_it(tmp_path):
     study = study_in(tmp_path, recipe=on_test, task=with_test)
     marked = {node.name for node in study.graphs["small"].nodes.values() if node.transductive}
     assert marked == {"reader", "expert", "again", "together"}
-    rows = [
-        row for row in json.loads(study.report_spec())["recipes"]["small"]["deviations"] if row["why"].startswith("has")
-    ]
+    deviations = json.loads(specs.report_spec(study))["recipes"]["small"]["deviations"]
+    rows = [row for row in deviations if row["why"].startswith("has")]
     assert [row["node"] for row in rows] == sorted(marked)
 
 
@@ -232,7 +232,8 @@ def test_a_raw_file_of_another_size_is_cleaned_again_however_old_it_is(tmp_path)
     def spec(text):
         file.write_text(text)
         os.utime(file, (0, 0))  # an archive keeps old times
-        return study_in(tmp_path, study=lambda study: study.update(data=str(tmp_path / "posts"))).clean_spec("rain")
+        study = study_in(tmp_path, study=lambda study: study.update(data=str(tmp_path / "posts")))
+        return specs.clean_spec(study, "rain")
 
     assert spec("text\n") != spec("text\none more\n")
     assert spec("text\n") == spec("text\n")
@@ -243,20 +244,20 @@ def test_a_whole_number_may_be_written_with_a_point(tmp_path):
         return study_in(tmp_path / name, recipe=lambda recipe: recipe["models"]["plain"].update(epochs=epochs))
 
     one, other = with_epochs("a", 8), with_epochs("b", 8.0)
-    assert one.node_spec("small", "plain@seed=1") == other.node_spec("small", "plain@seed=1")
+    assert specs.node_spec(one, "small", "plain@seed=1") == specs.node_spec(other, "small", "plain@seed=1")
 
 
 def test_prompts_stand_in_the_specs_of_causal_models_only(tmp_path):
     study = study_in(tmp_path)
-    assert "Rain?" in study.node_spec("small", "plain@seed=1")
-    assert "Rain?" not in study.node_spec("small", "two")
-    assert "Rain?" not in study.clean_spec("rain")
+    assert "Rain?" in specs.node_spec(study, "small", "plain@seed=1")
+    assert "Rain?" not in specs.node_spec(study, "small", "two")
+    assert "Rain?" not in specs.clean_spec(study, "rain")
 
 
 def test_the_pool_is_cut_in_the_spec_of_its_own_predictions_only(tmp_path):
     study = study_in(tmp_path, scale=lambda scale: scale["bases"]["big"].update(predict={"pool": 7}))
-    assert json.loads(study.predict_spec("small", "one", "rain/unlabeled"))["pool"] == 7
-    assert "pool" not in json.loads(study.predict_spec("small", "one", "rain/dev"))
+    assert json.loads(specs.predict_spec(study, "small", "one", "rain/unlabeled"))["pool"] == 7
+    assert "pool" not in json.loads(specs.predict_spec(study, "small", "one", "rain/dev"))
 
 
 def test_a_spec_does_not_depend_on_the_order_of_keys(tmp_path):
@@ -266,7 +267,7 @@ def test_a_spec_does_not_depend_on_the_order_of_keys(tmp_path):
 
     one, two = study_in(tmp_path / "a"), study_in(tmp_path / "b", recipe=reorder)
     for id in one.graphs["small"].nodes:
-        assert one.node_spec("small", id) == two.node_spec("small", id)
+        assert specs.node_spec(one, "small", id) == specs.node_spec(two, "small", id)
 
 
 def test_every_recipe_has_at_most_45_lines():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from postgrad import checks
+from postgrad import corpora
 from postgrad.configuration import Faults, fitting, read_yaml, schema
 from postgrad.grammar import SHARES
 from postgrad.shapes import COLUMNS
@@ -17,7 +17,7 @@ def test_a_task_file_has_no_fault(path):
     body, faults = read_yaml(path), Faults()
     fitting(body, schema("task"), path.name, faults)
     faults.end()
-    checks.task(body, path.name)
+    corpora.task(body, path.name)
 
 
 def test_the_demo_makes_posts_for_every_shared_task():

@@ -8,6 +8,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
 from snakemake.exceptions import WorkflowError
 
+from postgrad import lookups, specs
 from postgrad.configuration import Fault, read_yaml
 from postgrad.leftovers import leftovers, listing
 from postgrad.machine import NAMES
@@ -172,15 +173,16 @@ def trained(wildcards):
     """The model whose class prior a calibration takes out; all under it learnt from the same posts."""
     if node(wildcards).options["method"] != "prior":
         return []
-    return f"{RESULTS}/{wildcards.recipe}/finetune/{graph(wildcards).models_under(wildcards.node)[0]}/model.json"
+    first, *_ = lookups.models_under(graph(wildcards), wildcards.node)
+    return f"{RESULTS}/{wildcards.recipe}/finetune/{first}/model.json"
 
 
 def scored(wildcards):
-    return [predictions_of(wildcards.recipe, predictor, dataset) for predictor, dataset in graph(wildcards).scored()]
+    return [predictions_of(wildcards.recipe, *pair) for pair in lookups.scored(graph(wildcards))]
 
 
 def gold(wildcards):
-    return [posts_of(wildcards, dataset, predictor) for predictor, dataset in graph(wildcards).scored()]
+    return [posts_of(wildcards, dataset, predictor) for predictor, dataset in lookups.scored(graph(wildcards))]
 
 
 def reported(wildcards):
@@ -210,16 +212,18 @@ def of_tasks(path):
 
 def flows(wildcards):
     graphs = map(graph_of, reported(wildcards))
-    return [f"{RESULTS}/{graph.recipe}/label/{id}.json" for graph in graphs for id in graph.labelled()]
+    return [f"{RESULTS}/{graph.recipe}/label/{id}.json" for graph in graphs for id in lookups.labelled(graph)]
 
 
 def restarting(wildcards):
     graphs = map(graph_of, reported(wildcards))
-    return [f"{RESULTS}/{graph.recipe}/finetune/{id}/model.json" for graph in graphs for id in graph.restarting()]
+    return [
+        f"{RESULTS}/{graph.recipe}/finetune/{id}/model.json" for graph in graphs for id in lookups.restarting(graph)
+    ]
 
 
 def spec(wildcards):
-    return STUDY.node_spec(wildcards.recipe, wildcards.node)
+    return specs.node_spec(STUDY, wildcards.recipe, wildcards.node)
 
 
 def threads_of(wildcards):
@@ -253,7 +257,7 @@ def launch(verb):
 
 def scoring(wildcards):
     """The group of a recipe's cheap last jobs, one submission. A vote that teaches goes alone: models wait for it."""
-    teaches = "node" in wildcards.keys() and wildcards.node in graph(wildcards).teaching()
+    teaches = "node" in wildcards.keys() and wildcards.node in lookups.teaching(graph(wildcards))
     return None if teaches else f"{wildcards.recipe}-scores"
 
 

@@ -14,7 +14,7 @@ rule demo:
     conda:
         "../../envs/base.yaml"
     params:
-        spec=STUDY.demo_spec(),
+        spec=specs.demo_spec(STUDY),
         code=code("demo"),
         folder=lambda wildcards: STUDY.data,
     message:
@@ -34,7 +34,7 @@ rule clean:
     conda:
         "../../envs/base.yaml"
     params:
-        spec=lambda wildcards: STUDY.clean_spec(wildcards.task),
+        spec=lambda wildcards: specs.clean_spec(STUDY, wildcards.task),
         code=code("clean"),
         folder=lambda wildcards: STUDY.data,
     message:
@@ -57,7 +57,7 @@ rule audit:
     conda:
         "../../envs/base.yaml"
     params:
-        spec=lambda wildcards: STUDY.audit_spec(wildcards.task),
+        spec=lambda wildcards: specs.audit_spec(STUDY, wildcards.task),
         code=code("audit"),
     message:
         "Looking for duplicates and leaks in {wildcards.task}"

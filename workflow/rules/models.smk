@@ -14,7 +14,7 @@ rule base:
     conda:
         "../../envs/train.yaml"
     params:
-        spec=lambda wildcards: STUDY.base_spec(wildcards.model),
+        spec=lambda wildcards: specs.base_spec(STUDY, wildcards.model),
         code=code("base"),
     message:
         "Fetching or making the base {wildcards.model}"

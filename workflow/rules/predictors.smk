@@ -21,7 +21,7 @@ rule predict:
     resources:
         **machine("predict"),
     params:
-        spec=lambda wildcards: STUDY.predict_spec(wildcards.recipe, wildcards.node, wildcards.dataset),
+        spec=lambda wildcards: specs.predict_spec(STUDY, wildcards.recipe, wildcards.node, wildcards.dataset),
         code=code("predict"),
         shard=lambda wildcards: os.path.basename(wildcards.shard),
     message:

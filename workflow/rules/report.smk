@@ -19,7 +19,7 @@ rule score:
     conda:
         "../../envs/base.yaml"
     params:
-        spec=lambda wildcards: STUDY.score_spec(wildcards.recipe),
+        spec=lambda wildcards: specs.score_spec(STUDY, wildcards.recipe),
         code=code("score"),
     message:
         "Scoring {wildcards.recipe}"
@@ -40,7 +40,7 @@ rule compare:
     conda:
         "../../envs/base.yaml"
     params:
-        spec=lambda wildcards: STUDY.compare_spec(wildcards.recipe),
+        spec=lambda wildcards: specs.compare_spec(STUDY, wildcards.recipe),
         code=code("compare"),
     message:
         "Comparing along the chains of {wildcards.recipe}"
@@ -65,7 +65,7 @@ rule report:
     conda:
         "../../envs/base.yaml"
     params:
-        spec=lambda wildcards: STUDY.report_spec(reported(wildcards), page_of(wildcards)),
+        spec=lambda wildcards: specs.report_spec(STUDY, reported(wildcards), page_of(wildcards)),
         code=code("report"),
     message:
         "Writing the report"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from postgrad import page
+from postgrad import accounts, page, sheets, tables
 from postgrad.cli import run
 from postgrad.posts import write_text
 
@@ -40,28 +40,28 @@ def main(argv=None):
         [json.loads(Path(path).read_text()) for path in paths] for paths in (args.scores, args.compare, args.flow)
     )
     floors = {recipe: body["floors"] for recipe, body in args.spec["recipes"].items()}
-    rows = page.node_scores(scores, floors)
+    rows = tables.node_scores(scores, floors)
     books = []
     for ledger, drop in zip(args.ledger, args.audit):
-        books += page.ledger_rows(Path(ledger).parent.name, pd.read_parquet(ledger), pd.read_parquet(drop))
+        books += accounts.ledger_rows(Path(ledger).parent.name, pd.read_parquet(ledger), pd.read_parquet(drop))
     recipes = {
-        name: {**body, "deviations": page.deviation_rows(body["deviations"])}
+        name: {**body, "deviations": accounts.deviation_rows(body["deviations"])}
         for name, body in args.spec["recipes"].items()
     }
-    write_text(page.csv_text(scores, args.spec), args.table)
-    chains = page.chain_tables(compares)
+    write_text(sheets.csv_text(scores, args.spec), args.table)
+    chains = tables.chain_tables(compares)
     models = {(Path(path).parts[-4], Path(path).parts[-2]): json.loads(Path(path).read_text()) for path in args.model}
-    write_text(page.text_table(rows, chains, args.spec, collapses := page.collapse_rows(models)), args.text)
+    write_text(sheets.text_table(rows, chains, args.spec, collapses := accounts.collapse_rows(models)), args.text)
     html = page.html(
         TEMPLATE,
         spec=args.spec,
         recipes=recipes,
-        fitted=page.fitted(args.spec),
-        transductive=page.transductive(args.spec),
-        scores=page.score_tables(rows),
+        fitted=accounts.fitted(args.spec),
+        transductive=accounts.transductive(args.spec),
+        scores=tables.score_tables(rows),
         chains=chains,
-        close_ups=page.close_ups(rows, compares),
-        flows=[page.flow_table(flow, Path(path).parts[-3]) for flow, path in zip(flows, args.flow)],
+        close_ups=tables.close_ups(rows, compares),
+        flows=[accounts.flow_table(flow, Path(path).parts[-3]) for flow, path in zip(flows, args.flow)],
         books=books,
         collapses=collapses,
     )

@@ -1,28 +1,17 @@
-"""What must hold between the files of a study: each function raises Fault with place, finding and remedy.
+"""What must hold for the nodes of a recipe: each function raises Fault with place, finding and remedy.
 
-What a file alone must hold stands in workflow/schemas. Here are the splits that a verb may read, teachers
-that differ, labels that the task has, options that are given, and raw files that are there.
+Here are options that are given and read, teachers that differ, and calibrations that have what they need. What a file
+alone must hold stands in workflow/schemas, which posts a node may read in splits.py, task files in corpora.py.
 """
 
-import codecs
 import re
 
-from postgrad.configuration import Fault, Faults, as_list, found, lookup, nearest
+from postgrad.configuration import Fault
+from postgrad.lookups import models_under, scored
 from postgrad.options import options, read
-from postgrad.vocabulary import AT, FOLD, HELD_OUT, SPLITS
+from postgrad.splits import untouched
+from postgrad.vocabulary import AT, FOLD, HELD_OUT
 
-# Which splits a verb, or a key of a predictor, may read: what is chosen or scored on is never trained on, and only
-# gold has labels to learn.
-READABLE = {
-    "augment": ("train",),
-    "label": ("unlabeled",),
-    "pretrain": ("train", "unlabeled"),
-    "finetune": ("train",),
-    "fold": ("train", "dev"),  # what is chosen or scored is then the held-out predictions
-    "fit": ("dev", HELD_OUT),
-    "target": ("unlabeled",),
-}
-SCORED = ("test", "cross")
 # Where a node says otherwise, only the kinds of model that read the option can do it.
 USUAL = {
     "answers": "words",
@@ -32,54 +21,6 @@ USUAL = {
     "drw": None,
     "epoch": "last",
 }
-
-
-# -- nodes of a recipe -----------------------------------------------------------------------------
-
-
-def split_of(graph, name, where):
-    """(the recipe's name of the task, split) of `ages/train`; Fault where either does not exist."""
-    alias, _, part = name.partition("/")
-    lookup(graph.tasks, alias, where, "task")
-    if part not in (*SPLITS, HELD_OUT):
-        raise Fault(f"{where}: {name!r}: {part!r} is not a split; {nearest(part, (*SPLITS, HELD_OUT))}")
-    return alias, part
-
-
-def split(graph, reader, body, source, where):
-    """Why a node is not run for want of a split, or None; Fault where it would read one that it may not.
-
-    reader: the verb, or the key of a predictor, fit or target, that names the split.
-    """
-    if "/" not in source:
-        return None
-    where = f"{where}.{'data' if reader in ('pretrain', 'finetune') else reader}"
-    alias, part = split_of(graph, source, where)
-    allowed = READABLE[reader]
-    if "transductive" in body and body["transductive"] is True and reader != "fit":
-        allowed += SCORED
-    if part not in allowed:
-        names = " or ".join(f"{alias}/{name}" for name in READABLE[reader])
-        if part == "dev":
-            why = "is a dev set, which is there to choose on and never to train on"
-        elif part in SCORED:
-            why = "is a test set"
-            if reader in ("label", "pretrain", "target"):
-                names += ", or mark the node with transductive: true, which the report then tells"
-        elif part == HELD_OUT:
-            why = "names predictions of held-out posts, to score and to fit on"
-        else:
-            why = "is what models learn from" if part == "train" else "has no labels to learn"
-        raise Fault(f"{where}: {source} {why}; {reader} may read {names}.")
-    task = graph.tasks[alias]
-    return None if part in (*graph.study.task(task)["splits"], HELD_OUT) else f"{task} has no split {part}"
-
-
-def audited_on(graph, body):
-    """The gold split on which a label's teachers are audited where `fit` is silent: the task's dev, None without."""
-    alias = body["label"].partition("/")[0]
-    there = alias in graph.tasks and "dev" in graph.study.task(graph.tasks[alias])["splits"]
-    return f"{alias}/dev" if there else None
 
 
 def calibrates(body, values):
@@ -112,56 +53,6 @@ def labelled(graph, body, values, fit, where):
         if calibrates(body, {"keep": keep}) and not fit:
             lacking = f"{graph.tasks[body['label'].partition('/')[0]]} has no split dev, to calibrate teachers on"
     return lacking
-
-
-def no_dev(graph, task, values):
-    """Why a node is not run for want of a split to choose its epoch on, or None. values: as of `missing`."""
-    if task is None or "best" not in values.get("epoch", []) or "dev" in graph.study.task(graph.tasks[task])["splits"]:
-        return None
-    return f"{graph.tasks[task]} has no split dev, to choose an epoch on"
-
-
-def scored_split(graph, name, where):
-    """Whether a task has the split on which is scored; Fault where it can have no gold labels."""
-    alias, part = split_of(graph, name, where)
-    if part == "unlabeled":
-        raise Fault(f"{where}: {name} has no gold labels to score on; name one of {', '.join(SPLITS[:-1])}.")
-    return part in (*graph.study.task(graph.tasks[alias])["splits"], HELD_OUT)
-
-
-def untouched(graph, made, dataset, where):
-    """Nothing; Fault where a predictor has learnt the gold labels of a dataset that it is scored or fitted on."""
-    alias, _, part = dataset.partition("/")
-    if part == HELD_OUT and (why := never_held_out(graph, made)):
-        raise Fault(f"{where}: {dataset} is not there: {why}.")
-    if part == "dev" and dataset in made.learnt:
-        raise Fault(
-            f"{where}: {made.name} learns from {dataset} in folds; fold train alone, or score and fit on "
-            f"{alias}/{HELD_OUT}."
-        )
-
-
-def never_held_out(graph, made):
-    """Why a predictor has no predictions of all held-out posts, with the remedy, or None."""
-    if FOLD in made.axes:
-        return f"{made.name} is made for each fold, and each holds out other posts; name a vote over fold"
-    if not made.folds:
-        return f"{made.name} learns from no dataset made by fold, so no post is held out from it; name test or dev"
-    if len({frozenset(graph.nodes[id].sources) for id in made.folds}) > 1:
-        return f"{made.name} stands on folds of different splits; fold the same ones"
-    below = [graph.nodes[id] for id in made.members]
-    if made.verb == "vote":
-        below = [member for member in below if FOLD not in member.axes]
-    return next(filter(None, (never_held_out(graph, member) for member in below)), None)
-
-
-def seen_before(graph, made, below):
-    """Whether what a node of one fold stands on has learnt, outside the folds, labels that it holds out.
-
-    A base does, or a label's teachers. Posts made from train do not count: those of the fold are left out.
-    """
-    held = {split for id in made.folds for split in graph.nodes[id].sources} if FOLD in made.axes else set()
-    return any(held & {*node.learnt} for node in below if FOLD not in node.axes and node.verb != "augment")
 
 
 def kind_at_scale(study, base, where):
@@ -276,7 +167,7 @@ def calibrated(graph, made, where):
             raise Fault(f"{where}.target: give each label of {place} a share: {', '.join(names)}.")
         if abs(sum(made.target.values()) - 1) > 1e-9:
             raise Fault(f"{where}.target: the shares sum to {sum(made.target.values()):g}; make them sum to 1.")
-    first, *others = [model for id in made.members for model in graph.models_under(id)]
+    first, *others = [model for id in made.members for model in models_under(graph, id)]
     for other in others:
         if learnt_from(graph, other) != learnt_from(graph, first):
             raise Fault(
@@ -301,114 +192,7 @@ def described(teacher):
 
 def missing_to_predict(graph):
     """(node's name, options of predict that are given nowhere) of the models that are asked for predictions."""
-    asked = {id for made in graph.nodes.values() for id in made.members} | {made.id for made, _ in graph.scored()}
+    asked = {id for made in graph.nodes.values() for id in made.members} | {made.id for made, _ in scored(graph)}
     for made in (graph.nodes[id] for id in sorted(asked)):
         if made.verb == "finetune":
             yield made.name, missing("predict", made.kind, graph.study.predict_options(graph, made))
-
-
-# -- tasks -----------------------------------------------------------------------------------------
-
-
-def task(body, where):
-    """Nothing; Fault, a sentence each, for what the parts of a task file say against each other."""
-    faults = Faults()
-    names = [label["name"] for label in body["labels"]]
-    for key in ("name", "value", "word", "digit"):
-        values = [str(label[key]) for label in body["labels"]]
-        if twice := [value for i, value in enumerate(values) if value in values[:i]]:
-            faults.append(f"{where}: labels: two labels have the {key} {twice[0]!r}; give each its own.")
-    for label in body.get("positive", []):
-        with faults.gathered():
-            lookup(dict.fromkeys(names), label, f"{where}: positive", "label")
-    if body["metric"] == "f1" and not body.get("positive"):
-        faults.append(f"{where}: positive is missing; metric f1 needs the names of the positive classes.")
-    if body["metric"] == "auc" and len(names) != 2:
-        faults.append(f"{where}: metric: auc needs two labels, found {len(names)}; choose macro_f1.")
-    for part in [_prompt, _splits, _divide]:
-        with faults.gathered():
-            part(body, where)
-    faults.end()
-
-
-def _prompt(body, where):
-    text, where = body["prompt"], f"{where}: prompt"
-    fields = re.findall(r"\{([^{}]*)\}", text)
-    for field in fields:
-        lookup(dict.fromkeys(["text", "keyword"]), field, where, "field")
-    if fields.count("text") != 1:
-        raise Fault(f"{where}: found {{text}} {fields.count('text')} times; write it once, where the post goes.")
-    if text.rstrip().endswith("}"):
-        raise Fault(f"{where}: it ends with a field; write a word after it, such as Answer:, for the answer to follow.")
-    for split, part in body["splits"].items():
-        if "keyword" in fields and part.get("columns") and "keyword" not in part["columns"]:
-            raise Fault(f"{where}: it reads {{keyword}}, and splits.{split}.columns names no keyword; add it to one.")
-
-
-def _splits(body, where):
-    faults, parts = Faults(), body.get("divide", {}).get("parts", {})
-    for split, part in body["splits"].items():
-        place = f"{where}: splits.{split}"
-        if not part:
-            if split not in parts:
-                faults.append(f"{place}: no file, and divide.parts does not name it; give it a file, or a part.")
-            continue
-        if ("file" in part) == ("files" in part):
-            faults.append(f"{place}: say exactly one of file and files.")
-        if split in parts:
-            faults.append(f"{place}: it has a file, and divide.parts names it too; keep one.")
-        columns = part.get("columns", {})
-        labelled = split in ("train", "dev")
-        for key in ["text", *(["label"] if labelled or "gold" in part else []), *(["id"] if "gold" in part else [])]:
-            if key not in columns:
-                faults.append(f"{place}.columns: {key} is missing; name the file's column.")
-        select = part.get("select", {})
-        if select.get("min_words", 0) > select.get("max_words", select.get("min_words", 0)):
-            faults.append(f"{place}.select: min_words is more than max_words, so no post is left; exchange them.")
-        with faults.gathered():
-            _columns(body, part, place)
-    faults.end()
-
-
-def _divide(body, where):
-    divide = body.get("divide")
-    if divide is None:
-        return
-    faults, place = Faults(), f"{where}: divide"
-    for split in divide["parts"]:
-        with faults.gathered():
-            lookup(body["splits"], split, f"{place}.parts", "split")
-    if abs(sum(divide["parts"].values()) - 1) > 1e-9:
-        faults.append(f"{place}.parts: the shares sum to {sum(divide['parts'].values()):g}; make them sum to 1.")
-    if "label" not in divide["columns"]:
-        faults.append(f"{place}.columns: label is missing; name the file's column.")
-    with faults.gathered():
-        _columns(body, divide, place)
-    faults.end()
-
-
-def _columns(body, part, where):
-    """What a file's columns and encoding must be, in a split and in divide."""
-    if isinstance(part.get("columns", {}).get("label"), dict) and len(body["labels"]) != 2:
-        raise Fault(f"{where}.columns.label: among gives two classes, and the task has {len(body['labels'])} labels.")
-    try:
-        codecs.lookup(part.get("encoding", "utf-8"))
-    except LookupError:
-        name = found(part["encoding"])
-        raise Fault(f"{where}.encoding: there is no encoding {name}; write utf-8, or cp1252 for old exports.") from None
-
-
-def raw_files(body, files, where):
-    """Nothing; Fault with a sentence for each raw file of a task that is not there.
-
-    files: (key path in the task file, part of the file, paths) as Study.raw_parts gives them.
-    """
-    faults = Faults()
-    for key, part, paths in files:
-        for path in paths:
-            if not path.is_file():
-                columns = (c["column"] if isinstance(c, dict) else c for c in part["columns"].values())
-                names = ", ".join(" or ".join(as_list(column)) for column in columns)
-                state = "is no file" if path.exists() else "is not there"
-                faults.append(f"{where}: {key}: {path} {state}; expected are the columns {names}; {body['source']}.")
-    faults.end()

@@ -6,7 +6,7 @@ tasks that stand under their own.
 """
 
 from postgrad.configuration import Fault, Faults, lookup
-from postgrad.recipe import ROLES, SECTIONS
+from postgrad.nodes import ROLES, SECTIONS
 
 # Keys of a node that name nodes or splits; of these the models' may also name a base, and the last two only a split.
 NAMING = (*ROLES, *SECTIONS["models"], "fit", "target")

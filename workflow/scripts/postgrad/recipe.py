@@ -7,62 +7,15 @@ reads this at every start. No result hangs on the order of a file's keys.
 """
 
 import re
-from dataclasses import dataclass, field, replace
-from itertools import product
+from dataclasses import replace
 
-from postgrad import checks
+from postgrad import checks, splits
+from postgrad.axes import points_of, resolved
 from postgrad.configuration import Fault, Faults, as_list, fitting, lookup
-from postgrad.options import node_schema, options, options_schema, read, references, verbs
-from postgrad.vocabulary import AT, FOLD, HELD_OUT, SPLITS
-
-SECTIONS = {
-    "datasets": ("augment", "label", "fold"),
-    "models": ("pretrain", "finetune"),
-    "predictors": ("vote", "calibrate", "pick"),
-}
-VERBS = tuple(verb for verbs in SECTIONS.values() for verb in verbs)
-RESERVED = ("clean", "base", "audit", "demo", "report", "all_recipes")
-REDUCING = ("vote", "pick")  # verbs that make one node of several points of an axis
-PREDICTORS = ("finetune", *SECTIONS["predictors"])
-# Which nodes a key may name, by their verbs.
-ROLES = {
-    "data": SECTIONS["datasets"],
-    "augment": SECTIONS["datasets"],
-    "label": (),
-    "fold": (),
-    "budget": ("label",),
-    "folds": ("fold",),
-    "teachers": PREDICTORS,
-    **dict.fromkeys(SECTIONS["predictors"], PREDICTORS),
-}
-
-
-@dataclass(frozen=True)
-class Node:
-    """One node at one point of its axes, for example ages-expert at seed 1."""
-
-    recipe: str
-    name: str
-    verb: str
-    axes: dict
-    options: dict
-    sources: list  # names with a slash (splits) and ids of nodes: what `data`, `augment`, `label` name
-    base: str | None = None  # a model of the scale, or the id of a model node
-    members: list = field(default_factory=list)  # ids of teachers, of a vote's members, of what is calibrated
-    budget: str | None = None
-    fit: str | None = None  # the gold split on which it is fitted or chosen, or its teachers are audited
-    part: tuple | None = None  # (i, k): the part of the pool from which a random draw for one fold is taken
-    target: str | dict | None = None  # the class shares that a calibration turns to
-    kind: str | None = None  # causal, encoder, linear; None for datasets and predictors that are no model
-    task: str | None = None  # the recipe's name for the task; None where the labels play no part
-    transductive: bool = False  # it, or what it stands on, has read the texts of a test set
-    fitted: tuple = ()  # splits whose gold labels it, or what it stands on, was fitted or chosen on
-    learnt: tuple = ()  # splits whose gold labels it, or what it stands on, learnt
-    folds: tuple = ()  # ids of the datasets in folds that it stands on: one where it has the axis, all where it reduces
-
-    @property
-    def id(self):
-        return AT.join([self.name, *(f"{key}={value}" for key, value in sorted(self.axes.items()))])
+from postgrad.nodes import RESERVED, ROLES, SECTIONS, VERBS, Node
+from postgrad.options import node_schema, options_schema, read, references, verbs
+from postgrad.targets import targets
+from postgrad.vocabulary import FOLD, HELD_OUT
 
 
 class Graph:
@@ -101,11 +54,11 @@ class Graph:
         self.ids = {}  # name -> ids
         if left_out:
             (listed,) = raw["for"].values()
-            self._deviate("", "tasks", listed, [task for task in listed if task not in left_out], "study")
+            self.deviate("", "tasks", listed, [task for task in listed if task not in left_out], "study")
         for name in self.raw:
             with faults.gathered():
-                self._resolve(name)
-        self.score, self.compare = self._targets(raw, faults)
+                self.resolve(name)
+        self.score, self.compare = targets(self, raw, faults)
         if self.sound:
             faults += self._told_missing(faults)
 
@@ -158,7 +111,7 @@ class Graph:
 
     # -- one name -> its nodes --------------------------------------------------------------------
 
-    def _resolve(self, name):
+    def resolve(self, name):
         """The ids of a name's nodes, made at the first call. Raises Fault; without a sentence for a broken name."""
         if name in self.broken:
             raise Fault()
@@ -180,7 +133,7 @@ class Graph:
         where, faults = self.places[name], Faults()
         gold = body[verb] if verb in SECTIONS["datasets"] else []
         reads = [(verb, source) for source in as_list(body.get("data", gold))]
-        fit = body.get("fit", checks.audited_on(self, body) if verb == "label" else None)
+        fit = body.get("fit", splits.audited_on(self, body) if verb == "label" else None)
         reads += [("fit", fit)] if fit else []
         reads += [("target", body["target"])] if "/" in body.get("target", "") else []
         sources = [source for reader, source in reads if (verb, reader) != ("label", "fit")]
@@ -191,13 +144,13 @@ class Graph:
             with faults.gathered():
                 root, kind = self.root(name)
                 if base in self.raw:
-                    self._resolve(base)
+                    self.resolve(base)
         for key, source in self._named(verb, body):
             with faults.gathered():
                 self._look_up(key, source, f"{where}.{key}")
         for reader, source in reads:
             with faults.gathered():
-                lacking = lacking or checks.split(self, reader, body, source, where)
+                lacking = lacking or splits.split(self, reader, body, source, where)
         if verb in SECTIONS["models"] and not sources:
             faults.append(f"{where}: {verb} needs posts; name splits or datasets under data.")
         if verb in ("calibrate", "pick") and not fit:
@@ -205,16 +158,16 @@ class Graph:
         faults.end()
 
         names = [source for _, source in self._named(verb, body)] + ([base] if base in self.raw else [])
-        found, each = self._options(name, verb, body, root, kind)
+        found, each = resolved(self, name, verb, body, root, kind)
         values = {key: [value] for key, value in found.items()}
         values |= {key: list(few.values()) if isinstance(few, dict) else few for key, few in each.items()}
         named = [*sources, *as_list(fit or []), *as_list(body.get("folds", [])), *members]
         task = self._task(named, where) if verb != "pretrain" else None
         if verb == "label":
             lacking = lacking or checks.labelled(self, body, values, fit, where)
-        lacking = lacking or checks.no_dev(self, task, values)
+        lacking = lacking or splits.no_dev(self, task, values)
         reason = lacking or checks.reason_not_to_run(self, verb, body, kind, root) or self._blocked(names)
-        points = self._points(verb, each, names, body.get("over"), where)
+        points = points_of(self, verb, each, names, body.get("over"), where)
         if reason:
             self.not_run[name] = reason
             return []
@@ -257,7 +210,7 @@ class Graph:
                 learnt=self._learnt(verb, sources, below),
                 folds=self._folds(verb, task, below),
             )
-            if checks.seen_before(self, node, below):
+            if splits.seen_before(self, node, below):
                 node = replace(node, fitted=tuple(sorted({*node.fitted, f"{task}/{HELD_OUT}"})))
             checks.node(self, node, where)
             made.append(node)
@@ -286,72 +239,10 @@ class Graph:
             if verb not in ROLES[key]:
                 allowed = f"name a node made by {' or '.join(ROLES[key])}" if ROLES[key] else "name a split"
                 raise Fault(f"{where}: {name!r} is made by {verb}; {allowed}.")
-        self._resolve(name)
+        self.resolve(name)
 
-    def _options(self, name, verb, body, root, kind):
-        """Resolved options and axes, and a note of each deviation from the paper."""
-        scale = self.study.scale["bases"].get(root, {}).get(verb, {}) if root else {}
-        default = dict(self.defaults.get(verb, {}))
-        own = {key: value for key, value in body.items() if key in options(verb)}
-        faithful = dict(body.get("faithful", {}))
-        each = {**default.pop("each", {}), **body.get("each", {})}
-        each = {key: each[key] for key in sorted(each) if key in body.get("each", {}) or key not in {**own, **scale}}
-        known = options(verb, kind) if root is None or kind else {}
-        paper = {**default, **own, **faithful}
-        used = {**default, **scale, **own, **(faithful if self.study.mode == "faithful" else {})}
-        for key in known:
-            if key in each:
-                continue
-            if key in faithful and self.study.mode != "faithful":
-                self._deviate(name, key, paper[key], used.get(key), f"mode {self.study.mode}")
-            elif key in scale and used.get(key) != paper.get(key):
-                self._deviate(name, key, paper.get(key), used[key], f"scale {self.study.scale_name}")
-        if isinstance(each.get("seed"), list) and len(each["seed"]) > self.study.seeds:
-            self._deviate(name, "seed", each["seed"], each["seed"][: self.study.seeds], "study")
-            each["seed"] = each["seed"][: self.study.seeds]
-        if verb == "fold" and self.study.folds and used.get("k", 0) > self.study.folds:
-            self._deviate(name, "k", used["k"], self.study.folds, "study")
-            used["k"] = self.study.folds
-        return {key: used[key] for key in known if key in used}, {k: v for k, v in each.items() if k in known}
-
-    def _deviate(self, node, key, paper, used, why):
+    def deviate(self, node, key, paper, used, why):
         self.deviations.append({"node": node, "key": key, "paper": paper, "used": used, "why": why})
-
-    def _points(self, verb, each, names, over, where):
-        """Every (axes, own option values, ids bound to each name) of a node."""
-        names = list(dict.fromkeys(names))
-        if verb in REDUCING:
-            return self._reduced(names, over, where)
-        own = []
-        for values in product(
-            *(sorted(v.items()) if isinstance(v, dict) else [(x, x) for x in v] for v in each.values())
-        ):
-            own.append((dict(zip(each, (v[0] for v in values))), dict(zip(each, (v[1] for v in values)))))
-        points = [(axes, values, {}) for axes, values in own]
-        for name in names:
-            joined = []
-            for axes, values, bound in points:
-                for id in self._resolve(name):
-                    other = self.nodes[id].axes
-                    if all(axes[key] == other[key] for key in axes.keys() & other.keys()):
-                        joined.append(({**axes, **other}, values, {**bound, name: [id]}))
-            if points and self.ids[name] and not joined:
-                raise Fault(f"{where}: no value of a shared axis of {name!r} is also one of this node's; check each:.")
-            points = joined
-        return points
-
-    def _reduced(self, names, over, where):
-        """The points of a node that reduces over axes: all of its members', or those that `over` names."""
-        ids = [id for name in names for id in self._resolve(name)]
-        axes = {key for id in ids for key in self.nodes[id].axes}
-        for axis in over or []:
-            if ids:
-                lookup(dict.fromkeys(axes), axis, f"{where}.over", "axis of its members")
-        kept, groups = axes - set(over or axes), {}
-        for id in ids:
-            point = tuple(sorted((k, v) for k, v in self.nodes[id].axes.items() if k in kept))
-            groups.setdefault(point, {name: [] for name in names})[self.nodes[id].name].append(id)
-        return [(dict(point), {}, bound) for point, bound in groups.items()]
 
     # -- look-ups on names ------------------------------------------------------------------------
 
@@ -384,114 +275,10 @@ class Graph:
     def _task(self, names, where):
         tasks = {name.partition("/")[0] for name in names if "/" in name}
         for name in (name for name in names if "/" not in name):
-            tasks |= {self.nodes[id].task for id in self._resolve(name)}
+            tasks |= {self.nodes[id].task for id in self.resolve(name)}
         if len(tasks) > 1:
             raise Fault(f"{where}: the posts of one node carry labels of one task; found {', '.join(sorted(tasks))}.")
         return next(iter(tasks), None)
 
     def _blocked(self, names):
         return next((f"needs {name}, which is not run" for name in names if name in self.not_run), None)
-
-    # -- what is asked for ------------------------------------------------------------------------
-
-    def _targets(self, raw, faults):
-        """score: predictor name -> datasets; compare: chain name -> {chain, controls, sets}.
-
-        Splits that a task lacks drop out.
-        """
-        score, chains = {}, {}
-        for name, body in sorted(raw.get("compare", {}).items()):
-            where = f"{self.where}: compare.{name}"
-            chain, controls = body["chain"], body.get("controls", {})
-            if isinstance(controls, list):  # a list stands in the place of the chain's last node
-                controls = dict.fromkeys(controls, chain[-1])
-            for replaced in controls.values():
-                with faults.gathered():
-                    lookup(dict.fromkeys(chain[1:]), replaced, f"{where}.controls", "later node of the chain")
-            sets = self._scored_sets(body["sets"], f"{where}.sets", faults)
-            chains[name] = {"chain": chain, "controls": controls, "sets": sets}
-            for key, node in [("chain", node) for node in chain] + [("controls", node) for node in controls]:
-                self._ask(score, node, sets, f"{where}.{key}", faults)
-        for node, sets in sorted(raw.get("score", {}).items()):
-            where = f"{self.where}: score.{node}"
-            self._ask(score, node, self._scored_sets(as_list(sets), where, faults), where, faults)
-        return score, chains
-
-    def _scored_sets(self, sets, where, faults):
-        kept = []
-        for name in sets:
-            with faults.gathered():
-                kept += [name] if checks.scored_split(self, name, where) else []
-        return kept
-
-    def _ask(self, score, name, sets, where, faults):
-        with faults.gathered():
-            if name in self.broken:
-                return
-            verb, _ = lookup(self.raw, name, where, "node")
-            if verb not in PREDICTORS:
-                predictors = " or ".join(PREDICTORS)
-                raise Fault(f"{where}: {name!r} is made by {verb} and gives no predictions; name a {predictors}.")
-            for alias in {dataset.partition("/")[0] for dataset in sets}:
-                for id in self.ids[name][:1]:
-                    if self.nodes[id].task != alias:
-                        raise Fault(f"{where}: {name!r} predicts {self.nodes[id].task}, not {alias}.")
-            for id in self.ids[name][:1]:
-                for dataset in sets:
-                    checks.untouched(self, self.nodes[id], dataset, where)
-            asked = {*score.get(name, []), *sets}
-            score[name] = sorted(asked, key=lambda dataset: (*SPLITS, HELD_OUT).index(dataset.partition("/")[2]))
-
-    def reading_order(self):
-        """Names as a person reads scores: task by task floors, then each chain with its controls, then the others."""
-        names = sorted(self.floors().values())
-        for _, body in sorted(self.compare.items()):
-            for node in body["chain"]:
-                names += [node, *(control for control, beside in sorted(body["controls"].items()) if beside == node)]
-        names = [name for name in dict.fromkeys([*names, *sorted(self.ids)]) if self.ids.get(name)]
-        return sorted(names, key=lambda name: self.nodes[self.ids[name][0]].task or "")
-
-    def scored(self):
-        """Every (node, dataset) that is scored, in reading order."""
-        return [
-            (self.nodes[id], dataset)
-            for name in self.reading_order()
-            for id in self.ids[name]
-            for dataset in self.score.get(name, [])
-        ]
-
-    def teaching(self):
-        """Ids of the predictors that label posts, members of their votes included: later models wait for them."""
-        found, todo = set(), [id for node in self.nodes.values() if node.verb == "label" for id in node.members]
-        while todo:
-            found.add(id := todo.pop())
-            todo += self.nodes[id].members
-        return found
-
-    def models_under(self, id):
-        """Ids of the models whose predictions a predictor is made of; a model's own."""
-        node = self.nodes[id]
-        return [id] if node.verb == "finetune" else [found for id in node.members for found in self.models_under(id)]
-
-    def restarting(self):
-        """Ids of the models behind the scores that begin anew where a training ends in one class."""
-        found, todo = set(), [node.id for node, _ in self.scored()]
-        while todo:
-            if (id := todo.pop()) in self.nodes and id not in found:
-                found.add(id)
-                node = self.nodes[id]
-                todo += [node.base, node.budget, *node.sources, *node.members]
-        return sorted(id for id in found if "restarts" in self.nodes[id].options)
-
-    def labelled(self):
-        """Ids of the pseudo-labelled datasets by name, each with its controls behind it."""
-        nodes = [node for node in self.nodes.values() if node.verb == "label"]
-        return [n.id for n in sorted(nodes, key=lambda n: (n.budget or n.id, n.budget is not None, n.id))]
-
-    def floors(self):
-        """Per task the node whose base is written `linear`, the first by name: the floor that a recipe should beat."""
-        return {
-            self.nodes[self.ids[name][0]].task: name
-            for name, (verb, body) in sorted(self.raw.items(), reverse=True)
-            if verb == "finetune" and body[verb] == "linear" and self.ids.get(name)
-        }

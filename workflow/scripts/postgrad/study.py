@@ -1,22 +1,18 @@
-"""A study read from its files: recipes, scale, bases and tasks, and the spec of every job.
+"""A study read from its files: recipes, scale, bases and tasks.
 
-A spec is all that decides a job's result beside its inputs and its code, as one sorted JSON string.
 Nothing heavy is imported: Snakemake reads this at every start.
 """
 
-import json
-import os
 from pathlib import Path
 
-from postgrad import checks, machine
+from postgrad import corpora, machine
 from postgrad.configuration import Fault, Faults, as_list, fitting, lookup, nearest, read_yaml, schema
 from postgrad.expansion import expanded, listed
+from postgrad.nodes import RESERVED, SECTIONS
 from postgrad.options import options, options_schema
-from postgrad.recipe import RESERVED, SECTIONS, Graph
-from postgrad.vocabulary import FOLD, SPLITS
+from postgrad.recipe import Graph
+from postgrad.vocabulary import SPLITS
 
-# What a task file says to people and to models; the other keys decide how its files are read.
-_NOT_READING = ("prompt", "metric", "positive", "title", "source")
 # In the place of a task that cannot be read, so that the rest of the study can be checked: it has every split.
 _ANY_TASK = {"splits": dict.fromkeys(SPLITS, {}), "labels": []}
 
@@ -152,7 +148,7 @@ class Study:
             body = self._file("tasks", name, "task", named)
             with self.faults.gathered():
                 if len(self.faults) == before:
-                    checks.task(body, f"{self.root}/tasks/{name}.yaml")
+                    corpora.task(body, f"{self.root}/tasks/{name}.yaml")
             self._tasks[name] = body
         return self._tasks[name] or _ANY_TASK
 
@@ -175,7 +171,7 @@ class Study:
         lacking = Faults()
         for task in tasks:
             with lacking.gathered():
-                checks.raw_files(self.task(task), self.raw_parts(task), f"{self.root}/tasks/{task}.yaml")
+                corpora.raw_files(self.task(task), self.raw_parts(task), f"{self.root}/tasks/{task}.yaml")
         if lacking:
             remedy = (
                 "Give their folder with --config data=FOLDER; a dry run goes without posts: --config check_data=false."
@@ -228,6 +224,13 @@ class Study:
         """The raw files that the verb demo makes; none where the posts are real."""
         return [file for task in sorted(self.made["posts"]) for file in self.raw_files(task)] if self.made else []
 
+    def predict_options(self, graph, node):
+        """The options with which a model predicts: its own, and over them those of its scale."""
+        root, _ = graph.root(node.name)
+        scale = self.scale["bases"].get(root, {}).get("predict", {})
+        values = {**graph.defaults.get("predict", {}), **node.options, **scale}
+        return {key: values[key] for key in options("predict", node.kind) if key in values}
+
     def resources(self, recipe, id, verb, attempt):
         """What a job of a model asks of the cluster; no spec holds any of it. Without a verb it runs no model."""
         graph = self.graph(recipe)
@@ -236,169 +239,3 @@ class Study:
         cpus = node.options.get("threads", 1) if verb else 1
         ask = {"cpus": cpus, **machine.LITTLE, **body.get("machine", {}).get(verb, {})}
         return machine.resources(ask, self.cluster or {}, attempt, stops=verb in ("pretrain", "finetune"))
-
-    # -- specs ------------------------------------------------------------------------------------
-
-    def demo_spec(self):
-        return canonical(self.made)
-
-    def clean_spec(self, task):
-        body = {key: value for key, value in self.task(task).items() if key not in _NOT_READING}
-        body["labels"] = [{key: label[key] for key in ("name", "value") if key in label} for label in body["labels"]]
-        if self.made is None:
-            # Snakemake looks at a file's content only where its time is new, which an archive may have set back.
-            body["bytes"] = {file: os.path.getsize(file) for file in self.raw_files(task) if os.path.isfile(file)}
-        if self.most_train is not None:
-            body["most_train"] = self.most_train
-        return canonical({"task": task, "source": self.task(task).get("source"), **body})
-
-    def audit_spec(self, task):
-        return canonical({"task": task})
-
-    def base_spec(self, model):
-        return canonical({"model": model, **self.bases[model]})
-
-    def node_spec(self, recipe, id):
-        """The spec of a dataset, a model, or a predictor that is no model."""
-        graph = self.graph(recipe)
-        node = graph.nodes[id]
-        spec = {"node": node.id, **node.options}
-        if node.kind:
-            spec["kind"] = node.kind
-        if node.verb == "finetune":
-            spec.update(self._reading(graph, node))
-        if node.options.get("epoch") == "best":
-            spec.update({key: self._scoring(graph, node)[key] for key in ("metric", "positive")})
-        if node.verb == "label":
-            spec |= {"teachers": node.members, "fit": node.fit, **({"part": node.part} if node.part else {})}
-        if node.verb == "fold":
-            spec[FOLD] = node.axes[FOLD]
-        if node.verb in ("label", "fold"):
-            spec["classes"] = [label["name"] for label in self.task(graph.tasks[node.task])["labels"]]
-        if node.verb in ("calibrate", "pick"):
-            spec.update(of=node.members, fit=node.fit, **self._scoring(graph, node))
-        if node.target is not None:
-            spec["target"] = node.target
-        return canonical(spec)
-
-    def predict_spec(self, recipe, id, dataset):
-        """The spec of a model's predictions of one dataset."""
-        graph = self.graph(recipe)
-        node = graph.nodes[id]
-        spec = self.predict_options(graph, node)
-        pool = spec.pop("pool", None)
-        if dataset.endswith("/unlabeled"):
-            spec["pool"] = pool
-        return canonical({"node": node.id, "kind": node.kind, "dataset": dataset, **spec, **self._reading(graph, node)})
-
-    def predict_options(self, graph, node):
-        """The options with which a model predicts: its own, and over them those of its scale."""
-        root, _ = graph.root(node.name)
-        scale = self.scale["bases"].get(root, {}).get("predict", {})
-        values = {**graph.defaults.get("predict", {}), **node.options, **scale}
-        return {key: values[key] for key in options("predict", node.kind) if key in values}
-
-    def _reading(self, graph, node):
-        """Labels in class order; for a causal model also the prompt."""
-        task = self.task(graph.tasks[node.task])
-        if node.kind != "causal":
-            return {"labels": [{"name": label["name"]} for label in task["labels"]]}
-        labels = [{key: str(label[key]) for key in ("name", "word", "digit")} for label in task["labels"]]
-        return {"labels": labels, "prompt": task["prompt"]}
-
-    def score_spec(self, recipe):
-        """The pairs of predictor and dataset that are scored, in the order of the rule's inputs."""
-        graph = self.graph(recipe)
-        pairs = []
-        for node, dataset in graph.scored():
-            named = {"predictor": node.id, "node": node.name, "dataset": dataset, "task": graph.tasks[node.task]}
-            pairs.append({**named, **self._scoring(graph, node)})
-        return canonical({"recipe": recipe, "pairs": pairs})
-
-    def _scoring(self, graph, node):
-        """How a node's task is scored: its labels in class order, the codes of the positive ones, the metric."""
-        task = self.task(graph.tasks[node.task])
-        labels = [label["name"] for label in task["labels"]]
-        positive = [labels.index(label) for label in task.get("positive", [])]
-        return {"labels": labels, "positive": positive, "metric": task["metric"]}
-
-    def compare_spec(self, recipe):
-        return canonical({"recipe": recipe, "chains": self.graph(recipe).compare})
-
-    def report_spec(self, names=None, page=None):
-        """What a report says beside the figures: titles, floors, what was not run, deviations and readings.
-
-        names: its recipes, those asked for where silent; page: its path, to which scores.txt points.
-        """
-        recipes = {}
-        for name in names or self.recipes:
-            graph = self.graph(name)
-            marked = graph.deviations + _transductive(graph) + _fitted(graph)
-            recipes[name] = {
-                "title": graph.title,
-                "tasks": graph.tasks,
-                "floors": graph.floors(),
-                "not_run": [{"node": node, "reason": reason} for node, reason in sorted(graph.not_run.items())],
-                "deviations": self._stand_ins(graph) + sorted(marked, key=lambda row: (row["node"], row["key"])),
-                "readings": graph.readings,
-            }
-        return canonical(
-            {
-                "study": self.name,
-                "title": self.title,
-                "scale": self.scale_name,
-                "mode": self.mode,
-                "posts": self.data,
-                "made_up": bool(self.made),
-                "page": page or f"results/{self.name}/report.html",
-                "recipes": recipes,
-            }
-        )
-
-    def _stand_ins(self, graph):
-        """Deviations that concern whole bases and tasks: another model at this scale, other or fewer posts here."""
-        found = []
-        roots = {graph.root(name)[0] for name, (verb, _) in graph.raw.items() if verb in ("pretrain", "finetune")}
-        for base in sorted(roots):
-            if self.model_of(base) != base:
-                found.append({"node": "", "key": base, "paper": base, "used": self.model_of(base)})
-        why = f"scale {self.scale_name}"
-        found = [{**row, "why": why} for row in found]
-        for alias, task in sorted(self.bind.get(graph.recipe, {}).items()):
-            if alias in graph.tasks:
-                row = {"node": "", "key": alias, "paper": graph.paper_tasks[alias], "used": task}
-                found.append({**row, "why": "study"})
-        if self.most_train is not None:
-            used = f"at most {self.most_train} of each task"
-            found.append({"node": "", "key": "train posts", "paper": "all", "used": used, "why": "study"})
-        return found
-
-
-def _transductive(graph):
-    """A row for each node whose result hangs on the texts of a test set."""
-    why = "has read the texts of a test set, or stands on a node that has"
-    names = {node.name for node in graph.nodes.values() if node.transductive}
-    return [{"node": name, "key": "transductive", "paper": None, "used": True, "why": why} for name in names]
-
-
-def _fitted(graph):
-    """A row for each node and split whose gold labels it, or a node that it stands on, was fitted or chosen on.
-
-    The report marks the node's scores on that split by these rows.
-    """
-    why = "was fitted or chosen on its gold labels, or stands on a node that was: its score there is no test"
-    found = sorted({(node.name, split) for node in graph.nodes.values() for split in node.fitted})
-    return [{"node": name, "key": "fitted on", "paper": None, "used": split, "why": why} for name, split in found]
-
-
-def canonical(value):
-    """One JSON string per value, whatever the order of its keys, and whether a whole number is written 8 or 8.0."""
-    return json.dumps(_whole(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-
-
-def _whole(value):
-    if isinstance(value, dict):
-        return {key: _whole(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_whole(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value

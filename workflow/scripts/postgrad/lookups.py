@@ -1,0 +1,62 @@
+"""What is looked up on a finished graph: orders for people and rules, and what stands under what."""
+
+
+def reading_order(graph):
+    """Names as a person reads scores: task by task floors, then each chain with its controls, then the others."""
+    names = sorted(floors(graph).values())
+    for _, body in sorted(graph.compare.items()):
+        for node in body["chain"]:
+            names += [node, *(control for control, beside in sorted(body["controls"].items()) if beside == node)]
+    names = [name for name in dict.fromkeys([*names, *sorted(graph.ids)]) if graph.ids.get(name)]
+    return sorted(names, key=lambda name: graph.nodes[graph.ids[name][0]].task or "")
+
+
+def scored(graph):
+    """Every (node, dataset) that is scored, in reading order."""
+    return [
+        (graph.nodes[id], dataset)
+        for name in reading_order(graph)
+        for id in graph.ids[name]
+        for dataset in graph.score.get(name, [])
+    ]
+
+
+def teaching(graph):
+    """Ids of the predictors that label posts, members of their votes included: later models wait for them."""
+    found, todo = set(), [id for node in graph.nodes.values() if node.verb == "label" for id in node.members]
+    while todo:
+        found.add(id := todo.pop())
+        todo += graph.nodes[id].members
+    return found
+
+
+def models_under(graph, id):
+    """Ids of the models whose predictions a predictor is made of; a model's own."""
+    node = graph.nodes[id]
+    return [id] if node.verb == "finetune" else [found for id in node.members for found in models_under(graph, id)]
+
+
+def restarting(graph):
+    """Ids of the models behind the scores that begin anew where a training ends in one class."""
+    found, todo = set(), [node.id for node, _ in scored(graph)]
+    while todo:
+        if (id := todo.pop()) in graph.nodes and id not in found:
+            found.add(id)
+            node = graph.nodes[id]
+            todo += [node.base, node.budget, *node.sources, *node.members]
+    return sorted(id for id in found if "restarts" in graph.nodes[id].options)
+
+
+def labelled(graph):
+    """Ids of the pseudo-labelled datasets by name, each with its controls behind it."""
+    nodes = [node for node in graph.nodes.values() if node.verb == "label"]
+    return [n.id for n in sorted(nodes, key=lambda n: (n.budget or n.id, n.budget is not None, n.id))]
+
+
+def floors(graph):
+    """Per task the node whose base is written `linear`, the first by name: the floor that a recipe should beat."""
+    return {
+        graph.nodes[graph.ids[name][0]].task: name
+        for name, (verb, body) in sorted(graph.raw.items(), reverse=True)
+        if verb == "finetune" and body[verb] == "linear" and graph.ids.get(name)
+    }

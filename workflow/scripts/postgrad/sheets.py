@@ -1,0 +1,113 @@
+"""The report's tables as plain text: scores.csv for machines, scores.txt for the terminal."""
+
+import csv
+import io
+
+from postgrad.accounts import fitted, transductive
+from postgrad.tables import METRICS
+from postgrad.vocabulary import AT
+
+TEXT_COLUMNS = ("recipe", "node", "dataset", "metric", "mean", "sd", "median", "seeds", "floor", "auc")
+TEXT_WIDTH = 100
+
+
+def csv_text(scores, spec):
+    """scores.csv: one row a recipe, predictor, dataset and metric, the official metric first.
+
+    scores: score.json files as dicts, in the order wanted. Six decimals; an empty value where the AUC
+    does not exist (a class without gold); no row where the split has no gold labels. `transductive` is yes or
+    empty. Raises ValueError if a predictor was scored twice on one dataset.
+    """
+    out, seen, marked = io.StringIO(), set(), transductive(spec)
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["recipe", "predictor", "dataset", "metric", "value", "n", "transductive"])
+    for score in scores:
+        for entry in score["entries"]:
+            key = (score["recipe"], entry["predictor"], entry["dataset"])
+            if key in seen:
+                raise ValueError(f"recipe {key[0]}: {key[1]} was scored twice on {key[2]}; name it once in score:")
+            seen.add(key)
+            if entry["n"]:
+                official, values = entry["metric"], entry["values"]
+                mark = "yes" if (key[0], key[1].split(AT)[0]) in marked else ""
+                for metric in [official] + [metric for metric in METRICS if metric != official]:
+                    value = values[metric]
+                    writer.writerow([*key, metric, "" if value is None else f"{value:.6f}", entry["n"], mark])
+    return out.getvalue()
+
+
+def text_table(rows, chains, spec, collapses=()):
+    """scores.txt: aligned tables for the terminal, at most 100 columns wide; ends with the report's path.
+
+    Scores first, a block a dataset, the floor on top; then the differences along each of `chains`, predictions
+    of one class alone, and the `collapses` of trainings. A star marks what was fitted on the dataset of its score, a
+    dagger what is transductive.
+    """
+    marked, seen, blocks = fitted(spec), transductive(spec), {}
+
+    def star(recipe, node, dataset):
+        return "*" * ((recipe, node.split(AT)[0], dataset) in marked)
+
+    def dagger(recipe, node):
+        return "†" * ((recipe, node.split(AT)[0]) in seen)
+
+    def signed(table, node):
+        return node + dagger(table["recipe"], node) + star(table["recipe"], node, table["dataset"])
+
+    for row in sorted(rows, key=lambda row: not row["is_floor"]):
+        blocks.setdefault((row["recipe"], row["dataset"]), []).append(row)
+    cells = [list(TEXT_COLUMNS)]
+    for block in sorted(blocks, key=[(row["recipe"], row["dataset"]) for row in rows].index):
+        cells.append([""] * len(TEXT_COLUMNS))
+        for row in blocks[block]:
+            keys = ("mean", "sd", "median", "floor", "auc")
+            figures = ["-" if row[key] is None else f"{row[key]:.3f}" for key in keys]
+            names = [row[key] or "-" for key in ("recipe", "node", "dataset", "metric")]
+            names[2] += star(*names[:3])
+            names[1] += dagger(*names[:2])
+            cells.append([*names, *figures[:3], str(row["seeds"]), *figures[3:]])
+    widths = [max(len(line[i]) for line in cells) for i in range(len(TEXT_COLUMNS))]
+    over = sum(widths) + 2 * (len(widths) - 1) - TEXT_WIDTH
+    if over > 0:  # a node's name may carry axes; the page and the CSV have it whole
+        widths[1] = max(widths[1] - over, 8)
+    lines = []
+    for line in cells:
+        if len(line[1]) > widths[1]:
+            sign = "†" * line[1].endswith("†")
+            line[1] = line[1][: widths[1] - 1 - len(sign)] + "…" + sign
+        left = [text.ljust(width) for text, width in zip(line[:4], widths[:4])]
+        right = [text.rjust(width) for text, width in zip(line[4:], widths[4:])]
+        lines.append("  ".join(left + right).rstrip())
+    for table in chains:
+        lines += ["", f"What each step of {table['recipe']}: {table['chain']} adds on {table['dataset']}"]
+        for step in table["steps"]:
+            lines.append(step_line(signed(table, step["from"]), signed(table, step["to"]), step))
+            for row in step["controls"]:
+                lines.append(step_line(signed(table, row["against"]), signed(table, row["node"]), row, "control"))
+    alone = [row for row in rows if row["one_class"]]
+    lines += ["", "One class alone is predicted:"] if alone else []
+    for row in alone:
+        names = f"{row['recipe']}: {row['node']}{dagger(row['recipe'], row['node'])} on {row['dataset']}"
+        lines.append(f"  {names}, {row['one_class']} of {row['seeds']} seed{'s' * (row['seeds'] > 1)}")
+    lines += ["", "Trainings that ended in one class:"] if collapses else []
+    for row in collapses:
+        seeds = f"seed{'s' * (len(row['collapsed']) > 1)} {', '.join(map(str, row['collapsed']))}"
+        kept = "the last model is kept all the same" if row["lost"] else f"the model is of seed {row['seed']}"
+        lines.append(f"  {row['recipe']}: {row['node']}{dagger(row['recipe'], row['node'])}, {seeds}; {kept}")
+    lines += [""] if marked or seen else []
+    if marked:
+        lines.append("* fitted or chosen on the gold labels of this dataset: its score here is no test.")
+    if seen:
+        lines.append("† transductive: it, or what it stands on, has read the texts of a test set.")
+    if spec["made_up"]:
+        lines += ["", "The posts are made up: these scores show that the workflow runs, and nothing else."]
+    return "\n".join([*lines, "", f"Report: {spec['page']}"]) + "\n"
+
+
+def step_line(before, after, gain, note=""):
+    """One step of a chain, or its control, as a line of scores.txt."""
+    found = gain.get("reason")
+    if not found:
+        sd = "" if gain["sd"] is None else f" ± {gain['sd']:.3f}"
+        found = f"{gain['mean']:+.3f}{sd}, {gain['seeds']} seed{'s' * (gain['seeds'] > 1)}"
+    return f"  {f'{before} -> {after}':<52}{found:<28}{note}".rstrip()

@@ -1,0 +1,57 @@
+"""What a recipe asks for under score and compare, held against its nodes."""
+
+from postgrad import splits
+from postgrad.configuration import Fault, as_list, lookup
+from postgrad.nodes import PREDICTORS
+from postgrad.vocabulary import HELD_OUT, SPLITS
+
+
+def targets(graph, raw, faults):
+    """score: predictor name -> datasets; compare: chain name -> {chain, controls, sets}.
+
+    Splits that a task lacks drop out.
+    """
+    score, chains = {}, {}
+    for name, body in sorted(raw.get("compare", {}).items()):
+        where = f"{graph.where}: compare.{name}"
+        chain, controls = body["chain"], body.get("controls", {})
+        if isinstance(controls, list):  # a list stands in the place of the chain's last node
+            controls = dict.fromkeys(controls, chain[-1])
+        for replaced in controls.values():
+            with faults.gathered():
+                lookup(dict.fromkeys(chain[1:]), replaced, f"{where}.controls", "later node of the chain")
+        sets = _scored_sets(graph, body["sets"], f"{where}.sets", faults)
+        chains[name] = {"chain": chain, "controls": controls, "sets": sets}
+        for key, node in [("chain", node) for node in chain] + [("controls", node) for node in controls]:
+            _ask(graph, score, node, sets, f"{where}.{key}", faults)
+    for node, sets in sorted(raw.get("score", {}).items()):
+        where = f"{graph.where}: score.{node}"
+        _ask(graph, score, node, _scored_sets(graph, as_list(sets), where, faults), where, faults)
+    return score, chains
+
+
+def _scored_sets(graph, sets, where, faults):
+    kept = []
+    for name in sets:
+        with faults.gathered():
+            kept += [name] if splits.scored_split(graph, name, where) else []
+    return kept
+
+
+def _ask(graph, score, name, sets, where, faults):
+    with faults.gathered():
+        if name in graph.broken:
+            return
+        verb, _ = lookup(graph.raw, name, where, "node")
+        if verb not in PREDICTORS:
+            predictors = " or ".join(PREDICTORS)
+            raise Fault(f"{where}: {name!r} is made by {verb} and gives no predictions; name a {predictors}.")
+        for alias in {dataset.partition("/")[0] for dataset in sets}:
+            for id in graph.ids[name][:1]:
+                if graph.nodes[id].task != alias:
+                    raise Fault(f"{where}: {name!r} predicts {graph.nodes[id].task}, not {alias}.")
+        for id in graph.ids[name][:1]:
+            for dataset in sets:
+                splits.untouched(graph, graph.nodes[id], dataset, where)
+        asked = {*score.get(name, []), *sets}
+        score[name] = sorted(asked, key=lambda dataset: (*SPLITS, HELD_OUT).index(dataset.partition("/")[2]))
