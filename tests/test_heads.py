@@ -14,7 +14,7 @@ from transformers import BertConfig, BertForSequenceClassification, RobertaConfi
 import finetune
 import predict
 from postgrad import training
-from postgrad.heads import GRU, POOLINGS, Cosine, Pooling, new_head, pooled_class
+from postgrad.heads import POOLINGS, Cosine, Pooling, new_head, pooled_class
 from postgrad.models import load_model
 from postgrad.posts import read_posts
 
@@ -53,7 +53,7 @@ def test_widths_are_those_of_the_paper():
 def stepped(gru, row, side):
     """The last state of one direction over (T, H), from the GRU's equations (Cho et al. 2014, as PyTorch has them)."""
     inner, outer, b, c = (getattr(gru, f"{name}_l0{side}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
-    state = torch.zeros(GRU)
+    state = torch.zeros(gru.hidden_size)
     for token in row.flip(0) if side else row:
         (ir, iz, i), (hr, hz, h) = (inner @ token + b).chunk(3), (outer @ state + c).chunk(3)
         reset, update = torch.sigmoid(ir + hr), torch.sigmoid(iz + hz)
@@ -63,24 +63,24 @@ def stepped(gru, row, side):
 
 def test_a_gru_reads_a_post_from_both_ends_and_no_padding():
     torch.manual_seed(1)
-    states = [torch.randn(2, 3, 2)]
-    for pooling, rows in (("bigru-tokens", [states[0][0], states[0][1, :2]]), ("bigru-pooler", POOLED[:, None])):
-        head = Pooling(config(pooling), pooler=True)
+    states, pooled = [torch.randn(2, 3, 6)], torch.randn(2, 6)
+    for pooling, rows in (("bigru-tokens", [states[0][0], states[0][1, :2]]), ("bigru-pooler", pooled[:, None])):
+        head = Pooling(config(pooling, width=6), pooler=True)
         expected = [torch.cat([stepped(head.gru, row, side) for side in ("", "_reverse")]) for row in rows]
-        found = head.features(states, POOLED, MASK)
-        assert found.shape == (2, 1024)
+        found = head.features(states, pooled, MASK)
+        assert found.shape == (2, 8)
         torch.testing.assert_close(found, torch.stack(expected), atol=1e-6, rtol=1e-5)
 
 
 def test_a_new_gru_is_drawn_from_the_seed():
-    sizes = {"vocab_size": 20, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 1}
+    sizes = {"vocab_size": 20, "hidden_size": 768, "num_hidden_layers": 1, "num_attention_heads": 1}
     model = pooled_class(BertForSequenceClassification)(BertConfig(**sizes, head_pooling="bigru-tokens"))
     drawn = []
     for seed in (1, 1, 2):
         new_head(model, seed)
         drawn.append(model.head.gru.weight_hh_l0.detach().clone())
     assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
-    assert drawn[0].abs().max() <= GRU**-0.5 and drawn[0].std().item() == pytest.approx((3 * GRU) ** -0.5, rel=0.01)
+    assert drawn[0].abs().max() <= 512**-0.5 and drawn[0].std().item() == pytest.approx((3 * 512) ** -0.5, rel=0.01)
     assert not model.head.out.bias.any()
 
 

@@ -109,13 +109,13 @@ def test_every_loss_weight_and_calibration_of_uccnlp_changes_the_logits(every):
 
 def test_every_member_of_biobert_is_another_and_the_ensemble_holds_them_all(every):
     members = ["gru", "last2", "last3", "gru-24", "last2-24", "last2-clean", "gru-more", "last2-more", "deep"]
-    means = [f"biobert/vote/defects-{member}-mean" for member in [*members, "gru-drawn", "last2-drawn"]]
-    assert differ(every, means, "defects/test")
+    means = [f"biobert/vote/effects-{member}-mean" for member in [*members, "gru-drawn", "last2-drawn"]]
+    assert differ(every, means, "effects/test")
     counts = {
         path.parts[-3]: json.loads(path.read_text()) for path in (every / RESULTS).glob("biobert/vote/*/*/test.json")
     }
     assert {counts[Path(mean).name]["members"] for mean in means} == {2}  # the study's folds
-    assert counts["defects-stage-a"]["members"] == 6 and counts["defects-all-nine"]["members"] == 9
+    assert counts["effects-stage-a"]["members"] == 6 and counts["effects-all-nine"]["members"] == 9
 
 
 def test_what_read_the_test_set_is_marked_in_the_table(every):
@@ -123,7 +123,7 @@ def test_what_read_the_test_set_is_marked_in_the_table(every):
     assert {row["recipe"] for row in rows} == {"biobert", "ctyun", "uccnlp"}
     marked = {row["predictor"] for row in rows if row["transductive"]}
     models = ["gru-more-mean", "last2-more-mean", "all-nine", "all-drawn"]
-    assert marked == {f"defects-{name}" for name in models}
+    assert marked == {f"effects-{name}" for name in models}
 
 
 def test_scores_are_complete_and_below_one(demo):

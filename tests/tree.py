@@ -41,3 +41,15 @@ def called(folder, *arguments, path=()):
         **({"PYTHONPATH": os.pathsep.join(path)} if path else {}),
     }
     return [sys.executable, "-m", "snakemake", *arguments], {"cwd": folder, "env": environment, "text": True}
+
+
+def scored(folder, study="demo"):
+    """{(node with its signs, dataset)} of the scores in a study's scores.txt."""
+    found, dataset = set(), None
+    for line in (folder / f"results/{study}/scores.txt").read_text().partition("What each step")[0].splitlines():
+        words = line.split()
+        if words and not line.startswith(" "):
+            dataset = words[1]
+        elif words:
+            found.add((words[0], dataset))
+    return found

@@ -11,7 +11,6 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 POOLINGS = ("mean", "last2+pooler", "last3", "last3+pooler", "bigru-pooler", "bigru-tokens")
-GRU = 512  # units of each direction (Bai & Zhou 2020)
 OWN = {"head": "linear", "pooling": "pooler"}  # the head that transformers gives an encoder, where a spec is silent
 
 
@@ -21,8 +20,9 @@ class Pooling(torch.nn.Module):
     H: the encoder's width. h_k (H): the first token in the k-th last layer; in an encoder of two layers h_3 is its
     embedding. P (H): the pooler's output.
     mean: of the last layer's tokens (H). last2+pooler: P, h_1, h_2 (3 H). last3: h_1, h_2, h_3 (3 H). last3+pooler: P
-    and these (4 H). bigru-tokens: the last states of a GRU over the last layer's tokens in either direction (1024).
-    bigru-pooler: of a GRU over P alone, a sequence of length 1 (1024), as in the published code.
+    and these (4 H). bigru-tokens: the last states of a GRU over the last layer's tokens in either direction, each of
+    2/3 H units, 512 where H is 768 as in the paper (4/3 H). bigru-pooler: of a GRU over P alone, a sequence of length
+    1, as in the published code (4/3 H).
     ValueError where the encoder has no pooler, or too few layers.
     """
 
@@ -34,8 +34,11 @@ class Pooling(torch.nn.Module):
             raise ValueError(f"pooling {name} needs an encoder with a pooler, as BERT has one; write mean or last3")
         if self.last > config.num_hidden_layers + 1:
             raise ValueError(f"pooling {name} needs more layers than {config.num_hidden_layers}; write mean")
-        self.gru = torch.nn.GRU(width, GRU, batch_first=True, bidirectional=True) if name.startswith("bigru") else None
-        self.out = torch.nn.Linear(2 * GRU if self.gru else width * max(1, self.pooler + self.last), config.num_labels)
+        self.gru, units = None, round(width * 2 / 3)
+        if name.startswith("bigru"):
+            self.gru = torch.nn.GRU(width, units, batch_first=True, bidirectional=True)
+        read = 2 * units if self.gru else width * max(1, self.pooler + self.last)
+        self.out = torch.nn.Linear(read, config.num_labels)
 
     def features(self, states, pooled, mask):
         """(n, D) of each post. states: layers + 1 tensors (n, T, H); pooled: (n, H); mask: (n, T), 0 on the right."""
@@ -127,4 +130,5 @@ def new_head(model, seed):
                         layer.bias.data.zero_()
                 elif isinstance(layer, torch.nn.GRU):
                     for weights in layer.parameters():
-                        weights.data.uniform_(-(GRU**-0.5), GRU**-0.5, generator=random)
+                        bound = layer.hidden_size**-0.5
+                        weights.data.uniform_(-bound, bound, generator=random)

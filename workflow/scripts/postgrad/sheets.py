@@ -7,8 +7,9 @@ from postgrad.accounts import fitted, transductive
 from postgrad.tables import METRICS
 from postgrad.vocabulary import AT
 
-TEXT_COLUMNS = ("recipe", "node", "dataset", "metric", "mean", "sd", "median", "seeds", "floor", "auc")
-TEXT_WIDTH = 100
+FIGURES = ("mean", "sd", "median", "seeds", "auc")  # the columns of scores.txt beside the node
+WIDTHS = (7, 7, 8, 7, 7)
+NAMES = 100 - sum(WIDTHS) - len("  floor")  # the widest column of nodes
 
 
 def csv_text(scores, spec):
@@ -39,45 +40,34 @@ def csv_text(scores, spec):
 def text_table(rows, chains, spec, collapses=()):
     """scores.txt: aligned tables for the terminal, at most 100 columns wide; ends with the report's path.
 
-    Scores first, a block a dataset, the floor on top; then the differences along each of `chains`, predictions
-    of one class alone, and the `collapses` of trainings. A star marks what was fitted on the dataset of its score, a
-    dagger what is transductive.
+    Scores first, a block a dataset under its recipe and metric, the floor on top; then the differences along each of
+    `chains`, predictions of one class alone, and the `collapses` of trainings. A star marks what was fitted on the
+    dataset of its score, a dagger what is transductive.
     """
     marked, seen, blocks = fitted(spec), transductive(spec), {}
-
-    def star(recipe, node, dataset):
-        return "*" * ((recipe, node.split(AT)[0], dataset) in marked)
 
     def dagger(recipe, node):
         return "†" * ((recipe, node.split(AT)[0]) in seen)
 
+    def signs(table, node):
+        return dagger(table["recipe"], node) + "*" * ((table["recipe"], node.split(AT)[0], table["dataset"]) in marked)
+
     def signed(table, node):
-        return node + dagger(table["recipe"], node) + star(table["recipe"], node, table["dataset"])
+        return node + signs(table, node)
 
     for row in sorted(rows, key=lambda row: not row["is_floor"]):
         blocks.setdefault((row["recipe"], row["dataset"]), []).append(row)
-    cells = [list(TEXT_COLUMNS)]
-    for block in sorted(blocks, key=[(row["recipe"], row["dataset"]) for row in rows].index):
-        cells.append([""] * len(TEXT_COLUMNS))
-        for row in blocks[block]:
-            keys = ("mean", "sd", "median", "floor", "auc")
-            figures = ["-" if row[key] is None else f"{row[key]:.3f}" for key in keys]
-            names = [row[key] or "-" for key in ("recipe", "node", "dataset", "metric")]
-            names[2] += star(*names[:3])
-            names[1] += dagger(*names[:2])
-            cells.append([*names, *figures[:3], str(row["seeds"]), *figures[3:]])
-    widths = [max(len(line[i]) for line in cells) for i in range(len(TEXT_COLUMNS))]
-    over = sum(widths) + 2 * (len(widths) - 1) - TEXT_WIDTH
-    if over > 0:  # a node's name may carry axes; the page and the CSV have it whole
-        widths[1] = max(widths[1] - over, 8)
+    names = {id(row): f"  {shortened(row['node'], signs(row, row['node']))}" for row in rows}
+    titles = {key: f"{key[0]}  {key[1]}  {block[0]['metric'] or 'not scored'}" for key, block in blocks.items()}
+    width = max(map(len, [*names.values(), *titles.values()]), default=0)
     lines = []
-    for line in cells:
-        if len(line[1]) > widths[1]:
-            sign = "†" * line[1].endswith("†")
-            line[1] = line[1][: widths[1] - 1 - len(sign)] + "…" + sign
-        left = [text.ljust(width) for text, width in zip(line[:4], widths[:4])]
-        right = [text.rjust(width) for text, width in zip(line[4:], widths[4:])]
-        lines.append("  ".join(left + right).rstrip())
+    for key in sorted(blocks, key=[(row["recipe"], row["dataset"]) for row in rows].index):
+        lines += ["", line(titles[key], FIGURES, width)]
+        for row in blocks[key]:
+            found = ["-" if row[name] is None else f"{row[name]:.3f}" for name in ("mean", "sd", "median", "auc")]
+            cells = [*found[:3], str(row["seeds"]), found[3]]
+            lines.append(line(names[id(row)], cells, width) + "  floor" * row["is_floor"])
+    lines = lines[1:]
     for table in chains:
         lines += ["", f"What each step of {table['recipe']}: {table['chain']} adds on {table['dataset']}"]
         for step in table["steps"]:
@@ -102,6 +92,17 @@ def text_table(rows, chains, spec, collapses=()):
     if spec["made_up"]:
         lines += ["", "The posts are made up: these scores show that the workflow runs, and nothing else."]
     return "\n".join([*lines, "", f"Report: {spec['page']}"]) + "\n"
+
+
+def shortened(node, signs):
+    """A node's name with its signs, no wider than its column: it may carry axes, and the page and the CSV have it."""
+    space = NAMES - 2 - len(signs)
+    return (node if len(node) <= space else node[: space - 1] + "…") + signs
+
+
+def line(name, cells, width):
+    """A line of scores.txt: a name on the left, its cells on the right."""
+    return name.ljust(width) + "".join(cell.rjust(space) for cell, space in zip(cells, WIDTHS))
 
 
 def step_line(before, after, gain, note=""):
