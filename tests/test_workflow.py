@@ -37,8 +37,25 @@ def test_every_study_dry_runs(tree, study, mode):
     assert done.returncode == 0, done.stdout + done.stderr
     jobs = planned(done.stdout + done.stderr)
     nodes = Counter(node.verb for graph in described.graphs.values() for node in graph.nodes.values())
-    for verb in ("pretrain", "finetune", "augment", "label"):
-        assert jobs[verb] == nodes[verb], verb
+    for verb in ("pretrain", "finetune", "augment", "fold", "label"):
+        assert jobs.get(verb, 0) == nodes[verb], verb
+
+
+@pytest.mark.parametrize("mode", ["recommended", "faithful"])
+def test_every_recipe_dry_runs_whole(tree, mode):
+    """At the papers' size, with all tasks of a `for` and all seeds and folds."""
+    config = ("study=a800", "check_data=false", "tasks=9", "seeds=9", f"mode={mode}")
+    done = snakemake(tree, "-n", "all_recipes", "--config", *config)
+    assert done.returncode == 0, done.stdout + done.stderr
+    jobs = {
+        tuple(row[:2]): int(row[2])
+        for row in map(str.split, done.stdout.splitlines())
+        if len(row) > 2 and "/" in row[1]
+    }
+    for task in ("violence", "adverse"):
+        assert jobs["finetune", f"uccnlp/{task}-bertweet-mm"] == 5
+    for task in ("effects", "defects", "drugs"):
+        assert jobs["finetune", f"biobert/{task}-gru-more"] == jobs["label", f"biobert/{task}-guessed"] == 5
 
 
 def test_a_second_run_does_nothing(demo):
