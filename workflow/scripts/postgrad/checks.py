@@ -6,6 +6,7 @@ that differ, labels that the task has, options that are given, and raw files tha
 
 import codecs
 import re
+from itertools import combinations
 
 from postgrad.configuration import Fault, Faults, as_list, found, lookup, nearest
 from postgrad.options import options, read
@@ -15,6 +16,7 @@ from postgrad.vocabulary import AT, FOLD, HELD_OUT, SPLITS
 # gold has labels to learn.
 READABLE = {
     "augment": ("train",),
+    "resample": ("train",),
     "label": ("unlabeled",),
     "pretrain": ("train", "unlabeled"),
     "finetune": ("train",),
@@ -133,7 +135,14 @@ def seen_before(graph, made, below):
     A base does, or a label's teachers. Posts made from train do not count: those of the fold are left out.
     """
     held = {split for id in made.folds for split in graph.nodes[id].sources} if FOLD in made.axes else set()
-    return any(held & {*node.learnt} for node in below if FOLD not in node.axes and node.verb != "augment")
+    todo = [node for node in below if FOLD not in node.axes]
+    while todo:
+        node = todo.pop()
+        if node.verb in ("augment", "resample"):
+            todo += [graph.nodes[id] for id in node.sources if id in graph.nodes]
+        elif held & {*node.learnt}:
+            return True
+    return False
 
 
 def kind_at_scale(study, base, where):
@@ -183,6 +192,10 @@ def node(graph, made, where):
     """Nothing; Fault for a resolved node that would make nothing, or whose teachers are one model."""
     if made.verb == "augment" and not made.options.get("copies") and not made.options.get("fill"):
         raise Fault(f"{where}: nothing to make; set copies to a number from 1, or fill: largest.")
+    if made.verb == "augment":
+        names = [label["name"] for label in graph.study.task(graph.tasks[made.task])["labels"]]
+        for label in made.options.get("classes", []) if names else []:  # none where the task's file is broken
+            lookup(dict.fromkeys(names), label, f"{where}.classes", "label")
     if made.options.get("drw") is not None:
         share, epochs = made.options["drw"], made.options["epochs"]
         if share * epochs < 1:
@@ -198,6 +211,7 @@ def node(graph, made, where):
         if source in pooled:
             name = graph.nodes[pooled[source]].name
             raise Fault(f"{where}: {source} stands in {name} already, in folds; name only {name}.")
+    once_each(graph, made, where)
     if FOLD in made.axes and len(made.folds) > 1:
         raise Fault(
             f"{where}: it stands on {' and '.join(made.folds)}, which hold out other posts; let all under it share one "
@@ -216,6 +230,27 @@ def node(graph, made, where):
                 f"{where}.teachers: {one.name} and {other.name} are the same model ({one.base}) trained in the same "
                 "way at this scale, so they agree on everything; give them different bases or seeds."
             )
+
+
+def once_each(graph, made, where):
+    """Nothing; Fault where a resample node does not stand alone, or is drawn from posts that stand there twice."""
+    names = {id: graph.nodes[id].name if id in graph.nodes else id for id in made.sources}
+    whole = [id for id in made.sources if id in graph.nodes and graph.nodes[id].verb == "resample"]
+    if made.verb != "resample" and whole and len(made.sources) > 1:
+        raise Fault(
+            f"{where}: {names[whole[0]]} is made by resample and holds the whole set; name it alone, or let a further "
+            "resample take it and the others."
+        )
+    for one, other in combinations(made.sources if made.verb == "resample" else [], 2):
+        for twice in sorted(holds(graph, one) & holds(graph, other)):
+            raise Fault(f"{where}.resample: {names[one]} and {names[other]} both hold the posts of {twice}; name one.")
+
+
+def holds(graph, source):
+    """The splits, and the ids of datasets, whose posts a source may hold."""
+    if source not in graph.nodes or graph.nodes[source].verb not in ("resample", "fold"):
+        return {source}
+    return {one for part in graph.nodes[source].sources for one in holds(graph, part)}
 
 
 def calibrated(graph, made, where):

@@ -16,7 +16,7 @@ from postgrad.options import node_schema, options, options_schema, read, referen
 from postgrad.vocabulary import AT, FOLD, HELD_OUT, SPLITS
 
 SECTIONS = {
-    "datasets": ("augment", "label", "fold"),
+    "datasets": ("augment", "resample", "label", "fold"),
     "models": ("pretrain", "finetune"),
     "predictors": ("vote", "calibrate", "pick"),
 }
@@ -28,6 +28,7 @@ PREDICTORS = ("finetune", *SECTIONS["predictors"])
 ROLES = {
     "data": SECTIONS["datasets"],
     "augment": SECTIONS["datasets"],
+    "resample": SECTIONS["datasets"],
     "label": (),
     "fold": (),
     "budget": ("label",),
@@ -45,7 +46,7 @@ class Node:
     verb: str
     axes: dict
     options: dict
-    sources: list  # names with a slash (splits) and ids of nodes: what `data`, `augment`, `label` name
+    sources: list  # names with a slash (splits) and ids of nodes: what `data`, `augment`, `resample`, `label` name
     base: str | None = None  # a model of the scale, or the id of a model node
     members: list = field(default_factory=list)  # ids of teachers, of a vote's members, of what is calibrated
     budget: str | None = None
@@ -250,7 +251,8 @@ class Graph:
 
     def _learnt(self, verb, sources, below):
         """The splits whose gold labels a node learns from, itself or through what it stands on."""
-        own = [source for source in sources if "/" in source] if verb in ("augment", "fold", "finetune") else []
+        learning = ("augment", "resample", "fold", "finetune")
+        own = [source for source in sources if "/" in source] if verb in learning else []
         return tuple(sorted({*own, *(split for node in below for split in node.learnt)}))
 
     def _folds(self, verb, task, below):

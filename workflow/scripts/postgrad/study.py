@@ -250,6 +250,9 @@ class Study:
             spec[FOLD] = node.axes[FOLD]
         if node.verb in ("label", "fold"):
             spec["classes"] = [label["name"] for label in self.task(graph.tasks[node.task])["labels"]]
+        if node.verb == "augment" and "classes" in spec:
+            names = [label["name"] for label in self.task(graph.tasks[node.task])["labels"]]
+            spec["classes"] = [names.index(name) for name in spec["classes"]]
         if node.verb in ("calibrate", "pick"):
             spec.update(of=node.members, fit=node.sources[0], **self._scoring(graph, node))
         if node.target is not None:
