@@ -6,10 +6,10 @@ alone must hold stands in workflow/schemas, which posts a node may read in split
 
 import re
 
-from postgrad.configuration import Fault
+from postgrad.configuration import Fault, lookup
 from postgrad.lookups import models_under, scored
 from postgrad.options import options, read
-from postgrad.splits import untouched
+from postgrad.splits import once_each, untouched
 from postgrad.vocabulary import AT, FOLD, HELD_OUT
 
 # Where a node says otherwise, only the kinds of model that read the option can do it.
@@ -102,6 +102,10 @@ def node(graph, made, where):
     """Nothing; Fault for a resolved node that would make nothing, or whose teachers are one model."""
     if made.verb == "augment" and not made.options.get("copies") and not made.options.get("fill"):
         raise Fault(f"{where}: nothing to make; set copies to a number from 1, or fill: largest.")
+    if made.verb == "augment":
+        names = [label["name"] for label in graph.study.task(graph.tasks[made.task])["labels"]]
+        for label in made.options.get("classes", []) if names else []:  # none where the task's file is broken
+            lookup(dict.fromkeys(names), label, f"{where}.classes", "label")
     if made.options.get("drw") is not None:
         share, epochs = made.options["drw"], made.options["epochs"]
         if share * epochs < 1:
@@ -117,6 +121,7 @@ def node(graph, made, where):
         if source in pooled:
             name = graph.nodes[pooled[source]].name
             raise Fault(f"{where}: {source} stands in {name} already, in folds; name only {name}.")
+    once_each(graph, made, where)
     if FOLD in made.axes and len(made.folds) > 1:
         raise Fault(
             f"{where}: it stands on {' and '.join(made.folds)}, which hold out other posts; let all under it share one "
