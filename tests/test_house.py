@@ -28,6 +28,8 @@ FLOOR_2 = {
     "pretraining",
     "ranks",
     "scoring",
+    "endpoint",
+    "generation",
     "llm",
 }
 SIDE = {
