@@ -15,15 +15,16 @@ from postgrad.recipe import RESERVED, SECTIONS, Graph
 from postgrad.vocabulary import FOLD, SPLITS
 
 # What a task file says to people and to models; the other keys decide how its files are read.
-_NOT_READING = ("prompt", "metric", "positive", "title", "source")
-# In the place of a task that cannot be read, so that the rest of the study can be checked: it has every split.
-_ANY_TASK = {"splits": dict.fromkeys(SPLITS, {}), "labels": []}
+_NOT_READING = ("prompt", "metric", "positive", "title", "source", "endpoints")
+# In the place of a task that cannot be read, so that the rest can be checked: it has every split and allows all.
+_ANY_TASK = {"splits": dict.fromkeys(SPLITS, {}), "labels": [], "endpoints": True}
 
 
 class Study:
     """What a person runs: config/studies/<name>.yaml, with the recipes, scale, bases and tasks that it names.
 
-    config: Snakemake's config; `study` names the file, and data, seeds, folds, shards, mode and recipes overlay it.
+    config: Snakemake's config; `study` names the file, and data, seeds, folds, shards, mode, endpoints and recipes
+    overlay it.
     Raises Fault with a sentence for each mistake: file, key path, what was found, remedy. The raw posts must
     be there unless `check_data` is false.
     """
@@ -48,6 +49,7 @@ class Study:
         self.title, self.scale_name, self.mode = raw["title"], raw["scale"], raw.get("mode", "recommended")
         self.seeds, self.bind, self.made = raw.get("seeds", 3), raw.get("bind", {}), raw.get("made")
         self.shards, self.folds = raw.get("shards", 1), raw.get("folds")
+        self.endpoints = raw.get("endpoints")  # requests and tokens to spend; None where no post goes to an endpoint
         self.data = self._folder(raw)
         self._read_bases_and_scale()
         self.graphs = {}
