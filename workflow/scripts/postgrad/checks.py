@@ -1,7 +1,8 @@
 """What must hold for the nodes of a recipe: each function raises Fault with place, finding and remedy.
 
-Here are options that are given and read, teachers that differ, and calibrations that have what they need. What a file
-alone must hold stands in workflow/schemas, which posts a node may read in splits.py, task files in corpora.py.
+Here are options that are given and read, teachers that differ, calibrations that have what they need, and the leave for
+posts to go to an endpoint. What a file alone must hold stands in workflow/schemas, which posts a node may read in
+splits.py, task files in corpora.py.
 """
 
 import re
@@ -70,6 +71,8 @@ def reason_not_to_run(graph, verb, body, kind, root):
     """Why a node with a sound file has no place at this scale, or None."""
     if root and kind is None:
         return f"scale {graph.study.scale_name} has no model in the place of {root}"
+    if verb in ("pretrain", "finetune") and kind in ("endpoint", "stand-in"):
+        return f"{verb} needs weights; {root} is of kind {kind} at this scale"
     if verb == "pretrain" and kind == "linear":
         return f"pretraining needs a network; {root} is a linear model at this scale"
     for key, usual in USUAL.items():
@@ -77,6 +80,27 @@ def reason_not_to_run(graph, verb, body, kind, root):
             kinds = " or ".join(options(verb)[key]["kinds"])
             return f"{key} {body[key]} needs a model of kind {kinds}; {root} is of kind {kind} at this scale"
     return None
+
+
+def posts_leave(study, base, task, where):
+    """Nothing; Fault where posts of a task would go to an endpoint without the data agreement's and the study's leave.
+
+    base: the model of bases.yaml that a node asks, where: the node's place. An address on this machine makes no
+    difference, since it may be a tunnel.
+    """
+    if study.bases.get(base, {}).get("kind") != "endpoint":
+        return
+    finding = f"{where}: {base} is an endpoint, and"
+    if not study.task(task).get("endpoints", False):
+        raise Fault(
+            f"{finding} no post of {task} goes to one; name another base, or, if the data agreement allows it, write "
+            f"endpoints: true in {study.root}/tasks/{task}.yaml."
+        )
+    if study.endpoints is None:
+        raise Fault(
+            f"{finding} this study sends no posts to one; name another base, or write endpoints: {{requests: 1000, "
+            f"tokens: 1000000}}, the most to spend, in {study.where}."
+        )
 
 
 def missing(verb, kind, values):

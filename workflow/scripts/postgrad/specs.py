@@ -10,7 +10,7 @@ from postgrad.lookups import floors, scored
 from postgrad.vocabulary import FOLD
 
 # What a task file says to people and to models; the other keys decide how its files are read.
-_NOT_READING = ("prompt", "metric", "positive", "title", "source")
+_NOT_READING = ("prompt", "metric", "positive", "title", "source", "endpoints")
 
 
 def demo_spec(study):
