@@ -29,8 +29,6 @@ FLOOR_2 = {
     "pretraining",
     "ranks",
     "scoring",
-    "endpoint",
-    "generation",
     "llm",
 }
 SIDE = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from postgrad.vocabulary import AT
 
 SECTIONS = {
-    "datasets": ("augment", "resample", "label", "fold"),
+    "datasets": ("augment", "label", "fold"),
     "models": ("pretrain", "finetune"),
     "predictors": ("vote", "calibrate", "pick"),
 }
@@ -16,7 +16,6 @@ PREDICTORS = ("finetune", *SECTIONS["predictors"])
 ROLES = {
     "data": SECTIONS["datasets"],
     "augment": SECTIONS["datasets"],
-    "resample": SECTIONS["datasets"],
     "label": (),
     "fold": (),
     "budget": ("label",),
@@ -35,7 +34,7 @@ class Node:
     verb: str
     axes: dict
     options: dict
-    sources: list  # names with a slash (splits) and ids of nodes: what `data`, `augment`, `resample`, `label` name
+    sources: list  # names with a slash (splits) and ids of nodes: what `data`, `augment`, `label` name
     base: str | None = None  # a model of the scale, or the id of a model node
     members: list = field(default_factory=list)  # ids of teachers, of a vote's members, of what is calibrated
     budget: str | None = None
