@@ -77,8 +77,8 @@ def text_table(rows, chains, spec, collapses=()):
     alone = [row for row in rows if row["one_class"]]
     lines += ["", "One class alone is predicted:"] if alone else []
     for row in alone:
-        names = f"{row['recipe']}: {row['node']}{dagger(row['recipe'], row['node'])} on {row['dataset']}"
-        lines.append(f"  {names}, {row['one_class']} of {row['seeds']} seed{'s' * (row['seeds'] > 1)}")
+        where = f"{row['recipe']}: {row['node']}{dagger(row['recipe'], row['node'])} on {row['dataset']}"
+        lines.append(f"  {where}, {row['one_class']} of {row['seeds']} seed{'s' * (row['seeds'] > 1)}")
     lines += ["", "Trainings that ended in one class:"] if collapses else []
     for row in collapses:
         seeds = f"seed{'s' * (len(row['collapsed']) > 1)} {', '.join(map(str, row['collapsed']))}"
