@@ -29,6 +29,8 @@ FLOOR_2 = {
     "pretraining",
     "ranks",
     "scoring",
+    "endpoint",
+    "generation",
     "llm",
 }
 SIDE = {

@@ -1,7 +1,7 @@
 """From raw files to datasets.
 
 in:  the study's folder of posts, or nothing where the study makes its own
-out: results/<study>/clean/<task>, results/<study>/audit/<task>, results/<study>/<recipe>/{augment,label,fold}
+out: results/<study>/clean/<task>, results/<study>/audit/<task>, results/<study>/<recipe>/{augment,resample,label,fold}
 """
 
 
@@ -83,6 +83,26 @@ rule augment:
         "Augmenting: {wildcards.recipe}/{wildcards.node}"
     shell:
         "python workflow/scripts/augment.py --spec {params.spec:q} --data {input.data:q} --drop {input.drop:q} "
+        "--out {output:q} > {log:q} 2>&1"
+
+
+rule resample:
+    input:
+        data=sources,
+        drop=drops,
+    output:
+        "results/{study}/{recipe}/resample/{node}.parquet",
+    log:
+        "work/{study}/log/{recipe}/resample/{node}.log",
+    conda:
+        "../../envs/base.yaml"
+    params:
+        spec=spec,
+        code=code("resample"),
+    message:
+        "Balancing: {wildcards.recipe}/{wildcards.node}"
+    shell:
+        "python workflow/scripts/resample.py --spec {params.spec:q} --data {input.data:q} --drop {input.drop:q} "
         "--out {output:q} > {log:q} 2>&1"
 
 

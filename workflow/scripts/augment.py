@@ -1,4 +1,4 @@
-"""Make new posts from labelled ones: segments shuffled, or the control `duplicate` to the same counts.
+"""Make new posts from labelled ones: segments shuffled, words edited, or the control `duplicate` to the same counts.
 
 python workflow/scripts/augment.py --data results/demo/clean/smm4h24-task3/train.parquet \
   --drop results/demo/audit/smm4h24-task3/drop.parquet --out results/demo/ctyun/augment/filled.parquet \
@@ -12,6 +12,7 @@ import sys
 from postgrad.augmentation import augmented
 from postgrad.cli import run
 from postgrad.posts import read_union, write_posts
+from postgrad.thesaurus import thesaurus, wordnet
 
 
 def main(argv=None):
@@ -23,13 +24,15 @@ def main(argv=None):
     args = parser.parse_args(argv)
 
     posts = read_union(args.data, args.drop)
-    frame, counts = augmented(posts, **args.spec)
+    synonyms = thesaurus(wordnet()) if "synonym" in args.spec.get("edits", []) else {}
+    frame, counts = augmented(posts, **args.spec, synonyms=synonyms)
     write_posts(frame, args.out)
     per_class = ", ".join(f"{count} of class {label}" for label, count in counts["made"].items())
     print(
         f"augment {args.spec['node']}: {len(frame)} new posts from {len(posts)} ({per_class or 'none'}); "
         f"text repeated for {sum(counts['one segment'].values())} with one segment "
-        f"and {sum(counts['no new order'].values())} without a new order.",
+        f"and {sum(counts['no new order'].values())} without a new order; "
+        f"{sum(counts['no edit'].values())} left out that no edit made new.",
         file=sys.stderr,
     )
 

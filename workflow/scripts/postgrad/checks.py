@@ -1,15 +1,16 @@
 """What must hold for the nodes of a recipe: each function raises Fault with place, finding and remedy.
 
-Here are options that are given and read, teachers that differ, and calibrations that have what they need. What a file
-alone must hold stands in workflow/schemas, which posts a node may read in splits.py, task files in corpora.py.
+Here are options that are given and read, teachers that differ, calibrations that have what they need, and the leave for
+posts to go to an endpoint. What a file alone must hold stands in workflow/schemas, which posts a node may read in
+splits.py, task files in corpora.py.
 """
 
 import re
 
-from postgrad.configuration import Fault
+from postgrad.configuration import Fault, lookup
 from postgrad.lookups import models_under, scored
 from postgrad.options import options, read
-from postgrad.splits import untouched
+from postgrad.splits import once_each, untouched
 from postgrad.vocabulary import AT, FOLD, HELD_OUT
 
 # Where a node says otherwise, only the kinds of model that read the option can do it.
@@ -70,6 +71,8 @@ def reason_not_to_run(graph, verb, body, kind, root):
     """Why a node with a sound file has no place at this scale, or None."""
     if root and kind is None:
         return f"scale {graph.study.scale_name} has no model in the place of {root}"
+    if verb in ("pretrain", "finetune") and kind in ("endpoint", "stand-in"):
+        return f"{verb} needs weights; {root} is of kind {kind} at this scale"
     if verb == "pretrain" and kind == "linear":
         return f"pretraining needs a network; {root} is a linear model at this scale"
     for key, usual in USUAL.items():
@@ -77,6 +80,27 @@ def reason_not_to_run(graph, verb, body, kind, root):
             kinds = " or ".join(options(verb)[key]["kinds"])
             return f"{key} {body[key]} needs a model of kind {kinds}; {root} is of kind {kind} at this scale"
     return None
+
+
+def posts_leave(study, base, task, where):
+    """Nothing; Fault where posts of a task would go to an endpoint without the data agreement's and the study's leave.
+
+    base: the model of bases.yaml that a node asks, where: the node's place. An address on this machine makes no
+    difference, since it may be a tunnel.
+    """
+    if study.bases.get(base, {}).get("kind") != "endpoint":
+        return
+    finding = f"{where}: {base} is an endpoint, and"
+    if not study.task(task).get("endpoints", False):
+        raise Fault(
+            f"{finding} no post of {task} goes to one; name another base, or, if the data agreement allows it, write "
+            f"endpoints: true in {study.root}/tasks/{task}.yaml."
+        )
+    if study.endpoints is None:
+        raise Fault(
+            f"{finding} this study sends no posts to one; name another base, or write endpoints: {{requests: 1000, "
+            f"tokens: 1000000}}, the most to spend, in {study.where}."
+        )
 
 
 def missing(verb, kind, values):
@@ -102,6 +126,10 @@ def node(graph, made, where):
     """Nothing; Fault for a resolved node that would make nothing, or whose teachers are one model."""
     if made.verb == "augment" and not made.options.get("copies") and not made.options.get("fill"):
         raise Fault(f"{where}: nothing to make; set copies to a number from 1, or fill: largest.")
+    if made.verb == "augment":
+        names = [label["name"] for label in graph.study.task(graph.tasks[made.task])["labels"]]
+        for label in made.options.get("classes", []) if names else []:  # none where the task's file is broken
+            lookup(dict.fromkeys(names), label, f"{where}.classes", "label")
     if made.options.get("drw") is not None:
         share, epochs = made.options["drw"], made.options["epochs"]
         if share * epochs < 1:
@@ -117,6 +145,7 @@ def node(graph, made, where):
         if source in pooled:
             name = graph.nodes[pooled[source]].name
             raise Fault(f"{where}: {source} stands in {name} already, in folds; name only {name}.")
+    once_each(graph, made, where)
     if FOLD in made.axes and len(made.folds) > 1:
         raise Fault(
             f"{where}: it stands on {' and '.join(made.folds)}, which hold out other posts; let all under it share one "

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from postgrad.vocabulary import AT
 
 SECTIONS = {
-    "datasets": ("augment", "label", "fold"),
+    "datasets": ("augment", "resample", "label", "fold"),
     "models": ("pretrain", "finetune"),
     "predictors": ("vote", "calibrate", "pick"),
 }
@@ -16,6 +16,7 @@ PREDICTORS = ("finetune", *SECTIONS["predictors"])
 ROLES = {
     "data": SECTIONS["datasets"],
     "augment": SECTIONS["datasets"],
+    "resample": SECTIONS["datasets"],
     "label": (),
     "fold": (),
     "budget": ("label",),
@@ -34,7 +35,7 @@ class Node:
     verb: str
     axes: dict
     options: dict
-    sources: list  # names with a slash (splits) and ids of nodes: what `data`, `augment`, `label` name
+    sources: list  # names with a slash (splits) and ids of nodes: what `data`, `augment`, `resample`, `label` name
     base: str | None = None  # a model of the scale, or the id of a model node
     members: list = field(default_factory=list)  # ids of teachers, of a vote's members, of what is calibrated
     budget: str | None = None

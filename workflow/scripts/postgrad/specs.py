@@ -10,7 +10,7 @@ from postgrad.lookups import floors, scored
 from postgrad.vocabulary import FOLD
 
 # What a task file says to people and to models; the other keys decide how its files are read.
-_NOT_READING = ("prompt", "metric", "positive", "title", "source")
+_NOT_READING = ("prompt", "metric", "positive", "title", "source", "endpoints")
 
 
 def demo_spec(study):
@@ -53,6 +53,9 @@ def node_spec(study, recipe, id):
         spec[FOLD] = node.axes[FOLD]
     if node.verb in ("label", "fold"):
         spec["classes"] = [label["name"] for label in study.task(graph.tasks[node.task])["labels"]]
+    if node.verb == "augment" and "classes" in spec:
+        names = [label["name"] for label in study.task(graph.tasks[node.task])["labels"]]
+        spec["classes"] = [names.index(name) for name in spec["classes"]]
     if node.verb in ("calibrate", "pick"):
         spec.update(of=node.members, fit=node.fit, **_scoring(study, graph, node))
     if node.target is not None:

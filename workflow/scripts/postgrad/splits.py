@@ -1,5 +1,7 @@
 """Which posts a node may read, be fitted on and be scored on; what breaks a rule raises Fault with its remedy."""
 
+from itertools import combinations
+
 from postgrad.configuration import Fault, lookup, nearest
 from postgrad.vocabulary import FOLD, HELD_OUT, SPLITS
 
@@ -7,6 +9,7 @@ from postgrad.vocabulary import FOLD, HELD_OUT, SPLITS
 # gold has labels to learn.
 READABLE = {
     "augment": ("train",),
+    "resample": ("train",),
     "label": ("unlabeled",),
     "pretrain": ("train", "unlabeled"),
     "finetune": ("train",),
@@ -109,4 +112,32 @@ def seen_before(graph, made, below):
     A base does, or a label's teachers. Posts made from train do not count: those of the fold are left out.
     """
     held = {split for id in made.folds for split in graph.nodes[id].sources} if FOLD in made.axes else set()
-    return any(held & {*node.learnt} for node in below if FOLD not in node.axes and node.verb != "augment")
+    todo = [node for node in below if FOLD not in node.axes]
+    while todo:
+        node = todo.pop()
+        if node.verb in ("augment", "resample"):
+            todo += [graph.nodes[id] for id in node.sources if id in graph.nodes]
+        elif held & {*node.learnt}:
+            return True
+    return False
+
+
+def once_each(graph, made, where):
+    """Nothing; Fault where a resample node does not stand alone, or is drawn from posts that stand there twice."""
+    names = {id: graph.nodes[id].name if id in graph.nodes else id for id in made.sources}
+    whole = [id for id in made.sources if id in graph.nodes and graph.nodes[id].verb == "resample"]
+    if made.verb != "resample" and whole and len(made.sources) > 1:
+        raise Fault(
+            f"{where}: {names[whole[0]]} is made by resample and holds the whole set; name it alone, or let a further "
+            "resample take it and the others."
+        )
+    for one, other in combinations(made.sources if made.verb == "resample" else [], 2):
+        for twice in sorted(holds(graph, one) & holds(graph, other)):
+            raise Fault(f"{where}.resample: {names[one]} and {names[other]} both hold the posts of {twice}; name one.")
+
+
+def holds(graph, source):
+    """The splits, and the ids of datasets, whose posts a source may hold."""
+    if source not in graph.nodes or graph.nodes[source].verb not in ("resample", "fold"):
+        return {source}
+    return {one for part in graph.nodes[source].sources for one in holds(graph, part)}

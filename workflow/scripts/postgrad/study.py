@@ -13,8 +13,8 @@ from postgrad.options import options, options_schema
 from postgrad.recipe import Graph
 from postgrad.vocabulary import SPLITS
 
-# In the place of a task that cannot be read, so that the rest of the study can be checked: it has every split.
-_ANY_TASK = {"splits": dict.fromkeys(SPLITS, {}), "labels": []}
+# In the place of a task that cannot be read, so that the rest can be checked: it has every split and allows all.
+_ANY_TASK = {"splits": dict.fromkeys(SPLITS, {}), "labels": [], "endpoints": True}
 
 
 class Study:
@@ -46,6 +46,7 @@ class Study:
         self.seeds, self.bind, self.made = raw.get("seeds", 3), raw.get("bind", {}), raw.get("made")
         self.shards, self.folds = raw.get("shards", 1), raw.get("folds")
         self.most_tasks, self.most_train = raw.get("tasks"), raw.get("train")
+        self.endpoints = raw.get("endpoints")  # requests and tokens to spend; None where no post goes to an endpoint
         self.data = self._folder(raw)
         self._read_bases_and_scale()
         self.graphs, self.recipes = {}, raw["recipes"]
