@@ -33,7 +33,7 @@ demo: $(DONE)
 	@cat results/demo/scores.txt
 
 test: $(DONE_DEV)
-	@$(IN_ENV) pytest tests $(PYTEST_ARGS)
+	@$(IN_ENV) pytest tests -n 2 --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(DONE_DEV)
 	@$(IN_ENV) ruff check .

@@ -10,7 +10,11 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVS = sorted((ROOT / "envs").glob("*.yaml"))
-PROVIDES = {"yaml": "pyyaml", "sklearn": "scikit-learn"}  # import name -> distribution, where they differ
+PROVIDES = {
+    "xdist": "pytest-xdist",
+    "yaml": "pyyaml",
+    "sklearn": "scikit-learn",
+}  # import name -> distribution, where they differ
 
 
 def canonical(name):
