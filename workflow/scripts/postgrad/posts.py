@@ -18,7 +18,7 @@ POSTS = pa.schema(
     [
         ("post_id", pa.string()),
         ("text", pa.string()),
-        ("keyword", pa.string()),  # the term the label is about (SMM4H-2024 Task 3), else null
+        ("keyword", pa.string()),  # the term the label is about (a keyword, a therapy), else null
         ("label", pa.int64()),
         ("platform", pa.string()),
         ("author", pa.string()),  # keyed hash, null where unknown
