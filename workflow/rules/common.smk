@@ -153,6 +153,11 @@ def shared(wildcards):
     return [posts_of(wildcards, wildcards.dataset)] if split == HELD_OUT and FOLD not in node(wildcards).axes else []
 
 
+def budget(wildcards):
+    """The dataset whose class counts a node keeps to, if it does."""
+    return [posts_of(wildcards, node(wildcards).budget)] if node(wildcards).budget else []
+
+
 def fitted_on(wildcards):
     """The gold posts on which a node is fitted or chosen, or its teachers are audited, if there are any."""
     made = node(wildcards)

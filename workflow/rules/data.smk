@@ -70,6 +70,7 @@ rule augment:
     input:
         data=sources,
         drop=drops,
+        budget=budget,
     output:
         "results/{study}/{recipe}/augment/{node}.parquet",
     log:
@@ -83,13 +84,14 @@ rule augment:
         "Augmenting: {wildcards.recipe}/{wildcards.node}"
     shell:
         "python workflow/scripts/augment.py --spec {params.spec:q} --data {input.data:q} --drop {input.drop:q} "
-        "--out {output:q} > {log:q} 2>&1"
+        "--budget {input.budget:q} --out {output:q} > {log:q} 2>&1"
 
 
 rule resample:
     input:
         data=sources,
         drop=drops,
+        budget=budget,
     output:
         "results/{study}/{recipe}/resample/{node}.parquet",
     log:
@@ -103,7 +105,7 @@ rule resample:
         "Balancing: {wildcards.recipe}/{wildcards.node}"
     shell:
         "python workflow/scripts/resample.py --spec {params.spec:q} --data {input.data:q} --drop {input.drop:q} "
-        "--out {output:q} > {log:q} 2>&1"
+        "--budget {input.budget:q} --out {output:q} > {log:q} 2>&1"
 
 
 rule label:
@@ -115,7 +117,7 @@ rule label:
         gold=fitted_on,
         predictions=lambda wildcards: members(wildcards, node(wildcards).sources[0]),
         on_gold=on_gold,
-        budget=lambda wildcards: ([posts_of(wildcards, node(wildcards).budget)] if node(wildcards).budget else []),
+        budget=budget,
     output:
         posts="results/{study}/{recipe}/label/{node}.parquet",
         flow="results/{study}/{recipe}/label/{node}.json",

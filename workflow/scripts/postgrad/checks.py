@@ -124,8 +124,13 @@ def unread(verb, kind, body, values, where):
 
 def node(graph, made, where):
     """Nothing; Fault for a resolved node that would make nothing, or whose teachers are one model."""
-    if made.verb == "augment" and not made.options.get("copies") and not made.options.get("fill"):
-        raise Fault(f"{where}: nothing to make; set copies to a number from 1, or fill: largest.")
+    if made.verb == "augment" and not (made.options.get("copies") or made.options.get("fill") or made.budget):
+        raise Fault(f"{where}: nothing to make; set copies to a number from 1, fill: largest, or a budget.")
+    key = {"augment": "fill", "resample": "to"}.get(made.verb)
+    if key and made.budget and key in made.options:
+        raise Fault(f"{where}: {key} and budget both say how many posts there are; leave one out.")
+    if made.verb == "resample" and not made.budget and "to" not in made.options and graph.sound:
+        raise Fault(f"{where}: resample needs to, the size of each class, or a budget, a dataset of that size.")
     if made.verb == "augment":
         names = [label["name"] for label in graph.study.task(graph.tasks[made.task])["labels"]]
         for label in made.options.get("classes", []) if names else []:  # none where the task's file is broken
@@ -137,6 +142,11 @@ def node(graph, made, where):
                         "train for more epochs, or leave it out.")  # fmt: skip
         if made.options["class_weights"] != "none":
             raise Fault(f"{where}.drw: it sets the weights of the classes itself; write class_weights: none beside it.")
+    if isinstance(given := made.options.get("class_weights"), dict):
+        task = graph.tasks[made.task]
+        names = [label["name"] for label in graph.study.task(task)["labels"]]
+        if names and graph.sound and given.keys() != set(names):
+            raise Fault(f"{where}.class_weights: give each label of {task} a weight: {', '.join(names)}.")
     fewest, most = made.options.get("ngrams", (1, 1))
     if fewest > most:
         raise Fault(f"{where}.ngrams: {[fewest, most]} holds no length of a term; write the smaller first.")

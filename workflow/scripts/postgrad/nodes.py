@@ -19,7 +19,7 @@ ROLES = {
     "resample": SECTIONS["datasets"],
     "label": (),
     "fold": (),
-    "budget": ("label",),
+    "budget": tuple(verb for verb in SECTIONS["datasets"] if verb != "fold"),
     "folds": ("fold",),
     "teachers": PREDICTORS,
     **dict.fromkeys(SECTIONS["predictors"], PREDICTORS),
@@ -38,7 +38,7 @@ class Node:
     sources: list  # names with a slash (splits) and ids of nodes: what `data`, `augment`, `resample`, `label` name
     base: str | None = None  # a model of the scale, or the id of a model node
     members: list = field(default_factory=list)  # ids of teachers, of a vote's members, of what is calibrated
-    budget: str | None = None
+    budget: str | None = None  # the id of the dataset to whose class counts it keeps
     fit: str | None = None  # the gold split on which it is fitted or chosen, or its teachers are audited
     part: tuple | None = None  # (i, k): the part of the pool from which a random draw for one fold is taken
     target: str | dict | None = None  # the class shares that a calibration turns to

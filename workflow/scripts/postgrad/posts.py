@@ -84,3 +84,8 @@ def first_by_hash(frame, n):
         return frame
     digests = frame["post_id"].map(lambda post_id: hashlib.sha1(post_id.encode()).hexdigest())
     return frame.loc[digests.sort_values().index[:n].sort_values()].reset_index(drop=True)
+
+
+def class_sizes(path):
+    """{class: how many posts} of a file of posts, without those that have no label; None without a file."""
+    return read_posts(path)["label"].dropna().astype(int).value_counts().to_dict() if path else None

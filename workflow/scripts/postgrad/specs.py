@@ -56,6 +56,9 @@ def node_spec(study, recipe, id):
     if node.verb == "augment" and "classes" in spec:
         names = [label["name"] for label in study.task(graph.tasks[node.task])["labels"]]
         spec["classes"] = [names.index(name) for name in spec["classes"]]
+    if isinstance(spec.get("class_weights"), dict):
+        names = [label["name"] for label in study.task(graph.tasks[node.task])["labels"]]
+        spec["class_weights"] = [spec["class_weights"][name] for name in names]
     if node.verb in ("calibrate", "pick"):
         spec.update(of=node.members, fit=node.fit, **_scoring(study, graph, node))
     if node.target is not None:
