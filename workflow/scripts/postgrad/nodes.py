@@ -41,10 +41,12 @@ class Node:
     budget: str | None = None  # the id of the dataset to whose class counts it keeps
     fit: str | None = None  # the gold split on which it is fitted or chosen, or its teachers are audited
     part: tuple | None = None  # (i, k): the part of the pool from which a random draw for one fold is taken
+    asked: dict = field(default_factory=dict)  # models of the scale that it asks -> the bases that name them
     target: str | dict | None = None  # the class shares that a calibration turns to
     kind: str | None = None  # causal, encoder, linear; None for datasets and predictors that are no model
     task: str | None = None  # the recipe's name for the task; None where the labels play no part
     transductive: bool = False  # it, or what it stands on, has read the texts of a test set
+    stand_in: bool = False  # a rule has written or reviewed in a language model's place, here or in what it stands on
     fitted: tuple = ()  # splits whose gold labels it, or what it stands on, was fitted or chosen on
     learnt: tuple = ()  # splits whose gold labels it, or what it stands on, learnt
     folds: tuple = ()  # ids of the datasets in folds that it stands on: one where it has the axis, all where it reduces

@@ -6,6 +6,8 @@ A spec is all that decides a job's result beside its inputs and its code, as one
 import json
 import os
 
+from postgrad import asking
+from postgrad.configuration import as_list
 from postgrad.lookups import floors, scored
 from postgrad.vocabulary import FOLD
 
@@ -61,6 +63,11 @@ def node_spec(study, recipe, id):
         spec["class_weights"] = [spec["class_weights"][name] for name in names]
     if node.verb in ("calibrate", "pick"):
         spec.update(of=node.members, fit=node.fit, **_scoring(study, graph, node))
+    if node.asked:
+        task = study.task(graph.tasks[node.task])
+        spec["labels"] = [{key: label[key] for key in ("name", "about") if key in label} for label in task["labels"]]
+        spec["asked"] = [asking.described(graph, *pair) for pair in node.asked.items()]
+        spec["prompt"] = study.prompt(node.options["prompt"], graph.where)
     if node.target is not None:
         spec["target"] = node.target
     return canonical(spec)
@@ -116,7 +123,7 @@ def report_spec(study, names=None, page=None):
     recipes = {}
     for name in names or study.recipes:
         graph = study.graph(name)
-        marked = graph.deviations + _transductive(graph) + _fitted(graph)
+        marked = graph.deviations + _marks(graph) + _fitted(graph)
         recipes[name] = {
             "title": graph.title,
             "tasks": graph.tasks,
@@ -143,6 +150,7 @@ def _stand_ins(study, graph):
     """Deviations that concern whole bases and tasks: another model at this scale, other or fewer posts here."""
     found = []
     roots = {graph.root(name)[0] for name, (verb, _) in graph.raw.items() if verb in ("pretrain", "finetune")}
+    roots |= {base for verb, body in graph.raw.values() for base in as_list(body.get(asking.NAMED.get(verb), []))}
     for base in sorted(roots):
         if study.model_of(base) != base:
             found.append({"node": "", "key": base, "paper": base, "used": study.model_of(base)})
@@ -158,11 +166,14 @@ def _stand_ins(study, graph):
     return found
 
 
-def _transductive(graph):
-    """A row for each node whose result hangs on the texts of a test set."""
-    why = "has read the texts of a test set, or stands on a node that has"
-    names = {node.name for node in graph.nodes.values() if node.transductive}
-    return [{"node": name, "key": "transductive", "paper": None, "used": True, "why": why} for name in names]
+def _marks(graph):
+    """A row for each node whose result hangs on the texts of a test set, or on the answers of a stand-in."""
+    whys = {
+        "transductive": "has read the texts of a test set, or stands on a node that has",
+        "stand_in": "a rule answered in a language model's place, for it or for a node on which it stands",
+    }
+    names = {(node.name, key) for node in graph.nodes.values() for key in whys if getattr(node, key)}
+    return [{"node": name, "key": key, "paper": None, "used": True, "why": whys[key]} for name, key in names]
 
 
 def _fitted(graph):
