@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from postgrad import accounts, page, sheets, tables
+from postgrad import accounts, page, ranking, sheets, tables
 from postgrad.cli import run
 from postgrad.posts import write_text
 
@@ -51,7 +51,9 @@ def main(argv=None):
     write_text(sheets.csv_text(scores, args.spec), args.table)
     chains = tables.chain_tables(compares)
     models = {(Path(path).parts[-4], Path(path).parts[-2]): json.loads(Path(path).read_text()) for path in args.model}
-    write_text(sheets.text_table(rows, chains, args.spec, collapses := accounts.collapse_rows(models)), args.text)
+    ranks = ranking.rankings(rows, compares, args.spec) if len(recipes) > 1 else []
+    text = sheets.text_table(rows, chains, args.spec, collapses := accounts.collapse_rows(models))
+    write_text(ranking.text(ranks) + text, args.text)
     html = page.html(
         TEMPLATE,
         spec=args.spec,
@@ -59,6 +61,7 @@ def main(argv=None):
         fitted=accounts.fitted(args.spec),
         transductive=accounts.transductive(args.spec),
         stand_ins=accounts.stand_ins(args.spec),
+        ranks=ranks,
         scores=tables.score_tables(rows),
         chains=chains,
         close_ups=tables.close_ups(rows, compares),
