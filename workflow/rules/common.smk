@@ -228,6 +228,11 @@ def restarting(wildcards):
     ]
 
 
+def reviewed(wildcards):
+    found = [(graph.recipe, *pair) for graph in map(graph_of, reported(wildcards)) for pair in lookups.reviewed(graph)]
+    return [f"{RESULTS}/{recipe}/review/{id}/{dataset}.fit.json" for recipe, id, dataset in found]
+
+
 def spec(wildcards):
     return specs.node_spec(STUDY, wildcards.recipe, wildcards.node)
 
@@ -244,6 +249,8 @@ def reached(wildcards, resources):
 
 
 def threads_of(wildcards):
+    if node(wildcards).asked:
+        return asking.threads(graph(wildcards), node(wildcards))
     return 1 if gathers(wildcards) else node(wildcards).options.get("threads", 1)
 
 
@@ -273,7 +280,7 @@ def launch(verb):
 
 
 def scoring(wildcards):
-    """The group of a recipe's cheap last jobs, one submission. A vote that teaches goes alone: models wait for it."""
+    """The group of a recipe's cheap last jobs, one submission. A vote goes alone where a model waits for it."""
     teaches = "node" in wildcards.keys() and wildcards.node in lookups.teaching(graph(wildcards))
     return None if teaches else f"{wildcards.recipe}-scores"
 

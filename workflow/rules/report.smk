@@ -56,6 +56,7 @@ rule report:
         audit=of_tasks("audit/{task}/drop.parquet"),
         flow=flows,
         model=restarting,
+        review=reviewed,
     output:
         page=f"{RESULTS}/{{scope}}report.html",
         table=f"{RESULTS}/{{scope}}scores.csv",
@@ -72,4 +73,4 @@ rule report:
     shell:
         "python workflow/scripts/report.py --spec {params.spec:q} --scores {input.scores:q} "
         "--compare {input.compare:q} --ledger {input.ledger:q} --audit {input.audit:q} --flow {input.flow:q} "
-        "--model {input.model:q} --table {output.table:q} --text {output.text:q} --out {output.page:q} > {log:q} 2>&1"
+        "--model {input.model:q} --review {input.review:q} --table {output.table:q} --text {output.text:q} --out {output.page:q} > {log:q} 2>&1"

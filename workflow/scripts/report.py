@@ -29,6 +29,7 @@ def main(argv=None):
     parser.add_argument("--audit", nargs="*", default=[], help="drop.parquet, in the order of the ledgers")
     parser.add_argument("--flow", nargs="*", default=[], help="label flow of each label node")
     parser.add_argument("--model", nargs="*", default=[], help="model.json of each model that may begin anew")
+    parser.add_argument("--review", nargs="*", default=[], help="fit.json of each review")
     parser.add_argument("--table", required=True, help="scores.csv")
     parser.add_argument("--text", required=True, help="scores.txt")
     parser.add_argument("--out", required=True, help="report.html")
@@ -36,9 +37,15 @@ def main(argv=None):
     if len(args.ledger) != len(args.audit):
         raise ValueError(f"{len(args.ledger)} ledgers but {len(args.audit)} audits; give one drop.parquet a ledger.")
 
-    scores, compares, flows = (
-        [json.loads(Path(path).read_text()) for path in paths] for paths in (args.scores, args.compare, args.flow)
+    scores, compares, flows, reviews = (
+        [json.loads(Path(path).read_text()) for path in paths]
+        for paths in (args.scores, args.compare, args.flow, args.review)
     )
+    places = [Path(path).parts for path in args.review]
+    reviews = [
+        accounts.review_row(facts, parts[-5], f"{parts[-2]}/{parts[-1].removesuffix('.fit.json')}")
+        for facts, parts in zip(reviews, places)
+    ]
     floors = {recipe: body["floors"] for recipe, body in args.spec["recipes"].items()}
     rows = tables.node_scores(scores, floors)
     books = []
@@ -68,6 +75,7 @@ def main(argv=None):
         flows=[accounts.flow_table(flow, Path(path).parts[-3]) for flow, path in zip(flows, args.flow)],
         books=books,
         collapses=collapses,
+        reviews=reviews,
     )
     write_text(html, args.out)
 

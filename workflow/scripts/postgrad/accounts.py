@@ -105,6 +105,25 @@ def collapse_rows(models):
     ]
 
 
+def review_row(facts, recipe, dataset):
+    """A review of one dataset's predictions as a row of the report: its fit.json, and the counts in one place.
+
+    predicted, checked, confirmed, rejected, changed and abstained are of the dataset; answers, tokens and stand_in are
+    of all requests, those that fitted the gate among them.
+    """
+    own, every = facts["reviews"]["dataset"], list(facts["reviews"].values())
+    return {
+        **facts,
+        **own,
+        "recipe": recipe,
+        "dataset": dataset,
+        "abstained": sum(own["abstained"].values()),
+        "answers": sum(one["answers"] for one in every),
+        "tokens": sum(one["tokens_in"] + one["tokens_out"] for one in every),
+        "stand_in": any(one["stand_in"] for one in every),
+    }
+
+
 def deviations(spec, key):
     """(recipe, row) of the deviations of one key in the report's spec."""
     return [(name, row) for name, body in spec["recipes"].items() for row in body["deviations"] if row["key"] == key]

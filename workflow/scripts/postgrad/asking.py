@@ -3,6 +3,7 @@
 from postgrad.checks import kind_at_scale, posts_leave
 from postgrad.configuration import Fault, Faults, as_list, lookup, nearest
 from postgrad.instructions import FIELD
+from postgrad.vocabulary import HELD_OUT
 
 NAMED = {"review": "reviewer", "synthesize": "writers"}  # verb -> the key under which it names its bases
 # Verb -> the fields that it fills in, and those of them that the user's text has to hold.
@@ -12,6 +13,7 @@ FIELDS = {
 }
 NEEDED = {"review": ("text",), "synthesize": ("number",)}
 WRITING = ("endpoint", "causal", "stand-in")  # kinds of model that write
+ALWAYS = "always"  # the gate of a review that checks every prediction of its label
 COMPUTING = ("threads", "attention", "precision")  # of a model in a folder: the scale's options of predict
 # How an endpoint is reached decides no answer: no spec holds it.
 REACHING = ("url", "key", "timeout", "tries", "limit")
@@ -41,6 +43,14 @@ def models(graph, verb, body, where):
     return found, why
 
 
+def read_by_review(task, values, fit):
+    """(the splits from which a review draws examples, the split on which its gate is fitted or None).
+
+    values: the options at one point; fit: the split that the node names.
+    """
+    return [f"{task}/train"] if values.get("shots") else [], None if values.get("gate") == ALWAYS else fit
+
+
 def stood_in(study, asked):
     """Whether a rule answers in the place of one of these models."""
     return any(study.bases[model]["kind"] == "stand-in" for model in asked)
@@ -54,6 +64,26 @@ def check(graph, made, where):
         described(graph, model, base)
     if made.asked and (prompt := graph.study.prompt(made.options["prompt"], f"{where}.prompt")):
         fitting(prompt, made.verb, f"{graph.study.root}/prompts/{made.options['prompt']}.yaml")
+    if made.verb == "review":
+        review(graph, made, where)
+
+
+def review(graph, made, where):
+    """Nothing; Fault where a review's labels, gate and examples do not fit its task, its posts and its prompt."""
+    task, file = graph.tasks[made.task], f"{graph.study.root}/prompts/{made.options['prompt']}.yaml"
+    names = [label["name"] for label in graph.study.task(task)["labels"]]
+    for key, known in (("check", names), ("otherwise", [*names, "proposed"])) if names else ():
+        lookup(dict.fromkeys(known), made.options[key], f"{where}.{key}", "label")
+    if made.options["gate"] != ALWAYS:
+        if not made.fit:
+            raise Fault(f"{where}: a gate is fitted on gold posts; name the task's dev under fit, or gate: always.")
+        if "alpha" not in made.options:
+            raise Fault(f"{where}: a gate opens where a paired test shows a gain; write alpha: 0.05, or gate: always.")
+    prompt = graph.study.prompt(made.options["prompt"], f"{where}.prompt")
+    if made.options["shots"] and prompt and "examples" not in FIELD.findall(prompt["system"] + prompt["user"]):
+        raise Fault(f"{where}.shots: {file} has no {{examples}}; write them there, or shots: 0.")
+    if made.options["shots"] and made.fit == f"{made.task}/{HELD_OUT}":
+        raise Fault(f"{where}.fit: {made.fit} holds the posts of train that the prompt shows; write shots: 0.")
 
 
 def fitting(prompt, verb, file):
@@ -81,6 +111,11 @@ def described(graph, model, base):
         place = f"{study.root}/scales/{study.scale_name}.yaml: bases.{base}.predict"
         raise Fault(f"{place}: {model} is to write, and needs {', '.join(lacks)}; give it there.")
     return {"base": model, "kind": "causal", **{key: given[key] for key in COMPUTING}}
+
+
+def threads(graph, node):
+    """The most threads of a job that asks these models."""
+    return max(described(graph, *pair).get("threads", 1) for pair in node.asked.items())
 
 
 def reached(study, node):

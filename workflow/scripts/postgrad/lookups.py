@@ -22,8 +22,11 @@ def scored(graph):
 
 
 def teaching(graph):
-    """Ids of the predictors that label posts, members of their votes included: later models wait for them."""
-    found, todo = set(), [id for node in graph.nodes.values() if node.verb == "label" for id in node.members]
+    """Ids of the predictors for which models wait that learn or review, members of their votes included."""
+    found, todo = (
+        set(),
+        [id for node in graph.nodes.values() if node.verb in ("label", "review") for id in node.members],
+    )
     while todo:
         found.add(id := todo.pop())
         todo += graph.nodes[id].members
@@ -36,9 +39,22 @@ def models_under(graph, id):
     return [id] if node.verb == "finetune" else [found for id in node.members for found in models_under(graph, id)]
 
 
+def reviewed(graph):
+    """Every (id of a review, dataset) behind the scores, in reading order."""
+    found, todo = {}, [(node.id, dataset) for node, dataset in scored(graph)]
+    while todo:
+        id, dataset = todo.pop(0)
+        node = graph.nodes[id]
+        if node.verb == "review":
+            found[id, dataset] = None
+        todo += [(member, dataset) for member in node.members]
+    return list(found)
+
+
 def restarting(graph):
     """Ids of the models behind the scores that begin anew where a training ends in one class."""
-    found, todo = set(), [node.id for node, _ in scored(graph)]
+    waiting = [node for node in graph.nodes.values() if node.verb in ("label", "review")]
+    found, todo = set(), [id for node in waiting for id in node.members]
     while todo:
         if (id := todo.pop()) in graph.nodes and id not in found:
             found.add(id)

@@ -7,7 +7,7 @@ from postgrad.vocabulary import AT
 SECTIONS = {
     "datasets": ("augment", "resample", "label", "fold"),
     "models": ("pretrain", "finetune"),
-    "predictors": ("vote", "calibrate", "pick"),
+    "predictors": ("vote", "calibrate", "pick", "review"),
 }
 VERBS = tuple(verb for verbs in SECTIONS.values() for verb in verbs)
 RESERVED = ("clean", "base", "audit", "demo", "report", "all_recipes")

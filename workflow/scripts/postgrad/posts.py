@@ -40,6 +40,18 @@ def write_table(frame, path, schema):
     os.replace(beside, path)
 
 
+def write_private(frame, path, schema):
+    """`write_table` for the owner alone: the file's mode is 0600, its folder's 0700."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.chmod(0o700)
+    before = os.umask(0o077)
+    try:
+        write_table(frame, path, schema)
+    finally:
+        os.umask(before)
+
+
 def write_text(text, path):
     """Write `text` to `path` as UTF-8, beside it first and then renamed."""
     path = Path(path)

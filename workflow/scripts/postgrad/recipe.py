@@ -186,7 +186,11 @@ class Graph:
         made = []
         for axes, own, bound in points:
             below = [self.nodes[id] for ids in bound.values() for id in ids]
-            chosen_on = as_list(fit) if fit and (verb != "label" or checks.calibrates(body, {**found, **own})) else []
+            read_here, fit_here = sources, fit
+            if verb == "review":
+                read_here, fit_here = asking.read_by_review(task, {**found, **own}, fit)
+            fits = verb != "label" or checks.calibrates(body, {**found, **own})
+            chosen_on = as_list(fit_here) if fit_here and fits else []
             if {**found, **own}.get("epoch") == "best":
                 chosen_on.append(f"{task}/dev")
             part = None
@@ -199,11 +203,11 @@ class Graph:
                 verb=verb,
                 axes=axes,
                 options={key: value for key, value in {**found, **own}.items() if key in known},
-                sources=[s if "/" in s else bound[s][0] for s in sources],
+                sources=[s if "/" in s else bound[s][0] for s in read_here],
                 base=bound[base][0] if base in self.raw else self.study.model_of(root) if base else None,
                 members=[id for member in members for id in bound[member]],
                 budget=bound[body["budget"]][0] if "budget" in body else None,
-                fit=fit,
+                fit=fit_here,
                 asked=asked,
                 part=part,
                 target=body.get("target"),
@@ -212,7 +216,7 @@ class Graph:
                 transductive=body.get("transductive", False) or any(other.transductive for other in below),
                 stand_in=asking.stood_in(self.study, asked) or any(other.stand_in for other in below),
                 fitted=tuple(sorted({*chosen_on, *(split for n in below for split in n.fitted)})),
-                learnt=self._learnt(verb, sources, below),
+                learnt=self._learnt(verb, read_here, below),
                 folds=self._folds(verb, task, below),
             )
             if splits.seen_before(self, node, below):
@@ -225,7 +229,7 @@ class Graph:
 
     def _learnt(self, verb, sources, below):
         """The splits whose gold labels a node learns from, itself or through what it stands on."""
-        learning = ("augment", "resample", "fold", "finetune")
+        learning = ("augment", "resample", "fold", "finetune", "review")
         own = [source for source in sources if "/" in source] if verb in learning else []
         return tuple(sorted({*own, *(split for node in below for split in node.learnt)}))
 

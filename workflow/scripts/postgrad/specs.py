@@ -68,6 +68,9 @@ def node_spec(study, recipe, id):
         spec["labels"] = [{key: label[key] for key in ("name", "about") if key in label} for label in task["labels"]]
         spec["asked"] = [asking.described(graph, *pair) for pair in node.asked.items()]
         spec["prompt"] = study.prompt(node.options["prompt"], graph.where)
+    if node.verb == "review":
+        scoring = _scoring(study, graph, node)
+        spec |= {"of": node.members, "fit": node.fit, **{key: scoring[key] for key in ("metric", "positive")}}
     if node.target is not None:
         spec["target"] = node.target
     return canonical(spec)
