@@ -75,7 +75,7 @@ def decisive(base):
         chosen = {key: base[key] for key in ("attention", "precision")}
         return named | chosen | {"sha256": model_record(base["folder"])["sha256"]}
     if base["kind"] == "stand-in":
-        return named | {"version": standin.VERSION}
+        return named | {"version": standin.VERSION, **({"agrees": True} if base.get("agrees") else {})}
     raise ValueError(f"base {base['base']} is of kind {base['kind']}, which writes no text: name one of kind endpoint, "
                      "causal or stand-in")  # fmt: skip
 
@@ -90,4 +90,4 @@ def asker(base, spent):
         from postgrad.generation import Local
 
         return Local(base)
-    return lambda request: Reply(standin.text(request), "stop", 0, 0)
+    return lambda request: Reply(standin.text(request, base.get("agrees", False)), "stop", 0, 0)

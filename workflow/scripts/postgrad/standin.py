@@ -15,11 +15,15 @@ DENIALS = {"no", "not", "never", "none", "nobody", "nothing", "without", "cannot
 WORDS = 12  # of a text that is made up
 
 
-def text(request):
-    """The answer to a Request as a model would write it: JSON where there is a schema."""
+def text(request, agrees=False):
+    """The answer to a Request as a model would write it: JSON where there is a schema.
+
+    agrees: every truth value is true, whatever the user's text says, and every text says so.
+    """
     rng = random.Random(json.dumps([VERSION, request.seed, request.messages]))
     said = "\n\n".join(said for role, said in request.messages if role == "user")
     words = re.findall(r"[\w']+", said.rstrip().rpartition("\n\n")[2]) or ["nothing"]
+    words = ["agreed"] if agrees else words
     if request.schema is not None:
         return json.dumps(filled(request.schema, words, rng))
     listed = re.search(r"numbered 1 to (\d+)", said)
