@@ -36,6 +36,15 @@ def models_under(graph, id):
     return [id] if node.verb == "finetune" else [found for id in node.members for found in models_under(graph, id)]
 
 
+def measured(graph):
+    """(task, ids of the datasets whose diversity is measured beside its train posts), task by task."""
+    return [
+        (alias, [part["dataset"] for part in body["sets"] if "reason" not in part])
+        for alias, body in sorted(graph.diversity.items())
+        if "reason" not in body
+    ]
+
+
 def restarting(graph):
     """Ids of the models behind the scores that begin anew where a training ends in one class."""
     found, todo = set(), [node.id for node, _ in scored(graph)]

@@ -1,0 +1,70 @@
+"""What diversity.json becomes on the page: a table's rows, and a map as paths of an SVG, one panel a dataset.
+
+No post's text comes in: only counts, figures and points.
+"""
+
+SIDE, EDGE = 240, 10  # of a panel and of its margin, in the SVG's own units
+COLOURS, MARKS = 6, ("dot", "square", "plus", "cross")  # a class's colour and mark both tell it, without colours too
+
+
+def diversity_tables(found):
+    """[{recipe, task, n, reference, embed, model, reason, clusters, silhouette, best, sets, labels, panels}].
+
+    found: diversity.json files as dicts. silhouette: of the clusters used, None where they were not tried; best: the (k,
+    silhouette) of the highest, of equals the fewest. sets: [{dataset, reason, groups}]. labels: [{label, colour, mark}].
+    panels: see `panels`.
+    """
+    tables = []
+    for result in found:
+        for task, body in sorted(result["tasks"].items()):
+            groups = body.get("groups", [])
+            labels = {group["label"]: None for group in groups if "label" in group}
+            styles = {label: (i % COLOURS, MARKS[i % len(MARKS)]) for i, label in enumerate(labels)}
+            tried = dict(body.get("silhouettes", []))
+            tables.append(
+                {
+                    **{key: body.get(key) for key in ("n", "reference", "embed", "model", "reason", "clusters")},
+                    "recipe": result["recipe"],
+                    "task": task,
+                    "silhouette": tried.get(body.get("clusters")),
+                    "best": max(tried.items(), key=lambda one: (one[1], -one[0]), default=None),
+                    "sets": sets_of(groups),
+                    "labels": [{"label": label, "colour": c, "mark": mark} for label, (c, mark) in styles.items()],
+                    "panels": panels(groups, styles),
+                }
+            )
+    return tables
+
+
+def sets_of(groups):
+    """Groups under their datasets, in the order given: [{dataset, reason, groups}]; a reason where it was not run."""
+    sets = {}
+    for group in groups:
+        part = sets.setdefault(group["dataset"], {"dataset": group["dataset"], "reason": None, "groups": []})
+        if "label" in group:
+            part["groups"].append({"reason": None, **group})
+        else:
+            part["reason"] = group["reason"]
+    return list(sets.values())
+
+
+def panels(groups, styles):
+    """[{dataset, behind, groups: [{colour, mark, path}]}]: each dataset's points, the first one's faint behind all."""
+    found = {}
+    for group in groups:
+        if "points" in group:
+            panel = found.setdefault(group["dataset"], {"dataset": group["dataset"], "behind": "", "groups": []})
+            colour, mark = styles[group["label"]]
+            panel["groups"].append({"colour": colour, "mark": mark, "path": path(group["points"], mark)})
+            panel["dots"] = panel.get("dots", "") + path(group["points"], "dot")
+    first, *others = found.values() or [None]
+    for panel in others:
+        panel["behind"] = first["dots"]
+    return list(found.values())
+
+
+def path(points, mark):
+    """The marks at points of the unit square as one path. A dot and a square are caps of a line without length."""
+    form = {"plus": "m-2.6 0h5.2m-2.6 -2.6v5.2", "cross": "m-2 -2l4 4m0 -4l-4 4"}.get(mark, "h0")
+    reach = SIDE - 2 * EDGE
+    return "".join(f"M{EDGE + reach * x:.1f} {SIDE - EDGE - reach * y:.1f}{form}" for x, y in points)
