@@ -33,7 +33,7 @@ TOLD = ("embed", "model", "sample", "perplexity", "seed", "reason")  # of the sp
 
 
 def entry(name, task, train, drop, base, data):
-    """The task of that name in diversity.json. data: an iterator of the files of its datasets, and of those behind it."""
+    """The task of that name in diversity.json. data: an iterator of the files of its datasets, and of later tasks'."""
     os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read by transformers' import
     from postgrad.embedding import embeddings
 

@@ -4,22 +4,24 @@ No post's text comes in: only counts, figures and points.
 """
 
 SIDE, EDGE = 240, 10  # of a panel and of its margin, in the SVG's own units
-COLOURS, MARKS = 6, ("dot", "square", "plus", "cross")  # a class's colour and mark both tell it, without colours too
+# A class has a colour and a mark: either tells it. A dot and a square are the caps of a line without length.
+COLOURS = 6
+MARKS = {"dot": "h0", "square": "h0", "plus": "m-2.6 0h5.2m-2.6 -2.6v5.2", "cross": "m-2 -2l4 4m0 -4l-4 4"}
 
 
 def diversity_tables(found):
     """[{recipe, task, n, reference, embed, model, reason, clusters, silhouette, best, sets, labels, panels}].
 
-    found: diversity.json files as dicts. silhouette: of the clusters used, None where they were not tried; best: the (k,
-    silhouette) of the highest, of equals the fewest. sets: [{dataset, reason, groups}]. labels: [{label, colour, mark}].
-    panels: see `panels`.
+    found: diversity.json files as dicts. silhouette: of the clusters used, None where they were not tried; best: (k,
+    silhouette) of the highest, of equals the fewest. labels: [{label, colour, mark, sign}], sign: its mark as a path
+    in a square of 10. sets, panels: see `sets_of` and `panels`.
     """
     tables = []
     for result in found:
         for task, body in sorted(result["tasks"].items()):
             groups = body.get("groups", [])
             labels = {group["label"]: None for group in groups if "label" in group}
-            styles = {label: (i % COLOURS, MARKS[i % len(MARKS)]) for i, label in enumerate(labels)}
+            styles = {label: (i % COLOURS, [*MARKS][i % len(MARKS)]) for i, label in enumerate(labels)}
             tried = dict(body.get("silhouettes", []))
             tables.append(
                 {
@@ -29,7 +31,10 @@ def diversity_tables(found):
                     "silhouette": tried.get(body.get("clusters")),
                     "best": max(tried.items(), key=lambda one: (one[1], -one[0]), default=None),
                     "sets": sets_of(groups),
-                    "labels": [{"label": label, "colour": c, "mark": mark} for label, (c, mark) in styles.items()],
+                    "labels": [
+                        {"label": label, "colour": colour, "mark": mark, "sign": f"M5 5{MARKS[mark]}"}
+                        for label, (colour, mark) in styles.items()
+                    ],
                     "panels": panels(groups, styles),
                 }
             )
@@ -64,7 +69,6 @@ def panels(groups, styles):
 
 
 def path(points, mark):
-    """The marks at points of the unit square as one path. A dot and a square are caps of a line without length."""
-    form = {"plus": "m-2.6 0h5.2m-2.6 -2.6v5.2", "cross": "m-2 -2l4 4m0 -4l-4 4"}.get(mark, "h0")
+    """A mark at each of the points of the unit square, as one path."""
     reach = SIDE - 2 * EDGE
-    return "".join(f"M{EDGE + reach * x:.1f} {SIDE - EDGE - reach * y:.1f}{form}" for x, y in points)
+    return "".join(f"M{EDGE + reach * x:.1f} {SIDE - EDGE - reach * y:.1f}{MARKS[mark]}" for x, y in points)

@@ -9,7 +9,7 @@ from postgrad.vocabulary import AT
 
 FIGURES = ("mean", "sd", "median", "seeds", "auc")  # the columns of scores.txt beside the node
 WIDTHS = (7, 7, 8, 7, 7)
-VARIED = ("posts", "1-grams", "2-grams", "3-grams", "BLEU", "cosine", "nearest", "clusters", "entropy")
+VARIED = ("posts", "1-grams", "2-grams", "3-grams", "BLEU", "cosine", "nearest", "covered", "entropy")
 NAMES = 100 - sum(WIDTHS) - len("  floor")  # the widest column of nodes
 
 
@@ -42,8 +42,8 @@ def text_table(rows, chains, spec, collapses=(), diversity=()):
     """scores.txt: aligned tables for the terminal, at most 100 columns wide; ends with the report's path.
 
     Scores first, a block a dataset under its recipe and metric, the floor on top; then the differences along each of
-    `chains`, the `diversity` of datasets, predictions of one class alone, and the `collapses` of trainings. A star marks what was fitted on the
-    dataset of its score, a dagger what is transductive.
+    `chains`, the `diversity` of datasets, predictions of one class alone, and the `collapses` of trainings. A star
+    marks what was fitted on the dataset of its score, a dagger what is transductive.
     """
     marked, seen, blocks = fitted(spec), transductive(spec), {}
 
@@ -113,14 +113,15 @@ def diversity_lines(table, dagger):
     title = f"{table['recipe']}  {table['task']}  diversity"
     if table["reason"]:
         return [title, f"  not run: {table['reason']}"]
-    lines = [f"{title}, {table['n']} posts of each class", " " * 27 + "".join(word.rjust(8) for word in VARIED)]
+    lines = [f"{title}, {table['n']} posts of each dataset and class", " " * 27 + "".join(word.rjust(8) for word in VARIED)]
     for part in table["sets"]:
         lines.append("  " + part["dataset"] + dagger(table["recipe"], part["dataset"]))
         lines += [f"    {part['reason']}"] if part["reason"] else []
         for group in part["groups"]:
             name = f"    {group['label'] if len(group['label']) < 23 else group['label'][:21] + '…'}".ljust(27)
             cells = [str(group["rows"]), *map(str, group.get("unique", []))]
-            cells += [f"{group[key]:.3f}" for key in ("self_bleu", "cosine", "nearest", "coverage", "entropy") if key in group]
+            shares = (group.get(key) for key in ("self_bleu", "cosine", "nearest", "coverage", "entropy"))
+            cells += [f"{share:.3f}" for share in shares if share is not None]
             lines.append((name + "".join(cell.rjust(8) for cell in cells) + f"  {group['reason'] or ''}").rstrip())
     return lines
 

@@ -89,7 +89,7 @@ def _measured_sets(graph, name, alias, where):
     if "/" in name:
         splits.split_of(graph, name, where)
         if name != f"{alias}/train":
-            raise Fault(f"{where}: {name} is no dataset of {alias}; name {alias}/train, or nodes that make posts of it.")
+            raise Fault(f"{where}: {name} is no dataset of {alias}; name {alias}/train, or nodes that make its posts.")
         return []
     if name in graph.broken:
         return []
