@@ -113,7 +113,8 @@ def diversity_lines(table, dagger):
     title = f"{table['recipe']}  {table['task']}  diversity"
     if table["reason"]:
         return [title, f"  not run: {table['reason']}"]
-    lines = [f"{title}, {table['n']} posts of each dataset and class", " " * 27 + "".join(word.rjust(8) for word in VARIED)]
+    lines = [f"{title}, {table['n']} posts of each dataset and class"]
+    lines.append(" " * 27 + "".join(word.rjust(8) for word in VARIED))
     for part in table["sets"]:
         lines.append("  " + part["dataset"] + dagger(table["recipe"], part["dataset"]))
         lines += [f"    {part['reason']}"] if part["reason"] else []
