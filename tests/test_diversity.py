@@ -398,7 +398,7 @@ def test_another_encoder_is_a_deviation(tmp_path):
     ({**ASKED, "sets": ["rain/dev"]}, "rain.sets", "rain/dev is no dataset of rain; name rain/train, or nodes"),
     ({**ASKED, "sets": ["rain/trian"]}, "rain.sets", "'trian' is not a split; did you mean 'train'?"),
     ({**ASKED, "sets": ["snow/train"]}, "rain.sets", "there is no task 'snow'"),
-    ({**ASKED, "sets": ["plain"]}, "rain.sets", "'plain' is made by finetune, which makes no posts; name a node made by"),
+    ({**ASKED, "sets": ["plain"]}, "rain.sets", "'plain' is made by finetune, which makes no posts; name"),
     ({**ASKED, "sets": []}, "rain.sets", "at least 1 values"),
     ({**ASKED, "embed": "smal"}, "rain.embed", "there is no base 'smal'; did you mean 'small'?"),
     ({**ASKED, "embed": "other"}, "rain.embed", "does not name 'other'; add it there"),

@@ -34,11 +34,11 @@ TOLD = ("embed", "model", "sample", "perplexity", "seed", "reason")  # of the sp
 
 def entry(name, task, train, drop, base, data):
     """The task of that name in diversity.json. data: an iterator of the files of its datasets, and of later tasks'."""
+    folder = Path(base).parent
+    base_facts(folder, "encoder")
     os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read by transformers' import
     from postgrad.embedding import embeddings
 
-    folder = Path(base).parent
-    base_facts(folder, "encoder")
     made = [part["dataset"] for part in task["sets"] if "reason" not in part]
     posts = {f"{name}/train": read_union([train], [drop])} | {id: read_union([next(data)], [drop]) for id in made}
     options = {key: task[key] for key in ("labels", "sample", "clusters", "perplexity", "seed")}
