@@ -31,6 +31,7 @@ FLOOR_2 = {
     "scoring",
     "endpoint",
     "generation",
+    "embedding",
     "llm",
 }
 SIDE = {

@@ -191,6 +191,24 @@ def gold(wildcards):
     return [posts_of(wildcards, dataset, predictor) for predictor, dataset in lookups.scored(graph(wildcards))]
 
 
+def embedders(wildcards):
+    """The encoder of each task whose diversity is measured."""
+    measured, graph_ = lookups.measured(graph(wildcards)), graph(wildcards)
+    return [f"results/base/{graph_.diversity[alias]['model']}/model.json" for alias, _ in measured]
+
+
+def of_measured(path):
+    """A file of each task whose diversity is measured: {task} stands for its name."""
+    return lambda wildcards: [
+        f"{RESULTS}/{path.format(task=graph(wildcards).tasks[alias])}"
+        for alias, _ in lookups.measured(graph(wildcards))
+    ]
+
+
+def measured_sets(wildcards):
+    return [posts_of(wildcards, id) for _, ids in lookups.measured(graph(wildcards)) for id in ids]
+
+
 def reported(wildcards):
     """The recipes in a report: those that the study asks for, or all."""
     if not wildcards.scope:
@@ -219,6 +237,12 @@ def of_tasks(path):
 def flows(wildcards):
     graphs = map(graph_of, reported(wildcards))
     return [f"{RESULTS}/{graph.recipe}/label/{id}.json" for graph in graphs for id in lookups.labelled(graph)]
+
+
+def measured(wildcards):
+    """diversity.json of the recipes that ask for it."""
+    asking = [graph.recipe for graph in map(graph_of, reported(wildcards)) if graph.diversity]
+    return [f"{RESULTS}/{recipe}/diversity/diversity.json" for recipe in asking]
 
 
 def restarting(wildcards):

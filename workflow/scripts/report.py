@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from postgrad import accounts, page, ranking, sheets, tables
+from postgrad import accounts, page, ranking, scatter, sheets, tables
 from postgrad.cli import run
 from postgrad.posts import write_text
 
@@ -25,6 +25,7 @@ def main(argv=None):
     parser.add_argument("--spec", type=json.loads, required=True, help="study, recipes, deviations, as JSON")
     parser.add_argument("--scores", nargs="+", required=True, help="score.json, one a recipe")
     parser.add_argument("--compare", nargs="*", default=[], help="compare.json, one a recipe")
+    parser.add_argument("--diversity", nargs="*", default=[], help="diversity.json, one a recipe that asks for it")
     parser.add_argument("--ledger", nargs="*", default=[], help="ledger.parquet in the folder of its task")
     parser.add_argument("--audit", nargs="*", default=[], help="drop.parquet, in the order of the ledgers")
     parser.add_argument("--flow", nargs="*", default=[], help="label flow of each label node")
@@ -37,10 +38,9 @@ def main(argv=None):
     if len(args.ledger) != len(args.audit):
         raise ValueError(f"{len(args.ledger)} ledgers but {len(args.audit)} audits; give one drop.parquet a ledger.")
 
-    scores, compares, flows, reviews = (
-        [json.loads(Path(path).read_text()) for path in paths]
-        for paths in (args.scores, args.compare, args.flow, args.review)
-    )
+    read = (args.scores, args.compare, args.flow, args.review, args.diversity)
+    files = ([json.loads(Path(path).read_text()) for path in paths] for paths in read)
+    scores, compares, flows, reviews, varied = files
     places = [Path(path).parts for path in args.review]
     reviews = [
         accounts.review_row(facts, parts[-5], f"{parts[-2]}/{parts[-1].removesuffix('.fit.json')}")
@@ -56,10 +56,11 @@ def main(argv=None):
         for name, body in args.spec["recipes"].items()
     }
     write_text(sheets.csv_text(scores, args.spec), args.table)
-    chains = tables.chain_tables(compares)
+    chains, diversity = tables.chain_tables(compares), scatter.diversity_tables(varied)
     models = {(Path(path).parts[-4], Path(path).parts[-2]): json.loads(Path(path).read_text()) for path in args.model}
     ranks = ranking.rankings(rows, compares, args.spec) if len(recipes) > 1 else []
-    text = sheets.text_table(rows, chains, args.spec, collapses := accounts.collapse_rows(models))
+    collapses = accounts.collapse_rows(models)
+    text = sheets.text_table(rows, chains, args.spec, collapses, diversity)
     write_text(ranking.text(ranks) + text, args.text)
     html = page.html(
         TEMPLATE,
@@ -73,6 +74,7 @@ def main(argv=None):
         chains=chains,
         close_ups=tables.close_ups(rows, compares),
         flows=[accounts.flow_table(flow, Path(path).parts[-3]) for flow, path in zip(flows, args.flow)],
+        diversity=diversity,
         books=books,
         collapses=collapses,
         reviews=reviews,

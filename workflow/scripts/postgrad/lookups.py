@@ -51,6 +51,15 @@ def reviewed(graph):
     return list(found)
 
 
+def measured(graph):
+    """(task, ids of the datasets whose diversity is measured beside its train posts), task by task."""
+    return [
+        (alias, [part["dataset"] for part in body["sets"] if "reason" not in part])
+        for alias, body in sorted(graph.diversity.items())
+        if "reason" not in body
+    ]
+
+
 def restarting(graph):
     """Ids of the models behind the scores that begin anew where a training ends in one class."""
     waiting = [node for node in graph.nodes.values() if node.verb in ("label", "review")]

@@ -21,6 +21,7 @@ ROLES = {
     "fold": (),
     "budget": tuple(verb for verb in SECTIONS["datasets"] if verb != "fold"),
     "folds": ("fold",),
+    "diversity": tuple(verb for verb in SECTIONS["datasets"] if verb != "fold"),  # a fold holds posts of train
     "teachers": PREDICTORS,
     **dict.fromkeys(SECTIONS["predictors"], PREDICTORS),
 }

@@ -14,7 +14,7 @@ from postgrad.axes import points_of, resolved
 from postgrad.configuration import Fault, Faults, as_list, fitting, lookup
 from postgrad.nodes import RESERVED, ROLES, SECTIONS, VERBS, Node
 from postgrad.options import node_schema, options_schema, read, references, verbs
-from postgrad.targets import targets
+from postgrad.targets import measured, targets
 from postgrad.vocabulary import FOLD, HELD_OUT
 
 
@@ -59,6 +59,7 @@ class Graph:
             with faults.gathered():
                 self.resolve(name)
         self.score, self.compare = targets(self, raw, faults)
+        self.diversity = measured(self, raw, faults)
         if self.sound:
             faults += self._told_missing(faults)
 

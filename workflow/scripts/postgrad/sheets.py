@@ -9,6 +9,7 @@ from postgrad.vocabulary import AT
 
 FIGURES = ("mean", "sd", "median", "seeds", "auc")  # the columns of scores.txt beside the node
 WIDTHS = (7, 7, 8, 7, 7)
+VARIED = ("posts", "1-grams", "2-grams", "3-grams", "BLEU", "cosine", "nearest", "covered", "entropy")
 NAMES = 100 - sum(WIDTHS) - len("  floor")  # the widest column of nodes
 
 
@@ -37,12 +38,13 @@ def csv_text(scores, spec):
     return out.getvalue()
 
 
-def text_table(rows, chains, spec, collapses=()):
+def text_table(rows, chains, spec, collapses=(), diversity=()):
     """scores.txt: aligned tables for the terminal, at most 100 columns wide; ends with the report's path.
 
     Scores first, a block a dataset under its recipe and metric, the floor on top; then the differences along each of
-    `chains`, predictions of one class alone, and the `collapses` of trainings. A star marks what was fitted on the
-    dataset of its score, a dagger what is transductive, a double one what hangs on a stand-in's answers.
+    `chains`, the `diversity` of datasets, predictions of one class alone, and the `collapses` of trainings. A star
+    marks what was fitted on the dataset of its score, a dagger what is transductive, a double one what hangs on a
+    stand-in's answers.
     """
     marked, seen, ruled, blocks = fitted(spec), transductive(spec), stand_ins(spec), {}
 
@@ -75,6 +77,8 @@ def text_table(rows, chains, spec, collapses=()):
             lines.append(step_line(signed(table, step["from"]), signed(table, step["to"]), step))
             for row in step["controls"]:
                 lines.append(step_line(signed(table, row["against"]), signed(table, row["node"]), row, "control"))
+    for table in diversity:
+        lines += ["", *diversity_lines(table, dagger)]
     alone = [row for row in rows if row["one_class"]]
     lines += ["", "One class alone is predicted:"] if alone else []
     for row in alone:
@@ -106,6 +110,25 @@ def shortened(node, signs):
 def line(name, cells, width):
     """A line of scores.txt: a name on the left, its cells on the right."""
     return name.ljust(width) + "".join(cell.rjust(space) for cell, space in zip(cells, WIDTHS))
+
+
+def diversity_lines(table, dagger):
+    """The block of scores.txt on one task's datasets, class by class. dagger: (recipe, node) -> its sign."""
+    title = f"{table['recipe']}  {table['task']}  diversity"
+    if table["reason"]:
+        return [title, f"  not run: {table['reason']}"]
+    lines = [f"{title}, {table['n']} posts of each dataset and class"]
+    lines.append(" " * 27 + "".join(word.rjust(8) for word in VARIED))
+    for part in table["sets"]:
+        lines.append("  " + part["dataset"] + dagger(table["recipe"], part["dataset"]))
+        lines += [f"    {part['reason']}"] if part["reason"] else []
+        for group in part["groups"]:
+            name = f"    {group['label'] if len(group['label']) < 23 else group['label'][:21] + '…'}".ljust(27)
+            cells = [str(group["rows"]), *map(str, group.get("unique", []))]
+            shares = (group.get(key) for key in ("self_bleu", "cosine", "nearest", "coverage", "entropy"))
+            cells += [f"{share:.3f}" for share in shares if share is not None]
+            lines.append((name + "".join(cell.rjust(8) for cell in cells) + f"  {group['reason'] or ''}").rstrip())
+    return lines
 
 
 def step_line(before, after, gain, note=""):

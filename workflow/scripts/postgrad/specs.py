@@ -118,6 +118,14 @@ def compare_spec(study, recipe):
     return canonical({"recipe": recipe, "chains": study.graph(recipe).compare})
 
 
+def diversity_spec(study, recipe):
+    graph, tasks = study.graph(recipe), {}
+    for alias, body in graph.diversity.items():
+        labels = [label["name"] for label in study.task(graph.tasks[alias])["labels"]]
+        tasks[alias] = {**body, "labels": labels}
+    return canonical({"recipe": recipe, "tasks": tasks})
+
+
 def report_spec(study, names=None, page=None):
     """What a report says beside the figures: titles, floors, what was not run, deviations and readings.
 
@@ -154,6 +162,7 @@ def _stand_ins(study, graph):
     found = []
     roots = {graph.root(name)[0] for name, (verb, _) in graph.raw.items() if verb in ("pretrain", "finetune")}
     roots |= {base for verb, body in graph.raw.values() for base in as_list(body.get(asking.NAMED.get(verb), []))}
+    roots |= {body["embed"] for body in graph.diversity.values()}
     for base in sorted(roots):
         if study.model_of(base) != base:
             found.append({"node": "", "key": base, "paper": base, "used": study.model_of(base)})
