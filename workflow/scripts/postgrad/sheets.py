@@ -78,7 +78,7 @@ def text_table(rows, chains, spec, collapses=(), diversity=()):
             for row in step["controls"]:
                 lines.append(step_line(signed(table, row["against"]), signed(table, row["node"]), row, "control"))
     for table in diversity:
-        lines += ["", *diversity_lines(table, dagger)]
+        lines += ["", *diversity_lines(table, daggers)]
     alone = [row for row in rows if row["one_class"]]
     lines += ["", "One class alone is predicted:"] if alone else []
     for row in alone:
