@@ -1,15 +1,27 @@
 """synthesize: what a call shows, what of an answer stays, the counts, the node's place, and the command itself."""
 
+import json
 import random
+import shutil
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import talking
+import yaml
+from broken import GPT, put
+from study_files import write_config
 
+from postgrad.accounts import written_table
 from postgrad.answers import Answer
-from postgrad.configuration import read_yaml
+from postgrad.configuration import Fault, read_yaml
 from postgrad.copies import Known
+from postgrad.posts import DROPPED, read_posts, write_posts, write_table
+from postgrad.specs import node_spec
+from postgrad.study import Study
 from postgrad.synthesis import Writing, listed
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -227,3 +239,237 @@ def test_several_writers_share_the_count():
     assert [(row["writer"], row["label"], row["kept"]) for row in rows] == [
         ("a", "no", 3), ("a", "yes", 3), ("b", "no", 2), ("b", "yes", 2), ("c", "no", 2), ("c", "yes", 2)
     ]  # fmt: skip
+
+
+# -- the node in a graph -----------------------------------------------------------------------------
+
+MADE = {
+    "synthesize": "rain/train", "writers": ["gpt4"], "prompt": "ask", "classes": ["yes"], "count": 4, "per_call": 2,
+    "calls": 5, "shots": {"own": 1, "other": 1}, "temperature": 0.0, "seed": 1,
+}  # fmt: skip
+ASK = {"system": "You write.", "user": "{labels} Write {number} {posts} of {label}:\n\n{other}\n\n{own}"}
+
+
+def study_in(folder, made=None, prompt=None, writer="deputy", beside=None, config=None, **changes):
+    """The small study with a node that language models write; made, prompt: what is other there."""
+
+    def recipe(content):
+        content["datasets"] |= {"made": MADE | (made or {}), **(beside or {})}
+        content["models"]["plain"]["data"] = ["rain/train", "made"]
+
+    def bases(content):
+        content |= {"deputy": {"kind": "stand-in"}, "gpt4": GPT}
+
+    root = write_config(folder, recipe=recipe, bases=bases, scale=put("bases.gpt4", {"model": writer}), **changes)
+    (root / "prompts").mkdir(exist_ok=True)
+    (root / "prompts/ask.yaml").write_text(yaml.safe_dump(ASK | (prompt or {})))
+    return Study({"study": "test", "check_data": False, **(config or {})}, root=root)
+
+
+def test_a_node_reads_train_and_its_spec_holds_all_that_decides(tmp_path):
+    study = study_in(tmp_path)
+    graph = study.graphs["small"]
+    node = graph.nodes["made"]
+    assert node.sources == ["rain/train"] and node.learnt == ("rain/train",) and node.task == "rain"
+    assert json.loads(node_spec(study, "small", "made")) == {
+        **{key: MADE[key] for key in ("count", "per_call", "calls", "shots", "temperature", "seed")},
+        "node": "made", "classes": [1], "labels": [{"name": "no"}, {"name": "yes"}], "platform": "twitter",
+        "asked": [{"base": "deputy", "kind": "stand-in"}], "prompt": ASK,
+    }  # fmt: skip
+    assert graph.nodes["plain@seed=1"].sources == ["rain/train", "made"]
+
+
+def test_a_changed_prompt_changes_the_spec_and_nothing_of_how_a_model_is_reached_does(tmp_path):
+    leave = {"task": put("endpoints", True), "study": put("endpoints", {"requests": 10, "tokens": 1000})}
+    one = node_spec(study_in(tmp_path / "one", writer="gpt4", **leave), "small", "made")
+    assert node_spec(study_in(tmp_path / "two", writer="gpt4", prompt={"system": "Go."}, **leave), "small", "made") != one
+    leave["study"] = put("endpoints", {"requests": 99, "tokens": 9999})
+    assert node_spec(study_in(tmp_path / "three", writer="gpt4", **leave), "small", "made") == one
+
+
+def test_without_a_writer_the_node_and_what_stands_on_it_are_not_run(tmp_path):
+    not_run = study_in(tmp_path, writer=None).graphs["small"].not_run
+    assert not_run["made"] == "scale here has no model in the place of gpt4"
+    assert not_run["plain"] == "needs made, which is not run"
+
+
+@pytest.mark.parametrize("made, place, sentence", [
+    ({"synthesize": "rain/dev"}, "datasets.made.synthesize", "rain/dev is a dev set"),
+    ({"synthesize": "rain/test"}, "datasets.made.synthesize", "rain/test is a test set"),
+    ({"synthesize": "rain/unlabeled"}, "datasets.made.synthesize", "rain/unlabeled has no labels to learn"),
+    ({"synthesize": "filled"}, "datasets.made.synthesize", "'filled' is made by augment; name a split"),
+    ({"classes": ["maybe"]}, "datasets.made.classes", "there is no label 'maybe'"),
+    ({"calls": 1}, "datasets.made.calls", "1 calls of 2 posts to each of 1 writers cannot give 4"),
+    ({"writers": ["gpt5"]}, "datasets.made.writers", "there is no base 'gpt5'; did you mean 'gpt4'?"),
+    ({"prompt": "asks"}, "datasets.made.prompt", "did you mean 'ask'?"),
+    ({"attributes": {"mood": ["glad"]}}, "datasets.made.attributes", "{attributes}"),
+    ({"shots": {"own": 1}}, "datasets.made.shots", "the key 'other' is missing"),
+    ({"temperature": "high"}, "datasets.made.temperature", "expected a number"),
+])  # fmt: skip
+def test_faults(tmp_path, made, place, sentence):
+    with pytest.raises(Fault) as fault:
+        study_in(tmp_path, made)
+    assert any(place in one and sentence in one for one in fault.value.sentences), fault.value.sentences
+
+
+@pytest.mark.parametrize("user, sentence", [
+    ("{number} {own} {text}", "synthesize fills in no {text}"),
+    ("{own}", "{number} is missing"),
+])  # fmt: skip
+def test_a_prompt_of_wrong_fields_is_refused(tmp_path, user, sentence):
+    with pytest.raises(Fault) as fault:
+        study_in(tmp_path, prompt={"user": user})
+    assert any("prompts/ask.yaml" in one and sentence in one for one in fault.value.sentences), fault.value.sentences
+
+
+def test_a_task_whose_posts_have_keywords_is_refused(tmp_path):
+    with pytest.raises(Fault, match="datasets.made: the posts of rain have a keyword each"):
+        study_in(tmp_path, task=put("splits.train.columns.keyword", "keyword"))
+
+
+def test_posts_go_to_an_endpoint_only_with_leave(tmp_path):
+    with pytest.raises(Fault, match="datasets.made.writers: gpt4 is an endpoint, and no post of rain goes to one"):
+        study_in(tmp_path, writer="gpt4")
+
+
+def test_a_model_in_a_folder_draws_no_words(tmp_path):
+    with pytest.raises(Fault, match="datasets.made.temperature: tiny is a model in a folder"):
+        study_in(tmp_path, {"temperature": 0.7}, writer="tiny")
+
+
+def test_posts_written_after_what_a_fold_holds_out_mark_the_held_out_scores(tmp_path):
+    """Examples come from all of train, those of the fold too, and a written post has no parent to leave out by."""
+    beside = {"pooled": {"fold": ["rain/train"], "k": 3, "seed": 1}}
+    study = study_in(tmp_path, beside=beside)
+    path = study.root / "recipes/small.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["models"]["plain"]["data"] = ["pooled", "made"]
+    path.write_text(yaml.safe_dump(content))
+    graph = Study({"study": "test", "check_data": False}, root=study.root).graphs["small"]
+    assert graph.nodes["plain@fold=2@seed=1"].fitted == ("rain/held-out",)
+
+
+# -- the command -------------------------------------------------------------------------------------
+
+
+class Folder:
+    """A made-up corpus in a folder, and the command on it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        for split in ("train", "dev", "test"):
+            write_posts(posts(24, split), folder / f"{split}.parquet")
+        write_table(pd.DataFrame({"post_id": ["train-1"]}), folder / "drop.parquet", DROPPED)
+
+    def run(self, out="made", bases=None, budget=None, **options):
+        reached = {"answers": str(self.folder / "answers"), "bases": bases or {}, "budget": budget}
+        words = ["--spec", json.dumps(spec(**options)), "--reached", json.dumps(reached)]
+        words += ["--data", self.folder / "train.parquet", "--drop", self.folder / "drop.parquet", "--corpus"]
+        words += [self.folder / f"{split}.parquet" for split in ("train", "dev", "test")]
+        words += ["--out", self.folder / f"{out}.parquet", "--flow", self.folder / f"{out}.json"]
+        command = [sys.executable, "workflow/scripts/synthesize.py", *map(str, words)]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+    def flow(self, out="made"):
+        return json.loads((self.folder / f"{out}.json").read_text())["rows"]
+
+
+@pytest.fixture()
+def folder(tmp_path):
+    return Folder(tmp_path)
+
+
+def test_a_stand_in_writes_the_same_bytes_again(folder, tmp_path):
+    done = folder.run()
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "synthesize made: 12 of 12 posts in 4 calls, 0 of them malformed.\n"
+    frame = read_posts(tmp_path / "made.parquet")
+    assert Counter(frame["label"]) == {0: 6, 1: 6} and frame["parent"].isna().all() and frame["author"].isna().all()
+    assert [row["stand_in"] for row in folder.flow()] == [2, 2]
+    for label, part in frame.groupby("label"):  # its words are those of the label's examples
+        assert part["text"].str.contains(f"train{label}x").any() and not part["text"].str.contains(f"n{1 - label}x").any()
+    kept = {name: (tmp_path / f"made.{name}").read_bytes() for name in ("parquet", "json")}
+    assert folder.run("again").returncode == 0
+    shutil.rmtree(tmp_path / "answers")
+    assert folder.run("anew").returncode == 0
+    for name, content in kept.items():
+        assert (tmp_path / f"again.{name}").read_bytes() == content == (tmp_path / f"anew.{name}").read_bytes()
+
+
+@pytest.fixture()
+def endpoint(monkeypatch):
+    """A server that writes lists of new posts."""
+
+    def send_list(handler):
+        asked = len(handler.server.told.bodies) - 1
+        made = numbered(*(text(3 * asked + k) for k in range(3)))
+        handler.send(200, handler.completion(made))
+
+    monkeypatch.setattr(talking.Handler, "send_list", send_list, raising=False)
+    with talking.server(lambda post, times: "list") as made:
+        yield made
+
+
+def endpoint_options(server):
+    base = server.base()
+    means = {"gpt": {"url": base["url"]}}
+    return {"asked": [{"base": "gpt", "kind": "endpoint", "model": "some-model"}], "bases": means}
+
+
+def test_no_request_holds_a_post_of_dev_or_test_nor_one_that_audit_leaves_out(folder, endpoint):
+    done = folder.run(count=60, calls=20, **endpoint_options(endpoint))
+    assert done.returncode == 0, done.stderr
+    assert len(endpoint.bodies) == 40
+    sent = [json.dumps(body) for body in endpoint.bodies]
+    shown = {f"train{i % 2}x{i} " for i in range(24) if any(f"train{i % 2}x{i} " in one for one in sent)}
+    assert len(shown) == 23 and "train1x1 " not in shown
+    assert not any(split in one for one in sent for split in ("dev0", "dev1", "test0", "test1"))
+
+
+def test_a_spent_budget_ends_in_one_sentence_and_a_rerun_goes_on(folder, endpoint):
+    options = endpoint_options(endpoint)
+    done = folder.run(budget={"requests": 3, "tokens": 1000}, **options)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "its budget is spent" in done.stderr
+    assert done.stderr.startswith("synthesize: base gpt") and not (folder.folder / "made.parquet").exists()
+    assert folder.run(budget={"requests": 4, "tokens": 1000}, **options).returncode == 0
+    assert len(endpoint.bodies) == 4 and [row["kept"] for row in folder.flow()] == [6, 6]
+    assert [(row["tokens_in"], row["tokens_out"], row["stand_in"]) for row in folder.flow()] == [(60, 20, 0)] * 2
+    assert folder.run("again", **options).returncode == 0
+    assert len(endpoint.bodies) == 4, "a rerun asks nothing again"
+    assert (folder.folder / "again.parquet").read_bytes() == (folder.folder / "made.parquet").read_bytes()
+
+
+def test_where_the_calls_are_spent_the_node_goes_on_with_what_there_is(folder, endpoint):
+    endpoint.fault = lambda post, times: "list" if len(endpoint.bodies) % 2 else "wrong_json"
+    done = folder.run(calls=3, classes=[1], **endpoint_options(endpoint))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == (
+        "synthesize made: 6 of 6 posts in 3 calls, 1 of them malformed.\n"
+    )
+    done = folder.run("less", calls=2, classes=[1], **endpoint_options(endpoint))
+    assert done.stderr == (
+        "synthesize made: 3 of 6 posts in 2 calls, 1 of them malformed; its calls were spent before that.\n"
+    )
+    assert len(endpoint.bodies) == 3 and folder.flow("less")[0]["malformed"] == {"no list": 1}
+
+
+def test_no_log_and_no_count_shows_a_post(folder):
+    done = folder.run()
+    told = done.stdout + done.stderr + (folder.folder / "made.json").read_text()
+    assert "said" not in told and "train0x" not in told
+
+
+# -- the report --------------------------------------------------------------------------------------
+
+
+def test_counts_that_do_not_balance_are_refused():
+    made = Writing(posts(), {}, spec(classes=[1]))
+    written(made, ["no list", numbered(text(0), text(0), text(1)), numbered(text(2), text(3), text(4))])
+    table = written_table(made.flow(), "small")
+    assert table["rows"][0]["wrong"] == {"no list": 1} and table["rows"][0]["left"] == {"like one written": 1}
+    assert not table["stand_in"]
+    for key, sentence in (("calls", "calls are not answered"), ("kept", "posts in lists are not kept")):
+        flow = made.flow()
+        flow["rows"][0][key] += 1
+        with pytest.raises(ValueError, match=sentence):
+            written_table(flow, "small")

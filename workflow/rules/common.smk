@@ -215,6 +215,11 @@ def flows(wildcards):
     return [f"{RESULTS}/{graph.recipe}/label/{id}.json" for graph in graphs for id in lookups.labelled(graph)]
 
 
+def written(wildcards):
+    graphs = map(graph_of, reported(wildcards))
+    return [f"{RESULTS}/{graph.recipe}/synthesize/{id}.json" for graph in graphs for id in lookups.written(graph)]
+
+
 def restarting(wildcards):
     graphs = map(graph_of, reported(wildcards))
     return [

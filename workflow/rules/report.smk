@@ -55,6 +55,7 @@ rule report:
         ledger=of_tasks("clean/{task}/ledger.parquet"),
         audit=of_tasks("audit/{task}/drop.parquet"),
         flow=flows,
+        written=written,
         model=restarting,
     output:
         page=f"{RESULTS}/{{scope}}report.html",
@@ -71,5 +72,5 @@ rule report:
         "Writing the report"
     shell:
         "python workflow/scripts/report.py --spec {params.spec:q} --scores {input.scores:q} "
-        "--compare {input.compare:q} --ledger {input.ledger:q} --audit {input.audit:q} --flow {input.flow:q} "
+        "--compare {input.compare:q} --ledger {input.ledger:q} --audit {input.audit:q} --flow {input.flow:q} --written {input.written:q} "
         "--model {input.model:q} --table {output.table:q} --text {output.text:q} --out {output.page:q} > {log:q} 2>&1"

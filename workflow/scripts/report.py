@@ -28,6 +28,7 @@ def main(argv=None):
     parser.add_argument("--ledger", nargs="*", default=[], help="ledger.parquet in the folder of its task")
     parser.add_argument("--audit", nargs="*", default=[], help="drop.parquet, in the order of the ledgers")
     parser.add_argument("--flow", nargs="*", default=[], help="label flow of each label node")
+    parser.add_argument("--written", nargs="*", default=[], help="counts of each synthesize node")
     parser.add_argument("--model", nargs="*", default=[], help="model.json of each model that may begin anew")
     parser.add_argument("--table", required=True, help="scores.csv")
     parser.add_argument("--text", required=True, help="scores.txt")
@@ -36,8 +37,9 @@ def main(argv=None):
     if len(args.ledger) != len(args.audit):
         raise ValueError(f"{len(args.ledger)} ledgers but {len(args.audit)} audits; give one drop.parquet a ledger.")
 
-    scores, compares, flows = (
-        [json.loads(Path(path).read_text()) for path in paths] for paths in (args.scores, args.compare, args.flow)
+    scores, compares, flows, written = (
+        [json.loads(Path(path).read_text()) for path in paths]
+        for paths in (args.scores, args.compare, args.flow, args.written)
     )
     floors = {recipe: body["floors"] for recipe, body in args.spec["recipes"].items()}
     rows = tables.node_scores(scores, floors)
@@ -62,6 +64,7 @@ def main(argv=None):
         chains=chains,
         close_ups=tables.close_ups(rows, compares),
         flows=[accounts.flow_table(flow, Path(path).parts[-3]) for flow, path in zip(flows, args.flow)],
+        written=[accounts.written_table(flow, Path(path).parts[-3]) for flow, path in zip(written, args.written)],
         books=books,
         collapses=collapses,
     )

@@ -126,10 +126,12 @@ def node(graph, made, where):
     """Nothing; Fault for a resolved node that would make nothing, or whose teachers are one model."""
     if made.verb == "augment" and not made.options.get("copies") and not made.options.get("fill"):
         raise Fault(f"{where}: nothing to make; set copies to a number from 1, or fill: largest.")
-    if made.verb == "augment":
+    if made.verb in ("augment", "synthesize"):
         names = [label["name"] for label in graph.study.task(graph.tasks[made.task])["labels"]]
         for label in made.options.get("classes", []) if names else []:  # none where the task's file is broken
             lookup(dict.fromkeys(names), label, f"{where}.classes", "label")
+    if made.verb == "synthesize":
+        written(graph, made, where)
     if made.options.get("drw") is not None:
         share, epochs = made.options["drw"], made.options["epochs"]
         if share * epochs < 1:
@@ -174,6 +176,24 @@ def node(graph, made, where):
                 f"{where}.teachers: {one.name} and {other.name} are the same model ({one.base}) trained in the same "
                 "way at this scale, so they agree on everything; give them different bases or seeds."
             )
+
+
+def written(graph, made, where):
+    """Nothing; Fault where a synthesize node could not get its posts, or they would lack what those of its task have."""
+    name, options = graph.tasks[made.task], made.options
+    task = graph.study.task(name)
+    parts = [task["splits"].get("train") or {}, task.get("divide", {})]
+    if any("keyword" in part.get("columns", {}) for part in parts):
+        raise Fault(f"{where}: the posts of {name} have a keyword each, and a written post has none; choose another task.")
+    if options.get("calls", 0) * options.get("per_call", 0) * len(made.asked) < options.get("count", 0):
+        raise Fault(
+            f"{where}.calls: {options['calls']} calls of {options['per_call']} posts to each of {len(made.asked)} writers "
+            f"cannot give {options['count']}; write more calls, or a smaller count."
+        )
+    local = [model for model in made.asked if graph.study.bases[model]["kind"] == "causal"]
+    if local and options.get("temperature"):
+        raise Fault(f"{where}.temperature: {local[0]} is a model in a folder and writes the likeliest word alone; write "
+                    "temperature: 0, or name an endpoint.")  # fmt: skip
 
 
 def calibrated(graph, made, where):
