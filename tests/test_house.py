@@ -35,6 +35,7 @@ FLOOR_2 = {
 }
 SIDE = {
     "recipe",
+    "asking",
     "nodes",
     "axes",
     "targets",

@@ -1,5 +1,6 @@
 """Look-ups only: wildcards -> paths, spec, code, threads. What decides stands in workflow/scripts/postgrad."""
 
+import json
 import os
 import sys
 from functools import cache
@@ -8,7 +9,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
 from snakemake.exceptions import WorkflowError
 
-from postgrad import lookups, specs
+from postgrad import asking, lookups, specs
 from postgrad.configuration import Fault, read_yaml
 from postgrad.leftovers import leftovers, listing
 from postgrad.machine import NAMES
@@ -229,6 +230,17 @@ def restarting(wildcards):
 
 def spec(wildcards):
     return specs.node_spec(STUDY, wildcards.recipe, wildcards.node)
+
+
+def asked_models(wildcards):
+    """The folders' model.json of the models here that a node asks; an endpoint has none."""
+    kinds = {model: STUDY.bases[model]["kind"] for model in node(wildcards).asked}
+    return [f"results/base/{model}/model.json" for model, kind in kinds.items() if kind == "causal"]
+
+
+def reached(wildcards, resources):
+    """How the models that a node asks are reached, and what each may cost. Tracked by nothing: see launch."""
+    return json.dumps(asking.reached(STUDY, node(wildcards)), sort_keys=True)
 
 
 def threads_of(wildcards):

@@ -3,6 +3,9 @@
 An answer that is kept costs nothing: no server is called and no model is loaded before a request is new.
 """
 
+from functools import partial
+from pathlib import Path
+
 from postgrad import standin, stopping
 from postgrad.answers import Answer, Kept, Reply, Spent, digest, heed, judged
 from postgrad.folders import model_record
@@ -46,6 +49,21 @@ def answers(base, requests, folder, budget=None):
             stand_in = base["kind"] == "stand-in"
             text = f"[stand-in] {reply.text}" if stand_in else reply.text
             yield Answer(value, reason, text, reply.tokens_in, reply.tokens_out, not fresh, stand_in)
+
+
+def asked(spec, reached, models=()):
+    """{model: a function of Requests that gives their Answers} of all that a node asks, in the order of its spec.
+
+    spec: the node's, with `asked`. reached: how, as the rule's param says. models: model.json of those in folders.
+    """
+    folders = {Path(path).parent.name: str(Path(path).parent) for path in models}
+    found = {}
+    for base in spec["asked"]:
+        name = base["base"]
+        means = {**reached["bases"].get(name, {}), **({"folder": folders[name]} if base["kind"] == "causal" else {})}
+        folder = Path(reached["answers"]) / name
+        found[name] = partial(answers, {**base, **means}, folder=folder, budget=reached["budget"])
+    return found
 
 
 def decisive(base):

@@ -42,6 +42,7 @@ class Node:
     budget: str | None = None
     fit: str | None = None  # the gold split on which it is fitted or chosen, or its teachers are audited
     part: tuple | None = None  # (i, k): the part of the pool from which a random draw for one fold is taken
+    asked: dict = field(default_factory=dict)  # models of the scale that it asks -> the bases that name them
     target: str | dict | None = None  # the class shares that a calibration turns to
     kind: str | None = None  # causal, encoder, linear; None for datasets and predictors that are no model
     task: str | None = None  # the recipe's name for the task; None where the labels play no part

@@ -9,7 +9,7 @@ reads this at every start. No result hangs on the order of a file's keys.
 import re
 from dataclasses import replace
 
-from postgrad import checks, splits
+from postgrad import asking, checks, splits
 from postgrad.axes import points_of, resolved
 from postgrad.configuration import Fault, Faults, as_list, fitting, lookup
 from postgrad.nodes import RESERVED, ROLES, SECTIONS, VERBS, Node
@@ -145,6 +145,9 @@ class Graph:
                 root, kind = self.root(name)
                 if base in self.raw:
                     self.resolve(base)
+        asked, silent = {}, None
+        with faults.gathered():
+            asked, silent = asking.models(self, verb, body, where)
         for key, source in self._named(verb, body):
             with faults.gathered():
                 self._look_up(key, source, f"{where}.{key}")
@@ -165,7 +168,7 @@ class Graph:
         task = self._task(named, where) if verb != "pretrain" else None
         if verb == "label":
             lacking = lacking or checks.labelled(self, body, values, fit, where)
-        lacking = lacking or splits.no_dev(self, task, values)
+        lacking = lacking or silent or splits.no_dev(self, task, values)
         reason = lacking or checks.reason_not_to_run(self, verb, body, kind, root) or self._blocked(names)
         points = points_of(self, verb, each, names, body.get("over"), where)
         if reason:
@@ -201,6 +204,7 @@ class Graph:
                 members=[id for member in members for id in bound[member]],
                 budget=bound[body["budget"]][0] if "budget" in body else None,
                 fit=fit,
+                asked=asked,
                 part=part,
                 target=body.get("target"),
                 kind=kind,
@@ -213,6 +217,7 @@ class Graph:
             if splits.seen_before(self, node, below):
                 node = replace(node, fitted=tuple(sorted({*node.fitted, f"{task}/{HELD_OUT}"})))
             checks.node(self, node, where)
+            asking.check(self, node, where)
             made.append(node)
         self.nodes.update({node.id: node for node in made})
         return [node.id for node in made]

@@ -6,6 +6,8 @@ A spec is all that decides a job's result beside its inputs and its code, as one
 import json
 import os
 
+from postgrad import asking
+from postgrad.configuration import as_list
 from postgrad.lookups import floors, scored
 from postgrad.vocabulary import FOLD
 
@@ -60,6 +62,11 @@ def node_spec(study, recipe, id):
         spec["classes"] = [names.index(name) for name in spec["classes"]]
     if node.verb in ("calibrate", "pick"):
         spec.update(of=node.members, fit=node.fit, **_scoring(study, graph, node))
+    if node.asked:
+        task = study.task(graph.tasks[node.task])
+        spec["labels"] = [{key: label[key] for key in ("name", "about") if key in label} for label in task["labels"]]
+        spec["asked"] = [asking.described(graph, *pair) for pair in node.asked.items()]
+        spec["prompt"] = study.prompt(node.options["prompt"], graph.where)
     if node.target is not None:
         spec["target"] = node.target
     return canonical(spec)
@@ -142,6 +149,7 @@ def _stand_ins(study, graph):
     """Deviations that concern whole bases and tasks: another model at this scale, other or fewer posts here."""
     found = []
     roots = {graph.root(name)[0] for name, (verb, _) in graph.raw.items() if verb in ("pretrain", "finetune")}
+    roots |= {base for verb, body in graph.raw.values() for base in as_list(body.get(asking.NAMED.get(verb), []))}
     for base in sorted(roots):
         if study.model_of(base) != base:
             found.append({"node": "", "key": base, "paper": base, "used": study.model_of(base)})
