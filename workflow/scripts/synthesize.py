@@ -1,9 +1,10 @@
 """Let language models write posts of a label after examples from train, and keep what copies no post.
 
 python workflow/scripts/synthesize.py --data results/demo/clean/smm4h24-task5/train.parquet \
-  --drop results/demo/audit/smm4h24-task5/drop.parquet --corpus results/demo/clean/smm4h24-task5/{train,dev,test}.parquet \
-  --reached '{"answers":"work/demo/answers","bases":{},"budget":null}' \
-  --spec "$(cat spec.json)" --out results/demo/utrad/synthesize/made.parquet --flow results/demo/utrad/synthesize/made.json
+  --drop results/demo/audit/smm4h24-task5/drop.parquet \
+  --corpus results/demo/clean/smm4h24-task5/{train,dev,test}.parquet \
+  --reached '{"answers":"work/demo/answers","bases":{},"budget":null}' --spec "$(cat spec.json)" \
+  --out results/demo/mine/synthesize/made.parquet --flow results/demo/mine/synthesize/made.json
 """
 
 import argparse
@@ -42,12 +43,11 @@ def main(argv=None):
     flow = writing.flow()
     write_posts(writing.frame(), args.out)
     write_text(json_text(flow), args.flow)
-    kept, wanted, calls, answered = (
-        sum(row[key] for row in flow["rows"]) for key in ("kept", "wanted", "calls", "answered")
-    )
+    keys = ("kept", "wanted", "calls", "answered")
+    kept, wanted, calls, answered = (sum(row[key] for row in flow["rows"]) for key in keys)
     print(
-        f"synthesize {args.spec['node']}: {kept} of {wanted} posts in {calls} calls, {calls - answered} of them malformed"
-        + ("; its calls were spent before that." if kept < wanted else "."),
+        f"synthesize {args.spec['node']}: {kept} of {wanted} posts in {calls} calls, "
+        f"{calls - answered} of them malformed{'; its calls were spent' if kept < wanted else ''}.",
         file=sys.stderr,
     )
 

@@ -91,8 +91,8 @@ def written_table(flow, recipe):
     """Counts of a node that language models wrote, as {recipe, node, per_call, stand_in, rows}.
 
     rows: each writer's and class's, as synthesis.counted, with `wrong` and `left`, {reason: how many}: calls without a
-    list, and posts left out. stand_in: whether a rule wrote in a model's place. Raises ValueError where the counts do not
-    balance: every call has a list or none, and every post in a list is kept or left out.
+    list, and posts left out. stand_in: whether a rule wrote in a model's place. Raises ValueError where the counts do
+    not balance: every call has a list or none, and every post in a list is kept or left out.
     """
     rows = []
     for row in flow["rows"]:

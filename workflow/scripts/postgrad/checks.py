@@ -179,21 +179,24 @@ def node(graph, made, where):
 
 
 def written(graph, made, where):
-    """Nothing; Fault where a synthesize node could not get its posts, or they would lack what those of its task have."""
+    """Nothing; Fault where a synthesize node could not get its posts, or they would lack what its task's have."""
     name, options = graph.tasks[made.task], made.options
     task = graph.study.task(name)
     parts = [task["splits"].get("train") or {}, task.get("divide", {})]
     if any("keyword" in part.get("columns", {}) for part in parts):
-        raise Fault(f"{where}: the posts of {name} have a keyword each, and a written post has none; choose another task.")
-    if options.get("calls", 0) * options.get("per_call", 0) * len(made.asked) < options.get("count", 0):
         raise Fault(
-            f"{where}.calls: {options['calls']} calls of {options['per_call']} posts to each of {len(made.asked)} writers "
-            f"cannot give {options['count']}; write more calls, or a smaller count."
+            f"{where}: the posts of {name} have a keyword each, and a written post has none; choose another task."
+        )
+    calls, posts, count = (options.get(key) for key in ("calls", "per_call", "count"))
+    if None not in (calls, posts, count) and calls * posts * len(made.asked) < count:
+        raise Fault(
+            f"{where}.calls: {calls} calls of {posts} posts to each of {len(made.asked)} writers cannot give {count}; "
+            "write more calls, or a smaller count."
         )
     local = [model for model in made.asked if graph.study.bases[model]["kind"] == "causal"]
     if local and options.get("temperature"):
-        raise Fault(f"{where}.temperature: {local[0]} is a model in a folder and writes the likeliest word alone; write "
-                    "temperature: 0, or name an endpoint.")  # fmt: skip
+        raise Fault(f"{where}.temperature: {local[0]} is a model in a folder and writes the likeliest word alone; "
+                    "write temperature: 0, or name an endpoint.")  # fmt: skip
 
 
 def calibrated(graph, made, where):

@@ -8,7 +8,7 @@ SHARE = 0.8  # of the words of two posts; one of ten words exchanged leaves 9 of
 
 
 class Known:
-    """Texts that are there already, each at a place such as train, and whether another one nearly copies any of them."""
+    """Texts that are there already, each at a place such as train, and whether another one nearly copies one."""
 
     def __init__(self, places):
         """places: {place: texts}, in the order in which they are looked through."""

@@ -61,15 +61,17 @@ class Writing:
     """The posts of one node while its writers write them.
 
     train: labelled posts from which examples are drawn (posts.POSTS). corpus: {split: texts} that no written post may
-    copy. spec: the node's: count posts of each of `classes` (codes; all where silent), shared evenly by the models under
-    `asked`; per_call posts a call, and `calls` calls at most to each model for each class; shots {own, other};
-    attributes {name: values}, of each of which a call names one; temperature, max_tokens, seed, labels, platform, prompt.
-    Raises ValueError for examples without labels.
+    copy. spec: the node's: `count` posts of each of `classes` (codes; all where silent), shared evenly by the models
+    under `asked`; `per_call` posts a call, and `calls` calls at most to each model for each class; shots {own, other};
+    attributes {name: values}, of each of which a call names one; temperature, max_tokens and seed; labels, platform and
+    prompt. Raises ValueError for examples without labels.
     """
 
     def __init__(self, train, corpus, spec):
         if unlabelled := int(train["label"].isna().sum()):
-            raise ValueError(f"{spec['node']}: {unlabelled} of {len(train)} posts have no label; name a labelled split.")
+            raise ValueError(
+                f"{spec['node']}: {unlabelled} of {len(train)} posts have no label; name a labelled split."
+            )
         train = train.sort_values("post_id")  # the draw must not hang on the order of the file
         self.train = list(zip(train["label"].astype(int), train["text"]))
         self.known, self.spec = Known({**corpus, WRITTEN: ()}), spec
