@@ -60,6 +60,7 @@ def main(argv=None):
         recipes=recipes,
         fitted=accounts.fitted(args.spec),
         transductive=accounts.transductive(args.spec),
+        stand_ins=accounts.stand_ins(args.spec),
         scores=tables.score_tables(rows),
         chains=chains,
         close_ups=tables.close_ups(rows, compares),

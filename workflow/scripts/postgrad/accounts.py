@@ -143,6 +143,11 @@ def transductive(spec):
     return {(recipe, row["node"]) for recipe, row in deviations(spec, "transductive")}
 
 
+def stand_ins(spec):
+    """{(recipe, node)}: the nodes whose result hangs on what a rule answered in a language model's place, likewise."""
+    return {(recipe, row["node"]) for recipe, row in deviations(spec, "stand_in")}
+
+
 def deviation_rows(deviations):
     """Deviations as {nodes, key, paper, used, why}: nodes that deviate alike share a row."""
     rows = {}

@@ -41,6 +41,11 @@ def models(graph, verb, body, where):
     return found, why
 
 
+def stood_in(study, asked):
+    """Whether a rule answers in the place of one of these models."""
+    return any(study.bases[model]["kind"] == "stand-in" for model in asked)
+
+
 def check(graph, made, where):
     """Nothing; Fault where the posts of a resolved node may not go to its models, or its prompt does not fit."""
     place = f"{where}.{NAMED.get(made.verb)}"

@@ -47,6 +47,7 @@ class Node:
     kind: str | None = None  # causal, encoder, linear; None for datasets and predictors that are no model
     task: str | None = None  # the recipe's name for the task; None where the labels play no part
     transductive: bool = False  # it, or what it stands on, has read the texts of a test set
+    stand_in: bool = False  # a rule has written or reviewed in a language model's place, here or in what it stands on
     fitted: tuple = ()  # splits whose gold labels it, or what it stands on, was fitted or chosen on
     learnt: tuple = ()  # splits whose gold labels it, or what it stands on, learnt
     folds: tuple = ()  # ids of the datasets in folds that it stands on: one where it has the axis, all where it reduces

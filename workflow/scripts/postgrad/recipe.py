@@ -210,6 +210,7 @@ class Graph:
                 kind=kind,
                 task=task,
                 transductive=body.get("transductive", False) or any(other.transductive for other in below),
+                stand_in=asking.stood_in(self.study, asked) or any(other.stand_in for other in below),
                 fitted=tuple(sorted({*chosen_on, *(split for n in below for split in n.fitted)})),
                 learnt=self._learnt(verb, sources, below),
                 folds=self._folds(verb, task, below),

@@ -122,7 +122,7 @@ def report_spec(study, names=None, page=None):
     recipes = {}
     for name in names or study.recipes:
         graph = study.graph(name)
-        marked = graph.deviations + _transductive(graph) + _fitted(graph)
+        marked = graph.deviations + _marks(graph) + _fitted(graph)
         recipes[name] = {
             "title": graph.title,
             "tasks": graph.tasks,
@@ -165,11 +165,14 @@ def _stand_ins(study, graph):
     return found
 
 
-def _transductive(graph):
-    """A row for each node whose result hangs on the texts of a test set."""
-    why = "has read the texts of a test set, or stands on a node that has"
-    names = {node.name for node in graph.nodes.values() if node.transductive}
-    return [{"node": name, "key": "transductive", "paper": None, "used": True, "why": why} for name in names]
+def _marks(graph):
+    """A row for each node whose result hangs on the texts of a test set, or on the answers of a stand-in."""
+    whys = {
+        "transductive": "has read the texts of a test set, or stands on a node that has",
+        "stand_in": "a rule answered in a language model's place, for it or for a node on which it stands",
+    }
+    names = {(node.name, key) for node in graph.nodes.values() for key in whys if getattr(node, key)}
+    return [{"node": name, "key": key, "paper": None, "used": True, "why": whys[key]} for name, key in names]
 
 
 def _fitted(graph):
