@@ -2,15 +2,18 @@
 
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
+import draw_recipe
 import pandas as pd
 import pytest
 import talking
+import test_report
 import yaml
 from broken import GPT, put
 from study_files import write_config
@@ -470,10 +473,37 @@ def test_counts_that_do_not_balance_are_refused():
     made = Writing(posts(), {}, spec(classes=[1]))
     written(made, ["no list", numbered(text(0), text(0), text(1)), numbered(text(2), text(3), text(4))])
     table = written_table(made.flow(), "small")
-    assert table["rows"][0]["wrong"] == {"no list": 1} and table["rows"][0]["left"] == {"like one written": 1}
+    assert table["rows"][0]["because"] == {"no list": 1, "like one written": 1} and table["rows"][0]["left"] == 1
     assert not table["stand_in"]
     for key, sentence in (("calls", "calls are not answered"), ("kept", "posts in lists are not kept")):
         flow = made.flow()
         flow["rows"][0][key] += 1
         with pytest.raises(ValueError, match=sentence):
             written_table(flow, "small")
+
+
+def test_the_report_tells_who_wrote_what_and_where_a_stand_in_did(tmp_path):
+    made = Writing(posts(), {}, spec(classes=[1]))
+    written(made, ["no list", numbered(text(0), text(0), text(1)), numbered(text(2), text(3), text(4))])
+    path = tmp_path / "ctyun/synthesize/made.json"
+    path.parent.mkdir(parents=True)
+    for stand_in in (0, 3):
+        flow = made.flow()
+        flow["rows"][0]["stand_in"] = stand_in
+        path.write_text(json.dumps(flow))
+        done = test_report.report([*test_report.inputs(tmp_path), "--written", str(path)], tmp_path)
+        assert done.returncode == 0, done.stderr
+        text_of_page = (tmp_path / "report.html").read_text()
+        (row,) = re.findall(r"<tr><th scope=\"row\">stand-in<.*", text_of_page)
+        cells = re.findall(r"<td[^>]*>([^<]*)", row)  # wanted, kept, calls, malformed, left out, tokens in and out
+        assert cells == ["6", "5", "3", "1", "1", "30", "15", "1 no list, 1 like one written"]
+        words = test_report.Page(text_of_page).words
+        assert ("A rule wrote in the place of a language model" in words) is bool(stand_in)
+    done = test_report.report(test_report.inputs(tmp_path), tmp_path)
+    assert done.returncode == 0 and "Written posts" not in (tmp_path / "report.html").read_text()
+
+
+def test_the_picture_draws_the_writer(tmp_path):
+    graph = study_in(tmp_path).graphs["small"]
+    picture = draw_recipe.svg(graph)
+    assert "made: synthesize gpt4 (base),  rain/train" in picture

@@ -119,6 +119,7 @@ rule synthesize:
         "work/{study}/log/{recipe}/synthesize/{node}.log",
     conda:
         "../../envs/train.yaml"
+    threads: threads_of
     resources:
         **machine("synthesize"),
     params:

@@ -90,9 +90,9 @@ def flow_table(flow, recipe):
 def written_table(flow, recipe):
     """Counts of a node that language models wrote, as {recipe, node, per_call, stand_in, rows}.
 
-    rows: each writer's and class's, as synthesis.counted, with `wrong` and `left`, {reason: how many}: calls without a
-    list, and posts left out. stand_in: whether a rule wrote in a model's place. Raises ValueError where the counts do
-    not balance: every call has a list or none, and every post in a list is kept or left out.
+    rows: each writer's and class's, as synthesis.counted, with `left`, how many posts were left out, and `because`,
+    {reason: how many calls without a list, or posts left out}. stand_in: whether a rule wrote in a model's place.
+    Raises ValueError where the counts do not balance: every call has a list or none, every post in one is kept or not.
     """
     rows = []
     for row in flow["rows"]:
@@ -102,7 +102,8 @@ def written_table(flow, recipe):
             raise ValueError(f"flow of {flow['node']}: calls are not answered + malformed; run synthesize again")
         if row["answered"] * flow["per_call"] != row["kept"] + sum(left.values()):
             raise ValueError(f"flow of {flow['node']}: posts in lists are not kept + left out; run synthesize again")
-        rows.append({**row, "wrong": dict(sorted(row["malformed"].items())), "left": dict(sorted(left.items()))})
+        because = dict([*sorted(row["malformed"].items()), *sorted(left.items())])
+        rows.append({**row, "left": sum(left.values()), "because": because})
     stem = {"recipe": recipe, "node": flow["node"], "per_call": flow["per_call"]}
     return {**stem, "stand_in": any(row["stand_in"] for row in rows), "rows": rows}
 
