@@ -245,6 +245,11 @@ def measured(wildcards):
     return [f"{RESULTS}/{recipe}/diversity/diversity.json" for recipe in asking]
 
 
+def written(wildcards):
+    graphs = map(graph_of, reported(wildcards))
+    return [f"{RESULTS}/{graph.recipe}/synthesize/{id}.json" for graph in graphs for id in lookups.written(graph)]
+
+
 def restarting(wildcards):
     graphs = map(graph_of, reported(wildcards))
     return [

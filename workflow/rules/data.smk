@@ -1,7 +1,7 @@
 """From raw files to datasets.
 
 in:  the study's folder of posts, or nothing where the study makes its own
-out: results/<study>/clean/<task>, results/<study>/audit/<task>, results/<study>/<recipe>/{augment,resample,label,fold}
+out: results/<study>/clean/<task>, results/<study>/audit/<task>, results/<study>/<recipe>/{augment,resample,synthesize,label,fold}
 """
 
 
@@ -106,6 +106,34 @@ rule resample:
     shell:
         "python workflow/scripts/resample.py --spec {params.spec:q} --data {input.data:q} --drop {input.drop:q} "
         "--budget {input.budget:q} --out {output:q} > {log:q} 2>&1"
+
+
+rule synthesize:
+    input:
+        data=sources,
+        drop=drops,
+        corpus=lambda wildcards: corpus(wildcards)[:-1],  # of a pool no label is learnt: its posts may be met again
+        models=asked_models,
+    output:
+        posts="results/{study}/{recipe}/synthesize/{node}.parquet",
+        flow="results/{study}/{recipe}/synthesize/{node}.json",
+    log:
+        "work/{study}/log/{recipe}/synthesize/{node}.log",
+    conda:
+        "../../envs/train.yaml"
+    threads: threads_of
+    resources:
+        **machine("synthesize"),
+    params:
+        spec=spec,
+        code=code("synthesize"),
+        reached=reached,
+    message:
+        "Writing posts: {wildcards.recipe}/{wildcards.node}"
+    shell:
+        "exec python workflow/scripts/synthesize.py --spec {params.spec:q} --data {input.data:q} --drop {input.drop:q} "
+        "--corpus {input.corpus:q} --models {input.models:q} --reached {params.reached:q} --out {output.posts:q} "
+        "--flow {output.flow:q} > {log:q} 2>&1"
 
 
 rule label:

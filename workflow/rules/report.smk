@@ -78,6 +78,7 @@ rule report:
         ledger=of_tasks("clean/{task}/ledger.parquet"),
         audit=of_tasks("audit/{task}/drop.parquet"),
         flow=flows,
+        written=written,
         model=restarting,
         review=reviewed,
     output:
@@ -96,5 +97,5 @@ rule report:
     shell:
         "python workflow/scripts/report.py --spec {params.spec:q} --scores {input.scores:q} --compare {input.compare:q} "
         "--diversity {input.diversity:q} --ledger {input.ledger:q} --audit {input.audit:q} --flow {input.flow:q} "
-        "--model {input.model:q} --review {input.review:q} --table {output.table:q} --text {output.text:q} "
-        "--out {output.page:q} > {log:q} 2>&1"
+        "--written {input.written:q} --model {input.model:q} --review {input.review:q} --table {output.table:q} "
+        "--text {output.text:q} --out {output.page:q} > {log:q} 2>&1"

@@ -29,6 +29,7 @@ def main(argv=None):
     parser.add_argument("--ledger", nargs="*", default=[], help="ledger.parquet in the folder of its task")
     parser.add_argument("--audit", nargs="*", default=[], help="drop.parquet, in the order of the ledgers")
     parser.add_argument("--flow", nargs="*", default=[], help="label flow of each label node")
+    parser.add_argument("--written", nargs="*", default=[], help="counts of each synthesize node")
     parser.add_argument("--model", nargs="*", default=[], help="model.json of each model that may begin anew")
     parser.add_argument("--review", nargs="*", default=[], help="fit.json of each review")
     parser.add_argument("--table", required=True, help="scores.csv")
@@ -38,9 +39,9 @@ def main(argv=None):
     if len(args.ledger) != len(args.audit):
         raise ValueError(f"{len(args.ledger)} ledgers but {len(args.audit)} audits; give one drop.parquet a ledger.")
 
-    read = (args.scores, args.compare, args.flow, args.review, args.diversity)
+    read = (args.scores, args.compare, args.flow, args.review, args.diversity, args.written)
     files = ([json.loads(Path(path).read_text()) for path in paths] for paths in read)
-    scores, compares, flows, reviews, varied = files
+    scores, compares, flows, reviews, varied, written = files
     places = [Path(path).parts for path in args.review]
     reviews = [
         accounts.review_row(facts, parts[-5], f"{parts[-2]}/{parts[-1].removesuffix('.fit.json')}")
@@ -75,6 +76,7 @@ def main(argv=None):
         close_ups=tables.close_ups(rows, compares),
         flows=[accounts.flow_table(flow, Path(path).parts[-3]) for flow, path in zip(flows, args.flow)],
         diversity=diversity,
+        written=[accounts.written_table(flow, Path(path).parts[-3]) for flow, path in zip(written, args.written)],
         books=books,
         collapses=collapses,
         reviews=reviews,

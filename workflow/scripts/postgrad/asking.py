@@ -9,7 +9,7 @@ NAMED = {"review": "reviewer", "synthesize": "writers"}  # verb -> the key under
 # Verb -> the fields that it fills in, and those of them that the user's text has to hold.
 FIELDS = {
     "review": ("text", "label", "about", "labels", "examples"),
-    "synthesize": ("number", "label", "about", "labels", "examples", "attributes"),
+    "synthesize": ("posts", "number", "label", "about", "labels", "own", "other", "attributes"),
 }
 NEEDED = {"review": ("text",), "synthesize": ("number",)}
 WRITING = ("endpoint", "causal", "stand-in")  # kinds of model that write
@@ -62,9 +62,13 @@ def check(graph, made, where):
     for model, base in made.asked.items():
         posts_leave(graph.study, model, graph.tasks[made.task], place)
         described(graph, model, base)
-    if made.asked and (prompt := graph.study.prompt(made.options["prompt"], f"{where}.prompt")):
-        fitting(prompt, made.verb, f"{graph.study.root}/prompts/{made.options['prompt']}.yaml")
-    if made.verb == "review":
+    name = made.options.get("prompt")  # where it is given nowhere that is told elsewhere
+    if made.asked and name and (prompt := graph.study.prompt(name, f"{where}.prompt")):
+        file = f"{graph.study.root}/prompts/{name}.yaml"
+        fitting(prompt, made.verb, file)
+        if made.options.get("attributes") and "attributes" not in FIELD.findall(prompt["user"]):
+            raise Fault(f"{where}.attributes: {file} shows none; write {{attributes}} there, or name another prompt.")
+    if made.verb == "review" and name:
         review(graph, made, where)
 
 

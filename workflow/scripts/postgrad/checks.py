@@ -131,10 +131,12 @@ def node(graph, made, where):
         raise Fault(f"{where}: {key} and budget both say how many posts there are; leave one out.")
     if made.verb == "resample" and not made.budget and "to" not in made.options and graph.sound:
         raise Fault(f"{where}: resample needs to, the size of each class, or a budget, a dataset of that size.")
-    if made.verb == "augment":
+    if made.verb in ("augment", "synthesize"):
         names = [label["name"] for label in graph.study.task(graph.tasks[made.task])["labels"]]
         for label in made.options.get("classes", []) if names else []:  # none where the task's file is broken
             lookup(dict.fromkeys(names), label, f"{where}.classes", "label")
+    if made.verb == "synthesize":
+        written(graph, made, where)
     if made.options.get("drw") is not None:
         share, epochs = made.options["drw"], made.options["epochs"]
         if share * epochs < 1:
@@ -184,6 +186,27 @@ def node(graph, made, where):
                 f"{where}.teachers: {one.name} and {other.name} are the same model ({one.base}) trained in the same "
                 "way at this scale, so they agree on everything; give them different bases or seeds."
             )
+
+
+def written(graph, made, where):
+    """Nothing; Fault where a synthesize node could not get its posts, or they would lack what its task's have."""
+    name, options = graph.tasks[made.task], made.options
+    task = graph.study.task(name)
+    parts = [task["splits"].get("train") or {}, task.get("divide", {})]
+    if any("keyword" in part.get("columns", {}) for part in parts):
+        raise Fault(
+            f"{where}: the posts of {name} have a keyword each, and a written post has none; choose another task."
+        )
+    calls, posts, count = (options.get(key) for key in ("calls", "per_call", "count"))
+    if None not in (calls, posts, count) and calls * posts * len(made.asked) < count:
+        raise Fault(
+            f"{where}.calls: {calls} calls of {posts} posts to each of {len(made.asked)} writers cannot give {count}; "
+            "write more calls, or a smaller count."
+        )
+    local = [model for model in made.asked if graph.study.bases[model]["kind"] == "causal"]
+    if local and options.get("temperature"):
+        raise Fault(f"{where}.temperature: {local[0]} is a model in a folder and writes the likeliest word alone; "
+                    "write temperature: 0, or name an endpoint.")  # fmt: skip
 
 
 def calibrated(graph, made, where):

@@ -78,6 +78,11 @@ def labelled(graph):
     return [n.id for n in sorted(nodes, key=lambda n: (n.budget or n.id, n.budget is not None, n.id))]
 
 
+def written(graph):
+    """Ids of the datasets that language models wrote, by name."""
+    return sorted(node.id for node in graph.nodes.values() if node.verb == "synthesize")
+
+
 def floors(graph):
     """Per task the node whose base is written `linear`, the first by name: the floor that a recipe should beat."""
     return {

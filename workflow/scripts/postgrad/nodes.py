@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from postgrad.vocabulary import AT
 
 SECTIONS = {
-    "datasets": ("augment", "resample", "label", "fold"),
+    "datasets": ("augment", "resample", "synthesize", "label", "fold"),
     "models": ("pretrain", "finetune"),
     "predictors": ("vote", "calibrate", "pick", "review"),
 }
@@ -17,6 +17,7 @@ ROLES = {
     "data": SECTIONS["datasets"],
     "augment": SECTIONS["datasets"],
     "resample": SECTIONS["datasets"],
+    "synthesize": (),
     "label": (),
     "fold": (),
     "budget": tuple(verb for verb in SECTIONS["datasets"] if verb != "fold"),

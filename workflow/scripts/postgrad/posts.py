@@ -2,8 +2,9 @@
 
 A post has a `post_id` that is unique within its corpus, a `text`, a `label`
 (the class code 0..K-1, null where there is none) and the facts that keep
-derived posts beside their source: `origin` (gold, pool, augment, label) and
-`parent` (the post_id of the source post, null for a post of the corpus).
+derived posts beside their source: `origin` (gold, pool, augment, synthesize, label) and
+`parent` (the post_id of the source post, null for a post of the corpus and for one that a
+language model wrote).
 """
 
 import hashlib

@@ -230,7 +230,7 @@ class Graph:
 
     def _learnt(self, verb, sources, below):
         """The splits whose gold labels a node learns from, itself or through what it stands on."""
-        learning = ("augment", "resample", "fold", "finetune", "review")
+        learning = ("augment", "resample", "synthesize", "fold", "finetune", "review")
         own = [source for source in sources if "/" in source] if verb in learning else []
         return tuple(sorted({*own, *(split for node in below for split in node.learnt)}))
 

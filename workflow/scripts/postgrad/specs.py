@@ -55,7 +55,9 @@ def node_spec(study, recipe, id):
         spec[FOLD] = node.axes[FOLD]
     if node.verb in ("label", "fold"):
         spec["classes"] = [label["name"] for label in study.task(graph.tasks[node.task])["labels"]]
-    if node.verb == "augment" and "classes" in spec:
+    if node.verb == "synthesize":
+        spec["platform"] = study.task(graph.tasks[node.task])["platform"]
+    if node.verb in ("augment", "synthesize") and "classes" in spec:
         names = [label["name"] for label in study.task(graph.tasks[node.task])["labels"]]
         spec["classes"] = [names.index(name) for name in spec["classes"]]
     if isinstance(spec.get("class_weights"), dict):

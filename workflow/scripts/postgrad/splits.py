@@ -10,6 +10,7 @@ from postgrad.vocabulary import FOLD, HELD_OUT, SPLITS
 READABLE = {
     "augment": ("train",),
     "resample": ("train",),
+    "synthesize": ("train",),
     "label": ("unlabeled",),
     "pretrain": ("train", "unlabeled"),
     "finetune": ("train",),
