@@ -72,3 +72,19 @@ def test_reviews_stand_for_themselves_and_say_that_a_rule_reviewed():
     nodes = graph("alex").nodes
     assert {node.name for node in nodes.values() if node.stand_in} == {
         "covid-reviewed", "covid-agreed", "therapy-reviewed", "anxiety-reviewed"}  # fmt: skip
+
+
+def test_written_posts_stand_beside_as_many_duplicates():
+    for mode, prompts in (
+        ("recommended", ["synthesize-posts"] * 2),
+        ("faithful", ["synthesize-tweets-other-first", "synthesize-tweets-own-first"]),
+    ):
+        found = graph("utrad", mode=mode)
+        for task, prompt in zip(("disorders", "ages"), prompts):
+            written, copied = found.nodes[f"{task}-written"], found.nodes[f"{task}-copied"]
+            assert written.options["prompt"] == prompt and written.sources == [f"{task}/train"]
+            assert written.options["classes"] == ["yes"] and written.options["count"] == 1000
+            assert copied.budget == written.id and copied.stand_in  # how many there are hangs on the rule
+            assert found.nodes[f"{task}-expert@seed=1"].options["epoch"] == "best"
+            assert found.nodes[f"{task}-expert@seed=1"].fitted == (f"{task}/dev",)
+            assert found.diversity[task]["embed"] == "minilm"
