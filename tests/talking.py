@@ -128,7 +128,8 @@ class Handler(BaseHTTPRequestHandler):
 class Server:
     """fault(post's first word, how often it was asked): the name of a way to answer, or None for a good answer.
 
-    good: that answer, or a function of a post's first word. heard: the first word of the post of each request; bodies and keys: what came with it.
+    good: that answer, or a function of a post's first word. heard: the first word of the post of each request; bodies
+    and keys: what came with it.
     """
 
     def __init__(self, fault=lambda post, times: None, good=GOOD):

@@ -107,9 +107,9 @@ def three(folder, told, otherwise):
     )
     spec = {**SPEC, "labels": THREE, "check": "negative", "otherwise": otherwise, "asked": [told.base()]}
     reached = {"answers": str(folder / "answers"), "budget": None, "bases": {"gpt": told.base()}}
-    review.main(["--spec", json.dumps(spec), "--reached", json.dumps(reached), "--out", str(folder / "out/test.parquet"),
-                 "--predictions", str(folder / "test-of.parquet"), "--data", str(folder / "test.parquet"),
-                 "--work", str(folder / "work/test.parquet")])  # fmt: skip
+    words = ["--spec", json.dumps(spec), "--reached", json.dumps(reached), "--work", str(folder / "work/test.parquet")]
+    words += ["--predictions", str(folder / "test-of.parquet"), "--data", str(folder / "test.parquet")]
+    review.main([*words, "--out", str(folder / "out/test.parquet")])
     return json.loads((folder / "out/test.fit.json").read_text())["reviews"]["dataset"]
 
 
@@ -127,8 +127,8 @@ def test_rejecting_negative_as_negative_changes_nothing_and_the_proposed_label_d
 
 def test_where_the_model_abstains_the_prediction_stays_and_is_counted(tmp_path):
     long = FALSE | {"reason": "dry " * 31}
-    with server({"rain": "wrong_json", "trains": "broken"}.get and (lambda post, times: {"rain": "wrong_json", "trains": "refused"}.get(post)),
-                good=lambda post: long) as told:  # fmt: skip
+    ways = {"rain": "wrong_json", "trains": "refused"}
+    with server(lambda post, times: ways.get(post), good=long) as told:
         fit, labels = run(tmp_path, told.base(tries=1, failed="abstain"))
     counts = fit["reviews"]["dataset"]
     assert unchanged(tmp_path) and (counts["checked"], counts["confirmed"], counts["rejected"]) == (3, 0, 0)
@@ -193,7 +193,7 @@ def test_examples_come_from_train_alone(tmp_path):
         system, user = (message["content"] for message in body["messages"])
         assert system.startswith("Is it yes?\n- no: no rain\n- yes: rain\n")
         shown = [line for line in system.splitlines() if "Mathilda" in line]
-        assert {line.split()[1] for line in shown} == {"mist", "hail", "sun", "wind"}  # audit leaves the twin out
+        assert {line.split()[2] for line in shown} == {"mist", "hail", "sun", "wind"}  # audit leaves the twin out
         assert all(line.endswith("in train") for line in shown) and user.count("Mathilda") == 1
     assert {body["messages"][1]["content"].split()[-1] for body in told.bodies} == {"dev"}
 
@@ -428,5 +428,7 @@ def test_a_run_reviews_with_a_stand_in_and_marks_it(tmp_path):
     assert "review asks a model that writes; bertweet-base is of kind encoder" in page
     answers = tree / "work/demo/answers/stand-in"
     assert stat.S_IMODE(answers.stat().st_mode) == 0o700 and len(list(answers.glob("*.json"))) > counts["checked"]
+    budget = {"endpoints": {"requests": 9, "tokens": 9}}  # what a model may cost decides no answer
+    (tree / "config/studies/demo.yaml").write_text(yaml.safe_dump({**DEMO, **budget}))
     again = snakemake(tree, "-n")
     assert "Nothing to be done" in again.stdout + again.stderr

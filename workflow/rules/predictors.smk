@@ -131,6 +131,5 @@ rule review:
         "Reviewing {wildcards.dataset}: {wildcards.recipe}/{wildcards.node}"
     shell:
         "exec python workflow/scripts/review.py --spec {params.spec:q} --reached {params.reached:q} --models {input.models:q} "
-        "--predictions {input.predictions:q} --data {input.data:q} --train {input.train:q} --gold {input.gold:q} "
-        "--work work/{wildcards.study:q}/{wildcards.recipe:q}/review/{wildcards.node:q}/{wildcards.dataset:q}.parquet "
-        "--out {output[0]:q} > {log:q} 2>&1"
+        "--predictions {input.predictions:q} --data {input.data:q} --train {input.train:q} --gold {input.gold:q} --out {output[0]:q} "
+        "--work work/{wildcards.study:q}/{wildcards.recipe:q}/review/{wildcards.node:q}/{wildcards.dataset:q}.parquet > {log:q} 2>&1"

@@ -62,20 +62,20 @@ def check(graph, made, where):
     for model, base in made.asked.items():
         posts_leave(graph.study, model, graph.tasks[made.task], place)
         described(graph, model, base)
-    name = made.options.get("prompt")  # where it is given nowhere that is told elsewhere
-    if made.asked and name and (prompt := graph.study.prompt(name, f"{where}.prompt")):
+    name = made.options.get("prompt")  # None where it is missing, which is told elsewhere
+    prompt = graph.study.prompt(name, f"{where}.prompt") if made.asked and name else None
+    if prompt:
         file = f"{graph.study.root}/prompts/{name}.yaml"
         fitting(prompt, made.verb, file)
         if made.options.get("attributes") and "attributes" not in FIELD.findall(prompt["user"]):
             raise Fault(f"{where}.attributes: {file} shows none; write {{attributes}} there, or name another prompt.")
-    if made.verb == "review" and name:
-        review(graph, made, where)
+    if made.verb == "review" and {"check", "otherwise", "gate", "shots"} <= made.options.keys():
+        review(graph, made, prompt, where)
 
 
-def review(graph, made, where):
+def review(graph, made, prompt, where):
     """Nothing; Fault where a review's labels, gate and examples do not fit its task, its posts and its prompt."""
-    task, file = graph.tasks[made.task], f"{graph.study.root}/prompts/{made.options['prompt']}.yaml"
-    names = [label["name"] for label in graph.study.task(task)["labels"]]
+    names = [label["name"] for label in graph.study.task(graph.tasks[made.task])["labels"]]
     for key, known in (("check", names), ("otherwise", [*names, "proposed"])) if names else ():
         lookup(dict.fromkeys(known), made.options[key], f"{where}.{key}", "label")
     if made.options["gate"] != ALWAYS:
@@ -83,8 +83,8 @@ def review(graph, made, where):
             raise Fault(f"{where}: a gate is fitted on gold posts; name the task's dev under fit, or gate: always.")
         if "alpha" not in made.options:
             raise Fault(f"{where}: a gate opens where a paired test shows a gain; write alpha: 0.05, or gate: always.")
-    prompt = graph.study.prompt(made.options["prompt"], f"{where}.prompt")
     if made.options["shots"] and prompt and "examples" not in FIELD.findall(prompt["system"] + prompt["user"]):
+        file = f"{graph.study.root}/prompts/{made.options['prompt']}.yaml"
         raise Fault(f"{where}.shots: {file} has no {{examples}}; write them there, or shots: 0.")
     if made.options["shots"] and made.fit == f"{made.task}/{HELD_OUT}":
         raise Fault(f"{where}.fit: {made.fit} holds the posts of train that the prompt shows; write shots: 0.")

@@ -23,10 +23,8 @@ def scored(graph):
 
 def teaching(graph):
     """Ids of the predictors for which models wait that learn or review, members of their votes included."""
-    found, todo = (
-        set(),
-        [id for node in graph.nodes.values() if node.verb in ("label", "review") for id in node.members],
-    )
+    waiting = [node for node in graph.nodes.values() if node.verb in ("label", "review")]
+    found, todo = set(), [id for node in waiting for id in node.members]
     while todo:
         found.add(id := todo.pop())
         todo += graph.nodes[id].members
@@ -62,8 +60,7 @@ def measured(graph):
 
 def restarting(graph):
     """Ids of the models behind the scores that begin anew where a training ends in one class."""
-    waiting = [node for node in graph.nodes.values() if node.verb in ("label", "review")]
-    found, todo = set(), [id for node in waiting for id in node.members]
+    found, todo = set(), [node.id for node, _ in scored(graph)]
     while todo:
         if (id := todo.pop()) in graph.nodes and id not in found:
             found.add(id)

@@ -73,6 +73,8 @@ def node_spec(study, recipe, id):
     if node.verb == "review":
         scoring = _scoring(study, graph, node)
         spec |= {"of": node.members, "fit": node.fit, **{key: scoring[key] for key in ("metric", "positive")}}
+        if not node.fit:  # no gate, no test
+            spec.pop("alpha", None)
     if node.target is not None:
         spec["target"] = node.target
     return canonical(spec)

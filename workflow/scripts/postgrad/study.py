@@ -5,7 +5,7 @@ Nothing heavy is imported: Snakemake reads this at every start.
 
 from pathlib import Path
 
-from postgrad import corpora, machine
+from postgrad import asking, corpora, machine
 from postgrad.configuration import Fault, Faults, as_list, fitting, lookup, nearest, read_yaml, schema
 from postgrad.expansion import expanded, listed
 from postgrad.nodes import RESERVED, SECTIONS
@@ -250,6 +250,6 @@ class Study:
         else:
             root = graph.root(node.name)[0]
         body = self.scale["bases"].get(root, {})
-        cpus = node.options.get("threads", 1) if verb else 1
+        cpus = (asking.threads(graph, node) if node.asked else node.options.get("threads", 1)) if verb else 1
         ask = {"cpus": cpus, **machine.LITTLE, **body.get("machine", {}).get(verb, {})}
         return machine.resources(ask, self.cluster or {}, attempt, stops=verb in ("pretrain", "finetune"))
