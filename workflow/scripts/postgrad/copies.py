@@ -26,9 +26,12 @@ class Known:
         """The first place with a near-copy of the text, or None: both share at least SHARE of all their words."""
         own = words(text)
         for place, sizes in self.sizes.items():
-            near = (size for size in sizes if SHARE <= size / len(own) <= 1 / SHARE)  # no other can share as much
-            if any(len(own & other) >= SHARE * len(own | other) for size in near for other in sizes[size]):
-                return place
+            for size in sizes:
+                # Of n and m words s in common are SHARE of all: s >= SHARE * (n + m - s). No larger difference in size
+                # allows it, which spares most comparisons: 1,000 posts beside 20,000 take some 10 s.
+                least = SHARE / (1 + SHARE) * (len(own) + size) - 1e-9
+                if least <= min(len(own), size) and any(len(own & other) >= least for other in sizes[size]):
+                    return place
         return None
 
 
