@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 from snakemake.exceptions import WorkflowError
 
 from postgrad import asking, lookups, specs
-from postgrad.configuration import Fault, read_yaml
+from postgrad.configuration import Fault, as_list, read_yaml
 from postgrad.leftovers import leftovers, listing
 from postgrad.machine import NAMES
 from postgrad.provenance import code, unconfirmed
@@ -260,6 +260,20 @@ def restarting(wildcards):
 def reviewed(wildcards):
     found = [(graph.recipe, *pair) for graph in map(graph_of, reported(wildcards)) for pair in lookups.reviewed(graph)]
     return [f"{RESULTS}/{recipe}/review/{id}/{dataset}.fit.json" for recipe, id, dataset in found]
+
+
+# What a report reads, by the name of the argument that takes it.
+REPORTED = {
+    "scores": in_report("score/score.json"),
+    "compare": in_report("compare/compare.json"),
+    "diversity": measured,
+    "ledger": of_tasks("clean/{task}/ledger.parquet"),
+    "audit": of_tasks("audit/{task}/drop.parquet"),
+    "flow": flows,
+    "written": written,
+    "model": restarting,
+    "review": reviewed,
+}
 
 
 def spec(wildcards):

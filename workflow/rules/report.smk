@@ -72,15 +72,7 @@ rule diversity:
 
 rule report:
     input:
-        scores=in_report("score/score.json"),
-        compare=in_report("compare/compare.json"),
-        diversity=measured,
-        ledger=of_tasks("clean/{task}/ledger.parquet"),
-        audit=of_tasks("audit/{task}/drop.parquet"),
-        flow=flows,
-        written=written,
-        model=restarting,
-        review=reviewed,
+        **REPORTED,
     output:
         page=f"{RESULTS}/{{scope}}report.html",
         table=f"{RESULTS}/{{scope}}scores.csv",
@@ -92,10 +84,9 @@ rule report:
     params:
         spec=lambda wildcards: specs.report_spec(STUDY, reported(wildcards), page_of(wildcards)),
         code=code("report"),
+        files=lambda wildcards, input: [word for name in REPORTED for word in (f"--{name}", *as_list(input[name]))],
     message:
         "Writing the report"
     shell:
-        "python workflow/scripts/report.py --spec {params.spec:q} --scores {input.scores:q} --compare {input.compare:q} "
-        "--diversity {input.diversity:q} --ledger {input.ledger:q} --audit {input.audit:q} --flow {input.flow:q} "
-        "--written {input.written:q} --model {input.model:q} --review {input.review:q} --table {output.table:q} "
+        "python workflow/scripts/report.py --spec {params.spec:q} {params.files:q} --table {output.table:q} "
         "--text {output.text:q} --out {output.page:q} > {log:q} 2>&1"
