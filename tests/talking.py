@@ -34,7 +34,7 @@ class Handler(BaseHTTPRequestHandler):
         server = self.server.told
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with server.counting:
-            post = body["messages"][-1]["content"].split()[0]
+            post = self.post = body["messages"][-1]["content"].split()[0]
             server.heard.append(post)
             server.bodies.append(body)
             server.keys.append(self.headers["Authorization"])
@@ -57,7 +57,8 @@ class Handler(BaseHTTPRequestHandler):
         return {"choices": [{"index": 0, "finish_reason": finish, "message": message}], "usage": usage}
 
     def send_good(self):
-        self.send(200, self.completion(json.dumps(GOOD)))
+        good = self.server.told.good
+        self.send(200, self.completion(json.dumps(good(self.post) if callable(good) else good)))
 
     def send_fenced(self):
         self.send(200, self.completion(f"```json\n{json.dumps(GOOD)}\n```"))
@@ -127,11 +128,12 @@ class Handler(BaseHTTPRequestHandler):
 class Server:
     """fault(post's first word, how often it was asked): the name of a way to answer, or None for a good answer.
 
-    heard: the first word of the post of each request; bodies and keys: what came with it.
+    good: that answer, or a function of a post's first word. heard: the first word of the post of each request; bodies
+    and keys: what came with it.
     """
 
-    def __init__(self, fault=lambda post, times: None):
-        self.fault, self.heard, self.bodies, self.keys = fault, [], [], []
+    def __init__(self, fault=lambda post, times: None, good=GOOD):
+        self.good, self.fault, self.heard, self.bodies, self.keys = good, fault, [], [], []
         self.counting, self.end, self.port = threading.Lock(), threading.Event(), 0
         self.start()
 
@@ -150,8 +152,8 @@ class Server:
 
 
 @contextmanager
-def server(fault=lambda post, times: None):
-    made = Server(fault)
+def server(fault=lambda post, times: None, good=GOOD):
+    made = Server(fault, good)
     try:
         yield made
     finally:

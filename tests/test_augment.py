@@ -149,6 +149,14 @@ def test_some_classes_get_copies_and_are_filled():
     assert augmented(frame, "n", copies=1, classes=[7])[0].empty
 
 
+def test_a_budget_says_how_many_of_each_class_are_made():
+    """For a control: as many duplicates as another node made posts, each post used once more than another at most."""
+    frame = posts([(f"p{i}", LONG, label) for i, label in enumerate([0] * 2 + [1] * 3)])
+    made, counts = augmented(frame, "n", method="duplicate", budget={1: 7})
+    assert counts["made"] == {1: 7} and sorted(made["parent"].value_counts()) == [2, 2, 3]
+    assert set(made["text"]) == {LONG} and made["post_id"].is_unique
+
+
 @pytest.mark.parametrize(
     "options, fault",
     [

@@ -38,7 +38,7 @@ def test_every_class_gets_exactly_its_size_and_posts_are_used_evenly(seed):
     rng = random.Random(seed)
     before = [rng.randint(1, 30) for _ in range(rng.randint(2, 5))]
     for to, size in (("largest", max(before)), ("smallest", min(before)), (n := rng.randint(1, 70), n)):
-        made = resampled(posts(*before), "n", to, seed)
+        made = resampled(posts(*before), "n", seed, to)
         assert sizes(made) == [size] * len(before) and made["post_id"].is_unique
         assert len(made) == len(made.drop_duplicates(["post_id"]))
         for label, count in enumerate(before):
@@ -46,10 +46,17 @@ def test_every_class_gets_exactly_its_size_and_posts_are_used_evenly(seed):
             assert len(used) == min(count, size) and max(used.values()) - min(used.values()) <= (size > count)
 
 
+def test_a_budget_gives_each_class_its_own_size():
+    made = resampled(posts(4, 2, 5), "n", 1, budget={0: 3, 1: 5})
+    assert sizes(made) == [3, 5] and made["post_id"].is_unique  # none of class 2, of which the budget has none
+    with pytest.raises(ValueError, match="n: no post to copy for class 1 of its budget"):
+        resampled(posts(4), "n", 1, budget={0: 3, 1: 5})
+
+
 def test_those_that_stay_keep_all_and_copies_name_their_root():
     gold = posts(4, 1)
     made_before = gold.tail(1).assign(post_id="p1-0~m~0", parent="p1-0", origin="augment", text="other")
-    made = resampled(pd.concat([gold, made_before], ignore_index=True), "n", "largest", 1)
+    made = resampled(pd.concat([gold, made_before], ignore_index=True), "n", 1, "largest")
     assert made.head(6).equals(pd.concat([gold, made_before], ignore_index=True))
     copies = made.tail(2)
     assert copies["post_id"].tolist() == ["p1-0~n~0", "p1-0~n~1"] and set(copies["parent"]) == {"p1-0"}
@@ -58,9 +65,9 @@ def test_those_that_stay_keep_all_and_copies_name_their_root():
 
 def test_the_draw_hangs_on_the_seed_and_not_on_the_order_of_the_files():
     frame = posts(30, 10)
-    one, again, other = (set(resampled(frame, "n", "smallest", seed)["post_id"]) for seed in (1, 1, 2))
+    one, again, other = (set(resampled(frame, "n", seed, "smallest")["post_id"]) for seed in (1, 1, 2))
     assert one == again != other
-    assert set(resampled(frame[::-1].reset_index(drop=True), "n", "smallest", 1)["post_id"]) == one
+    assert set(resampled(frame[::-1].reset_index(drop=True), "n", 1, "smallest")["post_id"]) == one
 
 
 @pytest.mark.parametrize("frame, fault", [
@@ -70,7 +77,7 @@ def test_the_draw_hangs_on_the_seed_and_not_on_the_order_of_the_files():
 ])  # fmt: skip
 def test_what_cannot_be_balanced_is_refused(frame, fault):
     with pytest.raises(ValueError, match=fault):
-        resampled(frame, "n", "largest", 1)
+        resampled(frame, "n", 1, "largest")
 
 
 def test_command(tmp_path):
@@ -95,6 +102,18 @@ def test_command(tmp_path):
         left = read_union([path], [tmp_path / "drop.parquet"])
         assert not {"p1-0"} & ({*left["post_id"]} | {*left["parent"]})
         assert not left["post_id"].str.startswith("p1-0~").any() and len(left)
+
+
+def test_a_control_has_the_counts_of_the_node_that_its_budget_names(tmp_path):
+    """No text is new: 24 of each class are copies of 5, 12 and 4 posts, as many as edited ones made."""
+    write_posts(posts(5, 12, 4), tmp_path / "train.parquet")
+    write_posts(posts(24, 24, 24, name="q"), tmp_path / "even.parquet")
+    command = [sys.executable, "workflow/scripts/resample.py", "--data", tmp_path / "train.parquet", "--spec",
+               json.dumps({"node": "n", "seed": 1}), "--budget", tmp_path / "even.parquet"]  # fmt: skip
+    done = subprocess.run([*command, "--out", tmp_path / "o"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    made = read_posts(tmp_path / "o")
+    assert sizes(made) == [24, 24, 24] and set(made["text"]) == set(posts(5, 12, 4)["text"])
 
 
 # -- the three sequences of ALEX ------------------------------------------------------------------------
@@ -168,7 +187,11 @@ EVEN = {"even": {"resample": ["rain/train", "filled"], "to": "largest"}}
     ({"even": {"resample": "rain/dev", "to": 3}}, ["even"], "datasets.even.resample", "rain/dev is a dev set"),
     ({"even": {"resample": "rain/train", "to": "most"}}, ["even"], "datasets.even.to", "as the largest class"),
     ({"even": {"resample": "rain/train", "to": 0}}, ["even"], "datasets.even.to", "at least 1, found 0"),
-    ({"even": {"resample": "rain/train"}}, ["even"], "datasets.even", "resample needs to; give it in the node"),
+    ({"even": {"resample": "rain/train"}}, ["even"], "datasets.even", "resample needs to, the size of each class"),
+    ({**EVEN, "same": {"resample": "rain/train", "to": 3, "budget": "even"}}, ["same"], "datasets.same",
+     "to and budget both say how many"),
+    ({**EVEN, "more": {"augment": "rain/train", "fill": "largest", "budget": "even"}}, ["even"], "datasets.more",
+     "fill and budget both say how many"),
     ({"some": {"augment": "rain/train", "copies": 1, "classes": ["maybe"]}}, ["some"], "datasets.some.classes",
      "there is no label 'maybe'"),
 ])  # fmt: skip
@@ -176,6 +199,15 @@ def test_faults(tmp_path, datasets, data, place, sentence):
     with pytest.raises(Fault) as fault:
         study_in(tmp_path, datasets, data)
     assert any(f"{place}" in one and sentence in one for one in fault.value.sentences), fault.value.sentences
+
+
+def test_a_budget_is_joined_as_a_source_is(tmp_path):
+    pooled = {"fold": ["rain/train"], "k": 3, "seed": 1}
+    even = {"resample": ["pooled", "filled"], "to": "largest"}
+    same = {"resample": "pooled", "budget": "even"}
+    graph = study_in(tmp_path, {"pooled": pooled, "even": even, "same": same}, ["same"]).graphs["small"]
+    made = graph.nodes["same@fold=2"]
+    assert (made.sources, made.budget) == (["pooled@fold=2"], "even@fold=2") and "to" not in made.options
 
 
 def test_a_resample_of_folds_is_made_for_each_fold(tmp_path):

@@ -11,7 +11,7 @@ import sys
 
 from postgrad.augmentation import augmented
 from postgrad.cli import run
-from postgrad.posts import read_union, write_posts
+from postgrad.posts import class_sizes, read_union, write_posts
 from postgrad.thesaurus import thesaurus, wordnet
 
 
@@ -20,12 +20,13 @@ def main(argv=None):
     parser.add_argument("--spec", type=json.loads, required=True, help="the node's options, as JSON")
     parser.add_argument("--data", nargs="+", required=True, help="posts to make new ones from")
     parser.add_argument("--drop", nargs="*", default=[], help="posts that audit, or a fold, leaves out")
+    parser.add_argument("--budget", nargs="?", help="posts of another node: each class gets as many new ones")
     parser.add_argument("--out", required=True, help="the new posts alone")
     args = parser.parse_args(argv)
 
     posts = read_union(args.data, args.drop)
     synonyms = thesaurus(wordnet()) if "synonym" in args.spec.get("edits", []) else {}
-    frame, counts = augmented(posts, **args.spec, synonyms=synonyms)
+    frame, counts = augmented(posts, **args.spec, synonyms=synonyms, budget=class_sizes(args.budget))
     write_posts(frame, args.out)
     per_class = ", ".join(f"{count} of class {label}" for label, count in counts["made"].items())
     print(

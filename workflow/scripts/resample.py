@@ -10,7 +10,7 @@ import json
 import sys
 
 from postgrad.cli import run
-from postgrad.posts import read_union, write_posts
+from postgrad.posts import class_sizes, read_union, write_posts
 from postgrad.resampling import resampled
 
 
@@ -19,11 +19,12 @@ def main(argv=None):
     parser.add_argument("--spec", type=json.loads, required=True, help="the node's options, as JSON")
     parser.add_argument("--data", nargs="+", required=True, help="labelled posts to balance, gold first")
     parser.add_argument("--drop", nargs="*", default=[], help="posts that audit, or a fold, leaves out")
+    parser.add_argument("--budget", nargs="?", help="posts of another node: each class gets as many")
     parser.add_argument("--out", required=True, help="the whole balanced set")
     args = parser.parse_args(argv)
 
     posts = read_union(args.data, args.drop)
-    frame = resampled(posts, **args.spec)
+    frame = resampled(posts, **args.spec, budget=class_sizes(args.budget))
     write_posts(frame, args.out)
     before, after = (part["label"].value_counts().sort_index() for part in (posts, frame))
     per_class = ", ".join(f"{before[label]} to {after[label]} of class {label}" for label in after.index)

@@ -50,39 +50,40 @@ def shuffled(parts, refused, rng):
     return None
 
 
-def sources(labels, copies, fill, rng, classes=None):
+def sources(labels, copies, fill, rng, classes=None, budget=None):
     """How many new posts are made from each post: {row: n}.
 
     Every row of `classes` (None: of all) `copies` times; then, with fill `largest`, rows of each of them until the
-    class with its copies equals the largest measured class with its copies. They go round a random order of
-    the class, so that the uses of two posts of a class differ by one at most.
+    class with its copies equals the largest measured class with its copies; or as many of each as the budget says,
+    {class: n}. They go round a random order of the class, so that the uses of two of its posts differ by one at most.
     """
     classes = set(labels) if classes is None else set(classes) & set(labels)
     times = Counter({row: copies for row, label in enumerate(labels) if label in classes})
     sizes = {label: n * (1 + copies * (label in classes)) for label, n in Counter(labels).items()}
-    for label in sorted(classes) if fill == "largest" else []:
+    wanted = {label: max(sizes.values()) - sizes[label] for label in classes} if fill == "largest" else budget or {}
+    for label in sorted(wanted.keys() & classes):
         own = [row for row, other in enumerate(labels) if other == label]
         rng.shuffle(own)
-        times.update(islice(cycle(own), max(sizes.values()) - sizes[label]))
+        times.update(islice(cycle(own), wanted[label]))
     return times
 
 
 def augmented(posts, node, method="shuffle", copies=0, fill=None, split="protected", seed=1, classes=None, edits=KINDS,
-              rate=0.1, synonyms=None):  # fmt: skip
+              rate=0.1, synonyms=None, budget=None):  # fmt: skip
     """The new posts of a node, and how many were made, left unchanged or left out, by reason and class.
 
     posts: labelled posts (posts.POSTS). Rows that share a parent count on in one series of post_ids
     `<parent>~<node>~<k>`; the parent of a derived post is its own parent. Where `shuffle` finds fewer
     than two segments, or no new order, the text is repeated and counted. Where `edit` finds no word to
     edit, or nothing new, there is no post, and it is counted. classes: codes of those to make posts of, None for all.
-    edits, rate, synonyms: see edits.edited.
+    edits, rate, synonyms: see edits.edited. budget: {class: how many new posts}, None without one.
     Returns (frame, {"made": {class: n}, "one segment": {class: n}, "no new order": {class: n}, "no edit": {class: n}}).
     Raises ValueError for unlabelled posts and for options that make nothing.
     """
     if method not in METHODS or split not in CUTS or fill not in (None, "largest") or set(edits) - set(KINDS):
         raise ValueError(f"{node}: method {method!r}, split {split!r}, fill {fill!r} and edits do not all exist.")
-    if not copies and fill is None:
-        raise ValueError(f"{node}: nothing to make; set `copies` to a number from 1, or `fill: largest`.")
+    if not copies and fill is None and budget is None:
+        raise ValueError(f"{node}: nothing to make; set `copies` to a number from 1, `fill: largest`, or a budget.")
     if unlabelled := int(posts["label"].isna().sum()):
         raise ValueError(f"{node}: {unlabelled} of {len(posts)} posts have no label; name a labelled split.")
     rng = random.Random(seed)
@@ -90,7 +91,7 @@ def augmented(posts, node, method="shuffle", copies=0, fill=None, split="protect
     texts, labels = posts["text"].tolist(), posts["label"].astype(int).tolist()
     keywords = [None if pd.isna(word) else word for word in posts["keyword"]]
     roots = posts["parent"].fillna(posts["post_id"]).tolist()
-    times = sources(labels, copies, fill, rng, classes)
+    times = sources(labels, copies, fill, rng, classes, budget)
     expand = expansions(texts[row] for row in times) if method == "edit" and "contraction" in edits else 0
 
     rows, new_texts, ids, series = [], [], [], Counter()

@@ -124,12 +124,19 @@ def unread(verb, kind, body, values, where):
 
 def node(graph, made, where):
     """Nothing; Fault for a resolved node that would make nothing, or whose teachers are one model."""
-    if made.verb == "augment" and not made.options.get("copies") and not made.options.get("fill"):
-        raise Fault(f"{where}: nothing to make; set copies to a number from 1, or fill: largest.")
-    if made.verb == "augment":
+    if made.verb == "augment" and not (made.options.get("copies") or made.options.get("fill") or made.budget):
+        raise Fault(f"{where}: nothing to make; set copies to a number from 1, fill: largest, or a budget.")
+    key = {"augment": "fill", "resample": "to"}.get(made.verb)
+    if key and made.budget and key in made.options:
+        raise Fault(f"{where}: {key} and budget both say how many posts there are; leave one out.")
+    if made.verb == "resample" and not made.budget and "to" not in made.options and graph.sound:
+        raise Fault(f"{where}: resample needs to, the size of each class, or a budget, a dataset of that size.")
+    if made.verb in ("augment", "synthesize"):
         names = [label["name"] for label in graph.study.task(graph.tasks[made.task])["labels"]]
         for label in made.options.get("classes", []) if names else []:  # none where the task's file is broken
             lookup(dict.fromkeys(names), label, f"{where}.classes", "label")
+    if made.verb == "synthesize":
+        written(graph, made, where)
     if made.options.get("drw") is not None:
         share, epochs = made.options["drw"], made.options["epochs"]
         if share * epochs < 1:
@@ -137,6 +144,11 @@ def node(graph, made, where):
                         "train for more epochs, or leave it out.")  # fmt: skip
         if made.options["class_weights"] != "none":
             raise Fault(f"{where}.drw: it sets the weights of the classes itself; write class_weights: none beside it.")
+    if isinstance(given := made.options.get("class_weights"), dict):
+        task = graph.tasks[made.task]
+        names = [label["name"] for label in graph.study.task(task)["labels"]]
+        if names and graph.sound and given.keys() != set(names):
+            raise Fault(f"{where}.class_weights: give each label of {task} a weight: {', '.join(names)}.")
     fewest, most = made.options.get("ngrams", (1, 1))
     if fewest > most:
         raise Fault(f"{where}.ngrams: {[fewest, most]} holds no length of a term; write the smaller first.")
@@ -174,6 +186,27 @@ def node(graph, made, where):
                 f"{where}.teachers: {one.name} and {other.name} are the same model ({one.base}) trained in the same "
                 "way at this scale, so they agree on everything; give them different bases or seeds."
             )
+
+
+def written(graph, made, where):
+    """Nothing; Fault where a synthesize node could not get its posts, or they would lack what its task's have."""
+    name, options = graph.tasks[made.task], made.options
+    task = graph.study.task(name)
+    parts = [task["splits"].get("train") or {}, task.get("divide", {})]
+    if any("keyword" in part.get("columns", {}) for part in parts):
+        raise Fault(
+            f"{where}: the posts of {name} have a keyword each, and a written post has none; choose another task."
+        )
+    calls, posts, count = (options.get(key) for key in ("calls", "per_call", "count"))
+    if None not in (calls, posts, count) and calls * posts * len(made.asked) < count:
+        raise Fault(
+            f"{where}.calls: {calls} calls of {posts} posts to each of {len(made.asked)} writers cannot give {count}; "
+            "write more calls, or a smaller count."
+        )
+    local = [model for model in made.asked if graph.study.bases[model]["kind"] == "causal"]
+    if local and options.get("temperature"):
+        raise Fault(f"{where}.temperature: {local[0]} is a model in a folder and writes the likeliest word alone; "
+                    "write temperature: 0, or name an endpoint.")  # fmt: skip
 
 
 def calibrated(graph, made, where):

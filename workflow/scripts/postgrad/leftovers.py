@@ -7,7 +7,7 @@ from postgrad.study import Study
 
 EVERY = 10**6  # the cap of a study is no reason to call a seed, a fold or a task unknown
 KEPT = ("log", "posts", "run", "answers")  # of a study, beside its recipes
-HELD = ("pretrain", "finetune", "predict")  # the verbs with a work folder
+HELD = ("pretrain", "finetune", "predict", "review")  # the verbs with a work folder
 
 
 def leftovers(root="config", work="work"):

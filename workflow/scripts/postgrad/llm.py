@@ -3,6 +3,9 @@
 An answer that is kept costs nothing: no server is called and no model is loaded before a request is new.
 """
 
+from functools import partial
+from pathlib import Path
+
 from postgrad import standin, stopping
 from postgrad.answers import Answer, Kept, Reply, Spent, digest, heed, judged
 from postgrad.folders import model_record
@@ -48,6 +51,21 @@ def answers(base, requests, folder, budget=None):
             yield Answer(value, reason, text, reply.tokens_in, reply.tokens_out, not fresh, stand_in)
 
 
+def asked(spec, reached, models=()):
+    """{model: a function of Requests that gives their Answers} of all that a node asks, in the order of its spec.
+
+    spec: the node's, with `asked`. reached: how, as the rule's param says. models: model.json of those in folders.
+    """
+    folders = {Path(path).parent.name: str(Path(path).parent) for path in models}
+    found = {}
+    for base in spec["asked"]:
+        name = base["base"]
+        means = {**reached["bases"].get(name, {}), **({"folder": folders[name]} if base["kind"] == "causal" else {})}
+        folder = Path(reached["answers"]) / name
+        found[name] = partial(answers, {**base, **means}, folder=folder, budget=reached["budget"])
+    return found
+
+
 def decisive(base):
     """All of a base that decides its answers, as JSON. An endpoint's url does not: the same model may move."""
     named = {"base": base["base"], "kind": base["kind"]}
@@ -57,7 +75,7 @@ def decisive(base):
         chosen = {key: base[key] for key in ("attention", "precision")}
         return named | chosen | {"sha256": model_record(base["folder"])["sha256"]}
     if base["kind"] == "stand-in":
-        return named | {"version": standin.VERSION}
+        return named | {"version": standin.VERSION, **({"agrees": True} if base.get("agrees") else {})}
     raise ValueError(f"base {base['base']} is of kind {base['kind']}, which writes no text: name one of kind endpoint, "
                      "causal or stand-in")  # fmt: skip
 
@@ -72,4 +90,4 @@ def asker(base, spent):
         from postgrad.generation import Local
 
         return Local(base)
-    return lambda request: Reply(standin.text(request), "stop", 0, 0)
+    return lambda request: Reply(standin.text(request, base.get("agrees", False)), "stop", 0, 0)

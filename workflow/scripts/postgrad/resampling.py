@@ -7,14 +7,16 @@ from itertools import cycle, islice
 import pandas as pd
 
 
-def resampled(posts, node, to, seed):
+def resampled(posts, node, seed, to=None, budget=None):
     """The posts of a union, balanced by class: those that stay, in the order given, and copies behind them.
 
-    posts: labelled posts (posts.POSTS). to: `largest`, `smallest`, or how many posts each class gets. A larger class
-    keeps posts drawn without replacement. A smaller one keeps all, and its copies go round a random order of the class,
-    so that the uses of two posts differ by one at most. A copy is named `<parent>~<node>~<k>`, where the parent of a
+    posts: labelled posts (posts.POSTS). to: `largest`, `smallest`, or how many posts each class gets; where None,
+    budget: {class: how many posts it gets}, none where a class is not in it. A larger class keeps posts drawn without
+    replacement. A smaller one keeps all, and its copies go round a random order of the class, so that the uses of two
+    posts differ by one at most. A copy is named `<parent>~<node>~<k>`, where the parent of a
     derived post is its own parent; it keeps text, label and origin.
-    Raises ValueError for unlabelled posts, for none, and where a post stands in the union twice.
+    Raises ValueError for unlabelled posts, for none, where a post stands in the union twice, and for a class of the
+    budget without posts.
     """
     if unlabelled := int(posts["label"].isna().sum()):
         raise ValueError(f"{node}: {unlabelled} of {len(posts)} posts have no label; name labelled datasets.")
@@ -24,13 +26,17 @@ def resampled(posts, node, to, seed):
         raise ValueError(f"{node}: its datasets hold no posts; see the logs of what made them.")
     rng = random.Random(seed)
     sizes = Counter(posts["label"].astype(int))
-    size = {"largest": max(sizes.values()), "smallest": min(sizes.values())}.get(to, to)
+    if budget is None:
+        budget = dict.fromkeys(sizes, {"largest": max(sizes.values()), "smallest": min(sizes.values())}.get(to, to))
+    if lacking := sorted(label for label in budget if label not in sizes):
+        raise ValueError(f"{node}: no post to copy for class {lacking[0]} of its budget; name datasets that have some.")
     order = posts["post_id"].argsort(kind="stable").tolist()  # the draw must not hang on the order of the files
     labels = posts["label"].astype(int).tolist()
     kept, copies = [], []
     for label in sorted(sizes):
         own = [row for row in order if labels[row] == label]
         rng.shuffle(own)
+        size = budget.get(label, 0)
         kept += own[:size]
         copies += islice(cycle(own), max(0, size - len(own)))
 

@@ -10,6 +10,7 @@ from postgrad.vocabulary import FOLD, HELD_OUT, SPLITS
 READABLE = {
     "augment": ("train",),
     "resample": ("train",),
+    "synthesize": ("train",),
     "label": ("unlabeled",),
     "pretrain": ("train", "unlabeled"),
     "finetune": ("train",),
@@ -100,6 +101,8 @@ def never_held_out(graph, made):
         return f"{made.name} learns from no dataset made by fold, so no post is held out from it; name test or dev"
     if len({frozenset(graph.nodes[id].sources) for id in made.folds}) > 1:
         return f"{made.name} stands on folds of different splits; fold the same ones"
+    if made.verb == "review" and made.sources:
+        return f"{made.name} shows its model posts of train as examples, held-out ones among them; write shots: 0"
     below = [graph.nodes[id] for id in made.members]
     if made.verb == "vote":
         below = [member for member in below if FOLD not in member.axes]

@@ -1,25 +1,35 @@
 """A rule in a language model's place, for runs without one: it shows that a workflow runs, and knows nothing.
 
-The answer fits most schemas and hangs on the request alone. A truth value is false where the user's text denies
-something, a choice is the first value that the text names, else the first of all, and texts are words of the user's,
-drawn by a hash.
+The answer fits most schemas and hangs on the request alone. Of the user's text only the last paragraph is read, where
+prompts put the post or the examples. A truth value is false where it denies something, a choice is the first value that
+it names, else the first of all, and texts are words of it, drawn by a hash. Without a schema the answer is such a text,
+or a list of them where the user writes `numbered 1 to 10`.
 """
 
 import json
 import random
 import re
 
-VERSION = 1  # raise when the same request gets another answer
+VERSION = 2  # raise when the same request gets another answer
 DENIALS = {"no", "not", "never", "none", "nobody", "nothing", "without", "cannot"}
 WORDS = 12  # of a text that is made up
 
 
-def text(request):
-    """The answer to a Request as a model would write it: JSON where there is a schema."""
+def text(request, agrees=False):
+    """The answer to a Request as a model would write it: JSON where there is a schema.
+
+    agrees: every truth value is true, whatever the user's text says, and every text says so.
+    """
     rng = random.Random(json.dumps([VERSION, request.seed, request.messages]))
-    words = [word for role, said in request.messages if role == "user" for word in re.findall(r"[\w']+", said)]
-    made = filled(request.schema or {"type": "string"}, words or ["nothing"], rng)
-    return made if request.schema is None else json.dumps(made)
+    said = "\n\n".join(said for role, said in request.messages if role == "user")
+    words = re.findall(r"[\w']+", said.rstrip().rpartition("\n\n")[2]) or ["nothing"]
+    words = ["agreed"] if agrees else words
+    if request.schema is not None:
+        return json.dumps(filled(request.schema, words, rng))
+    listed = re.search(r"numbered 1 to (\d+)", said)
+    if listed is None:
+        return filled({"type": "string"}, words, rng)
+    return "\n".join(f"{k}. {filled({'type': 'string'}, words, rng)}" for k in range(1, int(listed[1]) + 1))
 
 
 def filled(schema, words, rng):
