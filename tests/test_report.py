@@ -291,8 +291,8 @@ def test_a_reviews_counts_are_the_datasets_own_and_its_cost_is_that_of_all_reque
     facts = {"node": "checked@seed=1", "fit": "ages/dev", "reviews": {"gate": gate, "dataset": own}}
     row = accounts.review_row(facts, "ctyun", "ages/test")
     found = {key: row[key] for key in ("recipe", "dataset", "checked", "abstained", "answers", "tokens", "stand_in")}
-    assert found == {"recipe": "ctyun", "dataset": "ages/test", "checked": 2, "abstained": 2, "answers": 7, "tokens": 77,
-                     "stand_in": True}  # fmt: skip
+    told = {"recipe": "ctyun", "dataset": "ages/test", "checked": 2, "abstained": 2}
+    assert found == told | {"answers": 7, "tokens": 77, "stand_in": True}
 
 
 def test_one_class_for_all_posts_is_told():
