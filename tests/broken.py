@@ -184,7 +184,7 @@ FAULTS = {
         "agreement with budget": (RECIPE, put("datasets.drawn", DRAWN), "datasets.drawn.budget", "leave the budget"),
         "a budget that labels nothing": (RECIPE, put("datasets.drawn", {**DRAWN, "keep": "random", "budget": "filled"}), "datasets.drawn.budget", "'filled' is made by augment; name a node made by label"),
         "a scored dataset": (RECIPE, put("score", {"filled": "rain/dev"}), "score.filled", "made by augment and gives no predictions"),
-        "a model as data": (RECIPE, put("models.plain.data", ["rain/train", "reader"]), "models.plain.data", "'reader' is made by pretrain; name a node made by augment or resample or label"),
+        "a model as data": (RECIPE, put("models.plain.data", ["rain/train", "reader"]), "models.plain.data", "'reader' is made by pretrain; name a node made by augment or resample or synthesize or label"),
         "a dataset as teacher": (RECIPE, put("datasets.agreed.teachers", ["one", "filled"]), "datasets.agreed.teachers", "made by augment; name a node made by finetune or vote"),
         "a vote as base": (RECIPE, put("models.plain.finetune", "together"), "models.plain.finetune", "made by vote; name a base or a model"),
         "two tasks in a node": (RECIPE, both(put("tasks.snow", "rain"), put("models.plain.data", ["rain/train", "snow/train"])), "models.plain", "labels of one task; found rain, snow"),
