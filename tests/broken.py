@@ -186,7 +186,7 @@ FAULTS = {
         "a weight too few": (RECIPE, put("models.plain.class_weights", {"yes": 2}), "models.plain.class_weights", "give each label of rain a weight: no, yes"),
         "no weight": (RECIPE, put("models.plain.class_weights", {"no": 0, "yes": 2}), "models.plain.class_weights.no", "more than 0"),
         "a scored dataset": (RECIPE, put("score", {"filled": "rain/dev"}), "score.filled", "made by augment and gives no predictions"),
-        "a model as data": (RECIPE, put("models.plain.data", ["rain/train", "reader"]), "models.plain.data", "'reader' is made by pretrain; name a node made by augment or resample or label"),
+        "a model as data": (RECIPE, put("models.plain.data", ["rain/train", "reader"]), "models.plain.data", "'reader' is made by pretrain; name a node made by augment or resample or synthesize or label"),
         "a dataset as teacher": (RECIPE, put("datasets.agreed.teachers", ["one", "filled"]), "datasets.agreed.teachers", "made by augment; name a node made by finetune or vote"),
         "a vote as base": (RECIPE, put("models.plain.finetune", "together"), "models.plain.finetune", "made by vote; name a base or a model"),
         "two tasks in a node": (RECIPE, both(put("tasks.snow", "rain"), put("models.plain.data", ["rain/train", "snow/train"])), "models.plain", "labels of one task; found rain, snow"),

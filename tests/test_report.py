@@ -285,6 +285,16 @@ def test_what_hangs_on_a_stand_in_is_marked_wherever_it_stands():
     assert {row["stand_in"] for row in found} == {"yes", ""} and {row["transductive"] for row in found} == {""}
 
 
+def test_a_reviews_counts_are_the_datasets_own_and_its_cost_is_that_of_all_requests():
+    gate = {"checked": 5, "answers": 5, "tokens_in": 50, "tokens_out": 5, "stand_in": 0, "abstained": {}}
+    own = {"checked": 2, "answers": 2, "tokens_in": 20, "tokens_out": 2, "stand_in": 2, "abstained": {"not JSON": 2}}
+    facts = {"node": "checked@seed=1", "fit": "ages/dev", "reviews": {"gate": gate, "dataset": own}}
+    row = accounts.review_row(facts, "ctyun", "ages/test")
+    found = {key: row[key] for key in ("recipe", "dataset", "checked", "abstained", "answers", "tokens", "stand_in")}
+    told = {"recipe": "ctyun", "dataset": "ages/test", "checked": 2, "abstained": 2}
+    assert found == told | {"answers": 7, "tokens": 77, "stand_in": True}
+
+
 def test_one_class_for_all_posts_is_told():
     """Two gold classes of ten posts, all answered alike in one of two seeds. Posts of one class are no such case."""
     alike = {**entry("ages-plain@seed=2", 5), "confusion": [[10, 0], [10, 0]]}

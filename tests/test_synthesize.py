@@ -16,6 +16,7 @@ import talking
 import test_report
 import yaml
 from broken import GPT, put
+from made import made_base
 from study_files import write_config
 
 from postgrad.accounts import written_table
@@ -366,12 +367,12 @@ class Folder:
             write_posts(posts(24, split), folder / f"{split}.parquet")
         write_table(pd.DataFrame({"post_id": ["train-1"]}), folder / "drop.parquet", DROPPED)
 
-    def run(self, out="made", bases=None, budget=None, **options):
+    def run(self, out="made", bases=None, budget=None, models=(), **options):
         reached = {"answers": str(self.folder / "answers"), "bases": bases or {}, "budget": budget}
         words = ["--spec", json.dumps(spec(**options)), "--reached", json.dumps(reached)]
         words += ["--data", self.folder / "train.parquet", "--drop", self.folder / "drop.parquet", "--corpus"]
         words += [self.folder / f"{split}.parquet" for split in ("train", "dev", "test")]
-        words += ["--out", self.folder / f"{out}.parquet", "--flow", self.folder / f"{out}.json"]
+        words += ["--models", *models, "--out", self.folder / f"{out}.parquet", "--flow", self.folder / f"{out}.json"]
         command = [sys.executable, "workflow/scripts/synthesize.py", *map(str, words)]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
@@ -458,6 +459,19 @@ def test_where_the_calls_are_spent_the_node_goes_on_with_what_there_is(folder, e
     done = folder.run("less", calls=2, classes=[1], **endpoint_options(endpoint))
     assert done.stderr == ("synthesize made: 3 of 6 posts in 2 calls, 1 of them malformed; its calls were spent.\n")
     assert len(endpoint.bodies) == 3 and folder.flow("less")[0]["malformed"] == {"no list": 1}
+
+
+def test_a_model_in_a_folder_may_write(folder, tmp_path):
+    """A model with random weights writes no list: nothing is kept, all is counted, and the node still ends."""
+    made_base(tmp_path / "tiny", "causal", length=256)
+    asked = [{"base": "tiny", "kind": "causal", "threads": 1, "attention": "eager", "precision": "fp32"}]
+    prompt = {"system": "Write.", "user": "{number} {label}:\n{own}"}
+    done = folder.run(
+        asked=asked, models=[tmp_path / "tiny/model.json"], prompt=prompt, calls=2, classes=[1], max_tokens=8
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "synthesize made: 0 of 6 posts in 2 calls, 2 of them malformed; its calls were spent.\n"
+    assert folder.flow()[0]["malformed"] == {"cut at max_tokens": 2} and len(read_posts(tmp_path / "made.parquet")) == 0
 
 
 def test_no_log_and_no_count_shows_a_post(folder):

@@ -88,3 +88,10 @@ def test_written_posts_stand_beside_as_many_duplicates():
             assert found.nodes[f"{task}-expert@seed=1"].options["epoch"] == "best"
             assert found.nodes[f"{task}-expert@seed=1"].fitted == (f"{task}/dev",)
             assert found.diversity[task]["embed"] == "minilm"
+
+
+def test_study_edits_trains_33_models_on_public_posts():
+    found = graph("alex", "edits")
+    nets = [node for node in found.nodes.values() if node.verb == "finetune" and node.kind == "encoder"]
+    assert len(nets) == 33 and {node.axes["seed"] for node in nets} == {1, 2, 3}
+    assert not any(task.startswith("smm4h") for task in found.tasks.values())
