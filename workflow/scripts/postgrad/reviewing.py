@@ -139,12 +139,12 @@ def gate(spec, gold, frame, review):
         return official(gold[rows], labels[rows], softmax(logits[rows]), *task)
 
     margins_tried = sorted(spec["gate"])
-    after = {0: (frame["label"].to_numpy(), matrix(frame, "logits"))}
+    after = {None: (frame["label"].to_numpy(), matrix(frame, "logits"))}
     after |= {most: changed(frame, review, most) for most in margins_tried}
     best, found = first_best(margins_tried, score)
-    before, p = score(0), 1.0
+    before, p = score(None), 1.0
     if max(found) > before:
-        p = no_gain(len(gold), lambda rows: score(0, rows), lambda rows: score(best, rows), spec["seed"])
+        p = no_gain(len(gold), lambda rows: score(None, rows), lambda rows: score(best, rows), spec["seed"])
     p = min(1.0, p * len(margins_tried))
     on = max(found) > before and p <= spec["alpha"]
     tried = [list(pair) for pair in zip(margins_tried, found)]
