@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import jinja2
 
+from postgrad.asking import NAMED
 from postgrad.configuration import Fault, as_list
 from postgrad.nodes import SECTIONS, VERBS
 from postgrad.study import Study
@@ -57,6 +58,7 @@ def edges_of(graph):
             ("folds", "data"),
             ("teachers", "teachers"),
             ("budget", "budget"),
+            *((key, "base") for key in NAMED.values()),
         ):
             found |= {Edge(source, name, kind) for source in as_list(body.get(key, []))}
         if "/" in body.get("target", ""):

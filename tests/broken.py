@@ -15,6 +15,7 @@ DRAWN = {"label": "rain/unlabeled", "teachers": ["one", "two"], "keep": "agreeme
 GUESSED = {"label": "rain/unlabeled", "teachers": ["one"], "keep": "random", "share": 0.1}
 PRIOR = {"calibrate": "plain", "fit": "rain/dev", "method": "prior", "target": "uniform", "lambda": [0, 1.0]}
 CUT = {"calibrate": "plain", "fit": "rain/dev", "method": "threshold"}
+GPT = {"kind": "endpoint", "url": "http://localhost:8000/v1", "model": "some-model"}
 BOMB = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(f"{y}: &{y} [{','.join([f'*{x}'] * 9)}]\n" for x, y in zip("abcdefg", "bcdefgh"))
 
 
@@ -58,6 +59,9 @@ FAULTS = {
     "type": {
         "a rate as text": (RECIPE, put("models.plain.lr", "1e-5"), "models.plain.lr", "found '1e-5'; write .*1.0e-5 for 1e-5"),
         "half a post": (RECIPE, put("defaults.finetune.batch", 8.5), "defaults.finetune.batch", "a whole number, found 8.5"),
+        "leave without a budget": (STUDY, put("endpoints", True), "endpoints", "expected a mapping, found true.*Posts may go to endpoints"),
+        "leave without an end": (STUDY, put("endpoints", {"requests": 10}), "endpoints", "the key 'tokens' is missing"),
+        "leave in words": (TASK, put("endpoints", "yes"), "endpoints", "expected true or false, found 'yes'"),
         "a word for a number": (SCALE, put("bases.big.finetune.epochs", "two"), "bases.big.finetune.epochs", "a number, found 'two'"),
         "true for a number": (STUDY, put("seeds", True), "seeds", "a whole number, found true"),
         "half a shard": (CONFIG, put("shards", 2.5), "shards", "a whole number, found 2.5"),
@@ -178,9 +182,11 @@ FAULTS = {
         "one teacher that knows dev": (RECIPE, both(POOLED, MEMBER, MEAN, put("datasets.guessed", {**GUESSED, "teachers": ["mean"], "fit": "rain/dev"})), "datasets.guessed.teachers", "mean learns from rain/dev in folds.*fit on rain/held-out"),
         "teachers of other held-out posts": (RECIPE, both(POOLED, MEMBER, MEAN, put("datasets.less", {"fold": ["rain/train"], "k": 5, "seed": 1}), put("models.other", {**MODEL, "data": ["less"]}), put("predictors.rest", {"vote": ["other"], "rule": "soft", "ties": "lowest"}), put("datasets.guessed", {**GUESSED, "teachers": ["mean", "rest"], "fit": "rain/held-out"})), "datasets.guessed", "stand on folds of different splits; fold the same ones"),
         "agreement with budget": (RECIPE, put("datasets.drawn", DRAWN), "datasets.drawn.budget", "leave the budget"),
-        "a budget that labels nothing": (RECIPE, put("datasets.drawn", {**DRAWN, "keep": "random", "budget": "filled"}), "datasets.drawn.budget", "'filled' is made by augment; name a node made by label"),
+        "a budget that labels nothing": (RECIPE, put("datasets.drawn", {**DRAWN, "keep": "random", "budget": "one"}), "datasets.drawn.budget", "'one' is made by finetune; name a node made by augment or resample or "),
+        "a weight too few": (RECIPE, put("models.plain.class_weights", {"yes": 2}), "models.plain.class_weights", "give each label of rain a weight: no, yes"),
+        "no weight": (RECIPE, put("models.plain.class_weights", {"no": 0, "yes": 2}), "models.plain.class_weights.no", "more than 0"),
         "a scored dataset": (RECIPE, put("score", {"filled": "rain/dev"}), "score.filled", "made by augment and gives no predictions"),
-        "a model as data": (RECIPE, put("models.plain.data", ["rain/train", "reader"]), "models.plain.data", "'reader' is made by pretrain; name a node made by augment or label"),
+        "a model as data": (RECIPE, put("models.plain.data", ["rain/train", "reader"]), "models.plain.data", "'reader' is made by pretrain; name a node made by augment or resample or synthesize or label"),
         "a dataset as teacher": (RECIPE, put("datasets.agreed.teachers", ["one", "filled"]), "datasets.agreed.teachers", "made by augment; name a node made by finetune or vote"),
         "a vote as base": (RECIPE, put("models.plain.finetune", "together"), "models.plain.finetune", "made by vote; name a base or a model"),
         "two tasks in a node": (RECIPE, both(put("tasks.snow", "rain"), put("models.plain.data", ["rain/train", "snow/train"])), "models.plain", "labels of one task; found rain, snow"),
@@ -245,6 +251,13 @@ FAULTS = {
         "a pattern without a file": (TASK, both(drop("splits.unlabeled.file"), put("splits.unlabeled.files", "rain/*.tsv")), "splits.unlabeled.files", r"rain/\*.tsv is not there"),
         "no posts named": (STUDY, drop("data"), STUDY, "--config data=FOLDER"),
         "a base without source": (BASES, drop("tiny.make"), "tiny", "exactly one of hub"),
+        "an endpoint without a model": (BASES, put("gpt", {"kind": "endpoint", "url": "http://localhost:8000/v1"}), "gpt", "an endpoint says url and model"),
+        "an endpoint with weights": (BASES, put("gpt", {**GPT, "folder": "weights"}), "gpt", "an endpoint says url and model"),
+        "weights behind an address": (BASES, put("tiny.url", "http://localhost:8000/v1"), "tiny", "exactly one of hub"),
+        "a linear model from a folder": (BASES, put("linear.folder", "weights"), "linear", "a linear one or a stand-in nothing else"),
+        "a key itself": (BASES, put("gpt", {**GPT, "key": "sk-0123456789"}), "gpt.key", "what stands there does not fit. The name of the environment variable"),
+        "a number for a key": (BASES, put("gpt", {**GPT, "key": 123456789}), "gpt.key", "expected text, found what stands there"),
+        "a key in an address": (BASES, put("gpt", {**GPT, "url": "http://me:sk-0123456789@localhost/v1"}), "gpt.url", "what stands there does not fit. .*without key or query"),
         "a branch for a revision": (BASES, put("big.revision", "main"), "big.revision", "40 hexadecimal digits"),
     },
     "shell": {

@@ -39,7 +39,7 @@ def job_of(rule, output):
         return Job(rule)
     folder, rest = re.fullmatch(rf"results/(.+/)??{rule}/(.+)", output).groups()
     rest = re.sub(r"(\.fit|\.drop)?\.(parquet|json)$", "", rest)
-    if rule in ("score", "compare"):
+    if rule in ("score", "compare", "diversity"):
         rest = ""
     recipe = (folder or "").removeprefix("demo/").rstrip("/")
     if rule in ("predict", *SECTIONS["predictors"]):
@@ -79,6 +79,15 @@ def job_graph(study):
         reads[Job("score", recipe)] = scored
         reads[Job("compare", recipe)] = {Job("score", recipe)}
         report |= {Job("score", recipe), Job("compare", recipe)}
+        if graph.diversity:
+            reads[Job("diversity", recipe)] = set()
+            report.add(Job("diversity", recipe))
+        for alias, sets in lookups.measured(graph):
+            base = Job("base", node=graph.diversity[alias]["model"])
+            reads.setdefault(base, set())
+            reads[Job("diversity", recipe)] |= {base}.union(
+                *(posts(graph, recipe, source) for source in (f"{alias}/train", *sets))
+            )
     reads[Job("report")] = report
     asked = closure({Job("report")}, reads)
     return {job: before for job, before in reads.items() if job in asked}

@@ -88,9 +88,10 @@ BASES = {
         "make": {"hidden": 32, "layers": 1, "heads": 2, "vocabulary": 500, "length": 64, "seed": 1},
     },
 }
+PROMPT = {"system": "Is it {label}?\n{labels}\n{examples}", "user": "{text}"}
 
 
-def write_config(folder, recipe=None, study=None, scale=None, task=None, bases=None):
+def write_config(folder, recipe=None, study=None, scale=None, task=None, bases=None, prompt=None):
     """The folder `config` of one small study; each argument is a function that changes one file's content."""
     files = {
         "recipes/small.yaml": (RECIPE, recipe),
@@ -98,6 +99,7 @@ def write_config(folder, recipe=None, study=None, scale=None, task=None, bases=N
         "scales/here.yaml": (SCALE, scale),
         "tasks/rain.yaml": (TASK, task),
         "bases.yaml": (BASES, bases),
+        "prompts/check.yaml": (PROMPT, prompt),
     }
     for name, (content, change) in files.items():
         content = deepcopy(content)

@@ -70,7 +70,7 @@ def test_every_order_is_about_equally_likely():
 def test_refused_texts_run_out_and_are_counted():
     made, counts = augmented(posts([("p", "a, b", 0), ("q", "one", 0)]), "n", copies=3)
     assert made["text"].tolist() == ["b a,", "a, b", "a, b", "one", "one", "one"]
-    assert counts == {"made": {0: 6}, "one segment": {0: 3}, "no new order": {0: 2}}
+    assert counts == {"made": {0: 6}, "one segment": {0: 3}, "no new order": {0: 2}, "no edit": {}}
 
 
 def test_white_space_alone_makes_no_new_order():
@@ -126,9 +126,41 @@ def test_new_posts_carry_keyword_label_and_their_root():
     assert set(made["label"]) == {1} and set(made["origin"]) == {"augment"}
 
 
+def test_edited_copies_differ_and_have_their_parents_label():
+    frame = posts([("p", LONG, 0), ("q", "A rusty kettle sings.", 1), ("r", "it is @me", 1), ("s", "kettle", 1)])
+    made, counts = augmented(frame, "n", method="edit", edits=["keyboard"], copies=9)
+    assert counts == {"made": {0: 9, 1: 18}, "one segment": {}, "no new order": {}, "no edit": {1: 9}}
+    assert made["text"].is_unique and not set(made["text"]) & set(frame["text"])
+    assert Counter(zip(made["parent"], made["label"])) == {("p", 0): 9, ("q", 1): 9, ("s", 1): 9}
+    assert made["post_id"].tolist()[:2] == ["p~n~0", "p~n~1"] and made["post_id"].is_unique
+
+
+def test_copies_of_one_post_are_edited_in_different_ways():
+    frame = posts([("p~m~0", "kettle", 0), ("p~m~1", "kettle", 0)]).assign(parent="p")
+    made, counts = augmented(frame, "n", method="edit", edits=["keyboard"], copies=8)
+    assert made["text"].is_unique and made["post_id"].is_unique and len(made) == counts["made"][0]
+
+
+def test_some_classes_get_copies_and_are_filled():
+    frame = posts([(f"p{i}", LONG, label) for i, label in enumerate([0] * 2 + [1] * 9 + [2] * 4)])
+    assert augmented(frame, "n", copies=2, classes=[0, 2])[1]["made"] == {0: 4, 2: 8}
+    assert augmented(frame, "n", fill="largest", classes=[2])[1]["made"] == {2: 5}
+    assert augmented(frame, "n", copies=2, fill="largest", classes=[0, 2])[1]["made"] == {0: 10, 2: 8}
+    assert augmented(frame, "n", copies=1, classes=[7])[0].empty
+
+
+def test_a_budget_says_how_many_of_each_class_are_made():
+    """For a control: as many duplicates as another node made posts, each post used once more than another at most."""
+    frame = posts([(f"p{i}", LONG, label) for i, label in enumerate([0] * 2 + [1] * 3)])
+    made, counts = augmented(frame, "n", method="duplicate", budget={1: 7})
+    assert counts["made"] == {1: 7} and sorted(made["parent"].value_counts()) == [2, 2, 3]
+    assert set(made["text"]) == {LONG} and made["post_id"].is_unique
+
+
 @pytest.mark.parametrize(
     "options, fault",
     [
+        ({"copies": 1, "method": "edit", "edits": ["vowels"]}, "do not all exist"),
         ({}, "nothing to make"),
         ({"fill": "biggest"}, "do not all exist"),
         ({"copies": 1, "method": "mix"}, "do not all exist"),
@@ -166,3 +198,19 @@ def test_command(tmp_path):
     done = subprocess.run([*command, "--out", tmp_path / "no.parquet"], capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.startswith("augment: n: nothing to make")
     assert done.stderr.count("\n") == 1 and not (tmp_path / "no.parquet").exists()
+
+
+def test_command_edits(tmp_path):
+    rows = [("a", "A sick child, it isn't asleep and does not sing", 0), ("b", "I am @me", 1), ("c", LONG, 1)]
+    write_posts(posts(rows), tmp_path / "train.parquet")
+    spec = {"node": "n", "method": "edit", "edits": ["synonym", "contraction", "character"], "rate": 0.1,
+            "copies": 4, "classes": [0, 1], "seed": 1}  # fmt: skip
+    command = [sys.executable, "workflow/scripts/augment.py", "--spec", json.dumps(spec)]
+    outs = [tmp_path / "one.parquet", tmp_path / "two.parquet"]
+    for out in outs:
+        done = subprocess.run([*command, "--data", tmp_path / "train.parquet", "--out", out], capture_output=True,
+                              text=True, check=True)  # fmt: skip
+    assert outs[0].read_bytes() == outs[1].read_bytes()
+    made = read_posts(outs[0])
+    assert Counter(made["parent"]) == {"a": 4, "c": 4} and set(made["label"][made["parent"] == "a"]) == {0}
+    assert "4 left out that no edit made new" in done.stderr and "sick" not in done.stderr

@@ -24,6 +24,9 @@ FILES = {
     "smm4h20-task5": TSV,
     "smm4h22-task1a": TSV,
     "smm4h22-task7": TSV,
+    "smm4h23-task1": TSV,
+    "smm4h23-task2": CSV,
+    "smm4h23-task4": CSV,
     "smm4h24-task3": CSV,
     "smm4h24-task5": TSV,
     "smm4h24-task6": CSV | {"unlabeled.jsonl.zst"},
@@ -35,6 +38,9 @@ HEADERS = {
     "smm4h20-task5": ("tweet_id user_id tweet class", {"1", "2", "3"}),
     "smm4h22-task1a": ("tweet_id tweet label", {"NoADE", "ADE"}),
     "smm4h22-task7": ("tweet_id text label", {"0", "1"}),
+    "smm4h23-task1": ("tweet_id text label", {"0", "1"}),
+    "smm4h23-task2": ("tweet_id therapy text label", {"negative", "neutral", "positive"}),
+    "smm4h23-task4": ("id text label", {"0", "1"}),
 }
 
 
@@ -101,13 +107,19 @@ def test_the_test_file_holds_decoys_and_no_label(made, task):
 
 
 @pytest.mark.parametrize("task", HEADERS)
-def test_tweets_of_2020_and_2022_have_the_columns_and_labels_of_their_release(made, task):
+def test_posts_of_2020_to_2023_have_the_columns_and_labels_of_their_release(made, task):
     columns, labels = HEADERS[task]
-    header, *rows = table(made / task / "train.tsv")
+    header, *rows = table(next(made.glob(f"{task}/train.*")))
     assert header == columns.split() and len(rows) == 40
     label = header.index("class" if "class" in header else "label")
     assert {row[label] for row in rows} == labels
-    assert all(row[0].isdigit() and all(row) for row in rows)
+    assert all((row[0].isdigit() or header[0] == "id") and all(row) for row in rows)
+
+
+def test_a_therapy_stands_in_its_tweet_and_in_a_column_of_its_own():
+    made = posts("smm4h23-task2", 200, 1)
+    assert all(post["keyword"] in post["text"] and "THING" not in post["text"] for post in made)
+    assert len({post["keyword"] for post in made}) > 10
 
 
 def test_task6_mixes_sources_but_trains_on_tweets(made):
@@ -130,7 +142,8 @@ def test_a_task_without_grammar_is_refused(tmp_path):
     assert result.returncode == 1
     assert result.stderr == (
         "demo: no grammar for caves; there is one for smm4h20-task1, smm4h20-task2en, smm4h20-task5, "
-        "smm4h22-task1a, smm4h22-task7, smm4h24-task3, smm4h24-task5, smm4h24-task6.\n"
+        "smm4h22-task1a, smm4h22-task7, smm4h23-task1, smm4h23-task2, smm4h23-task4, smm4h24-task3, smm4h24-task5, "
+        "smm4h24-task6.\n"
     )
 
 

@@ -76,9 +76,20 @@ def test_linear_of_three_classes_leaves_an_unseen_one_unlikely():
     assert logits.argmax(axis=1).tolist() == [0, 2] and (logits[:, 1] < -10).all()
 
 
+def test_a_linear_model_takes_a_weight_for_each_class():
+    texts, labels = ["red", "red", "red", "pen"], [0, 0, 1, 1]
+    plain, heavy = (
+        linear.logits(linear.train(texts, labels, made.linear_spec(class_weights=weights)), ["red"])[0]
+        for weights in ("none", [1, 9])
+    )
+    assert plain[1] < plain[0] and heavy[1] > heavy[0]
+
+
 def test_class_weights_and_losses_by_hand():
     assert losses.class_weights([6, 2, 0], "none").tolist() == [1, 1, 0]
     assert losses.class_weights([6, 2], "balanced").tolist() == pytest.approx([8 / 12, 8 / 4])
+    given = losses.class_weights([6, 2, 0], [1, 2, 9])  # of eight posts the mean is 1, and the ratio is 2
+    assert given.tolist() == pytest.approx([0.8, 1.6, 0])
     logits, labels = torch.tensor([[0.0, 0.0], [0.0, np.log(3.0)]]), torch.tensor([0, 1])
     # -log 1/2 with weight 2 and -log 3/4 with weight 1, over two posts
     expected = (2 * np.log(2) + np.log(4 / 3)) / 2
@@ -305,6 +316,7 @@ def test_bad_input_ends_in_one_sentence(tmp_path, bases, train):
     assert "epoch best chooses on labelled posts: give them with --dev" in fault(spec | {"epoch": "best"})
     assert "write embeddings" in fault(spec | {"frozen": ["head"]})
     assert "class_weights: heavy" in fault(spec | {"class_weights": "heavy"})
+    assert "class_weights: [1, 2, 3]" in fault(spec | {"class_weights": [1, 2, 3]})
     assert "is of kind causal" in fault(spec, base=bases["causal"])
     assert "model.json is missing" in fault(spec, base=tmp_path / "absent")
     frame = made.posts()

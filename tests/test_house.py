@@ -29,10 +29,14 @@ FLOOR_2 = {
     "pretraining",
     "ranks",
     "scoring",
+    "endpoint",
+    "generation",
+    "embedding",
     "llm",
 }
 SIDE = {
     "recipe",
+    "asking",
     "nodes",
     "axes",
     "targets",
@@ -192,7 +196,7 @@ def test_every_key_has_a_sentence(path):
                 for key, body in part.get(group, {}).items() if path.stem == "verbs" or group == "properties" else []:
                     described += 1
                     assert "description" in body or "$ref" in body, f"{place}.{key} has no sentence"
-    assert described > 3
+    assert described > 1
 
 
 @pytest.mark.parametrize("verb", RULES)

@@ -71,6 +71,10 @@ def test_bases_and_made_up_posts_stay(tmp_path):
     assert found(tmp_path, "base/log", "test/posts/rain") == []
 
 
+def test_answers_that_were_paid_for_stay(tmp_path):
+    assert found(tmp_path, "test/answers/gpt") == []
+
+
 def test_a_lock_is_no_work(tmp_path):
     assert found(tmp_path, "test/small/finetune/.plain.lock", "test/small/finetune/plane") == [
         "test/small/finetune/plane"

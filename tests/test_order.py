@@ -94,6 +94,8 @@ def described(folder, files, config):
     for recipe, graph in study.graphs.items():
         found["score_spec", recipe] = specs.score_spec(study, recipe)
         found["compare_spec", recipe] = specs.compare_spec(study, recipe)
+        found["diversity_spec", recipe] = specs.diversity_spec(study, recipe)
+        found["inputs of diversity", recipe] = lookups.measured(graph)
         found["inputs of score", recipe] = [(node.id, dataset) for node, dataset in lookups.scored(graph)]
         found["flows of the report", recipe] = lookups.labelled(graph)
         for node in graph.nodes.values():

@@ -227,7 +227,7 @@ def test_a_fresh_study_is_new_and_every_node_has_one_row(tmp_path):
     assert set(why.values()) == {"new"}
     assert list(why)[0] == "demo" and list(why)[-1] == "report"
     assert list(why).index("predict qwen") < list(why).index("label agreed") < list(why).index("finetune ages-expert")
-    assert total == "83 of 83 jobs: 22 cheap, 1 pretrain, 20 finetune, 40 predict"
+    assert total == "85 of 85 jobs: 24 cheap, 1 pretrain, 20 finetune, 40 predict"
 
 
 @pytest.mark.parametrize(

@@ -88,8 +88,8 @@ def test_the_modules_behind_a_verb(scripts):
 @pytest.mark.parametrize(
     "module, verbs",
     [
-        ("metrics", {"score", "calibrate", "pick", "finetune", "pretrain"}),
-        ("calibration", {"calibrate", "pick", "finetune", "pretrain"}),
+        ("metrics", {"score", "calibrate", "pick", "review", "finetune", "pretrain"}),
+        ("calibration", {"calibrate", "pick", "review", "finetune", "pretrain"}),
         ("voting", {"vote"}),
         ("augmentation", {"augment"}),
         ("losses", {"pretrain", "finetune"}),

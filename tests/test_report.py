@@ -158,7 +158,7 @@ def dropped(*ids, split="train"):
 
 def test_csv_has_the_official_metric_first_and_no_row_twice():
     rows = list(csv.DictReader(io.StringIO(sheets.csv_text([SCORE], SPEC))))
-    assert list(rows[0]) == ["recipe", "predictor", "dataset", "metric", "value", "n", "transductive"]
+    assert list(rows[0]) == ["recipe", "predictor", "dataset", "metric", "value", "n", "transductive", "stand_in"]
     first = [(row["metric"], row["value"]) for row in rows if row["predictor"] == "ages-plain@seed=1"]
     assert first == [
         ("f1", "0.600000"),
@@ -267,6 +267,32 @@ def test_csv_says_what_is_transductive():
     found = {row["predictor"]: row["transductive"] for row in rows}
     assert found["ages-expert@seed=1"] == found["ages-expert@seed=2"] == "yes"
     assert {mark for name, mark in found.items() if "expert" not in name} == {""}
+
+
+RULED = json.loads(json.dumps(SPEC))
+RULED["recipes"]["ctyun"]["deviations"].append(
+    {"node": "ages-expert", "key": "stand_in", "paper": None, "used": True, "why": "a rule answered"}
+)
+
+
+def test_what_hangs_on_a_stand_in_is_marked_wherever_it_stands():
+    rows, chains = tables.node_scores([SCORE], FLOORS), tables.chain_tables([COMPARE])
+    lines = [line for line in sheets.text_table(rows, chains, RULED).splitlines() if "‡" in line]
+    assert lines[0].split()[0] == "ages-expert‡" and "ages-plain -> ages-expert‡ " in lines[1]
+    assert lines[-1].startswith("‡ a rule wrote or reviewed") and "‡" not in sheets.text_table(rows, chains, TAINTED)
+    found = list(csv.DictReader(io.StringIO(sheets.csv_text([SCORE], RULED))))
+    assert {row["predictor"].split("@")[0] for row in found if row["stand_in"] == "yes"} == {"ages-expert"}
+    assert {row["stand_in"] for row in found} == {"yes", ""} and {row["transductive"] for row in found} == {""}
+
+
+def test_a_reviews_counts_are_the_datasets_own_and_its_cost_is_that_of_all_requests():
+    gate = {"checked": 5, "answers": 5, "tokens_in": 50, "tokens_out": 5, "stand_in": 0, "abstained": {}}
+    own = {"checked": 2, "answers": 2, "tokens_in": 20, "tokens_out": 2, "stand_in": 2, "abstained": {"not JSON": 2}}
+    facts = {"node": "checked@seed=1", "fit": "ages/dev", "reviews": {"gate": gate, "dataset": own}}
+    row = accounts.review_row(facts, "ctyun", "ages/test")
+    found = {key: row[key] for key in ("recipe", "dataset", "checked", "abstained", "answers", "tokens", "stand_in")}
+    told = {"recipe": "ctyun", "dataset": "ages/test", "checked": 2, "abstained": 2}
+    assert found == told | {"answers": 7, "tokens": 77, "stand_in": True}
 
 
 def test_one_class_for_all_posts_is_told():

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from postgrad import corpora
 from postgrad.configuration import Faults, fitting, read_yaml, schema
 from postgrad.grammar import SHARES
+from postgrad.metrics import scores
 from postgrad.shapes import COLUMNS
 
 TASKS = sorted((Path(__file__).resolve().parents[1] / "config/tasks").glob("*.yaml"))
@@ -23,4 +25,16 @@ def test_a_task_file_has_no_fault(path):
 def test_the_demo_makes_posts_for_every_shared_task():
     shared = {path.stem for path in TASKS if path.stem.startswith("smm4h")}
     assert shared == set(SHARES) == set(COLUMNS)
-    assert len(shared) == 8
+    assert len(shared) == 11
+
+
+def test_f1_of_all_classes_pooled_is_the_accuracy_less_what_abstains():
+    """SMM4H-2023 Task 2: 3 of 5 right, one abstention; precision 3 of 4, recall 3 of 5."""
+    task = read_yaml(next(path for path in TASKS if path.stem == "smm4h23-task2"))
+    labels = [label["name"] for label in task["labels"]]
+    positive = [labels.index(name) for name in task["positive"]]
+    assert (labels, positive, task["metric"]) == (["negative", "neutral", "positive"], [0, 1, 2], "f1")
+    gold, predicted = np.array([0, 1, 1, 2, 2]), np.array([0, 1, 2, 2, -1])
+    found = scores(gold, predicted, np.full((5, 3), 1 / 3), labels, positive, task["metric"])["values"]
+    assert found["precision"] == 3 / 4 and found["recall"] == found["accuracy"] == 3 / 5
+    assert found["official"] == found["f1"] == pytest.approx(6 / 9)

@@ -1,5 +1,6 @@
 """Look-ups only: wildcards -> paths, spec, code, threads. What decides stands in workflow/scripts/postgrad."""
 
+import json
 import os
 import sys
 from functools import cache
@@ -8,8 +9,8 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
 from snakemake.exceptions import WorkflowError
 
-from postgrad import lookups, specs
-from postgrad.configuration import Fault, read_yaml
+from postgrad import asking, lookups, specs
+from postgrad.configuration import Fault, as_list, read_yaml
 from postgrad.leftovers import leftovers, listing
 from postgrad.machine import NAMES
 from postgrad.provenance import code, unconfirmed
@@ -153,6 +154,11 @@ def shared(wildcards):
     return [posts_of(wildcards, wildcards.dataset)] if split == HELD_OUT and FOLD not in node(wildcards).axes else []
 
 
+def budget(wildcards):
+    """The dataset whose class counts a node keeps to, if it does."""
+    return [posts_of(wildcards, node(wildcards).budget)] if node(wildcards).budget else []
+
+
 def fitted_on(wildcards):
     """The gold posts on which a node is fitted or chosen, or its teachers are audited, if there are any."""
     made = node(wildcards)
@@ -185,6 +191,24 @@ def gold(wildcards):
     return [posts_of(wildcards, dataset, predictor) for predictor, dataset in lookups.scored(graph(wildcards))]
 
 
+def embedders(wildcards):
+    """The encoder of each task whose diversity is measured."""
+    measured, graph_ = lookups.measured(graph(wildcards)), graph(wildcards)
+    return [f"results/base/{graph_.diversity[alias]['model']}/model.json" for alias, _ in measured]
+
+
+def of_measured(path):
+    """A file of each task whose diversity is measured: {task} stands for its name."""
+    return lambda wildcards: [
+        f"{RESULTS}/{path.format(task=graph(wildcards).tasks[alias])}"
+        for alias, _ in lookups.measured(graph(wildcards))
+    ]
+
+
+def measured_sets(wildcards):
+    return [posts_of(wildcards, id) for _, ids in lookups.measured(graph(wildcards)) for id in ids]
+
+
 def reported(wildcards):
     """The recipes in a report: those that the study asks for, or all."""
     if not wildcards.scope:
@@ -215,6 +239,17 @@ def flows(wildcards):
     return [f"{RESULTS}/{graph.recipe}/label/{id}.json" for graph in graphs for id in lookups.labelled(graph)]
 
 
+def measured(wildcards):
+    """diversity.json of the recipes that ask for it."""
+    asking = [graph.recipe for graph in map(graph_of, reported(wildcards)) if graph.diversity]
+    return [f"{RESULTS}/{recipe}/diversity/diversity.json" for recipe in asking]
+
+
+def written(wildcards):
+    graphs = map(graph_of, reported(wildcards))
+    return [f"{RESULTS}/{graph.recipe}/synthesize/{id}.json" for graph in graphs for id in lookups.written(graph)]
+
+
 def restarting(wildcards):
     graphs = map(graph_of, reported(wildcards))
     return [
@@ -222,11 +257,43 @@ def restarting(wildcards):
     ]
 
 
+def reviewed(wildcards):
+    found = [(graph.recipe, *pair) for graph in map(graph_of, reported(wildcards)) for pair in lookups.reviewed(graph)]
+    return [f"{RESULTS}/{recipe}/review/{id}/{dataset}.fit.json" for recipe, id, dataset in found]
+
+
+# What a report reads, by the name of the argument that takes it.
+REPORTED = {
+    "scores": in_report("score/score.json"),
+    "compare": in_report("compare/compare.json"),
+    "diversity": measured,
+    "ledger": of_tasks("clean/{task}/ledger.parquet"),
+    "audit": of_tasks("audit/{task}/drop.parquet"),
+    "flow": flows,
+    "written": written,
+    "model": restarting,
+    "review": reviewed,
+}
+
+
 def spec(wildcards):
     return specs.node_spec(STUDY, wildcards.recipe, wildcards.node)
 
 
+def asked_models(wildcards):
+    """The folders' model.json of the models here that a node asks; an endpoint has none."""
+    kinds = {model: STUDY.bases[model]["kind"] for model in node(wildcards).asked}
+    return [f"results/base/{model}/model.json" for model, kind in kinds.items() if kind == "causal"]
+
+
+def reached(wildcards, resources):
+    """How the models that a node asks are reached, and what each may cost. Tracked by nothing: see launch."""
+    return json.dumps(asking.reached(STUDY, node(wildcards)), sort_keys=True)
+
+
 def threads_of(wildcards):
+    if node(wildcards).asked:
+        return asking.threads(graph(wildcards), node(wildcards))
     return 1 if gathers(wildcards) else node(wildcards).options.get("threads", 1)
 
 
@@ -256,7 +323,7 @@ def launch(verb):
 
 
 def scoring(wildcards):
-    """The group of a recipe's cheap last jobs, one submission. A vote that teaches goes alone: models wait for it."""
+    """The group of a recipe's cheap last jobs, one submission. A vote goes alone where a model waits for it."""
     teaches = "node" in wildcards.keys() and wildcards.node in lookups.teaching(graph(wildcards))
     return None if teaches else f"{wildcards.recipe}-scores"
 

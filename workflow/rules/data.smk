@@ -1,7 +1,7 @@
 """From raw files to datasets.
 
 in:  the study's folder of posts, or nothing where the study makes its own
-out: results/<study>/clean/<task>, results/<study>/audit/<task>, results/<study>/<recipe>/{augment,label,fold}
+out: results/<study>/clean/<task>, results/<study>/audit/<task>, results/<study>/<recipe>/{augment,resample,synthesize,label,fold}
 """
 
 
@@ -70,6 +70,7 @@ rule augment:
     input:
         data=sources,
         drop=drops,
+        budget=budget,
     output:
         "results/{study}/{recipe}/augment/{node}.parquet",
     log:
@@ -83,7 +84,56 @@ rule augment:
         "Augmenting: {wildcards.recipe}/{wildcards.node}"
     shell:
         "python workflow/scripts/augment.py --spec {params.spec:q} --data {input.data:q} --drop {input.drop:q} "
-        "--out {output:q} > {log:q} 2>&1"
+        "--budget {input.budget:q} --out {output:q} > {log:q} 2>&1"
+
+
+rule resample:
+    input:
+        data=sources,
+        drop=drops,
+        budget=budget,
+    output:
+        "results/{study}/{recipe}/resample/{node}.parquet",
+    log:
+        "work/{study}/log/{recipe}/resample/{node}.log",
+    conda:
+        "../../envs/base.yaml"
+    params:
+        spec=spec,
+        code=code("resample"),
+    message:
+        "Balancing: {wildcards.recipe}/{wildcards.node}"
+    shell:
+        "python workflow/scripts/resample.py --spec {params.spec:q} --data {input.data:q} --drop {input.drop:q} "
+        "--budget {input.budget:q} --out {output:q} > {log:q} 2>&1"
+
+
+rule synthesize:
+    input:
+        data=sources,
+        drop=drops,
+        corpus=lambda wildcards: corpus(wildcards)[:-1],  # of a pool no label is learnt: its posts may be met again
+        models=asked_models,
+    output:
+        posts="results/{study}/{recipe}/synthesize/{node}.parquet",
+        flow="results/{study}/{recipe}/synthesize/{node}.json",
+    log:
+        "work/{study}/log/{recipe}/synthesize/{node}.log",
+    conda:
+        "../../envs/train.yaml"
+    threads: threads_of
+    resources:
+        **machine("synthesize"),
+    params:
+        spec=spec,
+        code=code("synthesize"),
+        reached=reached,
+    message:
+        "Writing posts: {wildcards.recipe}/{wildcards.node}"
+    shell:
+        "exec python workflow/scripts/synthesize.py --spec {params.spec:q} --data {input.data:q} --drop {input.drop:q} "
+        "--corpus {input.corpus:q} --models {input.models:q} --reached {params.reached:q} --out {output.posts:q} "
+        "--flow {output.flow:q} > {log:q} 2>&1"
 
 
 rule label:
@@ -95,7 +145,7 @@ rule label:
         gold=fitted_on,
         predictions=lambda wildcards: members(wildcards, node(wildcards).sources[0]),
         on_gold=on_gold,
-        budget=lambda wildcards: ([posts_of(wildcards, node(wildcards).budget)] if node(wildcards).budget else []),
+        budget=budget,
     output:
         posts="results/{study}/{recipe}/label/{node}.parquet",
         flow="results/{study}/{recipe}/label/{node}.json",

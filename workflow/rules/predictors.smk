@@ -1,7 +1,7 @@
 """From models to predictions: every predictor writes the one record of postgrad/predictions.py.
 
 in:  models, cleaned splits
-out: results/<study>/<recipe>/{predict,vote,calibrate,pick}/<node>/<task>/<split>.parquet; the shards of a pool's
+out: results/<study>/<recipe>/{predict,vote,calibrate,pick,review}/<node>/<task>/<split>.parquet; the shards of a pool's
      predictions lie beside them as <split>.shards/3-of-4.parquet, and one more job of the same rule gathers them
 """
 
@@ -105,3 +105,31 @@ rule pick:
         "python workflow/scripts/pick.py --spec {params.spec:q} --predictions {input.predictions:q} "
         "--gold {input.gold:q} --on-gold {input.on_gold:q} --out {output.predictions:q} "
         "--fit {output.fit:q} > {log:q} 2>&1"
+
+
+rule review:
+    input:
+        predictions=members,
+        data=lambda wildcards: posts_of(wildcards, wildcards.dataset),
+        train=lambda wildcards: sources(wildcards) + audited(wildcards),
+        gold=lambda wildcards: fitted_on(wildcards) + on_gold(wildcards),
+        models=asked_models,
+    output:
+        multiext("results/{study}/{recipe}/review/{node}/{dataset}", ".parquet", ".fit.json"),
+    log:
+        "work/{study}/log/{recipe}/review/{node}/{dataset}.log",
+    conda:
+        "../../envs/train.yaml"
+    threads: threads_of
+    resources:
+        **machine("review"),
+    params:
+        spec=spec,
+        code=code("review"),
+        reached=reached,
+    message:
+        "Reviewing {wildcards.dataset}: {wildcards.recipe}/{wildcards.node}"
+    shell:
+        "exec python workflow/scripts/review.py --spec {params.spec:q} --reached {params.reached:q} --models {input.models:q} "
+        "--predictions {input.predictions:q} --data {input.data:q} --train {input.train:q} --gold {input.gold:q} --out {output[0]:q} "
+        "--work work/{wildcards.study:q}/{wildcards.recipe:q}/review/{wildcards.node:q}/{wildcards.dataset:q}.parquet > {log:q} 2>&1"

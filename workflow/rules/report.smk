@@ -1,7 +1,7 @@
 """From predictions to what people read.
 
-in:  predictions and gold of a recipe; ledgers, audits and label flows of the study
-out: results/<study>/<recipe>/{score,compare}; results/<study>/{report.html,scores.csv,scores.txt} of the recipes that
+in:  predictions, gold and datasets of a recipe; ledgers, audits and label flows of the study
+out: results/<study>/<recipe>/{score,compare,diversity}; results/<study>/{report.html,scores.csv,scores.txt} of the recipes that
      the study asks for, and the same in results/<study>/all_recipes of all
 """
 
@@ -48,14 +48,31 @@ rule compare:
         "python workflow/scripts/compare.py --spec {params.spec:q} --scores {input:q} --out {output:q} > {log:q} 2>&1"
 
 
+rule diversity:
+    input:
+        train=of_measured("clean/{task}/train.parquet"),
+        drop=of_measured("audit/{task}/drop.parquet"),
+        base=embedders,
+        data=measured_sets,
+    output:
+        "results/{study}/{recipe}/diversity/diversity.json",
+    log:
+        "work/{study}/log/{recipe}/diversity.log",
+    conda:
+        "../../envs/train.yaml"
+    params:
+        spec=lambda wildcards: specs.diversity_spec(STUDY, wildcards.recipe),
+        code=code("diversity"),
+    message:
+        "Measuring how varied the posts of {wildcards.recipe} are"
+    shell:
+        "python workflow/scripts/diversity.py --spec {params.spec:q} --train {input.train:q} --drop {input.drop:q} "
+        "--base {input.base:q} --data {input.data:q} --out {output:q} > {log:q} 2>&1"
+
+
 rule report:
     input:
-        scores=in_report("score/score.json"),
-        compare=in_report("compare/compare.json"),
-        ledger=of_tasks("clean/{task}/ledger.parquet"),
-        audit=of_tasks("audit/{task}/drop.parquet"),
-        flow=flows,
-        model=restarting,
+        **REPORTED,
     output:
         page=f"{RESULTS}/{{scope}}report.html",
         table=f"{RESULTS}/{{scope}}scores.csv",
@@ -67,9 +84,9 @@ rule report:
     params:
         spec=lambda wildcards: specs.report_spec(STUDY, reported(wildcards), page_of(wildcards)),
         code=code("report"),
+        files=lambda wildcards, input: [word for name in REPORTED for word in (f"--{name}", *as_list(input[name]))],
     message:
         "Writing the report"
     shell:
-        "python workflow/scripts/report.py --spec {params.spec:q} --scores {input.scores:q} "
-        "--compare {input.compare:q} --ledger {input.ledger:q} --audit {input.audit:q} --flow {input.flow:q} "
-        "--model {input.model:q} --table {output.table:q} --text {output.text:q} --out {output.page:q} > {log:q} 2>&1"
+        "python workflow/scripts/report.py --spec {params.spec:q} {params.files:q} --table {output.table:q} "
+        "--text {output.text:q} --out {output.page:q} > {log:q} 2>&1"

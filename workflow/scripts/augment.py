@@ -1,4 +1,4 @@
-"""Make new posts from labelled ones: segments shuffled, or the control `duplicate` to the same counts.
+"""Make new posts from labelled ones: segments shuffled, words edited, or the control `duplicate` to the same counts.
 
 python workflow/scripts/augment.py --data results/demo/clean/smm4h24-task3/train.parquet \
   --drop results/demo/audit/smm4h24-task3/drop.parquet --out results/demo/ctyun/augment/filled.parquet \
@@ -11,7 +11,8 @@ import sys
 
 from postgrad.augmentation import augmented
 from postgrad.cli import run
-from postgrad.posts import read_union, write_posts
+from postgrad.posts import class_sizes, read_union, write_posts
+from postgrad.thesaurus import thesaurus, wordnet
 
 
 def main(argv=None):
@@ -19,17 +20,20 @@ def main(argv=None):
     parser.add_argument("--spec", type=json.loads, required=True, help="the node's options, as JSON")
     parser.add_argument("--data", nargs="+", required=True, help="posts to make new ones from")
     parser.add_argument("--drop", nargs="*", default=[], help="posts that audit, or a fold, leaves out")
+    parser.add_argument("--budget", nargs="?", help="posts of another node: each class gets as many new ones")
     parser.add_argument("--out", required=True, help="the new posts alone")
     args = parser.parse_args(argv)
 
     posts = read_union(args.data, args.drop)
-    frame, counts = augmented(posts, **args.spec)
+    synonyms = thesaurus(wordnet()) if "synonym" in args.spec.get("edits", []) else {}
+    frame, counts = augmented(posts, **args.spec, synonyms=synonyms, budget=class_sizes(args.budget))
     write_posts(frame, args.out)
     per_class = ", ".join(f"{count} of class {label}" for label, count in counts["made"].items())
     print(
         f"augment {args.spec['node']}: {len(frame)} new posts from {len(posts)} ({per_class or 'none'}); "
         f"text repeated for {sum(counts['one segment'].values())} with one segment "
-        f"and {sum(counts['no new order'].values())} without a new order.",
+        f"and {sum(counts['no new order'].values())} without a new order; "
+        f"{sum(counts['no edit'].values())} left out that no edit made new.",
         file=sys.stderr,
     )
 

@@ -1,4 +1,4 @@
-"""Write made-up corpora in the official shapes of SMM4H tasks of 2020, 2022 and 2024.
+"""Write made-up corpora in the official shapes of SMM4H tasks of 2020, 2022, 2023 and 2024.
 
 python workflow/scripts/demo.py --out work/demo/posts \
     --spec '{"seed": 1, "posts": {"smm4h24-task5": {"train": 300, "dev": 120, "test": 120, "decoys": 60}}}'

@@ -13,57 +13,72 @@ from pathlib import Path
 
 import pandas as pd
 
-from postgrad import accounts, page, sheets, tables
+from postgrad import accounts, page, ranking, scatter, sheets, tables
 from postgrad.cli import run
 from postgrad.posts import write_text
 
 TEMPLATE = Path(__file__).parent / "postgrad" / "report.html.j2"
+FILES = {  # of JSON, by the argument that takes them
+    "scores": "score.json, one a recipe",
+    "compare": "compare.json, one a recipe",
+    "diversity": "diversity.json, one a recipe that asks for it",
+    "flow": "label flow of each label node",
+    "written": "counts of each synthesize node",
+    "model": "model.json of each model that may begin anew",
+    "review": "fit.json of each review",
+}
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--spec", type=json.loads, required=True, help="study, recipes, deviations, as JSON")
-    parser.add_argument("--scores", nargs="+", required=True, help="score.json, one a recipe")
-    parser.add_argument("--compare", nargs="*", default=[], help="compare.json, one a recipe")
+    for name, told in FILES.items():
+        parser.add_argument(f"--{name}", nargs="*", default=[], help=told)
     parser.add_argument("--ledger", nargs="*", default=[], help="ledger.parquet in the folder of its task")
     parser.add_argument("--audit", nargs="*", default=[], help="drop.parquet, in the order of the ledgers")
-    parser.add_argument("--flow", nargs="*", default=[], help="label flow of each label node")
-    parser.add_argument("--model", nargs="*", default=[], help="model.json of each model that may begin anew")
-    parser.add_argument("--table", required=True, help="scores.csv")
-    parser.add_argument("--text", required=True, help="scores.txt")
-    parser.add_argument("--out", required=True, help="report.html")
+    for name, told in (("table", "scores.csv"), ("text", "scores.txt"), ("out", "report.html")):
+        parser.add_argument(f"--{name}", required=True, help=told)
     args = parser.parse_args(argv)
     if len(args.ledger) != len(args.audit):
         raise ValueError(f"{len(args.ledger)} ledgers but {len(args.audit)} audits; give one drop.parquet a ledger.")
 
-    scores, compares, flows = (
-        [json.loads(Path(path).read_text()) for path in paths] for paths in (args.scores, args.compare, args.flow)
-    )
-    floors = {recipe: body["floors"] for recipe, body in args.spec["recipes"].items()}
-    rows = tables.node_scores(scores, floors)
+    spec = args.spec
+    # Each file by the parts of its path, which name recipe and node.
+    read = {name: [(Path(p).parts, json.loads(Path(p).read_text())) for p in vars(args)[name]] for name in FILES}
+    scores, compares, varied = ([content for _, content in read[name]] for name in ("scores", "compare", "diversity"))
+    rows = tables.node_scores(scores, {recipe: body["floors"] for recipe, body in spec["recipes"].items()})
     books = []
     for ledger, drop in zip(args.ledger, args.audit):
         books += accounts.ledger_rows(Path(ledger).parent.name, pd.read_parquet(ledger), pd.read_parquet(drop))
     recipes = {
         name: {**body, "deviations": accounts.deviation_rows(body["deviations"])}
-        for name, body in args.spec["recipes"].items()
+        for name, body in spec["recipes"].items()
     }
-    write_text(sheets.csv_text(scores, args.spec), args.table)
-    chains = tables.chain_tables(compares)
-    models = {(Path(path).parts[-4], Path(path).parts[-2]): json.loads(Path(path).read_text()) for path in args.model}
-    write_text(sheets.text_table(rows, chains, args.spec, collapses := accounts.collapse_rows(models)), args.text)
+    chains, diversity = tables.chain_tables(compares), scatter.diversity_tables(varied)
+    collapses = accounts.collapse_rows({(parts[-4], parts[-2]): facts for parts, facts in read["model"]})
+    ranks = ranking.rankings(rows, compares, spec) if len(recipes) > 1 else []
+    write_text(sheets.csv_text(scores, spec), args.table)
+    write_text(ranking.text(ranks) + sheets.text_table(rows, chains, spec, collapses, diversity), args.text)
     html = page.html(
         TEMPLATE,
-        spec=args.spec,
+        spec=spec,
         recipes=recipes,
-        fitted=accounts.fitted(args.spec),
-        transductive=accounts.transductive(args.spec),
+        fitted=accounts.fitted(spec),
+        transductive=accounts.transductive(spec),
+        stand_ins=accounts.stand_ins(spec),
+        ranks=ranks,
         scores=tables.score_tables(rows),
         chains=chains,
         close_ups=tables.close_ups(rows, compares),
-        flows=[accounts.flow_table(flow, Path(path).parts[-3]) for flow, path in zip(flows, args.flow)],
+        flows=[accounts.flow_table(flow, parts[-3]) for parts, flow in read["flow"]],
+        diversity=diversity,
+        written=[accounts.written_table(counts, parts[-3]) for parts, counts in read["written"]],
         books=books,
         collapses=collapses,
+        reviews=[
+            accounts.review_row(facts, parts[-5], f"{parts[-2]}/{parts[-1].removesuffix('.fit.json')}")
+            for parts, facts in read["review"]
+        ],
     )
     write_text(html, args.out)
 

@@ -87,6 +87,27 @@ def flow_table(flow, recipe):
     }
 
 
+def written_table(flow, recipe):
+    """Counts of a node that language models wrote, as {recipe, node, per_call, stand_in, rows}.
+
+    rows: each writer's and class's, as synthesis.counted, with `left`, how many posts were left out, and `because`,
+    {reason: how many calls without a list, or posts left out}. stand_in: whether a rule wrote in a model's place.
+    Raises ValueError where the counts do not balance: every call has a list or none, every post in one is kept or not.
+    """
+    rows = []
+    for row in flow["rows"]:
+        left = {f"like one {place if place == 'written' else f'of {place}'}": n for place, n in row["copies"].items()}
+        left |= {"more than wanted": row["over"]} if row["over"] else {}
+        if row["calls"] != row["answered"] + sum(row["malformed"].values()):
+            raise ValueError(f"flow of {flow['node']}: calls are not answered + malformed; run synthesize again")
+        if row["answered"] * flow["per_call"] != row["kept"] + sum(left.values()):
+            raise ValueError(f"flow of {flow['node']}: posts in lists are not kept + left out; run synthesize again")
+        because = dict([*sorted(row["malformed"].items()), *sorted(left.items())])
+        rows.append({**row, "left": sum(left.values()), "because": because})
+    stem = {"recipe": recipe, "node": flow["node"], "per_call": flow["per_call"]}
+    return {**stem, "stand_in": any(row["stand_in"] for row in rows), "rows": rows}
+
+
 def collapse_rows(models):
     """Trainings that ended in one class, {recipe, node, collapsed, seed, lost}: the seeds, and the kept model's.
 
@@ -105,6 +126,25 @@ def collapse_rows(models):
     ]
 
 
+def review_row(facts, recipe, dataset):
+    """A review of one dataset's predictions as a row of the report: its fit.json, and the counts in one place.
+
+    predicted, checked, confirmed, rejected, changed and abstained are of the dataset; answers, tokens and stand_in are
+    of all requests, those that fitted the gate among them.
+    """
+    own, every = facts["reviews"]["dataset"], list(facts["reviews"].values())
+    return {
+        **facts,
+        **own,
+        "recipe": recipe,
+        "dataset": dataset,
+        "abstained": sum(own["abstained"].values()),
+        "answers": sum(one["answers"] for one in every),
+        "tokens": sum(one["tokens_in"] + one["tokens_out"] for one in every),
+        "stand_in": any(one["stand_in"] for one in every),
+    }
+
+
 def deviations(spec, key):
     """(recipe, row) of the deviations of one key in the report's spec."""
     return [(name, row) for name, body in spec["recipes"].items() for row in body["deviations"] if row["key"] == key]
@@ -121,6 +161,11 @@ def fitted(spec):
 def transductive(spec):
     """{(recipe, node)}: the nodes whose result hangs on the texts of a test set, as the deviations name them."""
     return {(recipe, row["node"]) for recipe, row in deviations(spec, "transductive")}
+
+
+def stand_ins(spec):
+    """{(recipe, node)}: the nodes whose result hangs on what a rule answered in a language model's place, likewise."""
+    return {(recipe, row["node"]) for recipe, row in deviations(spec, "stand_in")}
 
 
 def deviation_rows(deviations):

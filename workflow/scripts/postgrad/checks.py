@@ -1,15 +1,16 @@
 """What must hold for the nodes of a recipe: each function raises Fault with place, finding and remedy.
 
-Here are options that are given and read, teachers that differ, and calibrations that have what they need. What a file
-alone must hold stands in workflow/schemas, which posts a node may read in splits.py, task files in corpora.py.
+Here are options that are given and read, teachers that differ, calibrations that have what they need, and the leave for
+posts to go to an endpoint. What a file alone must hold stands in workflow/schemas, which posts a node may read in
+splits.py, task files in corpora.py.
 """
 
 import re
 
-from postgrad.configuration import Fault
+from postgrad.configuration import Fault, lookup
 from postgrad.lookups import models_under, scored
 from postgrad.options import options, read
-from postgrad.splits import untouched
+from postgrad.splits import once_each, untouched
 from postgrad.vocabulary import AT, FOLD, HELD_OUT
 
 # Where a node says otherwise, only the kinds of model that read the option can do it.
@@ -70,6 +71,8 @@ def reason_not_to_run(graph, verb, body, kind, root):
     """Why a node with a sound file has no place at this scale, or None."""
     if root and kind is None:
         return f"scale {graph.study.scale_name} has no model in the place of {root}"
+    if verb in ("pretrain", "finetune") and kind in ("endpoint", "stand-in"):
+        return f"{verb} needs weights; {root} is of kind {kind} at this scale"
     if verb == "pretrain" and kind == "linear":
         return f"pretraining needs a network; {root} is a linear model at this scale"
     for key, usual in USUAL.items():
@@ -77,6 +80,27 @@ def reason_not_to_run(graph, verb, body, kind, root):
             kinds = " or ".join(options(verb)[key]["kinds"])
             return f"{key} {body[key]} needs a model of kind {kinds}; {root} is of kind {kind} at this scale"
     return None
+
+
+def posts_leave(study, base, task, where):
+    """Nothing; Fault where posts of a task would go to an endpoint without the data agreement's and the study's leave.
+
+    base: the model of bases.yaml that a node asks, where: the node's place. An address on this machine makes no
+    difference, since it may be a tunnel.
+    """
+    if study.bases.get(base, {}).get("kind") != "endpoint":
+        return
+    finding = f"{where}: {base} is an endpoint, and"
+    if not study.task(task).get("endpoints", False):
+        raise Fault(
+            f"{finding} no post of {task} goes to one; name another base, or, if the data agreement allows it, write "
+            f"endpoints: true in {study.root}/tasks/{task}.yaml."
+        )
+    if study.endpoints is None:
+        raise Fault(
+            f"{finding} this study sends no posts to one; name another base, or write endpoints: {{requests: 1000, "
+            f"tokens: 1000000}}, the most to spend, in {study.where}."
+        )
 
 
 def missing(verb, kind, values):
@@ -100,8 +124,19 @@ def unread(verb, kind, body, values, where):
 
 def node(graph, made, where):
     """Nothing; Fault for a resolved node that would make nothing, or whose teachers are one model."""
-    if made.verb == "augment" and not made.options.get("copies") and not made.options.get("fill"):
-        raise Fault(f"{where}: nothing to make; set copies to a number from 1, or fill: largest.")
+    if made.verb == "augment" and not (made.options.get("copies") or made.options.get("fill") or made.budget):
+        raise Fault(f"{where}: nothing to make; set copies to a number from 1, fill: largest, or a budget.")
+    key = {"augment": "fill", "resample": "to"}.get(made.verb)
+    if key and made.budget and key in made.options:
+        raise Fault(f"{where}: {key} and budget both say how many posts there are; leave one out.")
+    if made.verb == "resample" and not made.budget and "to" not in made.options and graph.sound:
+        raise Fault(f"{where}: resample needs to, the size of each class, or a budget, a dataset of that size.")
+    if made.verb in ("augment", "synthesize"):
+        names = [label["name"] for label in graph.study.task(graph.tasks[made.task])["labels"]]
+        for label in made.options.get("classes", []) if names else []:  # none where the task's file is broken
+            lookup(dict.fromkeys(names), label, f"{where}.classes", "label")
+    if made.verb == "synthesize":
+        written(graph, made, where)
     if made.options.get("drw") is not None:
         share, epochs = made.options["drw"], made.options["epochs"]
         if share * epochs < 1:
@@ -109,6 +144,11 @@ def node(graph, made, where):
                         "train for more epochs, or leave it out.")  # fmt: skip
         if made.options["class_weights"] != "none":
             raise Fault(f"{where}.drw: it sets the weights of the classes itself; write class_weights: none beside it.")
+    if isinstance(given := made.options.get("class_weights"), dict):
+        task = graph.tasks[made.task]
+        names = [label["name"] for label in graph.study.task(task)["labels"]]
+        if names and graph.sound and given.keys() != set(names):
+            raise Fault(f"{where}.class_weights: give each label of {task} a weight: {', '.join(names)}.")
     fewest, most = made.options.get("ngrams", (1, 1))
     if fewest > most:
         raise Fault(f"{where}.ngrams: {[fewest, most]} holds no length of a term; write the smaller first.")
@@ -117,6 +157,7 @@ def node(graph, made, where):
         if source in pooled:
             name = graph.nodes[pooled[source]].name
             raise Fault(f"{where}: {source} stands in {name} already, in folds; name only {name}.")
+    once_each(graph, made, where)
     if FOLD in made.axes and len(made.folds) > 1:
         raise Fault(
             f"{where}: it stands on {' and '.join(made.folds)}, which hold out other posts; let all under it share one "
@@ -145,6 +186,27 @@ def node(graph, made, where):
                 f"{where}.teachers: {one.name} and {other.name} are the same model ({one.base}) trained in the same "
                 "way at this scale, so they agree on everything; give them different bases or seeds."
             )
+
+
+def written(graph, made, where):
+    """Nothing; Fault where a synthesize node could not get its posts, or they would lack what its task's have."""
+    name, options = graph.tasks[made.task], made.options
+    task = graph.study.task(name)
+    parts = [task["splits"].get("train") or {}, task.get("divide", {})]
+    if any("keyword" in part.get("columns", {}) for part in parts):
+        raise Fault(
+            f"{where}: the posts of {name} have a keyword each, and a written post has none; choose another task."
+        )
+    calls, posts, count = (options.get(key) for key in ("calls", "per_call", "count"))
+    if None not in (calls, posts, count) and calls * posts * len(made.asked) < count:
+        raise Fault(
+            f"{where}.calls: {calls} calls of {posts} posts to each of {len(made.asked)} writers cannot give {count}; "
+            "write more calls, or a smaller count."
+        )
+    local = [model for model in made.asked if graph.study.bases[model]["kind"] == "causal"]
+    if local and options.get("temperature"):
+        raise Fault(f"{where}.temperature: {local[0]} is a model in a folder and writes the likeliest word alone; "
+                    "write temperature: 0, or name an endpoint.")  # fmt: skip
 
 
 def calibrated(graph, made, where):

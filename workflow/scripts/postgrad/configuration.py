@@ -217,6 +217,7 @@ def sentences(error, where, path=()):
     path = ".".join(map(str, [*path, *error.absolute_path]))
     place, value, wanted = f"{where}: {path}" if path else where, error.instance, error.validator_value
     about = error.schema.get("description")
+    told = "what stands there" if error.schema.get("writeOnly") else found(value)  # a key by mistake, say
     if _closed(error):
         known = error.schema.get("properties", {})
         return [f"{place}: there is no key {key!r}; {nearest(key, known)}" for key in sorted(set(value) - set(known))]
@@ -227,14 +228,14 @@ def sentences(error, where, path=()):
     if error.validator == "type":
         expected = " or ".join(EXPECTED[kind] for kind in as_list(wanted))
         hint = _hint(value, as_list(wanted))
-        return [f"{place}: expected {expected}, found {found(value)}{hint}. {about or ''}".rstrip()]
+        return [f"{place}: expected {expected}, found {told}{hint}. {about or ''}".rstrip()]
     if error.validator == "uniqueItems":
         twice = next(item for i, item in enumerate(value) if item in value[:i])
         return [f"{place}: {found(twice)} stands twice; keep one."]
     if error.validator in LIMITS:
         finding = f"expected {LIMITS[error.validator].format(wanted)}, found {found(value)}."
     else:
-        finding = f"{found(value)} does not fit."
+        finding = f"{told} does not fit."
     return [f"{place}: {finding} {about or ''}".rstrip()]
 
 

@@ -29,12 +29,12 @@ def listed(raw, where):
 
 
 def expanded(raw, word, tasks, nodes, where):
-    """The recipe with every node, score and compare entry made once for each of the tasks.
+    """The recipe with every node, score, compare and diversity entry made once for each of the tasks.
 
     nodes: names of all nodes in the file, those that could not be read among them. Raises Fault where two entries
     would get one name.
     """
-    made = {**raw, **{section: {} for section in (*SECTIONS, "score", "compare")}}
+    made = {**raw, **{section: {} for section in (*SECTIONS, "score", "compare", "diversity")}}
     for task in tasks:
         for section in (*SECTIONS, "score", "compare"):
             for name, body in raw.get(section, {}).items():
@@ -48,6 +48,12 @@ def expanded(raw, word, tasks, nodes, where):
                 else:
                     body = _renamed(body, word, task, ())
                 made[section][own] = body
+    for name, body in raw.get("diversity", {}).items():
+        for task in tasks if name == word else [name]:
+            if task in made["diversity"]:
+                raise Fault(f"{where}: diversity.{name}: {task} stands there twice; keep one.")
+            sets = _renamed(body["sets"], word, task) if name == word else body["sets"]
+            made["diversity"][task] = {**body, "sets": sets}
     return made
 
 

@@ -1,4 +1,4 @@
-"""Made-up posts from a small grammar, in the manner of eight SMM4H tasks of 2020, 2022 and 2024.
+"""Made-up posts from a small grammar, in the manner of eleven SMM4H tasks of 2020, 2022, 2023 and 2024.
 
 No post of any person stands here. Each label has its own cues, but classes share most of their words, the
 order of words matters (less calm, more calm), rare words carry cues too, and in AMBIGUOUS of the posts the
@@ -16,7 +16,8 @@ REPEATED = 0.02  # share of train posts that copy an earlier train post, for aud
 LEAKED = 0.01  # share of dev and test posts that copy a train post
 RELABELED = 0.2  # share of the copies within train that carry another label
 
-# Shares of the classes 0, 1, ...: counts of the official train files, of dev for 2022 Task 1a, 11 % for 2022 Task 7.
+# Shares of the classes 0, 1, ...: counts of the official train files, of dev for 2022 Task 1a, 11 % for 2022 Task 7,
+# and of the part that ALEX trained on for 2023.
 # 2020 Task 1 has 0.26 % positives: a demo of some hundred posts would have none, so here are 5 %.
 SHARES = {
     "smm4h20-task1": [95, 5],
@@ -24,15 +25,17 @@ SHARES = {
     "smm4h20-task5": [773, 834, 13110],
     "smm4h22-task1a": [843, 65],
     "smm4h22-task7": [89, 11],
+    "smm4h23-task1": [4648, 951],
+    "smm4h23-task2": [312, 2099, 566],
+    "smm4h23-task4": [1944, 1205],
     "smm4h24-task3": [1131, 160, 395, 114],
     "smm4h24-task5": [5118, 2280],
     "smm4h24-task6": [5966, 2834],
 }
 # What a tweet talks of beside its cue.
 BESIDE = {"smm4h24-task5": "tail", "smm4h24-task6": "life"}
-BESIDE |= dict.fromkeys(
-    ("smm4h20-task1", "smm4h20-task2en", "smm4h20-task5", "smm4h22-task1a", "smm4h22-task7"), "daily"
-)
+BESIDE |= dict.fromkeys(sorted(SHARES.keys() - BESIDE.keys()), "daily")
+ENTRIES = ("smm4h23-task4",)  # Reddit posts of a body alone
 REDDIT = {"train": 0, "dev": 1 / 3, "test": 2 / 3, "decoys": 2 / 3}  # 2024 Task 6: Reddit's share, about the official
 
 
@@ -112,6 +115,19 @@ def _tweet(rng, task, label):
     return {"text": _characters(rng, text), "source": "twitter"}
 
 
+def _on_therapy(rng, label):
+    """2023 Task 2: a tweet with a therapy as its keyword."""
+    therapy = _phrase(rng, "therapy")
+    post = _tweet(rng, "smm4h23-task2", label)
+    return {**post, "text": post["text"].replace("THING", therapy), "keyword": therapy}
+
+
+def _entry(rng, task, label):
+    """A Reddit post of 2 to 6 sentences without a title, one of which holds the cue."""
+    segments = [_cue(rng, task, label), *(_phrase(rng, "chat") for _ in range(1 + int(5 * rng.random())))]
+    return {"text": _characters(rng, _joined(rng, segments, 0.3)), "source": "reddit"}
+
+
 def _reddit(rng, label):
     """2024 Task 6 on Reddit: a title and a body of 3 to 8 sentences, one of which holds the cue."""
     segments = [_phrase(rng, "life") for _ in range(2 + int(6 * rng.random()))]
@@ -146,7 +162,7 @@ def _post_id(rng, source):
 
 
 def posts(task, n, seed, source=None):
-    """n made-up posts: dicts of id, text, label (class code), source, and keyword (2024 Task 3) or title (Reddit).
+    """n made-up posts: dicts of id, text, label (class code), source, and a keyword or a title where the task has one.
 
     task: one of SHARES. source: twitter or reddit, for 2024 Task 6, which has both; the others have one each.
     """
@@ -155,6 +171,10 @@ def posts(task, n, seed, source=None):
     for label in _labels(rng, task, n):
         if task == "smm4h24-task3":
             post = _outdoors(rng, label)
+        elif task == "smm4h23-task2":
+            post = _on_therapy(rng, label)
+        elif task in ENTRIES:
+            post = _entry(rng, task, label)
         elif source == "reddit":
             post = _reddit(rng, label)
         else:

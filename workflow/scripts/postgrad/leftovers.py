@@ -6,7 +6,8 @@ from postgrad.configuration import Fault, read_yaml
 from postgrad.study import Study
 
 EVERY = 10**6  # the cap of a study is no reason to call a seed, a fold or a task unknown
-HELD = ("pretrain", "finetune", "predict")  # the verbs with a work folder
+KEPT = ("log", "posts", "run", "answers")  # of a study, beside its recipes
+HELD = ("pretrain", "finetune", "predict", "review")  # the verbs with a work folder
 
 
 def leftovers(root="config", work="work"):
@@ -19,7 +20,7 @@ def leftovers(root="config", work="work"):
         if folder.name not in studies:
             found.append(folder)
             continue
-        for recipe in sorted(path for path in folder.glob("[!.]*") if path.name not in ("log", "posts", "run")):
+        for recipe in sorted(path for path in folder.glob("[!.]*") if path.name not in KEPT):
             if not (Path(root) / "recipes" / f"{recipe.name}.yaml").is_file():
                 found.append(recipe)
             elif (known := referred(folder.name, recipe.name, root)) is not None:

@@ -49,7 +49,7 @@ def train(texts, labels, spec):
     """A fitted model: {"ngrams", "vocabulary", "idf" (F,), "weights" (K, F), "bias" (K,)}.
 
     texts: n strings. labels: n codes 0..K-1, K = len(spec["labels"]). spec: ngrams, c (inverse strength of
-    the L2 penalty), class_weights (none, balanced), min_df (posts that must hold a term), max_features.
+    the L2 penalty), class_weights (none, balanced, or a list of K), min_df (posts that must hold a term), max_features.
     tf is 1 + log(count), idf is log((1+n)/(1+df)) + 1, rows have length 1 (scikit-learn's TfidfVectorizer).
     Two classes give the logits [0, z], z the log-odds. ValueError where all posts have one class.
     """
@@ -68,8 +68,9 @@ def train(texts, labels, spec):
         max_features=spec.get("max_features"),
     )
     features = tfidf.fit_transform(texts)
-    balanced = "balanced" if spec["class_weights"] == "balanced" else None
-    fit = LogisticRegression(C=spec["c"], class_weight=balanced, max_iter=1000).fit(features, labels)
+    given = spec["class_weights"]
+    weight = {"none": None, "balanced": "balanced"}[given] if isinstance(given, str) else dict(enumerate(given))
+    fit = LogisticRegression(C=spec["c"], class_weight=weight, max_iter=1000).fit(features, labels)
     two = len(seen) == 2
     classes = len(spec["labels"])
     weights, bias = np.zeros((classes, features.shape[1])), np.full(classes, UNSEEN)

@@ -22,8 +22,9 @@ def scored(graph):
 
 
 def teaching(graph):
-    """Ids of the predictors that label posts, members of their votes included: later models wait for them."""
-    found, todo = set(), [id for node in graph.nodes.values() if node.verb == "label" for id in node.members]
+    """Ids of the predictors for which models wait that learn or review, members of their votes included."""
+    waiting = [node for node in graph.nodes.values() if node.verb in ("label", "review")]
+    found, todo = set(), [id for node in waiting for id in node.members]
     while todo:
         found.add(id := todo.pop())
         todo += graph.nodes[id].members
@@ -34,6 +35,27 @@ def models_under(graph, id):
     """Ids of the models whose predictions a predictor is made of; a model's own."""
     node = graph.nodes[id]
     return [id] if node.verb == "finetune" else [found for id in node.members for found in models_under(graph, id)]
+
+
+def reviewed(graph):
+    """Every (id of a review, dataset) behind the scores, in reading order."""
+    found, todo = {}, [(node.id, dataset) for node, dataset in scored(graph)]
+    while todo:
+        id, dataset = todo.pop(0)
+        node = graph.nodes[id]
+        if node.verb == "review":
+            found[id, dataset] = None
+        todo += [(member, dataset) for member in node.members]
+    return list(found)
+
+
+def measured(graph):
+    """(task, ids of the datasets whose diversity is measured beside its train posts), task by task."""
+    return [
+        (alias, [part["dataset"] for part in body["sets"] if "reason" not in part])
+        for alias, body in sorted(graph.diversity.items())
+        if "reason" not in body
+    ]
 
 
 def restarting(graph):
@@ -51,6 +73,11 @@ def labelled(graph):
     """Ids of the pseudo-labelled datasets by name, each with its controls behind it."""
     nodes = [node for node in graph.nodes.values() if node.verb == "label"]
     return [n.id for n in sorted(nodes, key=lambda n: (n.budget or n.id, n.budget is not None, n.id))]
+
+
+def written(graph):
+    """Ids of the datasets that language models wrote, by name."""
+    return sorted(node.id for node in graph.nodes.values() if node.verb == "synthesize")
 
 
 def floors(graph):

@@ -21,14 +21,17 @@ BETA = 0.9999  # of deferred re-weighting: Cui et al. 2019 and Cao et al. 2019 u
 
 
 def class_weights(counts, kind):
-    """(K,) float32 weights from K class counts: none gives ones, balanced n / (K * n_k).
+    """(K,) float32 weights from K class counts: none gives ones, balanced n / (K * n_k), a list of K its ratios.
 
-    Balanced weights have mean 1 over the training posts. A class without posts gets 0, which no post uses.
+    All have mean 1 over the training posts. A class without posts gets 0, which no post uses.
     """
-    if kind not in ("none", "balanced"):
-        raise ValueError(f"class_weights: {kind} is unknown; write none or balanced")
     counts = np.asarray(counts, dtype=np.float64)
-    weights = np.ones_like(counts) if kind == "none" else counts.sum() / (len(counts) * np.maximum(counts, 1))
+    if kind not in ("none", "balanced") and not (isinstance(kind, list) and len(kind) == len(counts)):
+        raise ValueError(f"class_weights: {kind} is unknown; write none, balanced, or a weight for each class")
+    if isinstance(kind, list):
+        weights = np.asarray(kind, dtype=np.float64) * counts.sum() / (counts @ np.asarray(kind, dtype=np.float64))
+    else:
+        weights = np.ones_like(counts) if kind == "none" else counts.sum() / (len(counts) * np.maximum(counts, 1))
     return torch.tensor(np.where(counts > 0, weights, 0.0), dtype=torch.float32)
 
 

@@ -1,8 +1,8 @@
 """The words and phrases of the made-up posts: a grammar that grammar.py draws from."""
 
 # One symbol a line, alternatives between bars, `<symbol>` inside them. Early alternatives are more frequent.
-# A cue stands under <task>_<class code>. THING is the post's keyword (2024 Task 3): `the park` or `hiking`. `#` is a
-# digit, `*` a letter or digit.
+# A cue stands under <task>_<class code>. THING is the post's keyword: `the park` or `hiking` in 2024 Task 3, a therapy
+# in 2023 Task 2. `#` is a digit, `*` a letter or digit.
 GRAMMAR = """
 place: park|garden|forest|beach|woods|lake|playground|river|trail|meadow|allotment|hills|countryside|
   campsite|promenade|orchard|nature reserve|bridge by the canal|dog park|bike path
@@ -178,4 +178,46 @@ smm4h22-task7_1: my <partner> <hit> me|I left when my <partner> <hit> me|he <hit
   # years with a <partner> who <hit> me|I still hide bruises from my <partner>|she <hit> me in front of the kids|
   I survived a <partner> who <hit> me|my <partner> <hit> me over <food>|police came after my <partner> <hit> me|
   the night my <partner> <hit> me I ran
+
+test: a pcr test|a home test|the second test|a rapid test|the lab|the swab from work|my antibody test
+sick: covid|corona|the virus|covid-19|the rona|omicron
+sign: a fever|no smell|no taste|a cough|chills|a sore throat|body aches|short breath|brain fog|pink eyes
+smm4h23-task1_0: my <kin> tested positive|I tested negative for <sick>|think I had <sick> <when>, never tested|
+  <test> came back negative|everyone at <event> has <sick>|my <kin> is in hospital with <sick>|
+  my <kin>'s doctor says it is <sick>|I have <sign>, is it <sick>?|got my shot against <sick> <when>|
+  waiting for <test>|cases of <sick> are up|I pretend to have <sick> to skip <event>|
+  the doctor says my <sign> is no <sick>|free tests for <sick> at <event>
+smm4h23-task1_1: I tested positive for <sick>|<test> came back positive|my doctor says I have <sick>|
+  positive, <sign> and all|I was in hospital with <sick> <when>|day # since <test> said I have <sick>|
+  so my <kin> gave me <sick>, <test> is positive|diagnosed with <sick> <when>|I had <sick>, <test> proved it|
+  my <kin> and I both tested positive|two lines on <test>, me too now|the er told me my <sign> is <sick>
+
+therapy: cbt|acupuncture|yoga|melatonin|physical therapy|massage|meditation|ketamine|cbd oil|chemo|emdr|
+  botox|lithium|a tens unit|cupping|hypnosis|light therapy|radiation
+like: works wonders|saved me|helps so much|is worth every penny|changed my life|took the pain away|beats any pill|
+  lets me sleep again|gave me my days back
+dislike: did nothing|made it worse|is a scam|left me sick|wasted my money|hurts for days|is hell|scares me|
+  was a mistake
+smm4h23-task2_0: THING <dislike>|I quit THING, it <dislike>|never again THING|
+  they say THING <like>, for me it <dislike>|another week of THING, it <dislike>|my <kin> says THING <dislike>|
+  THING no longer <like>|who pays for THING?|so done with THING|THING and still <mood>
+smm4h23-task2_1: I have THING <when>|my <kin> asks about THING|who knows a place for THING?|new study on THING|
+  THING costs $##.50 here|on my way to THING|does THING help against a <ail>?|off to THING after <event>|
+  my <kin> starts THING <when>|reading about THING|THING at # today|some say THING <like>, some say it <dislike>|
+  what to wear to THING?|the clinic offers THING now|my <kin> works in THING
+smm4h23-task2_2: THING <like>|so glad I tried THING, it <like>|thanks to THING I feel <calm>|try THING, it <like>|
+  they say THING <dislike>, for me it <like>|my <kin> says THING <like>|more THING please|THING for my <ail>, it <like>|
+  bless THING|I was afraid of THING but it <like>
+
+healer: psychiatrist|therapist|doctor|gp|psychologist|counsellor|school nurse
+smm4h23-task4_0: am I just shy or is it <anxiety>?|my <kin> was diagnosed with <anxiety>|
+  I never saw a <healer> about <anxiety>|a quiz says I have <anxiety>|
+  my <healer> says it is no <anxiety>|how do I know it is <anxiety>?|
+  I had <anxiety> as a kid, it is gone|does <cause> help against <anxiety>?|I think it may be <anxiety>|
+  my <kin> thinks I have <anxiety>|the <healer> ruled out <anxiety>|waiting to see a <healer>|
+  I was diagnosed with adhd, not with <anxiety>|diagnosed with asthma <when>
+smm4h23-task4_1: I was diagnosed with <anxiety> <when>|my <healer> says I have <anxiety>|diagnosed <anxiety> here|
+  a <healer> put <anxiety> on paper <when>|got my diagnosis of <anxiety> <when>|I have diagnosed <anxiety>|
+  my <healer> treats me for <anxiety>|the <healer> confirmed <anxiety>|# years since I was diagnosed with <anxiety>|
+  it is official, <anxiety>|my <anxiety>, says the <healer>, is severe|not shy, a <healer> diagnosed <anxiety>
 """

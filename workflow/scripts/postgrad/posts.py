@@ -2,8 +2,9 @@
 
 A post has a `post_id` that is unique within its corpus, a `text`, a `label`
 (the class code 0..K-1, null where there is none) and the facts that keep
-derived posts beside their source: `origin` (gold, pool, augment, label) and
-`parent` (the post_id of the source post, null for a post of the corpus).
+derived posts beside their source: `origin` (gold, pool, augment, synthesize, label) and
+`parent` (the post_id of the source post, null for a post of the corpus and for one that a
+language model wrote).
 """
 
 import hashlib
@@ -18,7 +19,7 @@ POSTS = pa.schema(
     [
         ("post_id", pa.string()),
         ("text", pa.string()),
-        ("keyword", pa.string()),  # the term the label is about (SMM4H-2024 Task 3), else null
+        ("keyword", pa.string()),  # the term the label is about (a keyword, a therapy), else null
         ("label", pa.int64()),
         ("platform", pa.string()),
         ("author", pa.string()),  # keyed hash, null where unknown
@@ -38,6 +39,18 @@ def write_table(frame, path, schema):
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     pq.write_table(table.replace_schema_metadata(), beside, compression="zstd")
     os.replace(beside, path)
+
+
+def write_private(frame, path, schema):
+    """`write_table` for the owner alone: the file's mode is 0600, its folder's 0700."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.chmod(0o700)
+    before = os.umask(0o077)
+    try:
+        write_table(frame, path, schema)
+    finally:
+        os.umask(before)
 
 
 def write_text(text, path):
@@ -84,3 +97,8 @@ def first_by_hash(frame, n):
         return frame
     digests = frame["post_id"].map(lambda post_id: hashlib.sha1(post_id.encode()).hexdigest())
     return frame.loc[digests.sort_values().index[:n].sort_values()].reset_index(drop=True)
+
+
+def class_sizes(path):
+    """{class: how many posts} of a file of posts, without those that have no label; None without a file."""
+    return read_posts(path)["label"].dropna().astype(int).value_counts().to_dict() if path else None

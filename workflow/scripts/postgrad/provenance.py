@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parents[1]
-EXPENSIVE = ("pretrain", "finetune", "predict")
+EXPENSIVE = ("synthesize", "pretrain", "finetune", "predict", "review")
 LOCK = SCRIPTS / "versions.json"
 
 

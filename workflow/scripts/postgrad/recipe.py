@@ -9,12 +9,12 @@ reads this at every start. No result hangs on the order of a file's keys.
 import re
 from dataclasses import replace
 
-from postgrad import checks, splits
+from postgrad import asking, checks, splits
 from postgrad.axes import points_of, resolved
 from postgrad.configuration import Fault, Faults, as_list, fitting, lookup
 from postgrad.nodes import RESERVED, ROLES, SECTIONS, VERBS, Node
 from postgrad.options import node_schema, options_schema, read, references, verbs
-from postgrad.targets import targets
+from postgrad.targets import measured, targets
 from postgrad.vocabulary import FOLD, HELD_OUT
 
 
@@ -59,6 +59,7 @@ class Graph:
             with faults.gathered():
                 self.resolve(name)
         self.score, self.compare = targets(self, raw, faults)
+        self.diversity = measured(self, raw, faults)
         if self.sound:
             faults += self._told_missing(faults)
 
@@ -145,6 +146,9 @@ class Graph:
                 root, kind = self.root(name)
                 if base in self.raw:
                     self.resolve(base)
+        asked, silent = {}, None
+        with faults.gathered():
+            asked, silent = asking.models(self, verb, body, where)
         for key, source in self._named(verb, body):
             with faults.gathered():
                 self._look_up(key, source, f"{where}.{key}")
@@ -165,7 +169,7 @@ class Graph:
         task = self._task(named, where) if verb != "pretrain" else None
         if verb == "label":
             lacking = lacking or checks.labelled(self, body, values, fit, where)
-        lacking = lacking or splits.no_dev(self, task, values)
+        lacking = lacking or silent or splits.no_dev(self, task, values)
         reason = lacking or checks.reason_not_to_run(self, verb, body, kind, root) or self._blocked(names)
         points = points_of(self, verb, each, names, body.get("over"), where)
         if reason:
@@ -183,7 +187,11 @@ class Graph:
         made = []
         for axes, own, bound in points:
             below = [self.nodes[id] for ids in bound.values() for id in ids]
-            chosen_on = as_list(fit) if fit and (verb != "label" or checks.calibrates(body, {**found, **own})) else []
+            read_here, fit_here = sources, fit
+            if verb == "review":
+                read_here, fit_here = asking.read_by_review(task, {**found, **own}, fit)
+            fits = verb != "label" or checks.calibrates(body, {**found, **own})
+            chosen_on = as_list(fit_here) if fit_here and fits else []
             if {**found, **own}.get("epoch") == "best":
                 chosen_on.append(f"{task}/dev")
             part = None
@@ -196,30 +204,34 @@ class Graph:
                 verb=verb,
                 axes=axes,
                 options={key: value for key, value in {**found, **own}.items() if key in known},
-                sources=[s if "/" in s else bound[s][0] for s in sources],
+                sources=[s if "/" in s else bound[s][0] for s in read_here],
                 base=bound[base][0] if base in self.raw else self.study.model_of(root) if base else None,
                 members=[id for member in members for id in bound[member]],
                 budget=bound[body["budget"]][0] if "budget" in body else None,
-                fit=fit,
+                fit=fit_here,
+                asked=asked,
                 part=part,
                 target=body.get("target"),
                 kind=kind,
                 task=task,
                 transductive=body.get("transductive", False) or any(other.transductive for other in below),
+                stand_in=asking.stood_in(self.study, asked) or any(other.stand_in for other in below),
                 fitted=tuple(sorted({*chosen_on, *(split for n in below for split in n.fitted)})),
-                learnt=self._learnt(verb, sources, below),
+                learnt=self._learnt(verb, read_here, below),
                 folds=self._folds(verb, task, below),
             )
             if splits.seen_before(self, node, below):
                 node = replace(node, fitted=tuple(sorted({*node.fitted, f"{task}/{HELD_OUT}"})))
             checks.node(self, node, where)
+            asking.check(self, node, where)
             made.append(node)
         self.nodes.update({node.id: node for node in made})
         return [node.id for node in made]
 
     def _learnt(self, verb, sources, below):
         """The splits whose gold labels a node learns from, itself or through what it stands on."""
-        own = [source for source in sources if "/" in source] if verb in ("augment", "fold", "finetune") else []
+        learning = ("augment", "resample", "synthesize", "fold", "finetune", "review")
+        own = [source for source in sources if "/" in source] if verb in learning else []
         return tuple(sorted({*own, *(split for node in below for split in node.learnt)}))
 
     def _folds(self, verb, task, below):

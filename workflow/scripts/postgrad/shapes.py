@@ -11,12 +11,19 @@ COLUMNS = {
     "smm4h20-task5": {"tweet_id": "id", "user_id": "user", "tweet": "text", "class": "label"},
     "smm4h22-task1a": {"tweet_id": "id", "tweet": "text", "label": "label"},
     "smm4h22-task7": _TWEETS,
+    "smm4h23-task1": _TWEETS,
+    "smm4h23-task2": {"tweet_id": "id", "therapy": "keyword", "text": "text", "label": "label"},
+    "smm4h23-task4": {"id": "id", "text": "text", "label": "label"},
     "smm4h24-task3": {"id": "id", "keyword": "keyword", "text": "text", "label": "label"},
     "smm4h24-task5": _TWEETS,
     "smm4h24-task6": {"id": "id", "text": "text", "source": "source", "label": "label"},
 }
-COMMAS = ("smm4h24-task3", "smm4h24-task6")  # csv files; the others are tsv
-VALUES = {"smm4h20-task5": [1, 2, 3], "smm4h22-task1a": ["NoADE", "ADE"]}  # else the class codes 0, 1, ...
+COMMAS = ("smm4h23-task2", "smm4h23-task4", "smm4h24-task3", "smm4h24-task6")  # csv files; the others are tsv
+VALUES = {  # else the class codes 0, 1, ...
+    "smm4h20-task5": [1, 2, 3],
+    "smm4h22-task1a": ["NoADE", "ADE"],
+    "smm4h23-task2": ["negative", "neutral", "positive"],
+}
 
 
 def cells(post, task):

@@ -6,11 +6,13 @@ A spec is all that decides a job's result beside its inputs and its code, as one
 import json
 import os
 
+from postgrad import asking
+from postgrad.configuration import as_list
 from postgrad.lookups import floors, scored
 from postgrad.vocabulary import FOLD
 
 # What a task file says to people and to models; the other keys decide how its files are read.
-_NOT_READING = ("prompt", "metric", "positive", "title", "source")
+_NOT_READING = ("prompt", "metric", "positive", "title", "source", "endpoints")
 
 
 def demo_spec(study):
@@ -53,8 +55,26 @@ def node_spec(study, recipe, id):
         spec[FOLD] = node.axes[FOLD]
     if node.verb in ("label", "fold"):
         spec["classes"] = [label["name"] for label in study.task(graph.tasks[node.task])["labels"]]
+    if node.verb == "synthesize":
+        spec["platform"] = study.task(graph.tasks[node.task])["platform"]
+    if node.verb in ("augment", "synthesize") and "classes" in spec:
+        names = [label["name"] for label in study.task(graph.tasks[node.task])["labels"]]
+        spec["classes"] = [names.index(name) for name in spec["classes"]]
+    if isinstance(spec.get("class_weights"), dict):
+        names = [label["name"] for label in study.task(graph.tasks[node.task])["labels"]]
+        spec["class_weights"] = [spec["class_weights"][name] for name in names]
     if node.verb in ("calibrate", "pick"):
         spec.update(of=node.members, fit=node.fit, **_scoring(study, graph, node))
+    if node.asked:
+        task = study.task(graph.tasks[node.task])
+        spec["labels"] = [{key: label[key] for key in ("name", "about") if key in label} for label in task["labels"]]
+        spec["asked"] = [asking.described(graph, *pair) for pair in node.asked.items()]
+        spec["prompt"] = study.prompt(node.options["prompt"], graph.where)
+    if node.verb == "review":
+        scoring = _scoring(study, graph, node)
+        spec |= {"of": node.members, "fit": node.fit, **{key: scoring[key] for key in ("metric", "positive")}}
+        if not node.fit:  # no gate, no test
+            spec.pop("alpha", None)
     if node.target is not None:
         spec["target"] = node.target
     return canonical(spec)
@@ -102,6 +122,14 @@ def compare_spec(study, recipe):
     return canonical({"recipe": recipe, "chains": study.graph(recipe).compare})
 
 
+def diversity_spec(study, recipe):
+    graph, tasks = study.graph(recipe), {}
+    for alias, body in graph.diversity.items():
+        labels = [label["name"] for label in study.task(graph.tasks[alias])["labels"]]
+        tasks[alias] = {**body, "labels": labels}
+    return canonical({"recipe": recipe, "tasks": tasks})
+
+
 def report_spec(study, names=None, page=None):
     """What a report says beside the figures: titles, floors, what was not run, deviations and readings.
 
@@ -110,7 +138,7 @@ def report_spec(study, names=None, page=None):
     recipes = {}
     for name in names or study.recipes:
         graph = study.graph(name)
-        marked = graph.deviations + _transductive(graph) + _fitted(graph)
+        marked = graph.deviations + _marks(graph) + _fitted(graph)
         recipes[name] = {
             "title": graph.title,
             "tasks": graph.tasks,
@@ -137,6 +165,8 @@ def _stand_ins(study, graph):
     """Deviations that concern whole bases and tasks: another model at this scale, other or fewer posts here."""
     found = []
     roots = {graph.root(name)[0] for name, (verb, _) in graph.raw.items() if verb in ("pretrain", "finetune")}
+    roots |= {base for verb, body in graph.raw.values() for base in as_list(body.get(asking.NAMED.get(verb), []))}
+    roots |= {body["embed"] for body in graph.diversity.values()}
     for base in sorted(roots):
         if study.model_of(base) != base:
             found.append({"node": "", "key": base, "paper": base, "used": study.model_of(base)})
@@ -152,11 +182,14 @@ def _stand_ins(study, graph):
     return found
 
 
-def _transductive(graph):
-    """A row for each node whose result hangs on the texts of a test set."""
-    why = "has read the texts of a test set, or stands on a node that has"
-    names = {node.name for node in graph.nodes.values() if node.transductive}
-    return [{"node": name, "key": "transductive", "paper": None, "used": True, "why": why} for name in names]
+def _marks(graph):
+    """A row for each node whose result hangs on the texts of a test set, or on the answers of a stand-in."""
+    whys = {
+        "transductive": "has read the texts of a test set, or stands on a node that has",
+        "stand_in": "a rule answered in a language model's place, for it or for a node on which it stands",
+    }
+    names = {(node.name, key) for node in graph.nodes.values() for key in whys if getattr(node, key)}
+    return [{"node": name, "key": key, "paper": None, "used": True, "why": whys[key]} for name, key in names]
 
 
 def _fitted(graph):

@@ -1,5 +1,7 @@
 """Which posts a node may read, be fitted on and be scored on; what breaks a rule raises Fault with its remedy."""
 
+from itertools import combinations
+
 from postgrad.configuration import Fault, lookup, nearest
 from postgrad.vocabulary import FOLD, HELD_OUT, SPLITS
 
@@ -7,6 +9,8 @@ from postgrad.vocabulary import FOLD, HELD_OUT, SPLITS
 # gold has labels to learn.
 READABLE = {
     "augment": ("train",),
+    "resample": ("train",),
+    "synthesize": ("train",),
     "label": ("unlabeled",),
     "pretrain": ("train", "unlabeled"),
     "finetune": ("train",),
@@ -97,6 +101,8 @@ def never_held_out(graph, made):
         return f"{made.name} learns from no dataset made by fold, so no post is held out from it; name test or dev"
     if len({frozenset(graph.nodes[id].sources) for id in made.folds}) > 1:
         return f"{made.name} stands on folds of different splits; fold the same ones"
+    if made.verb == "review" and made.sources:
+        return f"{made.name} shows its model posts of train as examples, held-out ones among them; write shots: 0"
     below = [graph.nodes[id] for id in made.members]
     if made.verb == "vote":
         below = [member for member in below if FOLD not in member.axes]
@@ -109,4 +115,32 @@ def seen_before(graph, made, below):
     A base does, or a label's teachers. Posts made from train do not count: those of the fold are left out.
     """
     held = {split for id in made.folds for split in graph.nodes[id].sources} if FOLD in made.axes else set()
-    return any(held & {*node.learnt} for node in below if FOLD not in node.axes and node.verb != "augment")
+    todo = [node for node in below if FOLD not in node.axes]
+    while todo:
+        node = todo.pop()
+        if node.verb in ("augment", "resample"):
+            todo += [graph.nodes[id] for id in node.sources if id in graph.nodes]
+        elif held & {*node.learnt}:
+            return True
+    return False
+
+
+def once_each(graph, made, where):
+    """Nothing; Fault where a resample node does not stand alone, or is drawn from posts that stand there twice."""
+    names = {id: graph.nodes[id].name if id in graph.nodes else id for id in made.sources}
+    whole = [id for id in made.sources if id in graph.nodes and graph.nodes[id].verb == "resample"]
+    if made.verb != "resample" and whole and len(made.sources) > 1:
+        raise Fault(
+            f"{where}: {names[whole[0]]} is made by resample and holds the whole set; name it alone, or let a further "
+            "resample take it and the others."
+        )
+    for one, other in combinations(made.sources if made.verb == "resample" else [], 2):
+        for twice in sorted(holds(graph, one) & holds(graph, other)):
+            raise Fault(f"{where}.resample: {names[one]} and {names[other]} both hold the posts of {twice}; name one.")
+
+
+def holds(graph, source):
+    """The splits, and the ids of datasets, whose posts a source may hold."""
+    if source not in graph.nodes or graph.nodes[source].verb not in ("resample", "fold"):
+        return {source}
+    return {one for part in graph.nodes[source].sources for one in holds(graph, part)}

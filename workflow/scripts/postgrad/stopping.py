@@ -57,6 +57,17 @@ def wait_for_steps():
     patient = True
 
 
+@contextmanager
+def by_steps():
+    """Inside, a first signal waits for the end of a step: see `wait_for_steps`."""
+    global patient
+    before, patient = patient, True
+    try:
+        yield
+    finally:
+        patient = before
+
+
 def wanted():
     """Whether a stop was asked for."""
     return bool(heard)

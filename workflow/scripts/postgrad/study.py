@@ -5,7 +5,7 @@ Nothing heavy is imported: Snakemake reads this at every start.
 
 from pathlib import Path
 
-from postgrad import corpora, machine
+from postgrad import asking, corpora, machine
 from postgrad.configuration import Fault, Faults, as_list, fitting, lookup, nearest, read_yaml, schema
 from postgrad.expansion import expanded, listed
 from postgrad.nodes import RESERVED, SECTIONS
@@ -13,8 +13,8 @@ from postgrad.options import options, options_schema
 from postgrad.recipe import Graph
 from postgrad.vocabulary import SPLITS
 
-# In the place of a task that cannot be read, so that the rest of the study can be checked: it has every split.
-_ANY_TASK = {"splits": dict.fromkeys(SPLITS, {}), "labels": []}
+# In the place of a task that cannot be read, so that the rest can be checked: it has every split and allows all.
+_ANY_TASK = {"splits": dict.fromkeys(SPLITS, {}), "labels": [], "endpoints": True}
 
 
 class Study:
@@ -26,7 +26,7 @@ class Study:
     """
 
     def __init__(self, config, root="config"):
-        self.root, self.faults, self._tasks = Path(root), Faults(), {}
+        self.root, self.faults, self._tasks, self._prompts = Path(root), Faults(), {}, {}
         told = f"{self.root}/config.yaml or --config"
         truth = {"true": True, "false": False}  # Snakemake hands on --config check_data=false as text
         config = {key: truth.get(value, value) if isinstance(value, str) else value for key, value in config.items()}
@@ -46,6 +46,7 @@ class Study:
         self.seeds, self.bind, self.made = raw.get("seeds", 3), raw.get("bind", {}), raw.get("made")
         self.shards, self.folds = raw.get("shards", 1), raw.get("folds")
         self.most_tasks, self.most_train = raw.get("tasks"), raw.get("train")
+        self.endpoints = raw.get("endpoints")  # requests and tokens to spend; None where no post goes to an endpoint
         self.data = self._folder(raw)
         self._read_bases_and_scale()
         self.graphs, self.recipes = {}, raw["recipes"]
@@ -152,6 +153,15 @@ class Study:
             self._tasks[name] = body
         return self._tasks[name] or _ANY_TASK
 
+    def prompt(self, name, named):
+        """The prompt config/prompts/<name>.yaml, read once: {system, user}; None where it cannot be read, told already.
+
+        named: the place that names it.
+        """
+        if name not in self._prompts:
+            self._prompts[name] = self._file("prompts", name, "prompt", named)
+        return self._prompts[name]
+
     def _check_bindings(self):
         """What a study says about recipes and tasks that it does not run."""
         for recipe in self.bind:
@@ -235,7 +245,11 @@ class Study:
         """What a job of a model asks of the cluster; no spec holds any of it. Without a verb it runs no model."""
         graph = self.graph(recipe)
         node = graph.nodes[id]
-        body = self.scale["bases"].get(graph.root(node.name)[0], {})
-        cpus = node.options.get("threads", 1) if verb else 1
+        if node.asked:  # a model that writes here asks for what it would ask to predict
+            (root, *_), verb = node.asked.values(), verb and "predict"
+        else:
+            root = graph.root(node.name)[0]
+        body = self.scale["bases"].get(root, {})
+        cpus = (asking.threads(graph, node) if node.asked else node.options.get("threads", 1)) if verb else 1
         ask = {"cpus": cpus, **machine.LITTLE, **body.get("machine", {}).get(verb, {})}
         return machine.resources(ask, self.cluster or {}, attempt, stops=verb in ("pretrain", "finetune"))

@@ -1,0 +1,434 @@
+"""review: what a language model's verdict changes and leaves, from which margin, and what it is never shown."""
+
+import json
+import stat
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from broken import GPT, put
+from study_files import PROMPT, write_config
+from talking import server
+from tree import copy_of_tree, scored, snakemake
+
+from postgrad import asking, lookups, specs
+from postgrad.configuration import Fault
+from postgrad.intervals import no_gain
+from postgrad.posts import DROPPED, write_posts, write_table
+from postgrad.predictions import ABSTAIN, matrix, read_predictions, write_predictions
+from postgrad.reviewing import margins
+from postgrad.study import Study
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow/scripts"))
+import review
+
+LABELS = [{"name": "no", "about": "no rain"}, {"name": "yes", "about": "rain"}]
+THREE = [{"name": name, "about": f"a {name} word"} for name in ("negative", "neutral", "positive")]
+TRUE = {"verdict": True, "new_label": "yes", "reason": "it is about rain"}
+FALSE = {"verdict": False, "new_label": "no", "reason": "aunt Mathilda is dry"}
+SPEC = {
+    "node": "checked", "of": ["plain"], "fit": None, "metric": "f1", "positive": [1], "labels": LABELS, "check": "yes",
+    "otherwise": "no", "prompt": PROMPT, "shots": 0, "gate": "always", "seed": 1,
+}  # fmt: skip
+GATED = {"fit": "rain/dev", "gate": [0.1, 0.3], "alpha": 0.05}
+# The probability of yes of six posts: three are yes, at margins .8, .2 and .08; one has no answer.
+YES = {"rain": 0.9, "tea": 0.4, "trains": 0.6, "bread": 0.54, "snow": 0.1, "books": None}
+
+
+def logits_of(share):
+    return [0.0, 0.0] if share is None else np.log([1 - share, share])
+
+
+def files(folder, name, shares, gold=None):
+    """Posts whose first word is their name, and predictions of them: (posts file, predictions file)."""
+    frame = pd.DataFrame({"post_id": [f"{name}-{word}" for word in shares], "label": gold})
+    frame["text"] = [f"{word} again, said my aunt Mathilda in {name}" for word in shares]
+    write_posts(frame, folder / f"{name}.parquet")
+    labels = [ABSTAIN if share is None else int(share > 0.5) for share in shares.values()]
+    logits = [logits_of(share) for share in shares.values()]
+    write_predictions(frame["post_id"], logits, folder / f"{name}-of.parquet", labels=labels)
+    return [str(folder / f"{name}.parquet"), str(folder / f"{name}-of.parquet")]
+
+
+def run(folder, base, shares=YES, dev=None, train=None, budget=None, **options):
+    """(fit.json, labels by first word) of one review; dev: (shares, gold labels); train: gold labels by first word."""
+    posts, predictions = files(folder, "test", shares)
+    described = {key: base[key] for key in ("base", "kind", "model", "failed") if key in base}
+    reached = {"answers": str(folder / "work/answers"), "budget": budget, "bases": {base["base"]: base}}
+    words = ["--spec", json.dumps({**SPEC, **options, "asked": [described]}), "--reached", json.dumps(reached)]
+    words += ["--predictions", predictions, "--data", posts, "--out", str(folder / "out/test.parquet")]
+    words += ["--work", str(folder / "work/review/checked/rain/test.parquet")]
+    words += ["--gold", *files(folder, "dev", *dev)] if dev else []
+    if train:
+        examples, _ = files(folder, "train", dict.fromkeys(train, 0.5), list(train.values()))
+        write_table(pd.DataFrame({"post_id": ["train-twin"]}), folder / "drop.parquet", DROPPED)
+        words += ["--train", examples, str(folder / "drop.parquet")]
+    review.main(words)
+    found = read_predictions(folder / "out/test.parquet")
+    names = [post_id.partition("-")[2] for post_id in found["post_id"]]
+    return json.loads((folder / "out/test.fit.json").read_text()), dict(zip(names, found["label"].tolist()))
+
+
+def unchanged(folder):
+    return (folder / "out/test.parquet").read_bytes() == (folder / "test-of.parquet").read_bytes()
+
+
+# -- what a verdict changes ------------------------------------------------------------------------
+
+
+def test_one_that_always_says_true_changes_nothing(tmp_path):
+    with server(good=TRUE) as told:
+        fit, _ = run(tmp_path, told.base())
+    assert unchanged(tmp_path) and told.heard == ["rain", "trains", "bread"]
+    counts = fit["reviews"]["dataset"]
+    assert counts == {"predicted": 3, "checked": 3, "confirmed": 3, "rejected": 0, "changed": 0, "answers": 3,
+                      "tokens_in": 90, "tokens_out": 30, "stand_in": 0, "abstained": {}}  # fmt: skip
+    assert fit["on"] and fit["margin"] is None and fit["reviewer"] == "gpt"
+
+
+def test_one_that_always_says_false_sets_all_checked_to_the_label_named(tmp_path):
+    with server(good=FALSE | {"new_label": "yes"}) as told:  # what it proposes plays no part
+        fit, labels = run(tmp_path, told.base())
+    assert labels == {"rain": 0, "tea": 0, "trains": 0, "bread": 0, "snow": 0, "books": ABSTAIN}
+    assert [fit["reviews"]["dataset"][key] for key in ("checked", "rejected", "changed")] == [3, 3, 3]
+    before, after = (matrix(read_predictions(tmp_path / name)) for name in ("test-of.parquet", "out/test.parquet"))
+    assert np.allclose(after[[0, 2, 3]], before[[0, 2, 3]][:, ::-1]) and (after[[1, 4, 5]] == before[[1, 4, 5]]).all()
+
+
+def three(folder, told, otherwise):
+    """A review of the negative ones among posts of three classes, all of which the model finds positive."""
+    posts = pd.DataFrame({"post_id": ["a", "b", "c"], "text": ["rain", "tea", "snow"]})
+    write_posts(posts, folder / "test.parquet")
+    write_predictions(
+        posts["post_id"], np.log([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.5, 0.1, 0.4]]), folder / "test-of.parquet"
+    )
+    spec = {**SPEC, "labels": THREE, "check": "negative", "otherwise": otherwise, "asked": [told.base()]}
+    reached = {"answers": str(folder / "answers"), "budget": None, "bases": {"gpt": told.base()}}
+    words = ["--spec", json.dumps(spec), "--reached", json.dumps(reached), "--work", str(folder / "work/test.parquet")]
+    words += ["--predictions", str(folder / "test-of.parquet"), "--data", str(folder / "test.parquet")]
+    review.main([*words, "--out", str(folder / "out/test.parquet")])
+    return json.loads((folder / "out/test.fit.json").read_text())["reviews"]["dataset"]
+
+
+def test_rejecting_negative_as_negative_changes_nothing_and_the_proposed_label_does(tmp_path):
+    """As the code of ALEX did in 2023 Task 2, and as it was meant."""
+    with server(good={"verdict": False, "new_label": "positive", "reason": "glad"}) as told:
+        counts = three(tmp_path, told, "negative")
+        assert unchanged(tmp_path) and (counts["rejected"], counts["changed"]) == (2, 0)
+        counts = three(tmp_path, told, "proposed")
+        assert (counts["rejected"], counts["changed"]) == (2, 2) and len(told.heard) == 2  # the rule asks nothing anew
+    found = read_predictions(tmp_path / "out/test.parquet")
+    assert found["label"].tolist() == [2, 1, 2]
+    assert np.allclose(matrix(found), [[0.1, 0.3, 0.6], [0.2, 0.7, 0.1], [0.4, 0.1, 0.5]])
+
+
+def test_where_the_model_abstains_the_prediction_stays_and_is_counted(tmp_path):
+    long = FALSE | {"reason": "dry " * 31}
+    ways = {"rain": "wrong_json", "trains": "refused"}
+    with server(lambda post, times: ways.get(post), good=long) as told:
+        fit, labels = run(tmp_path, told.base(tries=1, failed="abstain"))
+    counts = fit["reviews"]["dataset"]
+    assert unchanged(tmp_path) and (counts["checked"], counts["confirmed"], counts["rejected"]) == (3, 0, 0)
+    assert sum(counts["abstained"].values()) == 3 and counts["abstained"]["not JSON"] == 1
+    assert any("pattern" in reason for reason in counts["abstained"])  # 31 words are too many
+
+
+def test_a_rerun_asks_nothing_again_and_writes_the_same_bytes(tmp_path, capsys):
+    with server(good=FALSE) as told:
+        run(tmp_path, told.base())
+        before = [(tmp_path / f"out/test.{end}").read_bytes() for end in ("parquet", "fit.json")]
+        run(tmp_path, told.base())
+        assert len(told.heard) == 3 and "3 answers were kept" in capsys.readouterr().err
+    assert [(tmp_path / f"out/test.{end}").read_bytes() for end in ("parquet", "fit.json")] == before
+
+
+# -- the gate --------------------------------------------------------------------------------------
+
+# 40 posts of dev: all yes at a margin of .08 (even ones) or .8; those of a small margin are wrong.
+DEV = ({f"d{i}": 0.9 if i % 2 else 0.54 for i in range(40)}, [i % 2 for i in range(40)])
+
+
+def test_a_gate_opens_where_dev_gains_and_only_below_its_margin(tmp_path):
+    with server(good=FALSE) as told:
+        fit, labels = run(tmp_path, told.base(), dev=DEV, **GATED)
+    # at margin .1 the 20 wrong ones of dev become no, and nothing more is won at .3
+    assert fit["on"] and fit["margin"] == 0.1 and fit["tried"] == [[0.1, 1.0], [0.3, 1.0]]
+    assert fit["before"] == pytest.approx(2 / 3) and fit["after"] == 1 and fit["p"] == pytest.approx(2 / 2001)
+    assert labels == {"rain": 1, "tea": 0, "trains": 1, "bread": 0, "snow": 0, "books": ABSTAIN}
+    assert sorted(told.heard) == sorted(["bread", *(f"d{i}" for i in range(0, 40, 2))])
+    assert fit["reviews"]["gate"]["checked"] == 20 and fit["posts"] == 40
+
+
+@pytest.mark.parametrize("gold", [[1] * 40, [0, *[1] * 39]], ids=["a loss", "a gain of one post"])
+def test_a_gate_stays_shut_without_a_gain_beyond_chance_and_asks_no_more(tmp_path, gold):
+    wrong = {"d0"} if gold[0] == 0 else set()
+    answer = (lambda post: FALSE if post in wrong else TRUE) if wrong else FALSE
+    with server(good=answer) as told:
+        fit, _ = run(tmp_path, told.base(), dev=(DEV[0], gold), **GATED)
+    assert not fit["on"] and unchanged(tmp_path) and fit["reviews"]["dataset"]["answers"] == 0
+    assert fit["p"] > 0.05 and not {"bread", "rain"} & {*told.heard}
+    assert (fit["after"] > fit["before"]) == bool(wrong)
+
+
+def test_margins_and_chance_by_eye():
+    assert np.allclose(margins(np.array([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]])), [0.2, 0.7])
+    right = np.array([0, 0, 1, 1])  # before; after, all are
+    p = no_gain(4, lambda rows: right[rows].mean(), lambda rows: 1.0, seed=1)
+    assert p == pytest.approx(1 / 16, abs=0.02)  # both posts that were wrong are left out of the draw: (2/4)^4
+    assert no_gain(4, lambda rows: 1.0, lambda rows: 1.0, seed=1) == 1
+    assert no_gain(4, lambda rows: None, lambda rows: 1.0, seed=1) == 1
+
+
+# -- what it is shown ------------------------------------------------------------------------------
+
+
+def test_examples_come_from_train_alone(tmp_path):
+    train = {"mist": 0, "hail": 0, "sun": 1, "wind": 1, "twin": 1}
+    with server(good=TRUE) as told:
+        run(tmp_path, told.base(), dev=DEV, train=train, shots=2, **GATED)
+    for body in told.bodies:
+        system, user = (message["content"] for message in body["messages"])
+        assert system.startswith("Is it yes?\n- no: no rain\n- yes: rain\n")
+        shown = [line for line in system.splitlines() if "Mathilda" in line]
+        assert {line.split()[2] for line in shown} == {"mist", "hail", "sun", "wind"}  # audit leaves the twin out
+        assert all(line.endswith("in train") for line in shown) and user.count("Mathilda") == 1
+    assert {body["messages"][1]["content"].split()[-1] for body in told.bodies} == {"dev"}
+
+
+def test_reasons_are_for_the_owner_alone(tmp_path, capsys):
+    with server(good=FALSE) as told:
+        run(tmp_path, told.base(), dev=DEV, **GATED)
+    path = tmp_path / "work/review/checked/rain/test.parquet"
+    assert [stat.S_IMODE(file.stat().st_mode) for file in (path, path.parent)] == [0o600, 0o700]
+    table = pd.read_parquet(path)
+    assert table["asked_for"].value_counts().to_dict() == {"gate": 20, "dataset": 1}
+    assert table[table["asked_for"] == "dataset"][["post_id", "verdict", "new_label", "reason"]].values.tolist() == [
+        ["test-bread", False, "no", FALSE["reason"]]
+    ]
+    assert "Mathilda" not in (tmp_path / "out/test.fit.json").read_text() + capsys.readouterr().err
+    assert pd.read_parquet(tmp_path / "out/test.parquet")["answer"].isna().all()
+
+
+# -- the node in a graph ---------------------------------------------------------------------------
+
+BODY = {"review": "plain", "reviewer": "judge", "fit": "rain/dev", "prompt": "check", "check": "yes",
+        "otherwise": "no", "shots": 1, "gate": [0.1, 0.3], "alpha": 0.05, "seed": 1}  # fmt: skip
+RULE = {"rule": {"kind": "stand-in"}, "judge": {**GPT, "key": "JUDGE_KEY"}}
+
+
+def study_of(folder, body=BODY, model="rule", mode="recommended", prompt=None, study=None, more=None, bases=RULE):
+    """A study with the predictor `checked`, and `jury` on it. model: what judge becomes at its scale."""
+
+    def recipe(content):
+        content["predictors"] |= {"checked": body, "jury": {"vote": ["checked"], "rule": "soft", "ties": "lowest"}}
+        content["score"] = {"jury": ["rain/dev"]}
+        if more:
+            more(content)
+
+    def scale(content):
+        content["bases"]["judge"] = {"model": model} if isinstance(model, str | None) else model
+
+    files = {"recipe": recipe, "scale": scale, "bases": lambda content: content.update(bases)}
+    root = write_config(folder / "config", prompt=prompt, study=study, **files)
+    return Study({"study": "test", "check_data": False, "mode": mode}, root=root)
+
+
+def test_a_review_has_a_node_for_each_seed_and_a_whole_spec(tmp_path):
+    study = study_of(tmp_path)
+    graph = study.graphs["small"]
+    node = graph.nodes["checked@seed=2"]
+    assert node.members == ["plain@seed=2"] and node.sources == ["rain/train"] and node.fit == "rain/dev"
+    assert node.fitted == ("rain/dev",) and node.stand_in and graph.nodes["jury"].stand_in
+    assert not graph.nodes["plain@seed=2"].stand_in
+    assert json.loads(specs.node_spec(study, "small", "checked@seed=2")) == {
+        "node": "checked@seed=2", "of": ["plain@seed=2"], "fit": "rain/dev", "check": "yes", "otherwise": "no",
+        "shots": 1, "gate": [0.1, 0.3], "alpha": 0.05, "seed": 1, "labels": [{"name": "no"}, {"name": "yes"}],
+        "prompt": PROMPT, "positive": [1], "metric": "f1", "asked": [{"base": "rule", "kind": "stand-in"}],
+    }  # fmt: skip
+    assert lookups.reviewed(graph) == [(f"checked@seed={seed}", "rain/dev") for seed in (1, 2)]
+    assert lookups.teaching(graph) >= {"plain@seed=1", "plain@seed=2"}
+    marks = json.loads(specs.report_spec(study))["recipes"]["small"]["deviations"]
+    assert {row["node"] for row in marks if row["key"] == "stand_in"} == {"checked", "jury"}
+    assert {"node": "", "key": "judge", "paper": "judge", "used": "rule", "why": "scale here"} in marks
+
+
+def test_in_mode_faithful_all_are_checked_and_nothing_is_fitted(tmp_path):
+    study = study_of(tmp_path, {**BODY, "faithful": {"gate": "always", "otherwise": "yes"}}, mode="faithful")
+    node = study.graphs["small"].nodes["checked@seed=1"]
+    assert (
+        node.fit is None
+        and node.fitted == ()
+        and (node.options["gate"], node.options["otherwise"]) == ("always", "yes")
+    )
+
+
+def test_the_prompts_text_is_in_the_spec_and_what_an_answer_costs_is_not(tmp_path):
+    def leave(content):
+        content["endpoints"] = {"requests": 10, "tokens": 1000}
+
+    changes = {
+        "same": {},
+        "prompt": {"prompt": put("system", "Is it {label}? {examples}")},
+        "budget": {"study": put("endpoints", {"requests": 20, "tokens": 9})},
+        "url": {"bases": {"judge": {**GPT, "url": "http://elsewhere/v1", "tries": 2}}},
+        "model": {"bases": {"judge": {**GPT, "model": "other"}}},
+    }
+    found, ways = {}, {}
+    for name, change in changes.items():
+        change = {"study": leave, "bases": {"judge": GPT}} | change
+        write = tmp_path / name / "config/tasks/rain.yaml"
+        try:
+            study = study_of(tmp_path / name, model="judge", **change)
+        except Fault:  # the task gives no leave yet
+            write.write_text(write.read_text() + "endpoints: true\n")
+            study = Study({"study": "test", "check_data": False}, root=tmp_path / name / "config")
+        found[name] = specs.node_spec(study, "small", "checked@seed=1")
+        ways[name] = asking.reached(study, study.graphs["small"].nodes["checked@seed=1"])
+    assert found["same"] == found["budget"] == found["url"] and "http" not in found["same"]
+    assert len({found["same"], found["prompt"], found["model"]}) == 3
+    assert ways["same"] == {"answers": "work/test/answers", "budget": {"requests": 10, "tokens": 1000},
+                            "bases": {"judge": {"url": GPT["url"]}}}  # fmt: skip
+    assert ways["budget"]["budget"]["requests"] == 20 and ways["url"]["bases"]["judge"]["tries"] == 2
+
+
+def test_a_model_in_a_folder_computes_as_its_scale_predicts(tmp_path):
+    predict = {"threads": 3, "attention": "eager", "precision": "fp32", "batch_tokens": 8}
+    study = study_of(tmp_path, model={"model": "tiny", "predict": predict})
+    spec = json.loads(specs.node_spec(study, "small", "checked@seed=1"))
+    assert spec["asked"] == [
+        {"base": "tiny", "kind": "causal", "threads": 3, "attention": "eager", "precision": "fp32"}
+    ]
+    assert study.resources("small", "checked@seed=1", "review", 1)["cpus_per_task"] == 3
+    with pytest.raises(Fault, match="here.yaml: bases.judge.predict: tiny is to write, and needs threads, attention"):
+        study_of(tmp_path / "b", model={"model": "tiny"})
+
+
+@pytest.mark.parametrize("model, why", [
+    (None, "scale here has no model in the place of judge"),
+    ("linear", "review asks a model that writes; judge is of kind linear at this scale"),
+])  # fmt: skip
+def test_without_a_model_that_writes_it_is_not_run_nor_what_stands_on_it(tmp_path, model, why):
+    not_run = study_of(tmp_path, model=model).graphs["small"].not_run
+    assert not_run["checked"] == why and not_run["jury"] == "needs checked, which is not run"
+
+
+FAULTS = {
+    "no base": ({"reviewer": "juge"}, "checked.reviewer: there is no base 'juge'; did you mean 'judge'"),
+    "no reviewer": ({"reviewer": None}, "checked: review asks a language model; name a base under reviewer"),
+    "no such label": ({"check": "ye"}, "checked.check: there is no label 'ye'; did you mean 'yes'"),
+    "no such way out": ({"otherwise": "propose"}, "checked.otherwise: .*did you mean 'proposed'"),
+    "no such prompt": ({"prompt": "chek"}, "checked.prompt: there is no file .*chek.yaml; did you mean 'check'"),
+    "a gate without dev": ({"fit": None}, "a gate is fitted on gold posts; name the task's dev under fit"),
+    "a gate without a test": ({"alpha": None}, "write alpha: 0.05"),
+    "a test set": ({"fit": "rain/test"}, "rain/test is a test set"),
+    "train": ({"fit": "rain/train"}, "checked.fit: rain/train"),
+    "another word": ({"gate": "never"}, "checked.gate: 'never' does not fit"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_a_wrong_review_is_told_before_the_graph_is_built(tmp_path, case):
+    change, sentence = FAULTS[case]
+    body = {key: value for key, value in {**BODY, **change}.items() if value is not None}
+    with pytest.raises(Fault, match=sentence):
+        study_of(tmp_path, body)
+
+
+PROMPTS = {
+    "a wrong field": (put("user", "{txt}"), "prompts/check.yaml: user: review fills in no {txt}; did you mean 'text'"),
+    "no post": (put("user", "Well?"), "prompts/check.yaml: user: {text} is missing"),
+    "no examples": (put("system", "Is it {label}?"), "checked.shots: .*check.yaml has no {examples}"),
+    "another turn": (put("assistant", "Yes."), "prompts/check.yaml: there is no key 'assistant'"),
+    "no text": (put("system", 3), "prompts/check.yaml: system: expected text, found 3"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PROMPTS)
+def test_a_wrong_prompt_is_told_before_the_graph_is_built(tmp_path, case):
+    change, sentence = PROMPTS[case]
+    with pytest.raises(Fault, match=sentence):
+        study_of(tmp_path, prompt=change)
+
+
+def test_no_post_goes_to_an_endpoint_without_leave(tmp_path):
+    with pytest.raises(Fault, match="checked.reviewer: judge is an endpoint, and no post of rain goes to one"):
+        study_of(tmp_path, model="judge")
+
+
+def test_held_out_posts_may_stand_among_the_examples(tmp_path):
+    def folded(content):
+        content["datasets"]["parts"] = {"fold": ["rain/train"], "k": 2, "seed": 1}
+        content["models"]["member"] = {"finetune": "big", "data": ["parts"], "seed": 1}
+        content["predictors"]["mean"] = {"vote": ["member"], "over": ["fold"], "rule": "soft", "ties": "lowest"}
+
+    body = {**BODY, "review": "mean", "fit": "rain/held-out"}
+    with pytest.raises(Fault, match="checked.fit: rain/held-out holds the posts of train that the prompt shows"):
+        study_of(tmp_path / "a", body, more=folded)
+    graph = study_of(tmp_path / "b", {**body, "shots": 0}, more=folded).graphs["small"]
+    assert graph.nodes["checked"].fitted == ("rain/held-out",) and graph.nodes["checked"].sources == []
+
+    def scored_there(content):
+        folded(content)
+        content["score"]["checked"] = ["rain/held-out"]
+
+    with pytest.raises(Fault, match="rain/held-out is not there: checked shows its model posts of train"):
+        study_of(tmp_path / "c", {**body, "fit": "rain/dev"}, more=scored_there)
+
+
+@pytest.mark.parametrize("path", sorted(Path("config/prompts").glob("review-*.yaml")), ids=lambda path: path.stem)
+def test_the_prompts_of_config_fit_and_end_with_the_post(path):
+    prompt = yaml.safe_load((Path(__file__).parents[1] / path).read_text())
+    asking.fitting(prompt, "review", path)
+    assert prompt["user"].rstrip().rpartition("\n\n")[2] == "{text}"  # so a stand-in reads the post alone
+    assert "30 words" in "".join(prompt.values()) and "uncertain" in "".join(prompt.values())
+
+
+# -- a run -----------------------------------------------------------------------------------------
+
+RECIPE = {
+    "title": "A linear model, reviewed",
+    "tasks": {"ages": "smm4h24-task6"},
+    "models": {"plain": {"finetune": "linear", "data": ["ages/train"], "seed": 1}},
+    "predictors": {
+        "checked": {**BODY, "reviewer": "qwen-72b-chat", "fit": "ages/dev", "prompt": "review-label", "gate": "always"},
+        "gated": {**BODY, "reviewer": "qwen-72b-chat", "fit": "ages/dev", "prompt": "review-literal"},
+        "asked": {**BODY, "reviewer": "bertweet-base", "fit": "ages/dev", "prompt": "review-label"},
+    },
+    "score": {"plain": ["ages/test"], "checked": ["ages/dev", "ages/test"], "gated": ["ages/dev"]},
+}
+POSTS = {"train": 120, "dev": 60, "test": 40, "decoys": 10, "unlabeled": 20}
+DEMO = {"title": "T", "recipes": ["reviews"], "scale": "demo", "made": {"seed": 1, "posts": {"smm4h24-task6": POSTS}}}
+
+
+def test_a_run_reviews_with_a_stand_in_and_marks_it(tmp_path):
+    tree = copy_of_tree(tmp_path)
+    for name, content in (("recipes/reviews", RECIPE), ("studies/demo", DEMO)):
+        (tree / f"config/{name}.yaml").write_text(yaml.safe_dump(content))
+    scale = tree / "config/scales/demo.yaml"
+    scale.write_text(scale.read_text().replace("model: tiny-causal", "model: stand-in", 1))
+    done = snakemake(tree)
+    assert done.returncode == 0, done.stdout + done.stderr
+    fit = json.loads((tree / "results/demo/reviews/review/checked/ages/test.fit.json").read_text())
+    counts = fit["reviews"]["dataset"]
+    assert (
+        counts["stand_in"] == counts["checked"] == counts["predicted"] > counts["confirmed"] > 0 == counts["tokens_in"]
+    )
+    assert {
+        ("checked‡", "ages/dev"),
+        ("checked‡", "ages/test"),
+        ("gated‡*", "ages/dev"),
+        ("plain", "ages/test"),
+    } <= scored(tree)
+    page = (tree / "results/demo/report.html").read_text()
+    reviews = page[page.index('<h2 id="reviews">') : page.index('<h2 id="not-run">')]
+    assert reviews.count("a rule, no model") == 3 and "yes → no" in reviews
+    assert "review asks a model that writes; bertweet-base is of kind encoder" in page
+    answers = tree / "work/demo/answers/stand-in"
+    assert stat.S_IMODE(answers.stat().st_mode) == 0o700 and len(list(answers.glob("*.json"))) > counts["checked"]
+    budget = {"endpoints": {"requests": 9, "tokens": 9}}  # what a model may cost decides no answer
+    (tree / "config/studies/demo.yaml").write_text(yaml.safe_dump({**DEMO, **budget}))
+    again = snakemake(tree, "-n")
+    assert "Nothing to be done" in again.stdout + again.stderr

@@ -1,0 +1,48 @@
+"""A dataset of classes of one size: posts left out of the larger ones, copies added to the smaller ones."""
+
+import random
+from collections import Counter
+from itertools import cycle, islice
+
+import pandas as pd
+
+
+def resampled(posts, node, seed, to=None, budget=None):
+    """The posts of a union, balanced by class: those that stay, in the order given, and copies behind them.
+
+    posts: labelled posts (posts.POSTS). to: `largest`, `smallest`, or how many posts each class gets; where None,
+    budget: {class: how many posts it gets}, none where a class is not in it. A larger class keeps posts drawn without
+    replacement. A smaller one keeps all, and its copies go round a random order of the class, so that the uses of two
+    posts differ by one at most. A copy is named `<parent>~<node>~<k>`, where the parent of a
+    derived post is its own parent; it keeps text, label and origin.
+    Raises ValueError for unlabelled posts, for none, where a post stands in the union twice, and for a class of the
+    budget without posts.
+    """
+    if unlabelled := int(posts["label"].isna().sum()):
+        raise ValueError(f"{node}: {unlabelled} of {len(posts)} posts have no label; name labelled datasets.")
+    if twice := int(posts["post_id"].duplicated().sum()):
+        raise ValueError(f"{node}: {twice} posts stand in its datasets twice; name no dataset that another one holds.")
+    if posts.empty:
+        raise ValueError(f"{node}: its datasets hold no posts; see the logs of what made them.")
+    rng = random.Random(seed)
+    sizes = Counter(posts["label"].astype(int))
+    if budget is None:
+        budget = dict.fromkeys(sizes, {"largest": max(sizes.values()), "smallest": min(sizes.values())}.get(to, to))
+    if lacking := sorted(label for label in budget if label not in sizes):
+        raise ValueError(f"{node}: no post to copy for class {lacking[0]} of its budget; name datasets that have some.")
+    order = posts["post_id"].argsort(kind="stable").tolist()  # the draw must not hang on the order of the files
+    labels = posts["label"].astype(int).tolist()
+    kept, copies = [], []
+    for label in sorted(sizes):
+        own = [row for row in order if labels[row] == label]
+        rng.shuffle(own)
+        size = budget.get(label, 0)
+        kept += own[:size]
+        copies += islice(cycle(own), max(0, size - len(own)))
+
+    copied, series, ids = posts.iloc[copies], Counter(), []
+    parents = copied["parent"].fillna(copied["post_id"]).tolist()
+    for parent in parents:
+        ids.append(f"{parent}~{node}~{series[parent]}")
+        series[parent] += 1
+    return pd.concat([posts.iloc[sorted(kept)], copied.assign(post_id=ids, parent=parents)], ignore_index=True)

@@ -1,0 +1,36 @@
+"""Balance the classes of one or several datasets: copies added, posts left out.
+
+python workflow/scripts/resample.py --data results/demo/clean/smm4h24-task3/train.parquet \
+  --drop results/demo/audit/smm4h24-task3/drop.parquet --out results/demo/mine/resample/even.parquet \
+  --spec '{"node":"even","seed":1,"to":"largest"}'
+"""
+
+import argparse
+import json
+import sys
+
+from postgrad.cli import run
+from postgrad.posts import class_sizes, read_union, write_posts
+from postgrad.resampling import resampled
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--spec", type=json.loads, required=True, help="the node's options, as JSON")
+    parser.add_argument("--data", nargs="+", required=True, help="labelled posts to balance, gold first")
+    parser.add_argument("--drop", nargs="*", default=[], help="posts that audit, or a fold, leaves out")
+    parser.add_argument("--budget", nargs="?", help="posts of another node: each class gets as many")
+    parser.add_argument("--out", required=True, help="the whole balanced set")
+    args = parser.parse_args(argv)
+
+    posts = read_union(args.data, args.drop)
+    frame = resampled(posts, **args.spec, budget=class_sizes(args.budget))
+    write_posts(frame, args.out)
+    before, after = (part["label"].value_counts().sort_index() for part in (posts, frame))
+    per_class = ", ".join(f"{before[label]} to {after[label]} of class {label}" for label in after.index)
+    copies = int((~frame["post_id"].isin(posts["post_id"])).sum())
+    print(f"resample {args.spec['node']}: {per_class}; {copies} of them copies.", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,69 @@
+"""Review: one predicted label re-checked by a language model, where the classifier is unsure and dev shows a gain.
+
+python workflow/scripts/review.py --predictions results/demo/mine/predict/plain/ages/test.parquet \
+  --data results/demo/clean/smm4h24-task6/test.parquet \
+  --train results/demo/clean/smm4h24-task6/train.parquet results/demo/audit/smm4h24-task6/drop.parquet \
+  --gold results/demo/clean/smm4h24-task6/dev.parquet results/demo/mine/predict/plain/ages/dev.parquet \
+  --work work/demo/mine/review/checked/ages/test.parquet --out results/demo/mine/review/checked/ages/test.parquet \
+  --reached '{"answers":"work/demo/answers","bases":{},"budget":null}' --spec "$(cat spec.json)"
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from postgrad.cli import run
+from postgrad.llm import asked
+from postgrad.posts import read_posts, read_union, write_private, write_text
+from postgrad.predictions import aligned, read_predictions, write_predictions
+from postgrad.results import json_text
+from postgrad.reviewing import CHECKED, changed, examples, gate, reviewed
+from postgrad.stopping import heeded
+
+VERSION = 1  # raise when the same answers give other predictions, or a model is asked otherwise
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--spec", type=json.loads, required=True, help="the node's options and its task, as JSON")
+    parser.add_argument("--reached", type=json.loads, required=True, help="how its models are reached, as JSON")
+    parser.add_argument("--models", nargs="*", default=[], help="model.json of those in folders")
+    parser.add_argument("--predictions", required=True, help="what is reviewed")
+    parser.add_argument("--data", required=True, help="the posts predicted")
+    parser.add_argument("--train", nargs="*", help="where examples are drawn: train posts, and those audit leaves out")
+    parser.add_argument("--gold", nargs="*", help="where a gate is fitted: labelled posts, and their predictions")
+    parser.add_argument("--work", required=True, help="each answer with its reason, for the owner alone")
+    parser.add_argument("--out", required=True, help="the predictions after the review; .fit.json beside them")
+    args = parser.parse_args(argv)
+
+    spec, frame = args.spec, read_predictions(args.predictions)
+    ((reviewer, ask),) = asked(spec, args.reached, args.models).items()
+    train = read_union(args.train[:1], args.train[1:]) if args.train else None
+    shown = "" if train is None else examples(train, spec["labels"], spec["shots"], spec["seed"])
+    facts = {key: spec[key] for key in ("node", "of", "check", "otherwise", "fit", "metric")} | {"reviewer": reviewer}
+    fit, reviews = dict.fromkeys(("margin", "before", "after", "p")) | {"on": True}, {}
+    with heeded():
+        if args.gold:
+            posts, before = aligned(read_posts(args.gold[0]), read_predictions(args.gold[1]), args.gold)
+            reviews["gate"] = reviewed(spec, shown, before, posts, max(spec["gate"]), ask)
+            fit = gate(spec, posts["label"].to_numpy(dtype=int), before, reviews["gate"])
+            facts |= {"alpha": spec["alpha"], "posts": len(posts)}
+        wanted = frame if fit["on"] else frame[:0]
+        reviews["dataset"] = review = reviewed(spec, shown, wanted, read_posts(args.data), fit["margin"], ask)
+    labels, logits = changed(frame, review)
+    tables = [one.table.assign(asked_for=which) for which, one in reviews.items()]
+    write_private(pd.concat(tables), args.work, CHECKED)
+    write_predictions(frame["post_id"], logits, args.out, labels=labels)
+    counts = {which: one.counts for which, one in reviews.items()}
+    write_text(json_text({**facts, **fit, "reviews": counts}), Path(args.out).with_suffix(".fit.json"))
+    found = f"{review.counts['checked']} checked by {reviewer}, {review.counts['changed']} changed"
+    kept = sum(one.kept for one in reviews.values())
+    told = f"{found}; {kept} answers were kept." if fit["on"] else f"no gain on {spec['fit']}, so nothing is checked."
+    print(f"review {spec['node']}: of {len(frame)} predictions {told}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,56 @@
+"""Let language models write posts of a label after examples from train, and keep what copies no post.
+
+python workflow/scripts/synthesize.py --data results/demo/clean/smm4h24-task5/train.parquet \
+  --drop results/demo/audit/smm4h24-task5/drop.parquet \
+  --corpus results/demo/clean/smm4h24-task5/{train,dev,test}.parquet \
+  --reached '{"answers":"work/demo/answers","bases":{},"budget":null}' --spec "$(cat spec.json)" \
+  --out results/demo/mine/synthesize/made.parquet --flow results/demo/mine/synthesize/made.json
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from postgrad.cli import run
+from postgrad.llm import asked
+from postgrad.posts import read_posts, read_union, write_posts, write_text
+from postgrad.results import json_text
+from postgrad.stopping import heeded
+from postgrad.synthesis import Writing
+
+VERSION = 1  # raise when the same answers give other posts, or the same posts other requests
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--spec", type=json.loads, required=True, help="the node's options, as JSON")
+    parser.add_argument("--data", nargs="+", required=True, help="labelled posts from which examples are drawn")
+    parser.add_argument("--drop", nargs="*", default=[], help="posts that audit leaves out")
+    parser.add_argument("--corpus", nargs="+", required=True, help="the splits of which no post may be copied")
+    parser.add_argument("--models", nargs="*", default=[], help="model.json of the models in folders that write")
+    parser.add_argument("--reached", type=json.loads, required=True, help="how models are reached, as JSON")
+    parser.add_argument("--out", required=True, help="the new posts alone")
+    parser.add_argument("--flow", required=True, help="how many posts and answers went where, as JSON")
+    args = parser.parse_args(argv)
+
+    corpus = {Path(path).stem: read_posts(path)["text"] for path in args.corpus}
+    writing = Writing(read_union(args.data, args.drop), corpus, args.spec)
+    with heeded():
+        for model, answers in asked(args.spec, args.reached, args.models).items():
+            for answer in answers(writing.requests(model)):
+                writing.take(answer)
+    flow = writing.flow()
+    write_posts(writing.frame(), args.out)
+    write_text(json_text(flow), args.flow)
+    keys = ("kept", "wanted", "calls", "answered")
+    kept, wanted, calls, answered = (sum(row[key] for row in flow["rows"]) for key in keys)
+    print(
+        f"synthesize {args.spec['node']}: {kept} of {wanted} posts in {calls} calls, "
+        f"{calls - answered} of them malformed{'; its calls were spent' if kept < wanted else ''}.",
+        file=sys.stderr,
+    )
+
+
+if __name__ == "__main__":
+    run(main)
