@@ -115,7 +115,7 @@ rule review:
         gold=lambda wildcards: fitted_on(wildcards) + on_gold(wildcards),
         models=asked_models,
     output:
-        multiext("results/{study}/{recipe}/review/{node}/{dataset}", ".parquet", ".fit.json"),
+        multiext("results/{study}/{recipe}/review/{node}/{dataset}", out=".parquet", fit=".fit.json"),
     log:
         "work/{study}/log/{recipe}/review/{node}/{dataset}.log",
     conda:
@@ -131,5 +131,5 @@ rule review:
         "Reviewing {wildcards.dataset}: {wildcards.recipe}/{wildcards.node}"
     shell:
         "exec python workflow/scripts/review.py --spec {params.spec:q} --reached {params.reached:q} --models {input.models:q} "
-        "--predictions {input.predictions:q} --data {input.data:q} --train {input.train:q} --gold {input.gold:q} --out {output[0]:q} "
+        "--predictions {input.predictions:q} --data {input.data:q} --train {input.train:q} --gold {input.gold:q} --out {output.out:q} "
         "--work work/{wildcards.study:q}/{wildcards.recipe:q}/review/{wildcards.node:q}/{wildcards.dataset:q}.parquet > {log:q} 2>&1"
