@@ -95,3 +95,12 @@ def test_study_edits_trains_33_models_on_public_posts():
     nets = [node for node in found.nodes.values() if node.verb == "finetune" and node.kind == "encoder"]
     assert len(nets) == 33 and {node.axes["seed"] for node in nets} == {1, 2, 3}
     assert not any(task.startswith("smm4h") for task in found.tasks.values())
+
+
+def test_what_names_labels_is_not_run_where_a_study_has_put_a_task_without_them():
+    """Study edits puts depression, of four other classes, in the place of Task 2; a wrong label stays a fault."""
+    found = graph("alex", "edits", "faithful")
+    weights = "its class_weights are of other labels than those of depression"
+    assert found.not_run["therapy-edited"] == "depression has no label negative, which stands under classes"
+    assert found.not_run["therapy-weighted"] == weights and found.ids["therapy-plain"] and found.ids["covid-expert"]
+    assert "therapy-edited" not in graph("alex", "edits").not_run

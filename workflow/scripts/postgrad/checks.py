@@ -7,7 +7,7 @@ splits.py, task files in corpora.py.
 
 import re
 
-from postgrad.configuration import Fault, lookup
+from postgrad.configuration import Fault, as_list, lookup
 from postgrad.lookups import models_under, scored
 from postgrad.options import options, read
 from postgrad.splits import once_each, untouched
@@ -54,6 +54,23 @@ def labelled(graph, body, values, fit, where):
         if calibrates(body, {"keep": keep}) and not fit:
             lacking = f"{graph.tasks[body['label'].partition('/')[0]]} has no split dev, to calibrate teachers on"
     return lacking
+
+
+def other_labels(graph, task, values):
+    """Why a node is not run that names labels which the study's task in its place has not, or None.
+
+    Where no study has put another task there, `node` raises Fault instead. values: as of `missing`.
+    """
+    bound = graph.study.bind.get(graph.recipe, {}).get(task)
+    names = {label["name"] for label in graph.study.task(bound)["labels"]} if bound else set()
+    for value in values.get("class_weights", []) if names else []:
+        if isinstance(value, dict) and value.keys() != names:
+            return f"its class_weights are of other labels than those of {bound}"
+    for key in ("classes", "check", "otherwise") if names else ():
+        for label in (label for value in values.get(key, []) for label in as_list(value)):
+            if label not in names | {"proposed"}:
+                return f"{bound} has no label {label}, which stands under {key}"
+    return None
 
 
 def kind_at_scale(study, base, where):

@@ -169,7 +169,7 @@ class Graph:
         task = self._task(named, where) if verb != "pretrain" else None
         if verb == "label":
             lacking = lacking or checks.labelled(self, body, values, fit, where)
-        lacking = lacking or silent or splits.no_dev(self, task, values)
+        lacking = lacking or silent or splits.no_dev(self, task, values) or checks.other_labels(self, task, values)
         reason = lacking or checks.reason_not_to_run(self, verb, body, kind, root) or self._blocked(names)
         points = points_of(self, verb, each, names, body.get("over"), where)
         if reason:
