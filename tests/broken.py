@@ -254,7 +254,7 @@ FAULTS = {
         "an endpoint without a model": (BASES, put("gpt", {"kind": "endpoint", "url": "http://localhost:8000/v1"}), "gpt", "an endpoint says url and model"),
         "an endpoint with weights": (BASES, put("gpt", {**GPT, "folder": "weights"}), "gpt", "an endpoint says url and model"),
         "weights behind an address": (BASES, put("tiny.url", "http://localhost:8000/v1"), "tiny", "exactly one of hub"),
-        "a linear model from a folder": (BASES, put("linear.folder", "weights"), "linear", "a linear one or a stand-in nothing else"),
+        "a linear model from a folder": (BASES, put("linear.folder", "weights"), "linear", "a linear one nothing else"),
         "a key itself": (BASES, put("gpt", {**GPT, "key": "sk-0123456789"}), "gpt.key", "what stands there does not fit. The name of the environment variable"),
         "a number for a key": (BASES, put("gpt", {**GPT, "key": 123456789}), "gpt.key", "expected text, found what stands there"),
         "a key in an address": (BASES, put("gpt", {**GPT, "url": "http://me:sk-0123456789@localhost/v1"}), "gpt.url", "what stands there does not fit. .*without key or query"),
