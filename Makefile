@@ -32,8 +32,10 @@ demo: $(DONE)
 	@$(IN_ENV) snakemake $(SNAKEMAKE_ARGS)
 	@cat results/demo/scores.txt
 
+# What is timed comes first, alone.
 test: $(DONE_DEV)
-	@$(IN_ENV) pytest tests -n 2 --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(IN_ENV) pytest tests/test_speed.py
+	@$(IN_ENV) pytest tests --ignore=tests/test_speed.py -n 2 --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(DONE_DEV)
 	@$(IN_ENV) ruff check .
