@@ -16,7 +16,7 @@ import yaml
 from broken import CASES, RECIPE, STUDY, drop, put
 from study_files import RAIN, write_config
 
-from postgrad.configuration import Fault
+from postgrad.configuration import Fault, told_once
 from postgrad.study import Study
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -93,6 +93,15 @@ def test_what_hangs_on_a_broken_node_is_not_told_again(tmp_path, monkeypatch):
     with pytest.raises(Fault) as caught:
         Study({"study": "test"})
     assert len(caught.value.sentences) == 1  # expert, again, together and the chain stand on reader
+
+
+def test_a_slip_in_an_anchor_is_told_once():
+    places = ["models.a.lr", "models.b.lr", "models.c.lr"]
+    alike = [f"config/recipes/x.yaml: {place}: expected a number: 'y'." for place in places]
+    others = ["config/recipes/z.yaml: models.a.lr: expected a number: 'y'.", "config/bases.yaml: it is no YAML."]
+    assert told_once([alike[0], others[0], *alike[1:], others[1]]) == [
+        "config/recipes/x.yaml: models.a.lr and 2 more: expected a number: 'y'.", *others
+    ]  # fmt: skip
 
 
 def snakemake(folder, *arguments):

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 from snakemake.exceptions import WorkflowError
 
 from postgrad import asking, lookups, specs
-from postgrad.configuration import Fault, as_list, read_yaml
+from postgrad.configuration import Fault, as_list, read_yaml, told_once
 from postgrad.leftovers import leftovers, listing
 from postgrad.machine import NAMES
 from postgrad.provenance import code, unconfirmed
@@ -21,8 +21,8 @@ from postgrad.vocabulary import FOLD, HELD_OUT, SPLITS
 
 def refuse(fault):
     """End here, before the graph is built: a sentence for each mistake, no traceback."""
-    told = f"Nothing was run: {len(fault.sentences)} to mend in the configuration."
-    sys.exit("\n  ".join([told, *fault.sentences]))
+    sentences = told_once(fault.sentences)
+    sys.exit("\n  ".join([f"Nothing was run: {len(sentences)} to mend in the configuration.", *sentences]))
 
 
 try:

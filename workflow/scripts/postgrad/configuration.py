@@ -18,6 +18,7 @@ SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 TAG = "tag:yaml.org,2002:"
 MOST_VALUES = 20_000  # of one file, aliases written out: the largest file here has 600
+PLACE = re.compile(r"(?<=\.yaml): [^\s:]+(?=: )")  # in a sentence: the key, behind the file's name
 SHOWN = 40  # the longest text that a sentence repeats: a prompt or a post is never among them
 EXPECTED = {
     "string": "text",
@@ -69,6 +70,15 @@ class Faults(list):
         """Raise what was gathered, if anything was."""
         if self:
             raise Fault(*self)
+
+
+def told_once(sentences):
+    """Sentences that differ in their place alone as one, with the first place: an anchor's slip is one slip."""
+    groups = {}
+    for sentence in sentences:
+        groups.setdefault(PLACE.sub("", sentence, count=1), []).append(sentence)
+    more = {first: f" and {len(others)} more" if others else "" for first, *others in groups.values()}
+    return [PLACE.sub(rf"\g<0>{count}", first, count=1) for first, count in more.items()]
 
 
 def nearest(word, known):
