@@ -16,10 +16,11 @@ from typing import NamedTuple
 
 import jinja2
 
-from postgrad.asking import NAMED
-from postgrad.configuration import Fault, as_list
-from postgrad.nodes import SECTIONS, VERBS
-from postgrad.study import Study
+from postgrad.config.errors import Fault
+from postgrad.config.yaml_files import as_list
+from postgrad.graph.nodes import SECTIONS, VERBS
+from postgrad.study.study import Study
+from postgrad.verbs.language_models import NAMED
 
 TEMPLATE = Path(__file__).parent / "recipe.svg.j2"
 ROW, LANE, BOX, GUTTER, MARGIN = 44, 14, 34, 52, 20  # pixels: box to box, line to line, a box, between columns, around

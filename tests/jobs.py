@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from tree import snakemake
 
-from postgrad import lookups
-from postgrad.nodes import SECTIONS
-from postgrad.vocabulary import HELD_OUT
+from postgrad.graph import queries
+from postgrad.graph.nodes import SECTIONS
+from postgrad.records.names import HELD_OUT
 
 
 class Job(NamedTuple):
@@ -56,7 +56,7 @@ def job_graph(study):
         reads[Job("audit", node=task)] = {Job("clean", node=task)}
     report = {*reads} - {Job("demo")}
     for recipe, graph in study.graphs.items():
-        scored = {job for pair in lookups.scored(graph) for job in predicted(graph, recipe, *pair, reads)}
+        scored = {job for pair in queries.scored(graph) for job in predicted(graph, recipe, *pair, reads)}
         for node in graph.nodes.values():
             if node.verb in SECTIONS["predictors"]:
                 continue
@@ -82,7 +82,7 @@ def job_graph(study):
         if graph.diversity:
             reads[Job("diversity", recipe)] = set()
             report.add(Job("diversity", recipe))
-        for alias, sets in lookups.measured(graph):
+        for alias, sets in queries.measured(graph):
             base = Job("base", node=graph.diversity[alias]["model"])
             reads.setdefault(base, set())
             reads[Job("diversity", recipe)] |= {base}.union(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from postgrad import tiny
-from postgrad.folders import model_folder
-from postgrad.posts import write_posts
+from postgrad.demo import tiny_models
+from postgrad.models.model_folder import model_folder
+from postgrad.records.posts import write_posts
 
 ROOT = Path(__file__).parents[1]
 LABELS = [{"name": "no", "word": "no", "digit": "0"}, {"name": "yes", "word": "yes indeed", "digit": "1"}]
@@ -38,7 +38,7 @@ def made_base(folder, kind, **sizes):
     facts = {"kind": kind, "labels": None, "spec": {}, "base": None}
     with model_folder(folder, facts) as inside:
         if kind != "linear":
-            tiny.make(inside, kind, SIZES | sizes, [*posts(64)["text"], PROMPT, " no yes indeed 0 1"] * 3)
+            tiny_models.make(inside, kind, SIZES | sizes, [*posts(64)["text"], PROMPT, " no yes indeed 0 1"] * 3)
     return folder
 
 

@@ -1,6 +1,6 @@
 """Several trainings one after the other in the same ranks: to start ranks costs more than a tiny training.
 
-python workflow/scripts/postgrad/launch.py --nnodes 1 --nproc-per-node 2 … tests/rank_runs.py runs.json
+python workflow/scripts/postgrad/runtime/launcher.py --nnodes 1 --nproc-per-node 2 … tests/rank_runs.py runs.json
 runs.json: {name: [verb, words]}. Each rank r writes <name>.<r>.json beside it: the loss of every step, and the
 numbers of parameters that the model has and that this rank holds before training.
 """
@@ -15,9 +15,9 @@ ROOT = Path(__file__).parents[1]
 
 def recorded(verb, words):
     """{"losses", "parameters", "held"} of one training in this process."""
-    from postgrad import training
+    from postgrad.training import trainer
 
-    seen, compute, train = {"losses": []}, training.PostTrainer.compute_loss, training.PostTrainer.train
+    seen, compute, train = {"losses": []}, trainer.PostTrainer.compute_loss, trainer.PostTrainer.train
 
     def computed(self, *args, **options):
         loss = compute(self, *args, **options)
@@ -30,11 +30,11 @@ def recorded(verb, words):
         seen["held"] = sum(part.ds_tensor.numel() if hasattr(part, "ds_id") else part.numel() for part in parts)
         return train(self, *args, **options)
 
-    training.PostTrainer.compute_loss, training.PostTrainer.train = computed, begun
+    trainer.PostTrainer.compute_loss, trainer.PostTrainer.train = computed, begun
     try:
         importlib.import_module(verb).main(words)
     finally:
-        training.PostTrainer.compute_loss, training.PostTrainer.train = compute, train
+        trainer.PostTrainer.compute_loss, trainer.PostTrainer.train = compute, train
     return seen
 
 
@@ -48,6 +48,6 @@ if __name__ == "__main__":
             del sys.modules["deepspeed"]  # a training without ZeRO keeps it out
         text = json.dumps(recorded(verb, words))
         (path.parent / f"{name}.{os.environ['RANK']}.json").write_text(text)
-    from postgrad import launch
+    from postgrad.runtime import signals
 
-    launch.leave()
+    signals.leave()

@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from postgrad.answers import Request
+from postgrad.llm.answer_cache import Request
 
 VERDICT = {
     "type": "object",

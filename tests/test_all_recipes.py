@@ -8,9 +8,9 @@ import pytest
 import yaml
 from tree import copy_of_tree, snakemake
 
-from postgrad import specs
-from postgrad.configuration import Fault
-from postgrad.study import Study
+from postgrad.config.errors import Fault
+from postgrad.study import specs
+from postgrad.study.study import Study
 
 FLOOR = {
     "defaults": {"finetune": {"seed": 1, "ngrams": [1, 1], "c": 10.0, "class_weights": "balanced", "threads": 1}},

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from postgrad.cleaning import LEDGER
-from postgrad.duplicates import duplicate_groups, left_out
-from postgrad.posts import POSTS, read_union, write_posts, write_table
-from postgrad.vocabulary import SPLITS
+from postgrad.corpus.cleaning import LEDGER
+from postgrad.corpus.duplicates import duplicate_groups, left_out
+from postgrad.records.names import SPLITS
+from postgrad.records.posts import POSTS, read_union, write_posts
+from postgrad.records.tables import write_table
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = {

@@ -9,8 +9,9 @@ from collections import Counter
 import pandas as pd
 import pytest
 
-from postgrad.augmentation import augmented, segments, shuffled, sources
-from postgrad.posts import DROPPED, read_posts, write_posts, write_table
+from postgrad.augmentation.shuffling import augmented, segments, shuffled, sources
+from postgrad.records.posts import DROPPED, read_posts, write_posts
+from postgrad.records.tables import write_table
 
 
 def posts(rows):

@@ -7,7 +7,7 @@ import made
 import pytest
 
 import base
-from postgrad import bases
+from postgrad.models import sources
 
 MAKE = {"hidden": 16, "layers": 1, "heads": 2, "vocabulary": 600, "seed": 3, "length": 64}
 
@@ -93,10 +93,10 @@ def test_a_package_is_found_without_being_imported(tmp_path, monkeypatch):
     (package / "__init__.py").write_text("raise SystemExit('imported')")
     folder_with(package / "model", {"model_type": "bert"})
     monkeypatch.syspath_prepend(tmp_path)
-    assert bases.package_folder("quiet_weights/model") == package / "model"
+    assert sources.package_folder("quiet_weights/model") == package / "model"
     assert "quiet_weights" not in sys.modules
     with pytest.raises(FileNotFoundError, match="has no folder other"):
-        bases.package_folder("quiet_weights/other")
+        sources.package_folder("quiet_weights/other")
 
 
 def test_the_hub_is_asked_for_the_pinned_files_after_its_config_was_judged(tmp_path, monkeypatch):

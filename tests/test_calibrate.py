@@ -11,13 +11,14 @@ import yaml
 from study_files import write_config
 from tree import copy_of_tree, scored, snakemake
 
-from postgrad import lookups, specs
-from postgrad.calibration import applied, cuts, estimated_prior, first_best, fitted, moved, prior_adjusted
-from postgrad.configuration import Fault
-from postgrad.metrics import scores
-from postgrad.posts import write_posts
-from postgrad.predictions import ABSTAIN, matrix, read_predictions, softmax, write_predictions
-from postgrad.study import Study
+from postgrad.config.errors import Fault
+from postgrad.evaluation.metrics import scores
+from postgrad.graph import queries
+from postgrad.predictors.calibration import applied, cuts, estimated_prior, first_best, fitted, moved, prior_adjusted
+from postgrad.records.posts import write_posts
+from postgrad.records.predictions import ABSTAIN, matrix, read_predictions, softmax, write_predictions
+from postgrad.study import specs
+from postgrad.study.study import Study
 
 RNG = np.random.default_rng(1)
 LOGITS = RNG.normal(scale=3, size=(50, 4))
@@ -263,7 +264,7 @@ def test_a_vote_may_be_calibrated_and_a_calibration_voted_on_and_teach(tmp_path)
         jury={"vote": ["plain"], "rule": "soft", "ties": "lowest"},
         both={"vote": ["fair", "one"], "rule": "soft", "ties": "lowest"},
     )
-    assert lookups.models_under(graph, "fair") == ["plain@seed=1", "plain@seed=2"]
+    assert queries.models_under(graph, "fair") == ["plain@seed=1", "plain@seed=2"]
     assert graph.nodes["both"].members == ["fair", "one"]
 
 

@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from postgrad.accounts import ledger_rows
-from postgrad.cleaning import LEDGER, cleaned_text, corpus, divided, selected
-from postgrad.grammar import SHARES
-from postgrad.posts import POSTS
-from postgrad.raw import raw_rows
-from postgrad.vocabulary import SPLITS
+from postgrad.corpus.cleaning import LEDGER, cleaned_text, corpus, divided, selected
+from postgrad.corpus.readers import raw_rows
+from postgrad.demo.grammar import SHARES
+from postgrad.records.names import SPLITS
+from postgrad.records.posts import POSTS
+from postgrad.report.bookkeeping import ledger_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared/data"

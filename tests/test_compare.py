@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from postgrad.comparison import compared
+from postgrad.evaluation.comparison import compared
 
 DATASET = "t/dev"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from postgrad.grammar import SHARES, corpus, pool, posts, sample_texts
+from postgrad.demo.grammar import SHARES, corpus, pool, posts, sample_texts
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZES = {"train": 40, "dev": 20, "test": 20, "decoys": 10}

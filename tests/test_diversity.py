@@ -16,10 +16,14 @@ from study_files import TASK, write_config
 from test_report import SPEC, Page, inputs, report
 from tree import copy_of_tree, snakemake
 
-from postgrad import diversity, lookups, scatter, sheets, specs
-from postgrad.configuration import Fault
-from postgrad.posts import DROPPED, write_posts, write_table
-from postgrad.study import Study
+from postgrad.augmentation import diversity
+from postgrad.config.errors import Fault
+from postgrad.graph import queries
+from postgrad.records.posts import DROPPED, write_posts
+from postgrad.records.tables import write_table
+from postgrad.report import diversity_map, text_tables
+from postgrad.study import specs
+from postgrad.study.study import Study
 
 ROOT = Path(__file__).resolve().parents[1]
 WORDS = (
@@ -199,8 +203,8 @@ def encoder(tmp_path_factory):
 
 
 def test_embeddings_are_mean_tokens_of_length_one_in_any_company(encoder):
-    from postgrad.embedding import embeddings
-    from postgrad.models import load_model, load_tokenizer
+    from postgrad.models.inference import embeddings
+    from postgrad.models.loading import load_model, load_tokenizer
 
     frame = posts(6, 6)
     frame.loc[0, ["text", "keyword"]] = ["garden", "kettle"]
@@ -268,7 +272,7 @@ def test_a_base_that_is_no_encoder_is_refused(tmp_path):
 
 
 def test_tables_and_panels(made):
-    (ice, rain) = scatter.diversity_tables([json.loads((made[0] / "one.json").read_text())])
+    (ice, rain) = diversity_map.diversity_tables([json.loads((made[0] / "one.json").read_text())])
     assert ice["reason"] == "no encoder" and ice["sets"] == ice["panels"] == [] and ice["best"] is None
     assert [(part["dataset"], part["reason"], len(part["groups"])) for part in rain["sets"]] == [
         ("rain/train", None, 2), ("new", None, 1), ("written", "not run: no writer", 0)
@@ -284,13 +288,13 @@ def test_tables_and_panels(made):
 
 
 def test_marks_stand_where_the_points_are():
-    assert scatter.path([[0, 0], [1, 0.5]], "dot") == "M10.0 230.0h0M230.0 120.0h0"
-    assert scatter.path([[0, 1]], "plus").startswith("M10.0 10.0m-2.6 0h5.2")
+    assert diversity_map.path([[0, 0], [1, 0.5]], "dot") == "M10.0 230.0h0M230.0 120.0h0"
+    assert diversity_map.path([[0, 1]], "plus").startswith("M10.0 10.0m-2.6 0h5.2")
 
 
 def test_scores_txt_has_a_block_of_at_most_100_columns(made):
-    tables = scatter.diversity_tables([json.loads((made[0] / "one.json").read_text())])
-    lines = sheets.text_table([], [], SPEC, diversity=tables).splitlines()
+    tables = diversity_map.diversity_tables([json.loads((made[0] / "one.json").read_text())])
+    lines = text_tables.text_table([], [], SPEC, diversity=tables).splitlines()
     assert max(map(len, lines)) <= 100
     at = lines.index("r  rain  diversity, 20 posts of each dataset and class")
     assert lines[at + 1].split() == "posts 1-grams 2-grams 3-grams BLEU cosine nearest covered entropy".split()
@@ -352,7 +356,7 @@ def test_the_spec_holds_all_that_decides(tmp_path):
         "embed": "small", "model": "small", "labels": ["no", "yes"], "sample": 50, "clusters": 10, "perplexity": 30,
         "seed": 1, "sets": [{"dataset": "filled"}, {"dataset": "agreed"}],
     }  # fmt: skip
-    assert lookups.measured(study.graphs["small"]) == [("rain", ["filled", "agreed"])]
+    assert queries.measured(study.graphs["small"]) == [("rain", ["filled", "agreed"])]
     with_train = specs.diversity_spec(study_in(tmp_path / "b", {**ASKED, "sets": ["filled"]}), "small")
     assert with_train == specs.diversity_spec(
         study_in(tmp_path / "c", {**ASKED, "sets": ["filled", "rain/train"]}), "small"
@@ -364,12 +368,12 @@ def test_a_dataset_made_several_times_stands_there_as_often(tmp_path):
         content["datasets"]["filled"]["each"] = {"seed": [1, 2]}
 
     graph = study_in(tmp_path, change=seeds).graphs["small"]
-    assert lookups.measured(graph) == [("rain", ["filled@seed=1", "filled@seed=2", "agreed"])]
+    assert queries.measured(graph) == [("rain", ["filled@seed=1", "filled@seed=2", "agreed"])]
 
 
 def test_a_dataset_that_is_not_run_says_so(tmp_path):
     graph = study_in(tmp_path, scale={"big": {"model": None}}).graphs["small"]
-    assert lookups.measured(graph) == [("rain", ["filled"])]
+    assert queries.measured(graph) == [("rain", ["filled"])]
     (written,) = [part for part in graph.diversity["rain"]["sets"] if "reason" in part]
     assert written["dataset"] == "agreed" and written["reason"].startswith("not run: needs one, which is not run")
 
@@ -380,7 +384,7 @@ def test_a_dataset_that_is_not_run_says_so(tmp_path):
 ])  # fmt: skip
 def test_without_an_encoder_nothing_is_measured(tmp_path, model, reason):
     study = study_in(tmp_path, scale={"small": {"model": model}})
-    assert lookups.measured(study.graphs["small"]) == []
+    assert queries.measured(study.graphs["small"]) == []
     assert json.loads(specs.diversity_spec(study, "small"))["tasks"]["rain"]["reason"] == reason
 
 
@@ -444,7 +448,7 @@ def test_for_makes_it_once_for_each_task(tmp_path):
     (tmp_path / "tasks").mkdir()
     (tmp_path / "tasks/snow.yaml").write_text(yaml.safe_dump(TASK))
     graph = study_in(tmp_path, change=change).graphs["small"]
-    assert lookups.measured(graph) == [("rain", ["rain-more"]), ("snow", ["snow-more"])]
+    assert queries.measured(graph) == [("rain", ["rain-more"]), ("snow", ["snow-more"])]
 
     def twice(content):
         change(content)

@@ -9,8 +9,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from postgrad.edits import KINDS, NEIGHBOURS, STOP_WORDS, edited, expansions, in_case, words
-from postgrad.thesaurus import thesaurus, wordnet
+from postgrad.augmentation.synonyms import thesaurus, wordnet
+from postgrad.augmentation.word_edits import KINDS, NEIGHBOURS, STOP_WORDS, edited, expansions, in_case, words
 
 SYNONYMS = thesaurus(wordnet())
 

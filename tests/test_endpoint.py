@@ -14,10 +14,10 @@ from collections import Counter
 import pytest
 from talking import GOOD, KEY, THINGS, requests, server
 
-from postgrad import endpoint
-from postgrad.answers import tally
-from postgrad.endpoint import retry_after
-from postgrad.llm import answers
+from postgrad.llm import endpoint
+from postgrad.llm.answer_cache import tally
+from postgrad.llm.client import answers
+from postgrad.llm.endpoint import retry_after
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 

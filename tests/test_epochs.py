@@ -11,10 +11,10 @@ from safetensors.torch import load_file
 
 import finetune
 import predict
-from postgrad import finetuning, training
-from postgrad.epochs import BestEpoch, best, dev_score
-from postgrad.metrics import scores
-from postgrad.posts import read_posts
+from postgrad.evaluation.metrics import scores
+from postgrad.records.posts import read_posts
+from postgrad.training import finetuning, trainer
+from postgrad.training.best_epoch import BestEpoch, best, dev_score
 
 EPOCH = {"epoch": "best", "metric": "f1", "positive": [1]}
 
@@ -118,7 +118,7 @@ def test_a_killed_run_finds_the_same_epoch(tmp_path, bases, posts, monkeypatch, 
     """Six steps an epoch; checkpoints behind steps 6, 12 and 18."""
     spec = made.finetune_spec("encoder", epochs=4, lr=1.0e-3, dropout=0.1, checkpoint_steps=6, **EPOCH)
     whole = run(spec, bases["encoder"], posts, tmp_path, "whole")
-    step, look, counts = training.PostTrainer.compute_loss, BestEpoch.on_step_end, {"steps": 0, "kill": True}
+    step, look, counts = trainer.PostTrainer.compute_loss, BestEpoch.on_step_end, {"steps": 0, "kill": True}
 
     def stepping(self, *args, **options):
         counts["steps"] += 1
@@ -136,7 +136,7 @@ def test_a_killed_run_finds_the_same_epoch(tmp_path, bases, posts, monkeypatch, 
             counts["kill"] = False
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(training.PostTrainer, "compute_loss", stepping)
+    monkeypatch.setattr(trainer.PostTrainer, "compute_loss", stepping)
     monkeypatch.setattr(BestEpoch, "on_step_end", looking)
     with pytest.raises(KeyboardInterrupt):
         run(spec, bases["encoder"], posts, tmp_path)

@@ -8,9 +8,9 @@ import pytest
 import yaml
 from study_files import TASK, write_config
 
-from postgrad import specs
-from postgrad.configuration import Fault
-from postgrad.study import Study
+from postgrad.config.errors import Fault
+from postgrad.study import specs
+from postgrad.study.study import Study
 
 SECTIONS = ("datasets", "models", "predictors", "score", "compare")
 SHORT = """

@@ -16,13 +16,14 @@ import torch
 from safetensors.torch import load_file
 
 import finetune
-from postgrad import finetuning, linear, losses, training
-from postgrad.batches import Batches, within_budget
-from postgrad.examples import UNTAUGHT, answer_examples, taught_batch
-from postgrad.heads import new_head
-from postgrad.models import load_model, load_tokenizer
-from postgrad.prompts import Prompt
-from postgrad.work import COMPLETE
+from postgrad.models import linear
+from postgrad.models.batching import Batches, within_budget
+from postgrad.models.heads import new_head
+from postgrad.models.label_prompts import Prompt
+from postgrad.models.loading import load_model, load_tokenizer
+from postgrad.models.tokenization import UNTAUGHT, answer_examples, taught_batch
+from postgrad.runtime.result_cache import COMPLETE
+from postgrad.training import finetuning, losses, trainer
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def test_linear_agrees_with_scikit_learn_and_imports_no_torch(tmp_path, bases, t
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    from postgrad.posts import input_texts, read_posts
+    from postgrad.records.posts import input_texts, read_posts
 
     paths = {"base": bases["linear"], "data": train, "work": tmp_path / "w", "out": tmp_path / "out"}
     words = made.arguments(made.linear_spec(min_df=2), **paths)
@@ -255,13 +256,13 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path, bases, train):
 
 
 def test_two_checkpoints_are_kept_while_a_training_runs(tmp_path, bases, train, monkeypatch):
-    left, save = [], training.Keeper.on_save
+    left, save = [], trainer.Keeper.on_save
 
     def counted(self, args, state, control, **options):
         save(self, args, state, control, **options)
         left.append(sorted(path.parent.name for path in self.path.parent.glob(f"checkpoint-*/{COMPLETE}")))
 
-    monkeypatch.setattr(training.Keeper, "on_save", counted)
+    monkeypatch.setattr(trainer.Keeper, "on_save", counted)
     run(made.finetune_spec("encoder", checkpoint_steps=3), bases["encoder"], train, tmp_path)
     pairs = [[f"checkpoint-{step}" for step in steps] for steps in ([3], [3, 6], [6, 9], [9, 12], [12, 15])]
     assert left == [sorted(pair) for pair in pairs], "18 steps, and the model itself after the last"

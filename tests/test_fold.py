@@ -13,11 +13,13 @@ from jobs import job_graph, planned
 from study_files import write_config
 from tree import copy_of_tree, scored, snakemake
 
-from postgrad import lookups, specs
-from postgrad.duplicates import GROUPS
-from postgrad.posts import read_posts, read_union, write_posts, write_table
-from postgrad.predictions import matrix, read_predictions
-from postgrad.study import Study
+from postgrad.corpus.duplicates import GROUPS
+from postgrad.graph import queries
+from postgrad.records.posts import read_posts, read_union, write_posts
+from postgrad.records.predictions import matrix, read_predictions
+from postgrad.records.tables import write_table
+from postgrad.study import specs
+from postgrad.study.study import Study
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -117,7 +119,7 @@ def test_what_reads_folds_is_made_for_each_and_a_vote_takes_all_of_them(tmp_path
     assert json.loads(specs.node_spec(study, "small", "pooled@fold=3")) == {
         "node": "pooled@fold=3", "fold": 3, "k": 5, "seed": 42, "classes": ["no", "yes"]
     }  # fmt: skip
-    assert ("mean@seed=2", "rain/held-out") in [(node.id, dataset) for node, dataset in lookups.scored(graph)]
+    assert ("mean@seed=2", "rain/held-out") in [(node.id, dataset) for node, dataset in queries.scored(graph)]
 
 
 def test_a_study_caps_folds_and_says_so(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from postgrad.folds import folds, grouped, linked, links
+from postgrad.corpus.folds import folds, grouped, linked, links
 
 NAMES = np.array(["defect", "possible", "no"])
 

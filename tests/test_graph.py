@@ -13,8 +13,8 @@ import pytest
 import yaml
 from study_files import write_config
 
-from postgrad.nodes import VERBS
-from postgrad.study import Study
+from postgrad.graph.nodes import VERBS
+from postgrad.study.study import Study
 
 ROOT = Path(__file__).parents[1]
 RECIPES = sorted(path.stem for path in (ROOT / "config/recipes").glob("*.yaml"))

@@ -13,10 +13,10 @@ from transformers import BertConfig, BertForSequenceClassification, RobertaConfi
 
 import finetune
 import predict
-from postgrad import training
-from postgrad.heads import POOLINGS, Cosine, Pooling, new_head, pooled_class
-from postgrad.models import load_model
-from postgrad.posts import read_posts
+from postgrad.models.heads import POOLINGS, Cosine, Pooling, new_head, pooled_class
+from postgrad.models.loading import load_model
+from postgrad.records.posts import read_posts
+from postgrad.training import trainer
 
 # Two posts of three and of two tokens, width 2; the second one's third token is padding. The embedding and 3 layers.
 STATES = [torch.arange(12.0).reshape(2, 3, 2) + 100 * layer for layer in range(4)]
@@ -169,7 +169,7 @@ def test_a_stopped_training_goes_on_to_the_same_head(tmp_path, base, train, monk
     spec = made.finetune_spec("encoder", epochs=2, checkpoint_steps=4, dropout=0.1, **head)
     whole = run(spec, base, train, tmp_path, "whole")
     assert isinstance(load_model(whole, "encoder").head.out, Cosine)
-    step, begun = training.PostTrainer.compute_loss, []
+    step, begun = trainer.PostTrainer.compute_loss, []
 
     def killed(self, *args, **options):
         begun.append(1)
@@ -177,7 +177,7 @@ def test_a_stopped_training_goes_on_to_the_same_head(tmp_path, base, train, monk
             raise KeyboardInterrupt
         return step(self, *args, **options)
 
-    monkeypatch.setattr(training.PostTrainer, "compute_loss", killed)
+    monkeypatch.setattr(trainer.PostTrainer, "compute_loss", killed)
     with pytest.raises(KeyboardInterrupt):
         run(spec, base, train, tmp_path)
     out = run(spec, base, train, tmp_path)
@@ -191,10 +191,10 @@ def test_a_stopped_training_goes_on_to_the_same_head(tmp_path, base, train, monk
 def test_radam_by_the_papers_algorithm():
     """Algorithm 2 of Liu et al. 2020: plain momentum while rho is 5 or less, so for the first five steps."""
     lr, decay, one, two = 0.1, 0.5, 0.9, 0.999
-    made_by, options = training.optimizer_of({"optimizer": "radam", "lr": lr})
+    made_by, options = trainer.optimizer_of({"optimizer": "radam", "lr": lr})
     weight = torch.nn.Parameter(torch.tensor([1.0], dtype=torch.float64))
     optimizer = made_by([{"params": [weight], "weight_decay": decay}], **options)
-    assert training.optimizer_of({"lr": lr}) is None
+    assert trainer.optimizer_of({"lr": lr}) is None
     expected, mean, square, endless, rectified = 1.0, 0.0, 0.0, 2 / (1 - two) - 1, []
     for t, gradient in enumerate([4.0, -1.0, 2.0, 0.5, 3.0, -2.0, 1.0, 0.25], 1):
         weight.grad = torch.tensor([gradient], dtype=torch.float64)

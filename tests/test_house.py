@@ -7,67 +7,26 @@ from pathlib import Path
 import pytest
 import yaml
 
-from postgrad.nodes import VERBS
-from postgrad.options import verbs
+from postgrad.graph.nodes import VERBS
+from postgrad.graph.options import verbs
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = {path.stem: path for path in sorted((ROOT / "workflow/scripts").glob("*.py"))}
-LIBRARY = {path.stem: path for path in sorted((ROOT / "workflow/scripts/postgrad").glob("*.py"))}
+POSTGRAD = ROOT / "workflow/scripts/postgrad"
+# "corpus.cleaning": its file
+LIBRARY = {
+    f"{path.parent.name}.{path.stem}": path for path in sorted(POSTGRAD.glob("*/*.py")) if path.stem != "__init__"
+}
 RULE_FILES = sorted((ROOT / "workflow/rules").glob("*.smk"))
 
-# The floors of the library, the lower ones first. Only floor 2 imports torch; whatever is not named is floor 1.
-FLOOR_0 = {"__init__", "cli", "launch", "locks", "posts", "predictions", "results", "stopping", "vocabulary"}
-FLOOR_2 = {
-    "bases",
-    "models",
-    "examples",
-    "losses",
-    "heads",
-    "epochs",
-    "training",
-    "finetuning",
-    "pretraining",
-    "ranks",
-    "scoring",
-    "endpoint",
-    "generation",
-    "embedding",
-    "llm",
-}
-SIDE = {
-    "recipe",
-    "asking",
-    "nodes",
-    "axes",
-    "targets",
-    "lookups",
-    "study",
-    "specs",
-    "options",
-    "checks",
-    "splits",
-    "corpora",
-    "expansion",
-    "leftovers",
-    "machine",
-    "outlook",
-    "configuration",
-    "provenance",
-    "plan",
-    "runs",
-}  # Snakemake's side: light at import
-FLOOR_1 = set(LIBRARY) - FLOOR_0 - FLOOR_2 - SIDE
-HEAVY = {
-    "torch",
-    "transformers",
-    "accelerate",
-    "tokenizers",
-    "pandas",
-    "pyarrow",
-    "numpy",
-    "sklearn",
-    "scipy",
-}
+# From the ground up: a package imports from those before it, and from its own modules without a circle.
+PACKAGES = ("records", "runtime", "corpus", "augmentation", "evaluation", "predictors", "models", "training", "llm",
+            "demo", "report", "config", "graph", "verbs", "study")  # fmt: skip
+READ_BY_SNAKEMAKE = ("config", "graph", "verbs", "study")  # light at import
+WITHOUT_TORCH = ("records", "runtime", "corpus", "augmentation", "evaluation", "predictors", "demo", "report",
+                 *READ_BY_SNAKEMAKE)  # fmt: skip
+MAKES_TINY_MODELS = "demo.tiny_models"
+HEAVY = {"torch", "transformers", "accelerate", "tokenizers", "pandas", "pyarrow", "numpy", "sklearn", "scipy"}
 TORCH = {"torch", "transformers", "accelerate"}
 
 
@@ -91,8 +50,8 @@ def roots(path, at_import=False):
 
 def local(path, at_import=False):
     """Modules of the library that a file imports."""
-    parts = [name.split(".") for name in imports(path, at_import) if name.startswith("postgrad")]
-    return {part[1] for part in parts if len(part) > 1 and part[1] in LIBRARY}
+    parts = [name.split(".") for name in imports(path, at_import) if name.startswith("postgrad.")]
+    return {".".join(part[1:3]) for part in parts if ".".join(part[1:3]) in LIBRARY}
 
 
 def reach(path):
@@ -128,8 +87,13 @@ RULES = rules()
 
 
 def test_something_is_tested():
-    assert RULES and SCRIPTS and FLOOR_1
-    assert LIBRARY.keys() >= {"posts", "predictions", "recipe", "provenance"}
+    assert RULES and SCRIPTS
+    assert LIBRARY.keys() >= {"records.posts", "records.predictions", "graph.graph", "study.fingerprints"}
+
+
+def test_the_library_lies_in_its_packages():
+    assert {path.name for path in POSTGRAD.iterdir() if path.name != "__pycache__"} == {"__init__.py", *PACKAGES}
+    assert {path.read_text() for path in POSTGRAD.rglob("__init__.py")} == {""}, "an __init__ re-exports nothing"
 
 
 @pytest.mark.parametrize("name", LIBRARY)
@@ -137,32 +101,38 @@ def test_library_knows_neither_snakemake_nor_argparse_nor_scripts(name):
     assert not roots(LIBRARY[name]) & ({"snakemake", "argparse"} | set(SCRIPTS))
 
 
+@pytest.mark.parametrize("name", LIBRARY)
+def test_a_package_imports_only_from_packages_below_it(name):
+    package, _, _ = name.partition(".")
+    below = PACKAGES[: PACKAGES.index(package) + 1]
+    assert [other for other in sorted(local(LIBRARY[name])) if other.partition(".")[0] not in below] == []
+    named = {part[1] for part in (x.split(".") for x in imports(LIBRARY[name])) if part[0] == "postgrad" and part[1:]}
+    assert named <= set(PACKAGES), "say from which package a module comes"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_modules_of_a_package_import_each_other_without_a_circle(package):
+    arrows = {n: {o for o in local(path) if o.startswith(f"{package}.")} for n, path in LIBRARY.items()
+              if n.startswith(f"{package}.")}  # fmt: skip
+    while free := {name for name, targets in arrows.items() if not targets & arrows.keys()}:
+        arrows = {name: targets for name, targets in arrows.items() if name not in free}
+    assert arrows == {}
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_scripts_import_the_library_and_never_each_other(name):
     assert "snakemake" not in roots(SCRIPTS[name])
     assert not roots(SCRIPTS[name]) & set(SCRIPTS)
-    assert not local(SCRIPTS[name]) & SIDE
+    assert not {other.partition(".")[0] for other in local(SCRIPTS[name])} & set(READ_BY_SNAKEMAKE)
 
 
-@pytest.mark.parametrize("name", sorted(FLOOR_0 & LIBRARY.keys()))
-def test_floor_0_imports_floor_0(name):
-    assert local(LIBRARY[name]) <= FLOOR_0
-    assert not roots(LIBRARY[name]) & TORCH
+@pytest.mark.parametrize("name", [name for name in LIBRARY if name.partition(".")[0] in WITHOUT_TORCH])
+def test_torch_stays_where_models_are(name):
+    assert name == MAKES_TINY_MODELS or not roots(LIBRARY[name]) & TORCH
 
 
-@pytest.mark.parametrize("name", sorted(FLOOR_1))
-def test_floor_1_is_pure(name):
-    assert not local(LIBRARY[name]) & (FLOOR_2 | SIDE)
-    assert not roots(LIBRARY[name]) & TORCH
-
-
-@pytest.mark.parametrize("name", sorted(FLOOR_2 & LIBRARY.keys()))
-def test_floor_2_leaves_snakemakes_side_alone(name):
-    assert not local(LIBRARY[name]) & SIDE
-
-
-@pytest.mark.parametrize("name", sorted(SIDE & LIBRARY.keys()))
-def test_snakemakes_side_is_light_at_import(name):
+@pytest.mark.parametrize("name", [name for name in LIBRARY if name.partition(".")[0] in READ_BY_SNAKEMAKE])
+def test_what_snakemake_reads_is_light_at_import(name):
     assert not reach(LIBRARY[name]) & HEAVY
 
 

@@ -2,11 +2,11 @@
 
 import json
 
-from postgrad import standin
-from postgrad.answers import Reply, Request, judged
-from postgrad.instructions import defined, messages, shots
-from postgrad.llm import asked
-from postgrad.reviewing import answer_schema
+from postgrad.llm import stand_in
+from postgrad.llm.answer_cache import Reply, Request, judged
+from postgrad.llm.client import asked
+from postgrad.llm.reviewing import answer_schema
+from postgrad.llm.templates import defined, messages, shots
 
 PROMPT = {"system": "Say {label}.", "user": 'As {"verdict": true}:\n{text}'}
 
@@ -39,7 +39,7 @@ def test_a_spec_becomes_models_to_ask(tmp_path):
 
 
 def test_a_stand_in_writes_a_numbered_list():
-    said = standin.text(Request((("user", "Write 3 posts, numbered 1 to 3.\n\nrain and snow"),)))
+    said = stand_in.text(Request((("user", "Write 3 posts, numbered 1 to 3.\n\nrain and snow"),)))
     lines = said.split("\n")
     assert [line.partition(". ")[0] for line in lines] == ["1", "2", "3"] and len(set(lines)) == 3
     assert {word for line in lines for word in line.split()[1:]} <= {"rain", "and", "snow"}
@@ -47,6 +47,6 @@ def test_a_stand_in_writes_a_numbered_list():
 
 def test_one_that_agrees_finds_every_label_right():
     request = Request((("user", "This is not it, never."),), answer_schema(["no", "yes"]))
-    assert json.loads(standin.text(request))["verdict"] is False
-    agreed = standin.text(request, agrees=True)
+    assert json.loads(stand_in.text(request))["verdict"] is False
+    agreed = stand_in.text(request, agrees=True)
     assert json.loads(agreed)["verdict"] is True and judged(Reply(agreed, "stop", 0, 0), request.schema)[1] is None

@@ -13,8 +13,8 @@ from jobs import job_graph, planned
 from study_files import write_config
 from tree import copy_of_tree, scored, snakemake
 
-from postgrad import specs
-from postgrad.agreement import (
+from postgrad.predictors.calibration import nll, temperature
+from postgrad.predictors.pseudo_labels import (
     agreed,
     audit,
     calibration,
@@ -22,14 +22,14 @@ from postgrad.agreement import (
     joined,
     kept,
     most_confident,
-    nll,
     prior_matched,
     shared_out,
-    temperature,
 )
-from postgrad.posts import DROPPED, read_posts, write_posts, write_table
-from postgrad.predictions import ABSTAIN, read_predictions, softmax, write_predictions
-from postgrad.study import Study
+from postgrad.records.posts import DROPPED, read_posts, write_posts
+from postgrad.records.predictions import ABSTAIN, read_predictions, softmax, write_predictions
+from postgrad.records.tables import write_table
+from postgrad.study import specs
+from postgrad.study.study import Study
 
 
 def teacher(logits, labels=None, ids=None):

@@ -7,10 +7,10 @@ import yaml
 from broken import BASES, GPT, put
 from study_files import write_config
 
-from postgrad import checks
-from postgrad.configuration import Fault
-from postgrad.specs import clean_spec
-from postgrad.study import Study
+from postgrad.config.errors import Fault
+from postgrad.study.specs import clean_spec
+from postgrad.study.study import Study
+from postgrad.verbs import checks
 
 TASKS = Path(__file__).resolve().parents[1] / "config/tasks"
 BUDGET = {"requests": 10, "tokens": 1000}

@@ -2,7 +2,7 @@
 
 from study_files import write_config
 
-from postgrad.leftovers import leftovers, listing
+from postgrad.study.cleanup import leftovers, listing
 
 
 def work_in(folder, *names):

@@ -13,10 +13,10 @@ import pytest
 import torch
 from talking import VERDICT, requests
 
-from postgrad import standin
-from postgrad.answers import Reply, Request, digest, judged, tally
-from postgrad.generation import Local
-from postgrad.llm import answers
+from postgrad.llm import stand_in
+from postgrad.llm.answer_cache import Reply, Request, digest, judged, tally
+from postgrad.llm.client import answers
+from postgrad.llm.local import Local
 
 STAND_IN = {"base": "stand-in", "kind": "stand-in"}
 LOCAL = {"base": "tiny", "kind": "causal", "threads": 1, "attention": "eager", "precision": "fp32"}
@@ -150,7 +150,7 @@ def test_a_stand_in_writes_posts():
     ask = [
         Request((("system", "Write tweets"), ("user", "It rains on the train")), POSTS, seed=seed) for seed in (1, 2)
     ]
-    one, other = (json.loads(standin.text(request)) for request in ask)
+    one, other = (json.loads(stand_in.text(request)) for request in ask)
     jsonschema.validate(one, POSTS)
     assert one != other and len(set(one["posts"])) > 5
     assert {word for post in one["posts"] for word in post.split()} <= set("It rains on the train".split())
@@ -158,7 +158,7 @@ def test_a_stand_in_writes_posts():
 
 def test_a_stand_ins_rules():
     def said(schema, text):
-        return json.loads(standin.text(Request((("user", text),), schema)))
+        return json.loads(stand_in.text(Request((("user", text),), schema)))
 
     label = {"enum": ["no", "yes"]}
     assert [said(label, text) for text in ("Yes it rains", "it rains")] == ["yes", "no"]

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 import made
 import pytest
 
-from postgrad import locks
-from postgrad.locks import held, holder, lock_of
-from postgrad.work import COMPLETE
+from postgrad.runtime import locks
+from postgrad.runtime.locks import held, holder, lock_of
+from postgrad.runtime.result_cache import COMPLETE
 
 SLURM = ("SLURM_JOB_ID", "SLURM_RESTART_COUNT")
 # Holds the lock of argv[1]; argv[2] is a file that only one may have at a time; argv[3] seconds of work.

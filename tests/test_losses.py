@@ -14,14 +14,14 @@ from transformers import RobertaConfig, RobertaForSequenceClassification
 
 import finetune
 import predict
-from postgrad import finetuning, losses, training
-from postgrad.examples import answer_examples, choice_batch
-from postgrad.heads import Cosine, with_head
-from postgrad.models import load_model, load_tokenizer
-from postgrad.posts import read_posts
-from postgrad.prompts import Prompt
-from postgrad.ranks import Ranks, Share
-from postgrad.scoring import answer_scores
+from postgrad.models.heads import Cosine, with_head
+from postgrad.models.inference import answer_scores
+from postgrad.models.label_prompts import Prompt
+from postgrad.models.loading import load_model, load_tokenizer
+from postgrad.models.tokenization import answer_examples, choice_batch
+from postgrad.records.posts import read_posts
+from postgrad.training import finetuning, losses, trainer
+from postgrad.training.distributed import Ranks, Share
 
 ONES = torch.ones(2)
 # Training posts a class: SMM4H-2024 Task 3 and 5, 2020 Task 5, 2022 Task 7 (11 % of 4,523), 2020 Task 1.
@@ -352,7 +352,7 @@ def test_a_collapsed_training_begins_anew_with_another_seed(tmp_path, bases, tra
 def test_a_run_that_was_killed_after_a_collapse_does_not_train_the_old_seed_again(tmp_path, bases, train, monkeypatch):
     head = {"loss": "ldam", "max_m": 0.5, "head": "cosine", "s": 30}  # which a checkpoint holds as well
     spec = made.finetune_spec("encoder", epochs=2, restarts=2, checkpoint_steps=4, dropout=0.1, **head)
-    step, begun = training.PostTrainer.compute_loss, []
+    step, begun = trainer.PostTrainer.compute_loss, []
     verdicts(monkeypatch, [True, False])
     whole = run(spec, bases["encoder"], train, tmp_path, "whole")
 
@@ -362,7 +362,7 @@ def test_a_run_that_was_killed_after_a_collapse_does_not_train_the_old_seed_agai
             raise KeyboardInterrupt
         return step(self, *args, **options)
 
-    monkeypatch.setattr(training.PostTrainer, "compute_loss", killed)
+    monkeypatch.setattr(trainer.PostTrainer, "compute_loss", killed)
     looked = verdicts(monkeypatch, [True, False])
     with pytest.raises(KeyboardInterrupt):
         run(spec, bases["encoder"], train, tmp_path)

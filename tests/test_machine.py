@@ -3,10 +3,11 @@
 import pytest
 from study_files import write_config
 
-from postgrad import lookups, specs
-from postgrad.configuration import Fault
-from postgrad.machine import LAUNCH, LITTLE, NAMES, resources
-from postgrad.study import Study
+from postgrad.config.cluster import LAUNCH, LITTLE, NAMES, resources
+from postgrad.config.errors import Fault
+from postgrad.graph import queries
+from postgrad.study import specs
+from postgrad.study.study import Study
 
 NODE = {"gpus": 8, "cpus": 64, "mem_mb": 1000, "minutes": 100}
 CLUSTER = {"account": None, "partition": "cpu", "gpu_partition": "gpu", "gpu_model": "a800", "node": NODE}
@@ -98,7 +99,7 @@ def test_a_vote_that_teaches_is_told_from_one_that_only_scores(tmp_path):
         content["datasets"]["agreed"]["teachers"] = ["jury", "two"]
 
     graph = Study({"study": "test", "check_data": False}, root=write_config(tmp_path, recipe=recipe)).graphs["small"]
-    assert lookups.teaching(graph) == {"jury", "two", "plain@seed=1", "plain@seed=2"}
+    assert queries.teaching(graph) == {"jury", "two", "plain@seed=1", "plain@seed=2"}
 
 
 def test_a_training_has_a_process_for_each_gpu_unless_the_scale_says_otherwise():

@@ -11,8 +11,9 @@ import pytest
 import yaml
 from study_files import BASES, RECIPE, SCALE, STUDY, TASK
 
-from postgrad import lookups, specs
-from postgrad.study import Study
+from postgrad.graph import queries
+from postgrad.study import specs
+from postgrad.study.study import Study
 
 ROOT = Path(__file__).parents[1]
 
@@ -95,9 +96,9 @@ def described(folder, files, config):
         found["score_spec", recipe] = specs.score_spec(study, recipe)
         found["compare_spec", recipe] = specs.compare_spec(study, recipe)
         found["diversity_spec", recipe] = specs.diversity_spec(study, recipe)
-        found["inputs of diversity", recipe] = lookups.measured(graph)
-        found["inputs of score", recipe] = [(node.id, dataset) for node, dataset in lookups.scored(graph)]
-        found["flows of the report", recipe] = lookups.labelled(graph)
+        found["inputs of diversity", recipe] = queries.measured(graph)
+        found["inputs of score", recipe] = [(node.id, dataset) for node, dataset in queries.scored(graph)]
+        found["flows of the report", recipe] = queries.labelled(graph)
         for node in graph.nodes.values():
             found["node_spec", recipe, node.id] = specs.node_spec(study, recipe, node.id)
             found["inputs", recipe, node.id] = (node.sources, node.base, node.members, node.budget, node.folds)

@@ -8,7 +8,7 @@ import pytest
 from finished import finish
 from tree import copy_of_tree, snakemake
 
-from postgrad.outlook import LAST, WIDTH, Job, Outlook, attach, cause, changed, differences, node_of, rows, table
+from postgrad.study.dry_run import LAST, WIDTH, Job, Outlook, attach, cause, changed, differences, node_of, rows, table
 
 
 def reason(**known):

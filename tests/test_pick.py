@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from study_files import write_config
 
-from postgrad import specs
-from postgrad.configuration import Fault
-from postgrad.posts import write_posts
-from postgrad.predictions import ABSTAIN, read_predictions, write_predictions
-from postgrad.study import Study
+from postgrad.config.errors import Fault
+from postgrad.records.posts import write_posts
+from postgrad.records.predictions import ABSTAIN, read_predictions, write_predictions
+from postgrad.study import specs
+from postgrad.study.study import Study
 
 SPEC = {
     "node": "best", "of": ["a", "b", "c"], "fit": "rain/dev", "labels": ["no", "yes"], "positive": [1], "metric": "f1"

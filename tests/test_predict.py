@@ -14,11 +14,11 @@ import torch
 
 import finetune
 import predict
-from postgrad import scoring
-from postgrad.models import load_model, load_tokenizer
-from postgrad.posts import first_by_hash, read_posts
-from postgrad.predictions import aligned, matrix, read_predictions, softmax
-from postgrad.prompts import Prompt
+from postgrad.models import inference
+from postgrad.models.label_prompts import Prompt
+from postgrad.models.loading import load_model, load_tokenizer
+from postgrad.records.posts import first_by_hash, read_posts
+from postgrad.records.predictions import aligned, matrix, read_predictions, softmax
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_a_causal_model_gives_the_log_probability_of_each_whole_answer(models, d
     assert bool(prompt.prefix) != chat and len(prompt.answers[1]) > len(prompt.answers[0]) > 1
     frame = read_posts(dev)
     with torch.inference_mode():
-        _, logits = scoring.answer_scores(model, tokenizer, prompt, frame, 500, slice(None))
+        _, logits = inference.answer_scores(model, tokenizer, prompt, frame, 500, slice(None))
         for row, ids in zip(logits, prompt.fields(frame)):
             for score, answer in zip(row, prompt.answers):
                 whole = torch.tensor([prompt.prefix + ids + answer])
@@ -96,7 +96,7 @@ def test_the_pool_is_chosen_by_hash_and_nothing_else_is(tmp_path, models, dev):
 
 @pytest.mark.parametrize("kind", ["encoder", "causal"])
 def test_a_dataset_without_posts_gives_no_rows(models, kind):
-    rows, logits = scoring.scores(made.predict_spec(kind), models / kind, made.posts()[:0])
+    rows, logits = inference.scores(made.predict_spec(kind), models / kind, made.posts()[:0])
     assert len(rows) == 0 and logits.shape == (0, 2)
 
 
@@ -203,8 +203,8 @@ def test_the_command_needs_no_trainer_and_refuses_another_tasks_model(tmp_path, 
 @pytest.fixture
 def scored(tmp_path, models, monkeypatch):
     """Predict a frame of posts, counting how often the model itself is asked: (frame, spec, model) -> count."""
-    calls, scores = [], scoring.scores
-    monkeypatch.setattr(scoring, "scores", lambda *paths: calls.append(1) or scores(*paths))
+    calls, scores = [], inference.scores
+    monkeypatch.setattr(inference, "scores", lambda *paths: calls.append(1) or scores(*paths))
 
     def count(frame, model=models / "encoder", **options):
         made.write_posts(frame, tmp_path / "data.parquet")

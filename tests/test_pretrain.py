@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 
 import finetune
 import pretrain
-from postgrad import pretraining
-from postgrad.examples import UNTAUGHT, Masks, masked_examples, next_token_examples, taught_batch
-from postgrad.models import load_model, load_tokenizer
+from postgrad.models.loading import load_model, load_tokenizer
+from postgrad.models.tokenization import UNTAUGHT, Masks, masked_examples, next_token_examples, taught_batch
+from postgrad.training import pretraining
 
 
 @pytest.fixture(scope="module")

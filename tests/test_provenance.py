@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from postgrad import provenance
+from postgrad.study import fingerprints
 
 
 @pytest.fixture
@@ -14,16 +14,16 @@ def scripts(tmp_path, monkeypatch):
     (tmp_path / "postgrad" / "voting.py").write_text("from postgrad.ties import one\n\ndef rule():\n    return one\n")
     (tmp_path / "postgrad" / "ties.py").write_text("one = 1\n")
     (tmp_path / "finetune.py").write_text("VERSION = 3\n")
-    monkeypatch.setattr(provenance, "SCRIPTS", tmp_path)
+    monkeypatch.setattr(fingerprints, "SCRIPTS", tmp_path)
     (tmp_path / "pretrain.py").write_text("VERSION = 1\n")
-    monkeypatch.setattr(provenance, "EXPENSIVE", ("pretrain", "finetune"))
-    monkeypatch.setattr(provenance, "LOCK", tmp_path / "versions.json")
+    monkeypatch.setattr(fingerprints, "EXPENSIVE", ("pretrain", "finetune"))
+    monkeypatch.setattr(fingerprints, "LOCK", tmp_path / "versions.json")
     return tmp_path
 
 
 def fingerprint(verb):
-    provenance.code.cache_clear()
-    return provenance.code(verb)
+    fingerprints.code.cache_clear()
+    return fingerprints.code(verb)
 
 
 def test_comments_docstrings_and_formatting_change_nothing(scripts):
@@ -59,29 +59,29 @@ def test_an_expensive_verb_without_a_version_is_a_fault(scripts):
 
 
 def test_a_changed_tree_is_told_until_version_or_lock_is_touched(scripts):
-    provenance.LOCK.write_text(json.dumps(provenance.versions()))
-    assert provenance.unconfirmed() is None
+    fingerprints.LOCK.write_text(json.dumps(fingerprints.versions()))
+    assert fingerprints.unconfirmed() is None
     (scripts / "finetune.py").write_text("VERSION = 3\nprint(1)\n")
-    assert provenance.unconfirmed().startswith("The code behind finetune changed, its VERSION did not, and nothing")
+    assert fingerprints.unconfirmed().startswith("The code behind finetune changed, its VERSION did not, and nothing")
     (scripts / "finetune.py").write_text("VERSION = 4\nprint(1)\n")
-    assert provenance.unconfirmed() is None
+    assert fingerprints.unconfirmed() is None
     (scripts / "finetune.py").write_text("VERSION = 3\nprint(1)\n")
-    provenance.LOCK.write_text(json.dumps(provenance.versions()))
-    assert provenance.unconfirmed() is None
+    fingerprints.LOCK.write_text(json.dumps(fingerprints.versions()))
+    assert fingerprints.unconfirmed() is None
 
 
 def test_several_changed_trees_are_told_in_one_line(scripts):
     for verb, version in (("finetune", 3), ("pretrain", 1)):
         (scripts / f"{verb}.py").write_text(f"from postgrad import ties\nVERSION = {version}\n")
-    provenance.LOCK.write_text(json.dumps(provenance.versions()))
+    fingerprints.LOCK.write_text(json.dumps(fingerprints.versions()))
     (scripts / "postgrad" / "ties.py").write_text("one = 2\n")
-    sentence = provenance.unconfirmed()
+    sentence = fingerprints.unconfirmed()
     assert sentence.startswith("The code behind finetune and pretrain changed, their VERSION did not, and nothing")
-    assert "\n" not in sentence and "python -m postgrad.provenance" in sentence
+    assert "\n" not in sentence and "python -m postgrad.study.fingerprints" in sentence
 
 
 def test_the_modules_behind_a_verb(scripts):
-    names = {str(path.relative_to(scripts)) for path in provenance.modules("vote")}
+    names = {str(path.relative_to(scripts)) for path in fingerprints.modules("vote")}
     assert names == {"vote.py", "postgrad/voting.py", "postgrad/ties.py"}
 
 
@@ -99,13 +99,13 @@ def test_the_modules_behind_a_verb(scripts):
 )
 def test_a_module_is_read_by_the_verbs_that_need_it_and_no_other(module, verbs):
     """A change of metrics.py scores again and labels nothing; a training may choose its epoch by it, under VERSION."""
-    path = provenance.SCRIPTS / "postgrad" / f"{module}.py"
-    scripts = [script.stem for script in provenance.SCRIPTS.glob("*.py")]
-    assert {verb for verb in scripts if path in provenance.modules(verb)} == verbs
+    path = fingerprints.SCRIPTS / "postgrad" / f"{module}.py"
+    scripts = [script.stem for script in fingerprints.SCRIPTS.glob("*.py")]
+    assert {verb for verb in scripts if path in fingerprints.modules(verb)} == verbs
 
 
 def test_the_lock_is_that_of_the_tree():
     """Fails when the code of an expensive verb changed: raise its VERSION if results change, then lock again."""
-    assert json.loads(provenance.LOCK.read_text()) == provenance.versions(), (
-        "cd workflow/scripts; python -m postgrad.provenance"
+    assert json.loads(fingerprints.LOCK.read_text()) == fingerprints.versions(), (
+        "cd workflow/scripts; python -m postgrad.study.fingerprints"
     )

@@ -2,8 +2,8 @@
 
 import pytest
 
-from postgrad import ranking, tables
-from postgrad.comparison import compared
+from postgrad.evaluation.comparison import compared
+from postgrad.report import leaderboard, score_tables
 
 
 def entry(predictor, score, dataset="rain/test", task="weather", reason=None):
@@ -40,12 +40,12 @@ def study(recipes, chains=None, deviations=None):
             found[f"c{i}"] = {"sets": sets}
         compares.append({"recipe": recipe, "chains": found})
     bodies = {name: {"deviations": (deviations or {}).get(name, [])} for name in recipes}
-    rows = tables.node_scores(scores, {recipe: {"rain": "floor"} for recipe in recipes})
+    rows = score_tables.node_scores(scores, {recipe: {"rain": "floor"} for recipe in recipes})
     return rows, compares, {"recipes": bodies, "made_up": False, "page": "report.html"}
 
 
 def shown(*arguments, split="test"):
-    (table,) = [table for table in ranking.rankings(*study(*arguments)) if table["split"] == split]
+    (table,) = [table for table in leaderboard.rankings(*study(*arguments)) if table["split"] == split]
     return [(row["rank"], row["recipe"], row["node"]) for row in table["rows"]]
 
 
@@ -59,7 +59,7 @@ def test_the_last_node_of_the_chain_stands_for_a_recipe_whatever_is_better():
 def test_of_several_chains_dev_chooses_and_never_test():
     entries = [*both("floor", 0.2, 0.2), *both("a", 0.5, 0.9), *both("b", 0.6, 0.3), *both("c", 0.9, 0.9)]
     rows, compares, spec = study({"one": entries}, {"one": [["c", "a"], ["c", "b"]]})
-    dev, test = ranking.rankings(rows, compares, spec)
+    dev, test = leaderboard.rankings(rows, compares, spec)
     assert [(table["split"], table["rows"][0]["node"]) for table in (dev, test)] == [("dev", "b"), ("test", "b")]
     assert dev["rows"][0]["fitted"] and not test["rows"][0]["fitted"]  # the choice flatters the score on dev alone
 
@@ -71,14 +71,14 @@ def test_where_the_last_node_was_not_run_the_one_before_it_stands_there():
 
 def test_the_floor_stands_alone_where_there_is_nothing_else_and_beside_the_others():
     assert shown({"one": both("floor", 0.2, 0.4)}) == [(1, "one", "floor")]
-    (table,) = ranking.rankings(*study({"one": [entry("floor", 0.25), entry("x", 0.5)]}))
+    (table,) = leaderboard.rankings(*study({"one": [entry("floor", 0.25), entry("x", 0.5)]}))
     assert [(row["node"], row["floor"]) for row in table["rows"]] == [("x", 0.25)]
 
 
 def test_recipes_meet_on_the_corpus_and_not_on_its_name_in_a_recipe():
     one = [entry("a", 0.5, "rain/test", "weather"), entry("a", 0.5, "snow/test", "winter")]
     two = [entry("b", 0.5, "drops/test", "weather"), entry("b", 0.8, "drops/cross", "weather")]
-    found = ranking.rankings(*study({"one": one, "two": two}))
+    found = leaderboard.rankings(*study({"one": one, "two": two}))
     assert [(t["task"], t["split"], [(r["rank"], r["recipe"]) for r in t["rows"]]) for t in found] == [
         ("weather", "test", [(1, "one"), (1, "two")]),  # equal means share a rank
         ("weather", "cross", [(1, "two")]),
@@ -92,7 +92,7 @@ def test_seeds_are_averaged_and_what_has_no_gold_labels_is_left_out():
         entry("a@seed=2", 0.6),
         entry("a@seed=1", 0, "rain/dev", reason="no gold labels"),
     ]
-    (table,) = ranking.rankings(*study({"one": entries}))
+    (table,) = leaderboard.rankings(*study({"one": entries}))
     (row,) = table["rows"]
     assert (row["mean"], row["seeds"]) == (0.5, 2) and row["sd"] == pytest.approx(0.02**0.5)
 
@@ -103,16 +103,16 @@ def test_marks_are_those_of_the_node_on_that_dataset():
         {"node": "a", "key": "stand_in", "used": True},
         {"node": "a", "key": "fitted on", "used": "rain/dev"},
     ]
-    dev, test = ranking.rankings(*study({"one": both("a@seed=1", 0.5, 0.5)}, None, {"one": deviations}))
-    assert ranking.signs(dev["rows"][0]) == "†‡*" and ranking.signs(test["rows"][0]) == "†‡"
+    dev, test = leaderboard.rankings(*study({"one": both("a@seed=1", 0.5, 0.5)}, None, {"one": deviations}))
+    assert leaderboard.signs(dev["rows"][0]) == "†‡*" and leaderboard.signs(test["rows"][0]) == "†‡"
 
 
 def test_the_text_is_aligned_and_narrow():
     rows, compares, spec = study({"one": [entry("a" * 90, 0.5), entry("floor", 0.25)], "two": [entry("b", 0.75)]})
-    lines = ranking.text(ranking.rankings(rows, compares, spec)).splitlines()
+    lines = leaderboard.text(leaderboard.rankings(rows, compares, spec)).splitlines()
     assert lines[0].startswith("What each recipe claims") and lines[2] == lines[-1] == ""
-    assert lines[3].split() == ["weather", "test", "f1", *ranking.COLUMNS]
+    assert lines[3].split() == ["weather", "test", "f1", *leaderboard.COLUMNS]
     assert lines[4].split() == ["1", "two:", "b", "0.750", "-", "1", "-"]
     assert lines[5].split()[:2] == ["2", "one:"] and lines[5].split()[-4:] == ["0.500", "-", "1", "0.250"]
     assert len({len(told) for told in lines[3:6]}) == 1 and max(map(len, lines)) <= 100
-    assert ranking.text([]) == ""
+    assert leaderboard.text([]) == ""

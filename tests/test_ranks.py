@@ -17,13 +17,14 @@ from rank_runs import recorded
 from safetensors.torch import load_file
 
 import finetune
-from postgrad import launch, training
-from postgrad.examples import UNTAUGHT, inputs, taught_batch
-from postgrad.models import load_model, load_tokenizer
-from postgrad.ranks import Ranks, Share, check_parts
-from postgrad.work import COMPLETE
+from postgrad.models.loading import load_model, load_tokenizer
+from postgrad.models.tokenization import UNTAUGHT, inputs, taught_batch
+from postgrad.runtime import launcher
+from postgrad.runtime.result_cache import COMPLETE
+from postgrad.training import trainer
+from postgrad.training.distributed import Ranks, Share, check_parts
 
-AGENT = [sys.executable, "workflow/scripts/postgrad/launch.py"]
+AGENT = [sys.executable, "workflow/scripts/postgrad/runtime/launcher.py"]
 # 25 posts in batches of 4: seven steps an epoch, and the last batch has one post for two ranks.
 STEADY = {"epochs": 3, "dropout": 0.0, "class_weights": "balanced", "threads": 1}
 SHAKEN = {"epochs": 6, "dropout": 0.1, "checkpoint_steps": 10}
@@ -53,8 +54,8 @@ def spec_of(verb, kind, options):
 
 def agent(ranks, *more, node=0, nodes=1, port=None):
     """The command that starts one node's ranks."""
-    numbers = {"nnodes": nodes, "nproc-per-node": ranks, "node-rank": node, "master-addr": launch.ADDRESS}
-    numbers["master-port"] = port or launch.free_port()
+    numbers = {"nnodes": nodes, "nproc-per-node": ranks, "node-rank": node, "master-addr": launcher.ADDRESS}
+    numbers["master-port"] = port or launcher.free_port()
     return [*AGENT, *(f"--{name}={value}" for name, value in numbers.items()), *map(str, more)]
 
 
@@ -190,8 +191,8 @@ def test_a_killed_training_resumes_to_the_same_weights(tmp_path, bases, train, t
 
     copied = shutil.copytree(work, tmp_path / "copied")
     key = json.loads((work / "key.json").read_text())
-    assert training.checkpoint_of(copied, key, Ranks(0, 2, zero)).name.startswith("checkpoint-")
-    assert training.checkpoint_of(copied, key, Ranks(0, 3, zero)) is None and not list(copied.glob("checkpoint-*"))
+    assert trainer.checkpoint_of(copied, key, Ranks(0, 2, zero)).name.startswith("checkpoint-")
+    assert trainer.checkpoint_of(copied, key, Ranks(0, 3, zero)) is None and not list(copied.glob("checkpoint-*"))
     heard = capfd.readouterr().err
     assert f"is of 2 ranks, ZeRO {zero} and this run has 3 ranks, ZeRO {zero}; training begins anew" in heard
 
@@ -270,8 +271,8 @@ def test_two_nodes_train_by_srun_and_no_shell_reads_a_value(tmp_path, bases, tra
 
 def test_a_gpu_job_asks_srun_for_its_gpus():
     place = {"SLURM_JOB_ID": "7", "CUDA_VISIBLE_DEVICES": "0,1"}
-    assert "--gpus-per-node=2" in launch.launcher(2, 2, 1, place)
-    assert not any("gpus" in word for word in launch.launcher(2, 2, 1, place | {"CUDA_VISIBLE_DEVICES": ""}))
+    assert "--gpus-per-node=2" in launcher.launcher(2, 2, 1, place)
+    assert not any("gpus" in word for word in launcher.launcher(2, 2, 1, place | {"CUDA_VISIBLE_DEVICES": ""}))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
@@ -314,7 +315,7 @@ def test_bad_numbers_end_in_one_sentence(tmp_path, bases, train, monkeypatch):
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     assert "give 1 or more" in fault(ranks=0) and "0, 1, 2 or 3" in fault(zero=4)
     assert "--nodes 2 needs a SLURM job of 2 nodes" in fault(nodes=2)
-    monkeypatch.setenv(launch.MARK, "x")
+    monkeypatch.setenv(launcher.MARK, "x")
     monkeypatch.setenv("WORLD_SIZE", "4")
     assert "torchrun made 4 ranks; --nodes 1 --ranks 2 asks for 2" in fault(ranks=2)
     with pytest.raises(ValueError, match="loaded whole on each rank"):

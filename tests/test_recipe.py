@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from study_files import write_config
 
-from postgrad import lookups, specs
-from postgrad.study import Study
+from postgrad.graph import queries
+from postgrad.study import specs
+from postgrad.study.study import Study
 
 ROOT = Path(__file__).parents[1]
 
@@ -103,7 +104,7 @@ def test_a_cap_on_train_posts_stands_in_the_spec_of_clean_alone(tmp_path):
 def test_splits_that_the_task_lacks_drop_out(tmp_path):
     graph = study_in(tmp_path).graphs["small"]
     assert graph.compare["rain"]["sets"] == ["rain/dev"]
-    assert {dataset for _, dataset in lookups.scored(graph)} == {"rain/dev"}
+    assert {dataset for _, dataset in queries.scored(graph)} == {"rain/dev"}
 
 
 def test_what_cannot_run_takes_what_follows_with_it(tmp_path):
@@ -199,8 +200,8 @@ def test_models_behind_the_scores_that_may_begin_anew(tmp_path):
             recipe["models"][name]["restarts"] = 2
         recipe["models"]["idle"] = {**recipe["models"]["one"], "seed": 5}
 
-    assert lookups.restarting(study_in(tmp_path / "a").graphs["small"]) == []
-    found = lookups.restarting(study_in(tmp_path / "b", recipe=restarts).graphs["small"])
+    assert queries.restarting(study_in(tmp_path / "a").graphs["small"]) == []
+    found = queries.restarting(study_in(tmp_path / "b", recipe=restarts).graphs["small"])
     assert found == ["expert@seed=1", "expert@seed=2", "one"]
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from postgrad import accounts, sheets, tables
-from postgrad.comparison import compared
+from postgrad.evaluation.comparison import compared
+from postgrad.report import bookkeeping, score_tables, text_tables
 
 ROOT = Path(__file__).resolve().parents[1]
 SECRET = "zebra crossing"  # stands for a post's text: it must never reach the report
@@ -157,7 +157,7 @@ def dropped(*ids, split="train"):
 
 
 def test_csv_has_the_official_metric_first_and_no_row_twice():
-    rows = list(csv.DictReader(io.StringIO(sheets.csv_text([SCORE], SPEC))))
+    rows = list(csv.DictReader(io.StringIO(text_tables.csv_text([SCORE], SPEC))))
     assert list(rows[0]) == ["recipe", "predictor", "dataset", "metric", "value", "n", "transductive", "stand_in"]
     first = [(row["metric"], row["value"]) for row in rows if row["predictor"] == "ages-plain@seed=1"]
     assert first == [
@@ -175,11 +175,11 @@ def test_csv_has_the_official_metric_first_and_no_row_twice():
 
 def test_csv_refuses_a_predictor_scored_twice():
     with pytest.raises(ValueError, match="ages-floor was scored twice on ages/dev"):
-        sheets.csv_text([{"recipe": "ctyun", "entries": [entry("ages-floor", 5), entry("ages-floor", 6)]}], SPEC)
+        text_tables.csv_text([{"recipe": "ctyun", "entries": [entry("ages-floor", 5), entry("ages-floor", 6)]}], SPEC)
 
 
 def test_nodes_are_means_over_seeds_beside_their_floor():
-    rows = {(row["node"], row["dataset"]): row for row in tables.node_scores([SCORE], FLOORS)}
+    rows = {(row["node"], row["dataset"]): row for row in score_tables.node_scores([SCORE], FLOORS)}
     plain = rows["ages-plain", "ages/dev"]
     assert plain["mean"] == pytest.approx(0.7) and plain["sd"] == pytest.approx(0.02**0.5) and plain["seeds"] == 2
     assert plain["median"] == pytest.approx(0.7) and plain["floor"] == 0.5 and not plain["is_floor"]
@@ -192,19 +192,26 @@ def test_nodes_are_means_over_seeds_beside_their_floor():
 
 def test_the_median_is_not_the_mean():
     entries = [entry(f"a@seed={seed}", right) for seed, right in ((1, 9), (2, 8), (3, 1))]
-    (row,) = tables.node_scores([{"recipe": "r", "entries": entries}], {})
+    (row,) = score_tables.node_scores([{"recipe": "r", "entries": entries}], {})
     assert row["median"] == 0.8 and row["mean"] == pytest.approx(0.6)
-    assert sheets.text_table([row], [], SPEC).splitlines()[1].split() == ["a", "0.600", "0.436", "0.800", "3", "0.750"]
+    assert text_tables.text_table([row], [], SPEC).splitlines()[1].split() == [
+        "a",
+        "0.600",
+        "0.436",
+        "0.800",
+        "3",
+        "0.750",
+    ]
 
 
 def test_other_axes_than_the_seed_stay_apart():
     entries = [entry("a@loss=focal@seed=1", 6), entry("a@loss=focal@seed=2", 8), entry("a@loss=ldam@seed=1", 9)]
-    rows = tables.node_scores([{"recipe": "r", "entries": entries}], {})
+    rows = score_tables.node_scores([{"recipe": "r", "entries": entries}], {})
     assert [(row["node"], row["seeds"]) for row in rows] == [("a@loss=focal", 2), ("a@loss=ldam", 1)]
 
 
 def test_text_table_is_aligned_narrow_and_ends_with_the_path():
-    text = sheets.text_table(tables.node_scores([SCORE], FLOORS), tables.chain_tables([COMPARE]), SPEC)
+    text = text_tables.text_table(score_tables.node_scores([SCORE], FLOORS), score_tables.chain_tables([COMPARE]), SPEC)
     lines = text.splitlines()
     assert lines[0].split() == "ctyun ages/dev f1 mean sd median seeds auc".split()
     assert lines[1].split() == "ages-floor 0.500 - 0.500 1 0.750 floor".split()
@@ -213,10 +220,10 @@ def test_text_table_is_aligned_narrow_and_ends_with_the_path():
     assert lines[7].split() == "ages-floor - - - 0 - floor".split()
     assert {len(line.removesuffix("  floor")) for line in lines[:8] if line} == {len(lines[0])}
     assert "  ages-plain -> ages-expert                           +0.150 ± 0.071, 2 seeds" in lines
-    one = sheets.step_line("a", "b", {"mean": -0.1, "sd": None, "seeds": 1}, "control")
+    one = text_tables.step_line("a", "b", {"mean": -0.1, "sd": None, "seeds": 1}, "control")
     assert one.split() == ["a", "->", "b", "-0.100,", "1", "seed", "control"]
     assert "made up" in text and lines[-1] == "Report: results/demo/report.html"
-    assert "made up" not in sheets.text_table([], [], {**SPEC, "made_up": False})
+    assert "made up" not in text_tables.text_table([], [], {**SPEC, "made_up": False})
 
 
 FITTED = {"node": "ages-expert", "key": "fitted on", "paper": None, "used": "ages/dev", "why": "was fitted"}
@@ -225,13 +232,13 @@ MARKED["recipes"]["ctyun"]["deviations"].append(FITTED)
 
 
 def test_a_score_on_what_was_fitted_on_has_a_star_and_a_footnote():
-    rows, chains = tables.node_scores([SCORE], FLOORS), tables.chain_tables([COMPARE])
-    lines = sheets.text_table(rows, chains, MARKED).splitlines()
+    rows, chains = score_tables.node_scores([SCORE], FLOORS), score_tables.chain_tables([COMPARE])
+    lines = text_tables.text_table(rows, chains, MARKED).splitlines()
     starred = [line for line in lines if "*" in line]
     assert starred[0].split()[0] == "ages-expert*" and lines.index(starred[0]) < lines.index("")  # in the block of dev
     assert "ages-plain -> ages-expert*" in starred[1] and starred[2].startswith("* fitted or chosen on")
     assert len(starred) == 3  # ages/test has no star
-    assert "*" not in sheets.text_table(rows, chains, SPEC)
+    assert "*" not in text_tables.text_table(rows, chains, SPEC)
 
 
 TAINTED = json.loads(json.dumps(SPEC))
@@ -242,28 +249,28 @@ TAINTED["recipes"]["ctyun"]["deviations"] += [
 
 
 def test_what_is_transductive_has_a_dagger_wherever_it_stands():
-    rows, chains = tables.node_scores([SCORE], FLOORS), tables.chain_tables([COMPARE])
+    rows, chains = score_tables.node_scores([SCORE], FLOORS), score_tables.chain_tables([COMPARE])
     rows = [{**row, "one_class": int(row["node"] == "ages-expert")} for row in rows]
-    lost = accounts.collapse_rows({("ctyun", "ages-expert@seed=1"): {"seed": 1, "collapsed": [1]}})
-    lines = sheets.text_table(rows, chains, TAINTED, lost).splitlines()
+    lost = bookkeeping.collapse_rows({("ctyun", "ages-expert@seed=1"): {"seed": 1, "collapsed": [1]}})
+    lines = text_tables.text_table(rows, chains, TAINTED, lost).splitlines()
     marked = [line for line in lines if "†" in line]
     assert marked[0].split()[0] == "ages-expert†"
     assert "ages-plain -> ages-expert† " in marked[1] and "ages-plain -> ages-expert† " in marked[2]  # dev and test
     assert "ages-expert† on ages/dev" in marked[3] and "ages-expert@seed=1†, seed 1" in marked[4]
     assert marked[5].startswith("† transductive: ") and len(marked) == 6
-    assert "†" not in sheets.text_table(rows, chains, SPEC, lost)
+    assert "†" not in text_tables.text_table(rows, chains, SPEC, lost)
 
 
 def test_a_node_may_have_both_signs():
     both = json.loads(json.dumps(TAINTED))
     both["recipes"]["ctyun"]["deviations"].append(FITTED)
-    text = sheets.text_table(tables.node_scores([SCORE], FLOORS), tables.chain_tables([COMPARE]), both)
+    text = text_tables.text_table(score_tables.node_scores([SCORE], FLOORS), score_tables.chain_tables([COMPARE]), both)
     assert "ages-plain -> ages-expert†* " in text and "  ages-expert†*  " in text
     assert text.index("* fitted or chosen") < text.index("† transductive")
 
 
 def test_csv_says_what_is_transductive():
-    rows = list(csv.DictReader(io.StringIO(sheets.csv_text([SCORE], TAINTED))))
+    rows = list(csv.DictReader(io.StringIO(text_tables.csv_text([SCORE], TAINTED))))
     found = {row["predictor"]: row["transductive"] for row in rows}
     assert found["ages-expert@seed=1"] == found["ages-expert@seed=2"] == "yes"
     assert {mark for name, mark in found.items() if "expert" not in name} == {""}
@@ -276,11 +283,13 @@ RULED["recipes"]["ctyun"]["deviations"].append(
 
 
 def test_what_hangs_on_a_stand_in_is_marked_wherever_it_stands():
-    rows, chains = tables.node_scores([SCORE], FLOORS), tables.chain_tables([COMPARE])
-    lines = [line for line in sheets.text_table(rows, chains, RULED).splitlines() if "‡" in line]
+    rows, chains = score_tables.node_scores([SCORE], FLOORS), score_tables.chain_tables([COMPARE])
+    lines = [line for line in text_tables.text_table(rows, chains, RULED).splitlines() if "‡" in line]
     assert lines[0].split()[0] == "ages-expert‡" and "ages-plain -> ages-expert‡ " in lines[1]
-    assert lines[-1].startswith("‡ a rule wrote or reviewed") and "‡" not in sheets.text_table(rows, chains, TAINTED)
-    found = list(csv.DictReader(io.StringIO(sheets.csv_text([SCORE], RULED))))
+    assert lines[-1].startswith("‡ a rule wrote or reviewed") and "‡" not in text_tables.text_table(
+        rows, chains, TAINTED
+    )
+    found = list(csv.DictReader(io.StringIO(text_tables.csv_text([SCORE], RULED))))
     assert {row["predictor"].split("@")[0] for row in found if row["stand_in"] == "yes"} == {"ages-expert"}
     assert {row["stand_in"] for row in found} == {"yes", ""} and {row["transductive"] for row in found} == {""}
 
@@ -289,7 +298,7 @@ def test_a_reviews_counts_are_the_datasets_own_and_its_cost_is_that_of_all_reque
     gate = {"checked": 5, "answers": 5, "tokens_in": 50, "tokens_out": 5, "stand_in": 0, "abstained": {}}
     own = {"checked": 2, "answers": 2, "tokens_in": 20, "tokens_out": 2, "stand_in": 2, "abstained": {"not JSON": 2}}
     facts = {"node": "checked@seed=1", "fit": "ages/dev", "reviews": {"gate": gate, "dataset": own}}
-    row = accounts.review_row(facts, "ctyun", "ages/test")
+    row = bookkeeping.review_row(facts, "ctyun", "ages/test")
     found = {key: row[key] for key in ("recipe", "dataset", "checked", "abstained", "answers", "tokens", "stand_in")}
     told = {"recipe": "ctyun", "dataset": "ages/test", "checked": 2, "abstained": 2}
     assert found == told | {"answers": 7, "tokens": 77, "stand_in": True}
@@ -301,21 +310,21 @@ def test_one_class_for_all_posts_is_told():
     alone = {**entry("ages-floor", 10), "confusion": [[20, 0], [0, 0]]}
     silent = {**entry("ages-read", 0), "confusion": [[0, 0], [0, 0]], "abstained": 20}
     entries = [entry("ages-plain@seed=1", 6), alike, alone, silent]
-    rows = tables.node_scores([{"recipe": "ctyun", "entries": entries}], FLOORS)
+    rows = score_tables.node_scores([{"recipe": "ctyun", "entries": entries}], FLOORS)
     assert {row["node"]: row["one_class"] for row in rows} == {"ages-plain": 1, "ages-floor": 0, "ages-read": 0}
-    lines = sheets.text_table(rows, [], SPEC).splitlines()
+    lines = text_tables.text_table(rows, [], SPEC).splitlines()
     at = lines.index("One class alone is predicted:")
     assert lines[at + 1] == "  ctyun: ages-plain on ages/dev, 1 of 2 seeds" and lines[at + 2] == ""
-    assert "One class" not in sheets.text_table(tables.node_scores([SCORE], FLOORS), [], SPEC)
+    assert "One class" not in text_tables.text_table(score_tables.node_scores([SCORE], FLOORS), [], SPEC)
 
 
 def test_collapsed_trainings_are_told():
     models = {("ctyun", "a@seed=1"): {"seed": 1, "collapsed": []},
               ("ctyun", "b@seed=1"): {"seed": 1001, "collapsed": [1]},
               ("ctyun", "c@seed=2"): {"seed": 1002, "collapsed": [2, 1002]}}  # fmt: skip
-    rows = accounts.collapse_rows(models)
+    rows = bookkeeping.collapse_rows(models)
     assert [(row["node"], row["lost"]) for row in rows] == [("b@seed=1", False), ("c@seed=2", True)]
-    text = sheets.text_table([], [], SPEC, rows)
+    text = text_tables.text_table([], [], SPEC, rows)
     assert "  ctyun: b@seed=1, seed 1; the model is of seed 1001\n" in text
     assert "  ctyun: c@seed=2, seeds 2, 1002; the last model is kept all the same\n" in text
 
@@ -323,24 +332,24 @@ def test_collapsed_trainings_are_told():
 def test_text_table_cuts_long_names_to_100_columns():
     long = entry("a" * 90 + "@loss=focal@seed=1", 6)
     floors = {"ctyun": {"ages": "a" * 90 + "@loss=focal"}}
-    rows = tables.node_scores([{"recipe": "ctyun", "entries": [long]}], floors)
-    lines = sheets.text_table(rows, [], SPEC).splitlines()
+    rows = score_tables.node_scores([{"recipe": "ctyun", "entries": [long]}], floors)
+    lines = text_tables.text_table(rows, [], SPEC).splitlines()
     assert len(lines[1]) == 100 and lines[1].endswith("  floor") and "…" in lines[1]
     spec = json.loads(json.dumps(SPEC))
     row = {"node": "a" * 90, "key": "transductive", "paper": None, "used": True, "why": "has read"}
     spec["recipes"]["ctyun"]["deviations"].append(row)
-    line = sheets.text_table(rows, [], spec).splitlines()[1]
+    line = text_tables.text_table(rows, [], spec).splitlines()[1]
     assert len(line) == 100 and "…† " in line  # the sign outlives the name
 
 
 def test_bar_grows_from_the_middle():
-    assert tables.bar(0.1, None, 0.2) == {"left": 50, "width": 25, "low": 75, "span": 0}
-    assert tables.bar(-0.1, 0.05, 0.2) == {"left": 25, "width": 25, "low": 12.5, "span": 25}
-    assert tables.bar(None, None, 0.2) is None and tables.bar(0.0, None, 0.0) is None
+    assert score_tables.bar(0.1, None, 0.2) == {"left": 50, "width": 25, "low": 75, "span": 0}
+    assert score_tables.bar(-0.1, 0.05, 0.2) == {"left": 25, "width": 25, "low": 12.5, "span": 25}
+    assert score_tables.bar(None, None, 0.2) is None and score_tables.bar(0.0, None, 0.0) is None
 
 
 def test_chain_puts_each_control_under_its_step():
-    dev, test = tables.chain_tables([COMPARE])
+    dev, test = score_tables.chain_tables([COMPARE])
     (step,) = dev["steps"]
     assert (step["from"], step["to"]) == ("ages-plain", "ages-expert") and step["mean"] == pytest.approx(0.15)
     assert step["score"]["mean"] == pytest.approx(0.85)
@@ -351,8 +360,8 @@ def test_chain_puts_each_control_under_its_step():
 
 
 def test_confusion_adds_the_seeds():
-    rows = tables.node_scores([SCORE], FLOORS)
-    (close,) = tables.close_ups(rows, [COMPARE])
+    rows = score_tables.node_scores([SCORE], FLOORS)
+    (close,) = score_tables.close_ups(rows, [COMPARE])
     assert close["node"] == "ages-expert" and close["dataset"] == "ages/dev"
     assert [[cell["count"] for cell in line] for line in close["confusion"]["cells"]] == [[17, 3], [3, 17]]
     assert close["confusion"]["cells"][0][0]["share"] == 0.85
@@ -361,7 +370,7 @@ def test_confusion_adds_the_seeds():
 
 
 def test_flow_counts_per_class():
-    flow = accounts.flow_table(FLOW, "ctyun")
+    flow = bookkeeping.flow_table(FLOW, "ctyun")
     assert [(stage["name"], stage["posts"], stage["counts"]) for stage in flow["stages"]] == [
         ("pool", 40, None),
         ("scored by both teachers", 40, None),
@@ -372,7 +381,7 @@ def test_flow_counts_per_class():
 
 
 def test_flow_of_one_teacher_speaks_of_answers():
-    flow = accounts.flow_table(GUESSED, "ctyun")
+    flow = bookkeeping.flow_table(GUESSED, "ctyun")
     assert [(stage["name"], stage["posts"], stage["counts"]) for stage in flow["stages"]] == [
         ("pool", 40, None),
         ("scored by the teacher", 40, None),
@@ -385,12 +394,12 @@ def test_flow_of_one_teacher_speaks_of_answers():
 
 def test_splits_stand_in_their_usual_order():
     books = pd.concat([ledger("unlabeled"), ledger("undivided"), ledger("dev"), ledger("train")])
-    rows = accounts.ledger_rows("task6", books, dropped())
+    rows = bookkeeping.ledger_rows("task6", books, dropped())
     assert [row["split"] for row in rows] == ["train", "dev", "unlabeled", "undivided"]
 
 
 def test_books_balance():
-    (row,) = accounts.ledger_rows("task6", ledger(), dropped("train1"))
+    (row,) = bookkeeping.ledger_rows("task6", ledger(), dropped("train1"))
     assert row == {
         "task": "task6", "split": "train", "rows": 5, "kept": 3, "rejected": 1, "decoy": 1,
         "reasons": {"no text": 1}, "duplicates": 1, "used": 2,
@@ -408,11 +417,11 @@ def test_books_balance():
 )
 def test_books_that_do_not_balance_are_refused(books, sentence):
     with pytest.raises(ValueError, match=sentence):
-        accounts.ledger_rows("task6", *books)
+        bookkeeping.ledger_rows("task6", *books)
 
 
 def test_equal_deviations_share_a_row():
-    rows = accounts.deviation_rows(SPEC["recipes"]["ctyun"]["deviations"])
+    rows = bookkeeping.deviation_rows(SPEC["recipes"]["ctyun"]["deviations"])
     assert [(row["nodes"], row["key"], row["paper"], row["used"]) for row in rows] == [
         (["ages-plain", "ages-expert"], "lr", "5e-06", "0.001"),
         (["ages-plain"], "seed", "[1, 2, 3]", "[1, 2]"),

@@ -21,7 +21,7 @@ import yaml
 from jobs import Job, downstream, job_graph, planned
 from tree import ROOT, copy_of_tree, snakemake
 
-from postgrad.study import Study
+from postgrad.study.study import Study
 
 RECIPE = "recipes/ctyun.yaml"
 POSTS = Path("work/demo/posts")
@@ -165,11 +165,15 @@ def second_recipe(tree):
     yaml_edit("studies/demo.yaml", lambda study: study["recipes"].append("small"))(tree)
 
 
-voting = text_edit("postgrad/voting.py", 'RULES = ("majority", "soft")', 'RULES = ("majority", "soft", "veto")')
-metrics = text_edit("postgrad/metrics.py", "float(whole) if whole else 0.0", "float(whole) if whole else 0.5")
-augmentation = text_edit("postgrad/augmentation.py", "TRIES = 10", "TRIES = 11")
-shuffling = text_edit("postgrad/augmentation.py", "key=lambda _: rng.random()", "key=lambda _: -rng.random()")
-losses = text_edit("postgrad/losses.py", "logits.float().transpose(1, 2)", "logits.double().transpose(1, 2)")
+voting = text_edit(
+    "postgrad/predictors/voting.py", 'RULES = ("majority", "soft")', 'RULES = ("majority", "soft", "veto")'
+)
+metrics = text_edit(
+    "postgrad/evaluation/metrics.py", "float(whole) if whole else 0.0", "float(whole) if whole else 0.5"
+)
+augmentation = text_edit("postgrad/augmentation/shuffling.py", "TRIES = 10", "TRIES = 11")
+shuffling = text_edit("postgrad/augmentation/shuffling.py", "key=lambda _: rng.random()", "key=lambda _: -rng.random()")
+losses = text_edit("postgrad/training/losses.py", "logits.float().transpose(1, 2)", "logits.double().transpose(1, 2)")
 template = text_edit("postgrad/report.html.j2", "Every node was run.", "All nodes were run.")
 
 # -- rows: an edit, and what it costs -----------------------------------------------------------------

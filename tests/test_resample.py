@@ -11,12 +11,13 @@ import pandas as pd
 import pytest
 from study_files import write_config
 
-from postgrad.augmentation import augmented
-from postgrad.configuration import Fault
-from postgrad.posts import DROPPED, read_posts, read_union, write_posts, write_table
-from postgrad.resampling import resampled
-from postgrad.specs import node_spec
-from postgrad.study import Study
+from postgrad.augmentation.resampling import resampled
+from postgrad.augmentation.shuffling import augmented
+from postgrad.config.errors import Fault
+from postgrad.records.posts import DROPPED, read_posts, read_union, write_posts
+from postgrad.records.tables import write_table
+from postgrad.study.specs import node_spec
+from postgrad.study.study import Study
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = "the rusty kettle sings in a quiet kitchen while nobody listens to the radio"

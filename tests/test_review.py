@@ -14,13 +14,16 @@ from study_files import PROMPT, write_config
 from talking import server
 from tree import copy_of_tree, scored, snakemake
 
-from postgrad import asking, lookups, specs
-from postgrad.configuration import Fault
-from postgrad.intervals import no_gain
-from postgrad.posts import DROPPED, write_posts, write_table
-from postgrad.predictions import ABSTAIN, matrix, read_predictions, write_predictions
-from postgrad.reviewing import margins
-from postgrad.study import Study
+from postgrad.config.errors import Fault
+from postgrad.evaluation.bootstrap import no_gain
+from postgrad.graph import queries
+from postgrad.llm.reviewing import margins
+from postgrad.records.posts import DROPPED, write_posts
+from postgrad.records.predictions import ABSTAIN, matrix, read_predictions, write_predictions
+from postgrad.records.tables import write_table
+from postgrad.study import specs
+from postgrad.study.study import Study
+from postgrad.verbs import language_models
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow/scripts"))
 import review
@@ -248,8 +251,8 @@ def test_a_review_has_a_node_for_each_seed_and_a_whole_spec(tmp_path):
         "shots": 1, "gate": [0.1, 0.3], "alpha": 0.05, "seed": 1, "labels": [{"name": "no"}, {"name": "yes"}],
         "prompt": PROMPT, "positive": [1], "metric": "f1", "asked": [{"base": "rule", "kind": "stand-in"}],
     }  # fmt: skip
-    assert lookups.reviewed(graph) == [(f"checked@seed={seed}", "rain/dev") for seed in (1, 2)]
-    assert lookups.teaching(graph) >= {"plain@seed=1", "plain@seed=2"}
+    assert queries.reviewed(graph) == [(f"checked@seed={seed}", "rain/dev") for seed in (1, 2)]
+    assert queries.teaching(graph) >= {"plain@seed=1", "plain@seed=2"}
     marks = json.loads(specs.report_spec(study))["recipes"]["small"]["deviations"]
     assert {row["node"] for row in marks if row["key"] == "stand_in"} == {"checked", "jury"}
     assert {"node": "", "key": "judge", "paper": "judge", "used": "rule", "why": "scale here"} in marks
@@ -286,7 +289,7 @@ def test_the_prompts_text_is_in_the_spec_and_what_an_answer_costs_is_not(tmp_pat
             write.write_text(write.read_text() + "endpoints: true\n")
             study = Study({"study": "test", "check_data": False}, root=tmp_path / name / "config")
         found[name] = specs.node_spec(study, "small", "checked@seed=1")
-        ways[name] = asking.reached(study, study.graphs["small"].nodes["checked@seed=1"])
+        ways[name] = language_models.reached(study, study.graphs["small"].nodes["checked@seed=1"])
     assert found["same"] == found["budget"] == found["url"] and "http" not in found["same"]
     assert len({found["same"], found["prompt"], found["model"]}) == 3
     assert ways["same"] == {"answers": "work/test/answers", "budget": {"requests": 10, "tokens": 1000},
@@ -381,7 +384,7 @@ def test_held_out_posts_may_stand_among_the_examples(tmp_path):
 @pytest.mark.parametrize("path", sorted(Path("config/prompts").glob("review-*.yaml")), ids=lambda path: path.stem)
 def test_the_prompts_of_config_fit_and_end_with_the_post(path):
     prompt = yaml.safe_load((Path(__file__).parents[1] / path).read_text())
-    asking.fitting(prompt, "review", path)
+    language_models.fitting(prompt, "review", path)
     assert prompt["user"].rstrip().rpartition("\n\n")[2] == "{text}"  # so a stand-in reads the post alone
     assert "30 words" in "".join(prompt.values()) and "uncertain" in "".join(prompt.values())
 

@@ -8,7 +8,7 @@ import time
 import made
 import pytest
 
-from postgrad import runs
+from postgrad.runtime import study_lock
 
 # A run of study `a` that sends jobs called argv[1], until its standard input ends.
 RUN = """
@@ -95,5 +95,5 @@ def test_a_run_that_sends_no_jobs_waits_as_well_and_leaves_the_name(run, tmp_pat
 def test_where_there_is_no_slurm_nothing_is_waited_for(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     begun = time.monotonic()
-    runs.await_jobs("old", "a")
+    study_lock.await_jobs("old", "a")
     assert time.monotonic() - begun < 1

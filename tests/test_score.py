@@ -11,10 +11,10 @@ import pytest
 import yaml
 from sklearn import metrics as sklearn
 
-from postgrad.metrics import auc, scores
-from postgrad.posts import write_posts
-from postgrad.predictions import ABSTAIN, softmax, write_predictions
-from postgrad.results import json_text
+from postgrad.evaluation.metrics import auc, scores
+from postgrad.records.json_files import json_text
+from postgrad.records.posts import write_posts
+from postgrad.records.predictions import ABSTAIN, softmax, write_predictions
 
 ROOT = Path(__file__).resolve().parents[1]
 TWEETEVAL = ROOT.parent / "shared" / "data" / "tweeteval"

@@ -13,8 +13,8 @@ import made
 import pytest
 from talking import requests
 
-from postgrad.answers import tally
-from postgrad.llm import answers
+from postgrad.llm.answer_cache import tally
+from postgrad.llm.client import answers
 
 TEMPLATE = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}assistant:"
 SERVE = """

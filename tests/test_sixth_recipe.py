@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tree import copy_of_tree, snakemake
 
-from postgrad.study import Study
+from postgrad.study.study import Study
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "docs/sixth-recipe.md").read_text(encoding="utf-8")

@@ -18,8 +18,8 @@ import pytest
 import yaml
 from tree import ROOT, copy_of_tree, snakemake
 
-from postgrad.study import Study
-from postgrad.training import FIRST_STEPS
+from postgrad.study.study import Study
+from postgrad.training.trainer import FIRST_STEPS
 
 # A second between looks at the queue keeps the tests short; the cluster itself runs four jobs at a time.
 QUICK = ("--profile", "slurm", "--slurm-init-seconds-before-status-checks", "1", "--max-jobs-per-timespan", "100/1s")

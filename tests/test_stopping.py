@@ -12,9 +12,9 @@ import made
 import pytest
 
 import finetune
-from postgrad import stopping
-from postgrad.locks import lock_of
-from postgrad.work import COMPLETE
+from postgrad.runtime import signals
+from postgrad.runtime.locks import lock_of
+from postgrad.runtime.result_cache import COMPLETE
 
 STEPS = 120  # of the trainings below: 20 epochs of 24 posts in fours
 
@@ -83,7 +83,7 @@ def test_a_signal_leaves_a_complete_checkpoint_and_a_rerun_ends_the_same(tmp_pat
         one.send_signal(getattr(signal, number))  # srun and slurmstepd both pass it on
         told = one.communicate(timeout=60)[1]
         steps += begun
-        assert one.returncode == stopping.STOPPED == 75, told
+        assert one.returncode == signals.STOPPED == 75, told
         assert told.splitlines()[-1] == f"{spec['node']}: stopped as told after step {steps} of {STEPS}; " + (
             "a rerun goes on from there"
         )
@@ -121,7 +121,7 @@ def test_the_same_signal_again_ends_at_once_and_terminate_after_usr1_does_not(tm
     one = started(words, TOLD.replace("0.05", "60"))
     after_word(one, "a step")
     one.send_signal(signal.SIGTERM)
-    time.sleep(stopping.ECHO + 0.1)
+    time.sleep(signals.ECHO + 0.1)
     one.send_signal(signal.SIGTERM)
     assert one.wait(timeout=20) == 128 + signal.SIGTERM
     assert [path.name for path in work.glob("checkpoint-*")] == ["checkpoint-1"] and not out.exists()
@@ -165,14 +165,14 @@ predict.run(predict.main)
 
 
 def test_handlers_are_put_back_and_nothing_is_remembered():
-    before = [signal.getsignal(number) for number in stopping.SIGNALS]
-    with stopping.heeded():
-        stopping.wait_for_steps()
-        assert not stopping.wanted()
+    before = [signal.getsignal(number) for number in signals.SIGNALS]
+    with signals.heeded():
+        signals.wait_for_steps()
+        assert not signals.wanted()
         os.kill(os.getpid(), signal.SIGUSR1)
-        assert stopping.wanted()
-    assert [signal.getsignal(number) for number in stopping.SIGNALS] == before and not stopping.wanted()
-    with pytest.raises(SystemExit) as ended, stopping.heeded():
+        assert signals.wanted()
+    assert [signal.getsignal(number) for number in signals.SIGNALS] == before and not signals.wanted()
+    with pytest.raises(SystemExit) as ended, signals.heeded():
         os.kill(os.getpid(), signal.SIGUSR1)
         time.sleep(5)
     assert ended.value.code == 128 + signal.SIGUSR1
@@ -204,5 +204,5 @@ with heeded(), held(sys.argv[1]):
     after_word(one, "here")
     assert lock_of(work).exists()
     one.send_signal(signal.SIGTERM)
-    assert one.communicate(timeout=20)[1] == "a checkpoint is written\n" and one.returncode == stopping.STOPPED
+    assert one.communicate(timeout=20)[1] == "a checkpoint is written\n" and one.returncode == signals.STOPPED
     assert not lock_of(work).exists()

@@ -19,14 +19,16 @@ from broken import GPT, put
 from made import made_base
 from study_files import write_config
 
-from postgrad.accounts import written_table
-from postgrad.answers import Answer
-from postgrad.configuration import Fault, read_yaml
-from postgrad.copies import Known
-from postgrad.posts import DROPPED, read_posts, write_posts, write_table
-from postgrad.specs import node_spec
-from postgrad.study import Study
-from postgrad.synthesis import Writing, listed
+from postgrad.config.errors import Fault
+from postgrad.config.yaml_files import read_yaml
+from postgrad.corpus.duplicates import Known
+from postgrad.llm.answer_cache import Answer
+from postgrad.llm.synthesis import Writing, listed
+from postgrad.records.posts import DROPPED, read_posts, write_posts
+from postgrad.records.tables import write_table
+from postgrad.report.bookkeeping import written_table
+from postgrad.study.specs import node_spec
+from postgrad.study.study import Study
 
 ROOT = Path(__file__).resolve().parents[1]
 PROMPT = read_yaml(ROOT / "config/prompts/synthesize-posts.yaml")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from postgrad.configuration import Fault
-from postgrad.study import Study
+from postgrad.config.errors import Fault
+from postgrad.study.study import Study
 
 ROOT = Path(__file__).resolve().parents[1]
 

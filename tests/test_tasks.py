@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from postgrad import corpora
-from postgrad.configuration import Faults, fitting, read_yaml, schema
-from postgrad.grammar import SHARES
-from postgrad.metrics import scores
-from postgrad.shapes import COLUMNS
+from postgrad.config import task_files
+from postgrad.config.errors import Faults
+from postgrad.config.schemas import fitting, schema
+from postgrad.config.yaml_files import read_yaml
+from postgrad.demo.file_formats import COLUMNS
+from postgrad.demo.grammar import SHARES
+from postgrad.evaluation.metrics import scores
 
 TASKS = sorted((Path(__file__).resolve().parents[1] / "config/tasks").glob("*.yaml"))
 
@@ -19,7 +21,7 @@ def test_a_task_file_has_no_fault(path):
     body, faults = read_yaml(path), Faults()
     fitting(body, schema("task"), path.name, faults)
     faults.end()
-    corpora.task(body, path.name)
+    task_files.task(body, path.name)
 
 
 def test_the_demo_makes_posts_for_every_shared_task():

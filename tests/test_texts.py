@@ -8,9 +8,9 @@ import pytest
 
 import finetune
 import predict
-from postgrad.posts import write_posts
-from postgrad.predictions import matrix, read_predictions
-from postgrad.texts import as_read, normalized
+from postgrad.corpus.text_forms import as_read, normalized
+from postgrad.records.posts import write_posts
+from postgrad.records.predictions import matrix, read_predictions
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ import yaml
 from broken import CASES, RECIPE, STUDY, drop, put
 from study_files import RAIN, write_config
 
-from postgrad.configuration import Fault, told_once
-from postgrad.study import Study
+from postgrad.config.errors import Fault, told_once
+from postgrad.study.study import Study
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from postgrad.posts import write_posts
-from postgrad.predictions import ABSTAIN, matrix, read_predictions, softmax, write_predictions
-from postgrad.voting import spread, vote
+from postgrad.predictors.voting import spread, vote
+from postgrad.records.posts import write_posts
+from postgrad.records.predictions import ABSTAIN, matrix, read_predictions, softmax, write_predictions
 
 # Three members, four posts, three classes.
 PROBS = np.array(

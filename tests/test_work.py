@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from postgrad.work import COMPLETE, MODEL, keep, open_work, restored
+from postgrad.runtime.result_cache import COMPLETE, MODEL, keep, open_work, restored
 
 ONE, TWO = ({"spec": {"node": "plain"}, "version": version} for version in (1, 2))
 RESULTS = ["predictions.parquet", MODEL]  # a file and a folder

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from tree import ROOT, copy_of_tree, snakemake
 
-from postgrad.predictions import matrix, read_predictions
-from postgrad.study import Study
+from postgrad.records.predictions import matrix, read_predictions
+from postgrad.study.study import Study
 
 RESULTS = Path("results/demo")
 

@@ -38,7 +38,7 @@ def meet(node):
     if node in KILLED:
         os.kill(os.getpid(), signal.SIGKILL)
     hoard = b"1" * GREEDY if node == "memory" else b""
-    stopping = sys.modules["postgrad.stopping"]
+    stopping = sys.modules["postgrad.runtime.signals"]
     while not os.path.exists(f"met/{node}.go") and (hoard or node == "too-long" or not stopping.wanted()):
         time.sleep(0.05)
 

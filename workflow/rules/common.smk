@@ -9,14 +9,17 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
 from snakemake.exceptions import WorkflowError
 
-from postgrad import asking, lookups, specs
-from postgrad.configuration import Fault, as_list, read_yaml, told_once
-from postgrad.leftovers import leftovers, listing
-from postgrad.machine import NAMES
-from postgrad.provenance import code, unconfirmed
-from postgrad.runs import begin
-from postgrad.study import Study
-from postgrad.vocabulary import FOLD, HELD_OUT, SPLITS
+from postgrad.config.cluster import NAMES
+from postgrad.config.errors import Fault, told_once
+from postgrad.config.yaml_files import as_list, read_yaml
+from postgrad.graph import queries
+from postgrad.records.names import FOLD, HELD_OUT, SPLITS
+from postgrad.runtime.study_lock import begin
+from postgrad.study import specs
+from postgrad.study.cleanup import leftovers, listing
+from postgrad.study.fingerprints import code, unconfirmed
+from postgrad.study.study import Study
+from postgrad.verbs import language_models
 
 
 def refuse(fault):
@@ -179,21 +182,21 @@ def trained(wildcards):
     """The model whose class prior a calibration takes out; all under it learnt from the same posts."""
     if node(wildcards).options["method"] != "prior":
         return []
-    first, *_ = lookups.models_under(graph(wildcards), wildcards.node)
+    first, *_ = queries.models_under(graph(wildcards), wildcards.node)
     return f"{RESULTS}/{wildcards.recipe}/finetune/{first}/model.json"
 
 
 def scored(wildcards):
-    return [predictions_of(wildcards.recipe, *pair) for pair in lookups.scored(graph(wildcards))]
+    return [predictions_of(wildcards.recipe, *pair) for pair in queries.scored(graph(wildcards))]
 
 
 def gold(wildcards):
-    return [posts_of(wildcards, dataset, predictor) for predictor, dataset in lookups.scored(graph(wildcards))]
+    return [posts_of(wildcards, dataset, predictor) for predictor, dataset in queries.scored(graph(wildcards))]
 
 
 def embedders(wildcards):
     """The encoder of each task whose diversity is measured."""
-    measured, graph_ = lookups.measured(graph(wildcards)), graph(wildcards)
+    measured, graph_ = queries.measured(graph(wildcards)), graph(wildcards)
     return [f"results/base/{graph_.diversity[alias]['model']}/model.json" for alias, _ in measured]
 
 
@@ -201,12 +204,12 @@ def of_measured(path):
     """A file of each task whose diversity is measured: {task} stands for its name."""
     return lambda wildcards: [
         f"{RESULTS}/{path.format(task=graph(wildcards).tasks[alias])}"
-        for alias, _ in lookups.measured(graph(wildcards))
+        for alias, _ in queries.measured(graph(wildcards))
     ]
 
 
 def measured_sets(wildcards):
-    return [posts_of(wildcards, id) for _, ids in lookups.measured(graph(wildcards)) for id in ids]
+    return [posts_of(wildcards, id) for _, ids in queries.measured(graph(wildcards)) for id in ids]
 
 
 def reported(wildcards):
@@ -236,7 +239,7 @@ def of_tasks(path):
 
 def flows(wildcards):
     graphs = map(graph_of, reported(wildcards))
-    return [f"{RESULTS}/{graph.recipe}/label/{id}.json" for graph in graphs for id in lookups.labelled(graph)]
+    return [f"{RESULTS}/{graph.recipe}/label/{id}.json" for graph in graphs for id in queries.labelled(graph)]
 
 
 def measured(wildcards):
@@ -247,18 +250,18 @@ def measured(wildcards):
 
 def written(wildcards):
     graphs = map(graph_of, reported(wildcards))
-    return [f"{RESULTS}/{graph.recipe}/synthesize/{id}.json" for graph in graphs for id in lookups.written(graph)]
+    return [f"{RESULTS}/{graph.recipe}/synthesize/{id}.json" for graph in graphs for id in queries.written(graph)]
 
 
 def restarting(wildcards):
     graphs = map(graph_of, reported(wildcards))
     return [
-        f"{RESULTS}/{graph.recipe}/finetune/{id}/model.json" for graph in graphs for id in lookups.restarting(graph)
+        f"{RESULTS}/{graph.recipe}/finetune/{id}/model.json" for graph in graphs for id in queries.restarting(graph)
     ]
 
 
 def reviewed(wildcards):
-    found = [(graph.recipe, *pair) for graph in map(graph_of, reported(wildcards)) for pair in lookups.reviewed(graph)]
+    found = [(graph.recipe, *pair) for graph in map(graph_of, reported(wildcards)) for pair in queries.reviewed(graph)]
     return [f"{RESULTS}/{recipe}/review/{id}/{dataset}.fit.json" for recipe, id, dataset in found]
 
 
@@ -288,12 +291,12 @@ def asked_models(wildcards):
 
 def reached(wildcards, resources):
     """How the models that a node asks are reached, and what each may cost. Tracked by nothing: see launch."""
-    return json.dumps(asking.reached(STUDY, node(wildcards)), sort_keys=True)
+    return json.dumps(language_models.reached(STUDY, node(wildcards)), sort_keys=True)
 
 
 def threads_of(wildcards):
     if node(wildcards).asked:
-        return asking.threads(graph(wildcards), node(wildcards))
+        return language_models.threads(graph(wildcards), node(wildcards))
     return 1 if gathers(wildcards) else node(wildcards).options.get("threads", 1)
 
 
@@ -324,7 +327,7 @@ def launch(verb):
 
 def scoring(wildcards):
     """The group of a recipe's cheap last jobs, one submission. A vote goes alone where a model waits for it."""
-    teaches = "node" in wildcards.keys() and wildcards.node in lookups.teaching(graph(wildcards))
+    teaches = "node" in wildcards.keys() and wildcards.node in queries.teaching(graph(wildcards))
     return None if teaches else f"{wildcards.recipe}-scores"
 
 

@@ -1,6 +1,6 @@
 """What will run, and why: the table of `snakemake -n`. Inert in every other run, and in the jobs' own."""
 
-from postgrad import outlook
+from postgrad.study import dry_run
 
 
 def in_order(dag):
@@ -16,7 +16,7 @@ def planned():
     dag, jobs = workflow.dag, []
     known = list(in_order(dag))
     several = len({job.wildcards_dict["recipe"] for job in known if "recipe" in job.wildcards_dict}) > 1
-    named = {job: (job.rule.name, outlook.node_of(job.wildcards_dict, several)) for job in known}
+    named = {job: (job.rule.name, dry_run.node_of(job.wildcards_dict, several)) for job in known}
     place = {job: place for place, job in enumerate(named)}
     for job in filter(dag.needrun, named):
         reason = dag.reason(job)
@@ -27,7 +27,7 @@ def planned():
         upstream = set(filter(dag.needrun, dag.dependencies[job]))
         further = {other for nearer in upstream for other in dag.dependencies[nearer]}  # clean behind audit
         follows = tuple(named[other] for other in sorted(upstream - further, key=place.get))
-        jobs.append(outlook.Job(*named[job], *outlook.cause(reason, change), follows))
+        jobs.append(dry_run.Job(*named[job], *dry_run.cause(reason, change), follows))
     return jobs, len(named)
 
 
@@ -36,4 +36,4 @@ def stay():
     workflow.scheduler.schedule = lambda: True
 
 
-outlook.attach(planned, logger.handlers, getattr(workflow, "output_settings", None), stay)
+dry_run.attach(planned, logger.handlers, getattr(workflow, "output_settings", None), stay)

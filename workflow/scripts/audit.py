@@ -9,10 +9,11 @@ import json
 
 import pandas as pd
 
-from postgrad.cli import run
-from postgrad.duplicates import GROUPS, duplicate_groups, left_out
-from postgrad.posts import DROPPED, read_posts, write_table
-from postgrad.vocabulary import SPLITS
+from postgrad.corpus.duplicates import GROUPS, duplicate_groups, left_out
+from postgrad.records.names import SPLITS
+from postgrad.records.posts import DROPPED, read_posts
+from postgrad.records.tables import write_table
+from postgrad.runtime.cli import run
 
 
 def main(argv=None):

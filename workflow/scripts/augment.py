@@ -9,10 +9,10 @@ import argparse
 import json
 import sys
 
-from postgrad.augmentation import augmented
-from postgrad.cli import run
-from postgrad.posts import class_sizes, read_union, write_posts
-from postgrad.thesaurus import thesaurus, wordnet
+from postgrad.augmentation.shuffling import augmented
+from postgrad.augmentation.synonyms import thesaurus, wordnet
+from postgrad.records.posts import class_sizes, read_union, write_posts
+from postgrad.runtime.cli import run
 
 
 def main(argv=None):

@@ -9,10 +9,10 @@ python workflow/scripts/base.py --spec '{"model": "minilm", "kind": "encoder",
 import argparse
 import json
 
-from postgrad.bases import base_folder, file_digests, take_files
-from postgrad.cli import run
-from postgrad.folders import model_folder
-from postgrad.locks import held
+from postgrad.models.model_folder import model_folder
+from postgrad.models.sources import base_folder, file_digests, take_files
+from postgrad.runtime.cli import run
+from postgrad.runtime.locks import held
 
 TEXTS = 2000  # posts that a made model's tokenizer is trained on
 
@@ -34,9 +34,9 @@ def main(argv=None):
         if source:
             facts["files"] = take_files(spec["model"], source, folder)
         elif origins:
-            from postgrad import grammar, tiny
+            from postgrad.demo import grammar, tiny_models
 
-            tiny.make(folder, spec["kind"], spec["make"], grammar.sample_texts(TEXTS, spec["make"]["seed"]))
+            tiny_models.make(folder, spec["kind"], spec["make"], grammar.sample_texts(TEXTS, spec["make"]["seed"]))
             facts["files"] = file_digests(folder)
 
 

@@ -15,12 +15,12 @@ import json
 import sys
 from pathlib import Path
 
-from postgrad.agreement import nll
-from postgrad.calibration import calibrated, fitted, official
-from postgrad.cli import run
-from postgrad.posts import read_posts, write_text
-from postgrad.predictions import ABSTAIN, aligned, matrix, read_predictions, write_predictions
-from postgrad.results import json_text
+from postgrad.predictors.calibration import calibrated, fitted, nll, official
+from postgrad.records.files import write_text
+from postgrad.records.json_files import json_text
+from postgrad.records.posts import read_posts
+from postgrad.records.predictions import ABSTAIN, aligned, matrix, read_predictions, write_predictions
+from postgrad.runtime.cli import run
 
 
 def main(argv=None):

@@ -7,9 +7,10 @@ python workflow/scripts/clean.py --spec '{"task": "caves", "labels": [...], "spl
 import argparse
 import json
 
-from postgrad.cleaning import LEDGER, corpus
-from postgrad.cli import run
-from postgrad.posts import write_posts, write_table
+from postgrad.corpus.cleaning import LEDGER, corpus
+from postgrad.records.posts import write_posts
+from postgrad.records.tables import write_table
+from postgrad.runtime.cli import run
 
 
 def main(argv=None):

@@ -20,10 +20,10 @@ import argparse
 import json
 from pathlib import Path
 
-from postgrad.cli import run
-from postgrad.comparison import compared
-from postgrad.posts import write_text
-from postgrad.results import json_text
+from postgrad.evaluation.comparison import compared
+from postgrad.records.files import write_text
+from postgrad.records.json_files import json_text
+from postgrad.runtime.cli import run
 
 
 def main(argv=None):

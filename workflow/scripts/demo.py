@@ -8,15 +8,13 @@ import argparse
 import csv
 import io
 import json
-import os
-from pathlib import Path
 
 import pyarrow as pa
 
-from postgrad.cli import run
-from postgrad.grammar import corpus, pool
-from postgrad.posts import write_text
-from postgrad.shapes import COLUMNS, tables
+from postgrad.demo.file_formats import COLUMNS, tables
+from postgrad.demo.grammar import corpus, pool
+from postgrad.records.files import atomic_write, write_text
+from postgrad.runtime.cli import run
 
 
 def write_rows(rows, path):
@@ -29,9 +27,8 @@ def write_rows(rows, path):
 def write_pool(found, path):
     """Write the pool as Reddit's JSON lines, compressed with zstd."""
     lines = (json.dumps({"id": p["id"], "title": p["title"], "selftext": p["text"]}) + "\n" for p in found)
-    beside = Path(f"{path}.{os.getpid()}")
-    beside.write_bytes(pa.Codec("zstd").compress("".join(lines).encode(), asbytes=True))
-    os.replace(beside, path)
+    with atomic_write(path) as beside:
+        beside.write_bytes(pa.Codec("zstd").compress("".join(lines).encode(), asbytes=True))
 
 
 def main(argv=None):

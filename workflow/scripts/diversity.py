@@ -23,11 +23,12 @@ import os
 from functools import partial
 from pathlib import Path
 
-from postgrad.cli import run
-from postgrad.diversity import measured
-from postgrad.folders import base_facts
-from postgrad.posts import read_union, write_text
-from postgrad.results import json_text
+from postgrad.augmentation.diversity import measured
+from postgrad.models.model_folder import base_facts
+from postgrad.records.files import write_text
+from postgrad.records.json_files import json_text
+from postgrad.records.posts import read_union
+from postgrad.runtime.cli import run
 
 TOLD = ("embed", "model", "sample", "perplexity", "seed", "reason")  # of the spec, in the result as well
 
@@ -37,7 +38,7 @@ def entry(name, task, train, drop, base, data):
     folder = Path(base).parent
     base_facts(folder, "encoder")
     os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read by transformers' import
-    from postgrad.embedding import embeddings
+    from postgrad.models.inference import embeddings
 
     made = [part["dataset"] for part in task["sets"] if "reason" not in part]
     posts = {f"{name}/train": read_union([train], [drop])} | {id: read_union([next(data)], [drop]) for id in made}

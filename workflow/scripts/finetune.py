@@ -12,12 +12,12 @@ import json
 import os
 import sys
 
-from postgrad import launch
-from postgrad.cli import run
-from postgrad.folders import class_counts, model_record, training_posts
-from postgrad.locks import held
-from postgrad.stopping import heeded
-from postgrad.work import restored
+from postgrad.models.model_folder import class_counts, model_record, training_posts
+from postgrad.runtime import launcher, signals
+from postgrad.runtime.cli import run
+from postgrad.runtime.locks import held
+from postgrad.runtime.result_cache import restored
+from postgrad.runtime.signals import heeded
 
 VERSION = 1  # raise when the same spec gives another model
 
@@ -50,21 +50,21 @@ def main(argv=None):
     dev, chosen_on = training_posts(options.dev, [], spec.get("input")) if options.dev else (None, {})
     facts["data"] = digests | chosen_on
     given = (spec, options.base, frame, facts, options.work, options.out)
-    with heeded(), launch.by_one(held(options.work)):
-        if not launch.inside() and restored(options.work, facts, options.out):
+    with heeded(), launcher.by_one(held(options.work)):
+        if not signals.inside() and restored(options.work, facts, options.out):
             return
         if spec["kind"] == "linear":
-            from postgrad import linear
+            from postgrad.models import linear
 
             linear.finetune(*given)
         else:
-            launch.relaunch(__file__, words, options.nodes, options.ranks, options.zero, spec["threads"])
+            launcher.relaunch(__file__, words, options.nodes, options.ranks, options.zero, spec["threads"])
             os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read by transformers' import
-            from postgrad import finetuning
+            from postgrad.training import finetuning
 
             finetuning.finetune(*given, options.zero, dev)
 
 
 if __name__ == "__main__":
     run(main)
-    launch.leave()
+    signals.leave()

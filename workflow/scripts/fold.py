@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from postgrad.cli import run
-from postgrad.folds import folds, grouped, linked, links
-from postgrad.posts import DROPPED, POSTS, read_posts, read_union, write_posts, write_table
+from postgrad.corpus.folds import folds, grouped, linked, links
+from postgrad.records.posts import DROPPED, POSTS, read_posts, read_union, write_posts
+from postgrad.records.tables import write_table
+from postgrad.runtime.cli import run
 
 FOLDED = POSTS.append(pa.field("held_out", pa.bool_()))
 

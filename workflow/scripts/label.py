@@ -18,11 +18,12 @@ import sys
 import numpy as np
 import pyarrow as pa
 
-from postgrad.agreement import calibration, check_distinct, class_counts, flow, joined, kept, verdict
-from postgrad.cli import run
-from postgrad.posts import POSTS, read_posts, read_union, write_posts, write_text
-from postgrad.predictions import aligned, matrix, read_predictions
-from postgrad.results import json_text
+from postgrad.predictors.pseudo_labels import calibration, check_distinct, class_counts, flow, joined, kept, verdict
+from postgrad.records.files import write_text
+from postgrad.records.json_files import json_text
+from postgrad.records.posts import POSTS, read_posts, read_union, write_posts
+from postgrad.records.predictions import aligned, matrix, read_predictions
+from postgrad.runtime.cli import run
 
 # `teachers`: a list of K probabilities for each teacher, uncalibrated, in the order of the spec.
 LABELLED = POSTS.append(pa.field("teachers", pa.list_(pa.list_(pa.float64()))))

@@ -13,11 +13,13 @@ import argparse
 import json
 import sys
 
-from postgrad.calibration import first_best, official
-from postgrad.cli import run
-from postgrad.posts import read_posts, write_table, write_text
-from postgrad.predictions import PREDICTIONS, aligned, matrix, read_predictions
-from postgrad.results import json_text
+from postgrad.predictors.calibration import first_best, official
+from postgrad.records.files import write_text
+from postgrad.records.json_files import json_text
+from postgrad.records.posts import read_posts
+from postgrad.records.predictions import PREDICTIONS, aligned, matrix, read_predictions
+from postgrad.records.tables import write_table
+from postgrad.runtime.cli import run
 
 
 def main(argv=None):

@@ -9,15 +9,15 @@ import argparse
 import json
 import os
 
-from postgrad.cli import run
-from postgrad.folders import model_facts, model_record, posts_digest
-from postgrad.locks import held
-from postgrad.posts import first_by_hash, input_texts, read_posts
-from postgrad.predictions import gathered, write_predictions
-from postgrad.stopping import heeded
-from postgrad.texts import as_read
-from postgrad.vocabulary import HELD_OUT
-from postgrad.work import keep, restored
+from postgrad.corpus.text_forms import as_read
+from postgrad.models.model_folder import model_facts, model_record, posts_digest
+from postgrad.records.names import HELD_OUT
+from postgrad.records.posts import first_by_hash, input_texts, read_posts
+from postgrad.records.predictions import gathered, write_predictions
+from postgrad.runtime.cli import run
+from postgrad.runtime.locks import held
+from postgrad.runtime.result_cache import keep, restored
+from postgrad.runtime.signals import heeded
 
 VERSION = 1  # raise when the same model gives other predictions
 READ = ("post_id", "keyword", "text")  # the columns that a prediction hangs on: a new label alters none
@@ -56,14 +56,14 @@ def main(argv=None):
         if options.shards:
             logits = gathered(frame["post_id"], options.shards)
         elif spec["kind"] == "linear":
-            from postgrad import linear
+            from postgrad.models import linear
 
             logits = linear.logits(linear.load(options.model), input_texts(frame.iloc[rows]))
         else:
             os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read by transformers' import
-            from postgrad import scoring
+            from postgrad.models import inference
 
-            rows, logits = scoring.scores(spec, options.model, frame, part)
+            rows, logits = inference.scores(spec, options.model, frame, part)
         write_predictions(frame["post_id"].iloc[rows], logits, options.out)
         keep(options.work, key, options.out, KEPT)
 

@@ -12,13 +12,13 @@ import json
 import os
 import sys
 
-from postgrad import launch
-from postgrad.cli import run
-from postgrad.folders import model_record, posts_digest, training_posts
-from postgrad.locks import held
-from postgrad.posts import first_by_hash
-from postgrad.stopping import heeded
-from postgrad.work import restored
+from postgrad.models.model_folder import model_record, posts_digest, training_posts
+from postgrad.records.posts import first_by_hash
+from postgrad.runtime import launcher, signals
+from postgrad.runtime.cli import run
+from postgrad.runtime.locks import held
+from postgrad.runtime.result_cache import restored
+from postgrad.runtime.signals import heeded
 
 VERSION = 1  # raise when the same spec gives another model
 
@@ -43,16 +43,16 @@ def main(argv=None):
         digests = {"chosen": posts_digest(frame)}
     facts = {"kind": spec["kind"], "labels": None, "spec": spec, "version": VERSION}
     facts |= {"base": model_record(options.base), "rows": len(frame), "classes": None, "tokens": None, "data": digests}
-    with heeded(), launch.by_one(held(options.work)):
-        if not launch.inside() and restored(options.work, facts, options.out):
+    with heeded(), launcher.by_one(held(options.work)):
+        if not signals.inside() and restored(options.work, facts, options.out):
             return
-        launch.relaunch(__file__, words, options.nodes, options.ranks, options.zero, spec["threads"])
+        launcher.relaunch(__file__, words, options.nodes, options.ranks, options.zero, spec["threads"])
         os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read by transformers' import
-        from postgrad import pretraining
+        from postgrad.training import pretraining
 
         pretraining.pretrain(spec, options.base, frame, facts, options.work, options.out, options.zero)
 
 
 if __name__ == "__main__":
     run(main)
-    launch.leave()
+    signals.leave()

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from postgrad import accounts, page, ranking, scatter, sheets, tables
-from postgrad.cli import run
-from postgrad.posts import write_text
+from postgrad.records.files import write_text
+from postgrad.report import bookkeeping, diversity_map, leaderboard, page, score_tables, text_tables
+from postgrad.runtime.cli import run
 
-TEMPLATE = Path(__file__).parent / "postgrad" / "report.html.j2"
+TEMPLATE = Path(__file__).parent / "postgrad" / "report" / "report.html.j2"
 FILES = {  # of JSON, by the argument that takes them
     "scores": "score.json, one a recipe",
     "compare": "compare.json, one a recipe",
@@ -46,37 +46,37 @@ def main(argv=None):
     # Each file by the parts of its path, which name recipe and node.
     read = {name: [(Path(p).parts, json.loads(Path(p).read_text())) for p in vars(args)[name]] for name in FILES}
     scores, compares, varied = ([content for _, content in read[name]] for name in ("scores", "compare", "diversity"))
-    rows = tables.node_scores(scores, {recipe: body["floors"] for recipe, body in spec["recipes"].items()})
+    rows = score_tables.node_scores(scores, {recipe: body["floors"] for recipe, body in spec["recipes"].items()})
     books = []
     for ledger, drop in zip(args.ledger, args.audit):
-        books += accounts.ledger_rows(Path(ledger).parent.name, pd.read_parquet(ledger), pd.read_parquet(drop))
+        books += bookkeeping.ledger_rows(Path(ledger).parent.name, pd.read_parquet(ledger), pd.read_parquet(drop))
     recipes = {
-        name: {**body, "deviations": accounts.deviation_rows(body["deviations"])}
+        name: {**body, "deviations": bookkeeping.deviation_rows(body["deviations"])}
         for name, body in spec["recipes"].items()
     }
-    chains, diversity = tables.chain_tables(compares), scatter.diversity_tables(varied)
-    collapses = accounts.collapse_rows({(parts[-4], parts[-2]): facts for parts, facts in read["model"]})
-    ranks = ranking.rankings(rows, compares, spec) if len(recipes) > 1 else []
-    write_text(sheets.csv_text(scores, spec), args.table)
-    write_text(ranking.text(ranks) + sheets.text_table(rows, chains, spec, collapses, diversity), args.text)
+    chains, diversity = score_tables.chain_tables(compares), diversity_map.diversity_tables(varied)
+    collapses = bookkeeping.collapse_rows({(parts[-4], parts[-2]): facts for parts, facts in read["model"]})
+    ranks = leaderboard.rankings(rows, compares, spec) if len(recipes) > 1 else []
+    write_text(text_tables.csv_text(scores, spec), args.table)
+    write_text(leaderboard.text(ranks) + text_tables.text_table(rows, chains, spec, collapses, diversity), args.text)
     html = page.html(
         TEMPLATE,
         spec=spec,
         recipes=recipes,
-        fitted=accounts.fitted(spec),
-        transductive=accounts.transductive(spec),
-        stand_ins=accounts.stand_ins(spec),
+        fitted=bookkeeping.fitted(spec),
+        transductive=bookkeeping.transductive(spec),
+        stand_ins=bookkeeping.stand_ins(spec),
         ranks=ranks,
-        scores=tables.score_tables(rows),
+        scores=score_tables.score_tables(rows),
         chains=chains,
-        close_ups=tables.close_ups(rows, compares),
-        flows=[accounts.flow_table(flow, parts[-3]) for parts, flow in read["flow"]],
+        close_ups=score_tables.close_ups(rows, compares),
+        flows=[bookkeeping.flow_table(flow, parts[-3]) for parts, flow in read["flow"]],
         diversity=diversity,
-        written=[accounts.written_table(counts, parts[-3]) for parts, counts in read["written"]],
+        written=[bookkeeping.written_table(counts, parts[-3]) for parts, counts in read["written"]],
         books=books,
         collapses=collapses,
         reviews=[
-            accounts.review_row(facts, parts[-5], f"{parts[-2]}/{parts[-1].removesuffix('.fit.json')}")
+            bookkeeping.review_row(facts, parts[-5], f"{parts[-2]}/{parts[-1].removesuffix('.fit.json')}")
             for parts, facts in read["review"]
         ],
     )

@@ -9,9 +9,9 @@ import argparse
 import json
 import sys
 
-from postgrad.cli import run
-from postgrad.posts import class_sizes, read_union, write_posts
-from postgrad.resampling import resampled
+from postgrad.augmentation.resampling import resampled
+from postgrad.records.posts import class_sizes, read_union, write_posts
+from postgrad.runtime.cli import run
 
 
 def main(argv=None):

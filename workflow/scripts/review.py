@@ -15,13 +15,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from postgrad.cli import run
-from postgrad.llm import asked
-from postgrad.posts import read_posts, read_union, write_private, write_text
-from postgrad.predictions import aligned, read_predictions, write_predictions
-from postgrad.results import json_text
-from postgrad.reviewing import CHECKED, changed, examples, gate, reviewed
-from postgrad.stopping import heeded
+from postgrad.llm.client import asked
+from postgrad.llm.reviewing import CHECKED, changed, examples, gate, reviewed
+from postgrad.records.files import write_text
+from postgrad.records.json_files import json_text
+from postgrad.records.posts import read_posts, read_union
+from postgrad.records.predictions import aligned, read_predictions, write_predictions
+from postgrad.records.tables import write_private
+from postgrad.runtime.cli import run
+from postgrad.runtime.signals import heeded
 
 VERSION = 1  # raise when the same answers give other predictions, or a model is asked otherwise
 

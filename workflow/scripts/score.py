@@ -9,11 +9,12 @@ python workflow/scripts/score.py --predictions results/demo/ctyun/predict/ages-p
 import argparse
 import json
 
-from postgrad.cli import run
-from postgrad.metrics import scores
-from postgrad.posts import read_posts, write_text
-from postgrad.predictions import aligned, matrix, read_predictions
-from postgrad.results import json_text
+from postgrad.evaluation.metrics import scores
+from postgrad.records.files import write_text
+from postgrad.records.json_files import json_text
+from postgrad.records.posts import read_posts
+from postgrad.records.predictions import aligned, matrix, read_predictions
+from postgrad.runtime.cli import run
 
 
 def entry(pair, predictions_path, gold_path):

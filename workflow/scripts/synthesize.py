@@ -12,12 +12,13 @@ import json
 import sys
 from pathlib import Path
 
-from postgrad.cli import run
-from postgrad.llm import asked
-from postgrad.posts import read_posts, read_union, write_posts, write_text
-from postgrad.results import json_text
-from postgrad.stopping import heeded
-from postgrad.synthesis import Writing
+from postgrad.llm.client import asked
+from postgrad.llm.synthesis import Writing
+from postgrad.records.files import write_text
+from postgrad.records.json_files import json_text
+from postgrad.records.posts import read_posts, read_union, write_posts
+from postgrad.runtime.cli import run
+from postgrad.runtime.signals import heeded
 
 VERSION = 1  # raise when the same answers give other posts, or the same posts other requests
 

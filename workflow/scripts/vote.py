@@ -13,11 +13,12 @@ import sys
 
 import numpy as np
 
-from postgrad.cli import run
-from postgrad.posts import read_posts, write_text
-from postgrad.predictions import ABSTAIN, matrix, read_predictions, write_predictions
-from postgrad.results import json_text
-from postgrad.voting import check_members, spread, vote
+from postgrad.predictors.voting import check_members, spread, vote
+from postgrad.records.files import write_text
+from postgrad.records.json_files import json_text
+from postgrad.records.posts import read_posts
+from postgrad.records.predictions import ABSTAIN, matrix, read_predictions, write_predictions
+from postgrad.runtime.cli import run
 
 
 def main(argv=None):

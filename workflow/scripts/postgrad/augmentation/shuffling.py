@@ -1,0 +1,124 @@
+"""New posts from labelled ones: reordered segments (CTYUN-AI, SMM4H-2024 Task 3) or edited words (ALEX, SMM4H-2023).
+
+`shuffle` cuts a post into segments after commas and full stops and puts them together in another order: the
+words and their number stay. `edit` changes a few words (edits.py). Label and keyword stay. The control
+`duplicate` makes the same number of posts from the same sources with the text unchanged.
+"""
+
+import random
+import re
+from collections import Counter
+from itertools import cycle, islice
+
+import pandas as pd
+
+from postgrad.augmentation.word_edits import KINDS, edited, expansions
+
+TRIES = 10  # draws for one new post before its text is repeated, or it is left out
+# Where a text is cut: behind a comma or full stop, in `protected` only at white space, which leaves URLs,
+# decimals and ellipses whole. Before a further delimiter there is no cut, so a run (". . .") stays together.
+CUTS = {
+    "protected": re.compile(r"(?<=[,.])\s+(?=[^\s,.])"),
+    "naive": re.compile(r"(?<=[,.])\s*(?=[^\s,.])"),
+}
+HIDE, SHOW = str.maketrans(",.", "\x00\x01"), str.maketrans("\x00\x01", ",.")
+METHODS = ("shuffle", "duplicate", "edit")
+
+
+def segments(text, keyword=None, split="protected"):
+    """The segments of one text, in order, each with its delimiter and without white space around it.
+
+    keyword: terms that `protected` leaves whole, one or several between commas; case plays no part.
+    """
+    hidden = text.strip()
+    if keyword is not None and split == "protected":
+        for term in (keyword, *keyword.split(",")):
+            if "," in (term := term.strip()) or "." in term:
+                hidden = re.sub(re.escape(term), lambda m: m[0].translate(HIDE), hidden, flags=re.IGNORECASE)
+    parts = CUTS[split].split(hidden)
+    if len(parts) > 1 and not parts[0].strip(",. "):  # a post that begins with delimiters
+        parts[:2] = [f"{parts[0]} {parts[1]}"]
+    return parts if hidden == text else [part.translate(SHOW) for part in parts]
+
+
+def shuffled(parts, refused, rng):
+    """The segments in a random order, joined by one space; None where ten orders gave only refused texts."""
+    for _ in range(TRIES):
+        text = " ".join(sorted(parts, key=lambda _: rng.random()))  # three times as fast as rng.sample
+        if text not in refused:
+            return text
+    return None
+
+
+def sources(labels, copies, fill, rng, classes=None, budget=None):
+    """How many new posts are made from each post: {row: n}.
+
+    Every row of `classes` (None: of all) `copies` times; then, with fill `largest`, rows of each of them until the
+    class with its copies equals the largest measured class with its copies; or as many of each as the budget says,
+    {class: n}. They go round a random order of the class, so that the uses of two of its posts differ by one at most.
+    """
+    classes = set(labels) if classes is None else set(classes) & set(labels)
+    times = Counter({row: copies for row, label in enumerate(labels) if label in classes})
+    sizes = {label: n * (1 + copies * (label in classes)) for label, n in Counter(labels).items()}
+    wanted = {label: max(sizes.values()) - sizes[label] for label in classes} if fill == "largest" else budget or {}
+    for label in sorted(wanted.keys() & classes):
+        own = [row for row, other in enumerate(labels) if other == label]
+        rng.shuffle(own)
+        times.update(islice(cycle(own), wanted[label]))
+    return times
+
+
+def augmented(posts, node, method="shuffle", copies=0, fill=None, split="protected", seed=1, classes=None, edits=KINDS,
+              rate=0.1, synonyms=None, budget=None):  # fmt: skip
+    """The new posts of a node, and how many were made, left unchanged or left out, by reason and class.
+
+    posts: labelled posts (posts.POSTS). Rows that share a parent count on in one series of post_ids
+    `<parent>~<node>~<k>`; the parent of a derived post is its own parent. Where `shuffle` finds fewer
+    than two segments, or no new order, the text is repeated and counted. Where `edit` finds no word to
+    edit, or nothing new, there is no post, and it is counted. classes: codes of those to make posts of, None for all.
+    edits, rate, synonyms: see edits.edited. budget: {class: how many new posts}, None without one.
+    Returns (frame, {"made": {class: n}, "one segment": {class: n}, "no new order": {class: n}, "no edit": {class: n}}).
+    Raises ValueError for unlabelled posts and for options that make nothing.
+    """
+    if method not in METHODS or split not in CUTS or fill not in (None, "largest") or set(edits) - set(KINDS):
+        raise ValueError(f"{node}: method {method!r}, split {split!r}, fill {fill!r} and edits do not all exist.")
+    if not copies and fill is None and budget is None:
+        raise ValueError(f"{node}: nothing to make; set `copies` to a number from 1, `fill: largest`, or a budget.")
+    if unlabelled := int(posts["label"].isna().sum()):
+        raise ValueError(f"{node}: {unlabelled} of {len(posts)} posts have no label; name a labelled split.")
+    rng = random.Random(seed)
+    posts = posts.sort_values("post_id", kind="stable")  # the draw must not hang on the order of the file
+    texts, labels = posts["text"].tolist(), posts["label"].astype(int).tolist()
+    keywords = [None if pd.isna(word) else word for word in posts["keyword"]]
+    roots = posts["parent"].fillna(posts["post_id"]).tolist()
+    times = sources(labels, copies, fill, rng, classes, budget)
+    expand = expansions(texts[row] for row in times) if method == "edit" and "contraction" in edits else 0
+
+    rows, new_texts, ids, series = [], [], [], Counter()
+    counts = {"made": Counter(), "one segment": Counter(), "no new order": Counter(), "no edit": Counter()}
+    seen = {}  # of each source, the texts that are no new ones; for edits, of all posts with one parent
+    for row, n in times.items():
+        text, label, root = texts[row], labels[row], roots[row]
+        parts = segments(text, keywords[row], split) if method == "shuffle" else []
+        refused = seen.setdefault(root if method == "edit" else row, set())
+        refused |= {text, " ".join(parts)}
+        for _ in range(n):
+            if method == "edit":
+                draws = (edited(text, edits, rate, synonyms or {}, expand, rng, keywords[row]) for _ in range(TRIES))
+                new = next((draw for draw in draws if draw not in refused | {None}), None)
+                if new is None:
+                    counts["no edit"][label] += 1
+                    continue
+            else:
+                new = shuffled(parts, refused, rng) if len(parts) > 1 else None
+                if new is None and method == "shuffle":
+                    counts["no new order" if len(parts) > 1 else "one segment"][label] += 1
+                new = text if new is None else new
+            refused.add(new)
+            rows.append(row)
+            new_texts.append(new)
+            ids.append(f"{root}~{node}~{series[root]}")
+            series[root] += 1
+            counts["made"][label] += 1
+    frame = posts.iloc[rows].assign(post_id=ids, text=new_texts, origin="augment", parent=[roots[row] for row in rows])
+    return frame.reset_index(drop=True), {name: dict(sorted(count.items())) for name, count in counts.items()}

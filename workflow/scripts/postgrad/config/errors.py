@@ -1,0 +1,58 @@
+"""Mistakes in configuration files as sentences, gathered so that a person sees all of them at once."""
+
+import re
+from contextlib import contextmanager
+from difflib import get_close_matches
+
+PLACE = re.compile(r"(?<=\.yaml): [^\s:]+(?=: )")  # in a sentence: the key, behind the file's name
+
+
+class Fault(ValueError):
+    """Mistakes in configuration files, a sentence each: which file, which key, what was found, what to do.
+
+    Without a sentence: what was asked for hangs on something whose fault is told already.
+    """
+
+    def __init__(self, *sentences):
+        super().__init__("\n".join(sentences))
+        self.sentences = sentences
+
+
+class Faults(list):
+    """Sentences of faults, each once, gathered while the reading goes on."""
+
+    @contextmanager
+    def gathered(self):
+        """The faults of the body, instead of the first of them ending everything."""
+        try:
+            yield
+        except Fault as fault:
+            self.extend(sentence for sentence in fault.sentences if sentence not in self)
+
+    def end(self):
+        """Raise what was gathered, if anything was."""
+        if self:
+            raise Fault(*self)
+
+
+def told_once(sentences):
+    """Sentences that differ in their place alone as one, with the first place: an anchor's slip is one slip."""
+    groups = {}
+    for sentence in sentences:
+        groups.setdefault(PLACE.sub("", sentence, count=1), []).append(sentence)
+    more = {first: f" and {len(others)} more" if others else "" for first, *others in groups.values()}
+    return [PLACE.sub(rf"\g<0>{count}", first, count=1) for first, count in more.items()]
+
+
+def nearest(word, known):
+    """The remedy for an unknown name: the nearest known one, or all of them."""
+    known = sorted(map(str, known))
+    close = get_close_matches(str(word), known, 1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known) or 'none'}."
+
+
+def lookup(table, name, where, what):
+    """table[name], or a Fault that names the place and the nearest right name."""
+    if name not in table:
+        raise Fault(f"{where}: there is no {what} {name!r}; {nearest(name, table)}")
+    return table[name]

@@ -1,0 +1,115 @@
+"""What must hold within a task file, and the raw posts that it names: Fault with place, finding and remedy.
+
+What a key alone must hold stands in workflow/schemas.
+"""
+
+import codecs
+import re
+
+from postgrad.config.errors import Fault, Faults, lookup
+from postgrad.config.schemas import found
+from postgrad.config.yaml_files import as_list
+
+
+def task(body, where):
+    """Nothing; Fault, a sentence each, for what the parts of a task file say against each other."""
+    faults = Faults()
+    names = [label["name"] for label in body["labels"]]
+    for key in ("name", "value", "word", "digit"):
+        values = [str(label[key]) for label in body["labels"]]
+        if twice := [value for i, value in enumerate(values) if value in values[:i]]:
+            faults.append(f"{where}: labels: two labels have the {key} {twice[0]!r}; give each its own.")
+    for label in body.get("positive", []):
+        with faults.gathered():
+            lookup(dict.fromkeys(names), label, f"{where}: positive", "label")
+    if body["metric"] == "f1" and not body.get("positive"):
+        faults.append(f"{where}: positive is missing; metric f1 needs the names of the positive classes.")
+    if body["metric"] == "auc" and len(names) != 2:
+        faults.append(f"{where}: metric: auc needs two labels, found {len(names)}; choose macro_f1.")
+    for part in [_prompt, _splits, _divide]:
+        with faults.gathered():
+            part(body, where)
+    faults.end()
+
+
+def _prompt(body, where):
+    text, where = body["prompt"], f"{where}: prompt"
+    fields = re.findall(r"\{([^{}]*)\}", text)
+    for field in fields:
+        lookup(dict.fromkeys(["text", "keyword"]), field, where, "field")
+    if fields.count("text") != 1:
+        raise Fault(f"{where}: found {{text}} {fields.count('text')} times; write it once, where the post goes.")
+    if text.rstrip().endswith("}"):
+        raise Fault(f"{where}: it ends with a field; write a word after it, such as Answer:, for the answer to follow.")
+    for split, part in body["splits"].items():
+        if "keyword" in fields and part.get("columns") and "keyword" not in part["columns"]:
+            raise Fault(f"{where}: it reads {{keyword}}, and splits.{split}.columns names no keyword; add it to one.")
+
+
+def _splits(body, where):
+    faults, parts = Faults(), body.get("divide", {}).get("parts", {})
+    for split, part in body["splits"].items():
+        place = f"{where}: splits.{split}"
+        if not part:
+            if split not in parts:
+                faults.append(f"{place}: no file, and divide.parts does not name it; give it a file, or a part.")
+            continue
+        if ("file" in part) == ("files" in part):
+            faults.append(f"{place}: say exactly one of file and files.")
+        if split in parts:
+            faults.append(f"{place}: it has a file, and divide.parts names it too; keep one.")
+        columns = part.get("columns", {})
+        labelled = split in ("train", "dev")
+        for key in ["text", *(["label"] if labelled or "gold" in part else []), *(["id"] if "gold" in part else [])]:
+            if key not in columns:
+                faults.append(f"{place}.columns: {key} is missing; name the file's column.")
+        select = part.get("select", {})
+        if select.get("min_words", 0) > select.get("max_words", select.get("min_words", 0)):
+            faults.append(f"{place}.select: min_words is more than max_words, so no post is left; exchange them.")
+        with faults.gathered():
+            _columns(body, part, place)
+    faults.end()
+
+
+def _divide(body, where):
+    divide = body.get("divide")
+    if divide is None:
+        return
+    faults, place = Faults(), f"{where}: divide"
+    for split in divide["parts"]:
+        with faults.gathered():
+            lookup(body["splits"], split, f"{place}.parts", "split")
+    if abs(sum(divide["parts"].values()) - 1) > 1e-9:
+        faults.append(f"{place}.parts: the shares sum to {sum(divide['parts'].values()):g}; make them sum to 1.")
+    if "label" not in divide["columns"]:
+        faults.append(f"{place}.columns: label is missing; name the file's column.")
+    with faults.gathered():
+        _columns(body, divide, place)
+    faults.end()
+
+
+def _columns(body, part, where):
+    """What a file's columns and encoding must be, in a split and in divide."""
+    if isinstance(part.get("columns", {}).get("label"), dict) and len(body["labels"]) != 2:
+        raise Fault(f"{where}.columns.label: among gives two classes, and the task has {len(body['labels'])} labels.")
+    try:
+        codecs.lookup(part.get("encoding", "utf-8"))
+    except LookupError:
+        name = found(part["encoding"])
+        raise Fault(f"{where}.encoding: there is no encoding {name}; write utf-8, or cp1252 for old exports.") from None
+
+
+def raw_files(body, files, where):
+    """Nothing; Fault with a sentence for each raw file of a task that is not there.
+
+    files: (key path in the task file, part of the file, paths) as Study.raw_parts gives them.
+    """
+    faults = Faults()
+    for key, part, paths in files:
+        for path in paths:
+            if not path.is_file():
+                columns = (c["column"] if isinstance(c, dict) else c for c in part["columns"].values())
+                names = ", ".join(" or ".join(as_list(column)) for column in columns)
+                state = "is no file" if path.exists() else "is not there"
+                faults.append(f"{where}: {key}: {path} {state}; expected are the columns {names}; {body['source']}.")
+    faults.end()

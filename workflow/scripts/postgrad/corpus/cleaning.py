@@ -1,0 +1,296 @@
+"""From the raw rows of a corpus to posts, and a ledger in which every raw row has its fate.
+
+rows in = kept + rejected + decoys, checked on every run. A row that alone is bad is rejected with a
+reason; a file that cannot be trusted (no such column, a label outside the task) ends the run.
+"""
+
+import glob
+import html
+import random
+import re
+import unicodedata
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from postgrad.corpus.readers import raw_rows, shown
+from postgrad.corpus.text_forms import normalized
+from postgrad.records.names import SPLITS
+from postgrad.records.posts import first_by_hash
+
+CLAIMS = ("test", "cross", "dev", "train", "undivided", "unlabeled")  # who keeps an id that two splits hold
+LEDGER = pa.schema(
+    [
+        ("task", pa.string()),
+        ("split", pa.string()),
+        ("file", pa.string()),
+        ("line", pa.int64()),
+        ("post_id", pa.string()),
+        ("fate", pa.string()),  # kept, rejected or decoy
+        ("reason", pa.string()),  # of a rejection, else null
+    ]
+)
+# What spreadsheets and data frames write where there is nothing.
+NOTHING = {"", "nan", "NaN", "#VALUE!", "#N/A", "#REF!", "#NAME?"}
+REMOVED = {"[deleted]", "[removed]"}  # Reddit's words for a post that is gone
+
+_RECORD = ["split", "file", "line", "post_id", "text", "keyword", "label", "platform"]
+_SPACE = re.compile(r"\s+")
+_UNSEEN = "\u200b\u200c\u200d\u2060\ufeff\ufe0f "
+_CONTROL = dict.fromkeys(
+    code for code in [*range(0x20), *range(0x7F, 0xA0), 0xFEFF, *range(0xD800, 0xE000)] if not chr(code).isspace()
+)  # C0, C1, a BOM in mid-text, and halves of surrogate pairs, which UTF-8 cannot hold
+_TWO_DIGITS = re.compile(r"(?<![\d.,])\d\d(?!\d|[.,]\d)")  # 27, but not 270, 27.5 or the cents of 8.27
+_DAMAGED_ID = re.compile(r"\d(\.\d+)?[eE]\+\d+")  # 1.29E+18: a spreadsheet has rounded the id away
+
+
+def cleaned_text(text):
+    """A post as models read it: entities resolved, NFC, no control characters, white space as one blank.
+
+    Mentions, links, emoji and case stay. A text of nothing visible becomes empty.
+    """
+    text = unicodedata.normalize("NFC", html.unescape(text or ""))
+    text = _SPACE.sub(" ", text.translate(_CONTROL)).strip()
+    return text if text.strip(_UNSEEN) and text not in NOTHING else ""
+
+
+def selected(text, select):
+    """Whether a pool post is read. select: `two_digit_number` (true), `min_words`, `max_words`, all optional."""
+    words = len(text.split())
+    long_enough = select.get("min_words", 0) <= words <= select.get("max_words", words)
+    return long_enough and (not select.get("two_digit_number") or bool(_TWO_DIGITS.search(text)))
+
+
+def _as_list(value):
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _column(wanted, columns, name, task):
+    """The first of the wanted names that stands in a file.
+
+    wanted: a name, a list of names of which one will do, or {column: name, ...}; None gives None.
+    Raises ValueError with the columns that are there.
+    """
+    if isinstance(wanted, dict):
+        wanted = wanted["column"]
+    for column in _as_list(wanted):
+        if column in columns:
+            return column
+    if wanted is None:
+        return None
+    raise ValueError(
+        f"{name}, line 1: no column {' or '.join(_as_list(wanted))}; the file has {shown(columns)}; "
+        f"name the right one under `columns` in config/tasks/{task}.yaml."
+    )
+
+
+def _codes(labels):
+    """Class code of each label value, the value as a string."""
+    return {str(label["value"]): code for code, label in enumerate(labels)}
+
+
+def _code(value, codes, wanted, where):
+    """The class code of a cell, or None where it is empty. Raises ValueError, and does not show the value."""
+    value = (value or "").strip()
+    if value in NOTHING:
+        return None
+    if isinstance(wanted, dict):  # {column, among, separator}: class 1 if `among` is one of the values
+        return int(wanted["among"] in value.split(wanted.get("separator")))
+    value = value if value in codes else re.sub(r"\.0+$", "", value)  # 1.0: a data frame's way to write 1
+    if value not in codes:
+        raise ValueError(
+            f"{where}: the value is not a label of the task ({', '.join(codes)}); "
+            "correct the row, or the labels in the task file."
+        )
+    return codes[value]
+
+
+def _path(folder, name, body, spec):
+    """The path of a raw file. Raises FileNotFoundError: name, columns expected, who hands it out."""
+    path = Path(folder) / name
+    if path.is_file():
+        return path
+    columns = body.get("columns", {})
+    names = [" or ".join(_as_list(c["column"] if isinstance(c, dict) else c)) for c in columns.values()]
+    source = f"; {spec['source'].rstrip('.')}" if spec.get("source") else ""
+    raise FileNotFoundError(f"{name} is not in {folder}; expected are the columns {', '.join(names)}{source}.")
+
+
+def _names(folder, body):
+    """The raw files of a split, relative to the folder, patterns filled in and sorted."""
+    names = []
+    for pattern in _as_list(body.get("files", body.get("file", body.get("from")))):
+        found = sorted(glob.glob(pattern, root_dir=folder)) if glob.has_magic(pattern) else []
+        names += found or [pattern]
+    return names
+
+
+def _gold_labels(folder, body, spec):
+    """{post_id: class code} of a split's gold file, or None where the split has none or it is not there."""
+    name = body.get("gold")
+    if name is None or not (Path(folder) / name).is_file():
+        return None
+    columns, rows = raw_rows(Path(folder) / name, name, body.get("encoding", "utf-8"))
+    wanted = body["columns"]
+    id_column, label_column = (_column(wanted[key], columns, name, spec["task"]) for key in ("id", "label"))
+    codes, gold = _codes(spec["labels"]), {}
+    for line, row in rows:
+        post_id = (row.get(id_column) or "").strip()
+        code = _code(row.get(label_column), codes, wanted["label"], f"{name}, line {line}, column {label_column}")
+        if post_id in gold or post_id in NOTHING or code is None:
+            raise ValueError(f"{name}, line {line}: a gold row needs an id of its own and a label.")
+        gold[post_id] = code
+    return gold
+
+
+def _rejection(post, row, body, labelled):
+    """Why a row alone is no post, or None."""
+    if None in row:
+        return "more cells than columns"
+    if post["post_id"] in NOTHING:
+        return "no id"
+    if _DAMAGED_ID.fullmatch(post["post_id"]):
+        return "id rounded by a spreadsheet"
+    if not post["text"]:
+        return "no text"
+    if post["text"] in REMOVED:
+        return "text removed"
+    if labelled and post["label"] is None:
+        return "no label"
+    if not selected(post["text"], body.get("select", {})):
+        return "not selected"
+    return None
+
+
+def _file_rows(path, name, split, body, spec, gold):
+    """One record a raw row: its fate, and the post that it holds."""
+    columns, rows = raw_rows(path, name, body.get("encoding", "utf-8"), body.get("sheet"))
+    wanted = body["columns"]
+    from_file = [key for key in wanted if key != "label" or "gold" not in body]
+    at = {key: _column(wanted[key], columns, name, spec["task"]) for key in from_file}
+    codes = _codes(spec["labels"])
+    labelled = "label" in at
+    for line, row in rows:
+        cell = {key: row.get(column) or "" for key, column in at.items()}
+        text = cleaned_text(cell["text"])
+        if text and text not in REMOVED and "title" in cell:
+            text = f"{cleaned_text(cell['title'])} {text}".strip()
+        post = {
+            "post_id": cell["id"].strip() if "id" in at else f"{Path(name).name.partition('.')[0]}-{line}",
+            "text": text,
+            "keyword": cleaned_text(cell.get("keyword")) or None,
+            "label": None,
+            "platform": cell.get("source", "").strip().lower() or body.get("platform", spec.get("platform")),
+        }
+        if labelled:
+            where = f"{name}, line {line}, column {at['label']}"
+            # A row without id or text is a spreadsheet's own: whatever stands in its label column is none.
+            beside = text and post["post_id"] not in NOTHING and None not in row
+            post["label"] = _code(cell["label"], codes, wanted["label"], where) if beside else None
+        reason = _rejection(post, row, body, labelled)
+        if "window" in body:
+            post["text"] = " ".join(text.split()[: body["window"]])
+        fate = "rejected" if reason else "kept"
+        if gold is not None and not reason:
+            fate = "kept" if post["post_id"] in gold else "decoy"
+            post["label"] = gold.get(post["post_id"])
+        yield {"split": split, "file": name, "line": line, **post, "fate": fate, "reason": reason}
+
+
+def _reject_repeated_ids(records):
+    """Of the rows that share an id, the first of the split that comes first in CLAIMS stands; decoys claim none."""
+    owner = {}
+    for record in sorted(records, key=lambda record: CLAIMS.index(record["split"])):
+        if record["fate"] == "kept":
+            first = owner.setdefault(record["post_id"], record)
+            if first is not record:
+                same = first["split"] == record["split"]
+                record.update(fate="rejected", reason="repeated id" if same else f"id also in {first['split']}")
+
+
+def divided(texts, labels, parts, seed):
+    """The part of each post: stratified by label, by lot from the seed, equal texts (normalised) together.
+
+    parts: {name: share}; each class fills the parts in the order of their size, smallest first, so that the
+    largest takes what rounding leaves. Duplicates follow the label of the first of them.
+    """
+    first, members = {}, {}
+    for i, text in enumerate(map(normalized, texts)):
+        members.setdefault(first.setdefault(text, i), []).append(i)
+    part_of = [None] * len(texts)
+    order = sorted(parts, key=parts.get)
+    for label in sorted({labels[i] for i in members}):
+        groups = [members[i] for i in members if labels[i] == label]
+        random.Random(f"{seed} {label}").shuffle(groups)
+        size, placed, bound, k = sum(map(len, groups)), 0, 0.0, -1
+        for group in groups:
+            while placed >= round(bound) and k + 1 < len(order):
+                k += 1
+                bound += size * parts[order[k]]
+            for i in group:
+                part_of[i] = order[k]
+            placed += len(group)
+    return part_of
+
+
+def _divide(records, parts, seed, **_):
+    whole = [record for record in records if record["split"] == "undivided" and record["fate"] == "kept"]
+    texts, labels = ([record[key] for record in whole] for key in ("text", "label"))
+    for record, part in zip(whole, divided(texts, labels, parts, seed), strict=True):
+        record["split"] = part
+
+
+def _leave_out(table, most):
+    """Reject what stands in train beyond `most` posts, drawn by their ids: a smaller number is a subset of a larger."""
+    train = table[(table["fate"] == "kept") & (table["split"] == "train")]
+    left = train.index[~train["post_id"].isin(first_by_hash(train, most)["post_id"])]
+    table.loc[left, ["fate", "reason"]] = "rejected", f"left out: the study reads {most} train posts"
+
+
+def corpus(spec, folder):
+    """All posts of a task and the ledger of its raw rows.
+
+    spec: the task file less prompt and metric, plus `task`, and `most_train` where the study caps the posts of train;
+    folder: where the raw files lie.
+    Returns ({split: posts} with all of SPLITS, ledger). Raises FileNotFoundError for a raw file that is not
+    there, ValueError for one that cannot be read as the task file says.
+    """
+    records, rows_in = [], 0
+    bodies = {split: body for split, body in spec["splits"].items() if body and _names(folder, body)}
+    if "divide" in spec:
+        bodies["undivided"] = spec["divide"]
+    files = [(split, body, name) for split, body in bodies.items() for name in _names(folder, body)]
+    paths = [_path(folder, name, body, spec) for _, body, name in files]
+    for (split, body, name), path in zip(files, paths, strict=True):
+        gold = _gold_labels(folder, body, spec)
+        found = list(_file_rows(path, name, split, body, spec, gold))
+        unfound = set(gold or ()) - {record["post_id"] for record in found}
+        if unfound:
+            raise ValueError(
+                f"{body['gold']}: {len(unfound)} of its {len(gold)} ids stand nowhere in {name}; "
+                "both must come from the same release."
+            )
+        records += found
+        rows_in += len(found)
+    _reject_repeated_ids(records)
+    for split, _, name in files:
+        found = [record for record in records if record["file"] == name and record["split"] == split]
+        if found and split != "unlabeled" and all(record["fate"] == "rejected" for record in found):
+            raise ValueError(f"{name}: none of its {len(found)} rows is a post; the first: {found[0]['reason']}.")
+    if "divide" in spec:
+        _divide(records, **spec["divide"])
+    table = pd.DataFrame(records, columns=[*_RECORD, "fate", "reason"]).assign(task=spec["task"])
+    if "most_train" in spec:  # here, so that audit, folds and priors all see the same posts
+        _leave_out(table, spec["most_train"])
+    kept = table[table["fate"] == "kept"]
+    splits = {}
+    for split in SPLITS:
+        origin = "pool" if split == "unlabeled" else "gold"
+        splits[split] = kept[kept["split"] == split].assign(origin=origin)
+        splits[split]["label"] = splits[split]["label"].astype("Int64")
+    ledger = table[LEDGER.names].replace({"post_id": {"": None}})
+    decoys, rejected = (int((ledger["fate"] == fate).sum()) for fate in ("decoy", "rejected"))
+    if rows_in != sum(map(len, splits.values())) + rejected + decoys:
+        raise RuntimeError(f"{spec['task']}: {rows_in} rows in, but not as many kept, rejected or decoys.")
+    return splits, ledger

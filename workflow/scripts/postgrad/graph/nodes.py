@@ -1,0 +1,58 @@
+"""A node of a recipe's graph, and which verbs make nodes and which nodes a key may name."""
+
+from dataclasses import dataclass, field
+
+from postgrad.records.names import AT
+
+SECTIONS = {
+    "datasets": ("augment", "resample", "synthesize", "label", "fold"),
+    "models": ("pretrain", "finetune"),
+    "predictors": ("vote", "calibrate", "pick", "review"),
+}
+VERBS = tuple(verb for verbs in SECTIONS.values() for verb in verbs)
+RESERVED = ("clean", "base", "audit", "demo", "report", "all_recipes")
+PREDICTORS = ("finetune", *SECTIONS["predictors"])
+# Which nodes a key may name, by their verbs.
+ROLES = {
+    "data": SECTIONS["datasets"],
+    "augment": SECTIONS["datasets"],
+    "resample": SECTIONS["datasets"],
+    "synthesize": (),
+    "label": (),
+    "fold": (),
+    "budget": tuple(verb for verb in SECTIONS["datasets"] if verb != "fold"),
+    "folds": ("fold",),
+    "diversity": tuple(verb for verb in SECTIONS["datasets"] if verb != "fold"),  # a fold holds posts of train
+    "teachers": PREDICTORS,
+    **dict.fromkeys(SECTIONS["predictors"], PREDICTORS),
+}
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node at one point of its axes, for example ages-expert at seed 1."""
+
+    recipe: str
+    name: str
+    verb: str
+    axes: dict
+    options: dict
+    sources: list  # names with a slash (splits) and ids of nodes: what `data`, `augment`, `resample`, `label` name
+    base: str | None = None  # a model of the scale, or the id of a model node
+    members: list = field(default_factory=list)  # ids of teachers, of a vote's members, of what is calibrated
+    budget: str | None = None  # the id of the dataset to whose class counts it keeps
+    fit: str | None = None  # the gold split on which it is fitted or chosen, or its teachers are audited
+    part: tuple | None = None  # (i, k): the part of the pool from which a random draw for one fold is taken
+    asked: dict = field(default_factory=dict)  # models of the scale that it asks -> the bases that name them
+    target: str | dict | None = None  # the class shares that a calibration turns to
+    kind: str | None = None  # causal, encoder, linear; None for datasets and predictors that are no model
+    task: str | None = None  # the recipe's name for the task; None where the labels play no part
+    transductive: bool = False  # it, or what it stands on, has read the texts of a test set
+    stand_in: bool = False  # a rule has written or reviewed in a language model's place, here or in what it stands on
+    fitted: tuple = ()  # splits whose gold labels it, or what it stands on, was fitted or chosen on
+    learnt: tuple = ()  # splits whose gold labels it, or what it stands on, learnt
+    folds: tuple = ()  # ids of the datasets in folds that it stands on: one where it has the axis, all where it reduces
+
+    @property
+    def id(self):
+        return AT.join([self.name, *(f"{key}={value}" for key, value in sorted(self.axes.items()))])

@@ -1,0 +1,121 @@
+"""Text -> K logits with a trained encoder or causal model, in batches of similar length."""
+
+import copy
+
+import numpy as np
+import torch
+import transformers
+
+from postgrad.models.batching import share, within_budget
+from postgrad.models.label_prompts import Prompt
+from postgrad.models.loading import load_model, load_tokenizer, set_threads
+from postgrad.models.tokenization import encoder_examples, inputs, token_ids
+from postgrad.records.posts import input_texts
+
+EMBEDDED_TOKENS = 256  # of a post at most, as all-MiniLM-L6-v2 was made for
+EMBEDDING_BATCH = 4096  # tokens
+
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
+
+
+def scores(spec, folder, frame, part=slice(None)):
+    """(m positions in `frame`, ascending; (m, K) float64 logits of these posts) from the model in `folder`.
+
+    An encoder gives its head's logits. A causal model gives the log-probability of each class's whole answer
+    (word or digit, then the end token) after the prompt: it is scored, nothing is generated.
+    part: which of the batches are run. All posts are cut into batches first: in other company a post's logits
+    differ in the last bits, by up to 3e-6 in fp32.
+    """
+    set_threads(spec["threads"])
+    tokenizer = load_tokenizer(folder)
+    form = spec["kind"]
+    model = load_model(folder, form, spec["attention"]).eval().requires_grad_(False)
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    bf16 = spec["precision"] == "bf16"
+    with torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
+        if form == "encoder":
+            return encoder_scores(model, tokenizer, frame, spec["max_length"], spec["batch_tokens"], part)
+        words = [label[spec["answers"].removesuffix("s")] for label in spec["labels"]]
+        prompt = Prompt(tokenizer, spec["prompt"], words, spec["max_length"])
+        return answer_scores(model, tokenizer, prompt, frame, spec["batch_tokens"], part)
+
+
+def encoder_scores(model, tokenizer, frame, max_length, batch_tokens, part):
+    """(m positions, (m, K) logits) of an encoder's head."""
+    rows = [example["ids"] for example in encoder_examples(frame, tokenizer, max_length)]
+    logits = np.zeros((len(rows), model.config.num_labels))
+    groups, mine = share(within_budget([len(row) for row in rows], batch_tokens), part)
+    for group in groups:
+        batch = inputs([rows[i] for i in group], tokenizer.pad_token_id)
+        output = model(**{name: tensor.to(model.device) for name, tensor in batch.items()})
+        logits[group] = output.logits.float().cpu().numpy()
+    return mine, logits[mine]
+
+
+def answer_scores(model, tokenizer, prompt, frame, batch_tokens, part):
+    """(m positions, (m, K) log-probabilities of the K whole answers).
+
+    The prompt's shared beginning is run once and its keys and values reused. One run of the rest of a prompt
+    gives every answer's first token; the tokens after it are fed on top, one answer at a time.
+    """
+    rows = prompt.fields(frame)
+    logits = np.zeros((len(rows), len(prompt.answers)))
+    shared = len(prompt.prefix)
+    prefix = None
+    if shared:
+        start = torch.tensor([prompt.prefix], device=model.device)
+        prefix = model(start, use_cache=True, logits_to_keep=1).past_key_values
+    longest = max(map(len, prompt.answers))
+    groups, mine = share(within_budget([shared + len(row) + longest for row in rows], batch_tokens), part)
+    for group in groups:
+        batch = inputs([rows[i] for i in group], tokenizer.pad_token_id)
+        ids, mask = (batch[name].to(model.device) for name in ("input_ids", "attention_mask"))
+        cache = copy.deepcopy(prefix)
+        if shared:
+            cache.batch_repeat_interleave(len(group))
+        lengths = mask.sum(dim=1)
+        mask = torch.cat([mask.new_ones(len(group), shared), mask], dim=1)
+        places, row_places = (lengths - 1).unique(return_inverse=True)
+        output = model(ids, attention_mask=mask, past_key_values=cache, use_cache=True, logits_to_keep=places)
+        here = torch.arange(len(group), device=model.device)
+        first = output.logits[here, row_places].float().log_softmax(dim=-1)
+        cache = output.past_key_values
+        for k, answer in enumerate(prompt.answers):
+            score = first[:, answer[0]].double()
+            fed = torch.tensor([answer[:-1]], device=model.device).expand(len(group), -1)
+            # Padding lies between prompt and answer: it is masked, and positions count real tokens.
+            output = model(
+                fed,
+                attention_mask=torch.cat([mask, mask.new_ones(fed.shape)], dim=1),
+                position_ids=shared + lengths[:, None] + torch.arange(fed.shape[1], device=model.device),
+                past_key_values=cache,
+                use_cache=True,
+            )
+            rest = output.logits.float().log_softmax(dim=-1).double()
+            for place, token in enumerate(answer[1:]):
+                score = score + rest[:, place, token]
+            cache.crop(-fed.shape[1])
+            logits[group, k] = score.cpu().numpy()
+    return mine, logits[mine]
+
+
+def embeddings(folder, frame):
+    """(n, d) float64: the mean of a post's tokens in the last layer, at length 1 (Reimers & Gurevych 2019).
+
+    folder: of an encoder. One thread, so that the same posts give the same bytes.
+    """
+    set_threads(1)
+    tokenizer = load_tokenizer(folder)
+    model = load_model(folder, "plain").eval().requires_grad_(False)
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    rows = token_ids(input_texts(frame), tokenizer, min(EMBEDDED_TOKENS, model.config.max_position_embeddings))
+    vectors = np.zeros((len(rows), model.config.hidden_size))
+    with torch.inference_mode():
+        for group in within_budget([len(row) for row in rows], EMBEDDING_BATCH):
+            batch = inputs([rows[i] for i in group], tokenizer.pad_token_id)
+            batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
+            mask = batch["attention_mask"][..., None]
+            sums = (model(**batch).last_hidden_state * mask).sum(dim=1)
+            vectors[group] = (sums / mask.sum(dim=1)).double().cpu().numpy()
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -1,0 +1,111 @@
+"""The floor of every task: TF-IDF of words and word pairs, and logistic regression (text -> K logits).
+
+A model folder holds vocabulary.json (term -> column) and linear.safetensors: `idf` (F,), `weights` (K, F)
+and `bias` (K,), all float64. Scikit-learn is imported for training only; reading and scoring take numpy
+alone, so a prediction starts in half a second.
+"""
+
+import json
+import math
+import re
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from postgrad.models.model_folder import base_facts, model_folder
+from postgrad.records.files import write_text
+from postgrad.records.posts import input_texts
+from postgrad.runtime.result_cache import keep
+
+WORD = re.compile(r"(?u)\b\w\w+\b")  # scikit-learn's own words: two letters or digits at least
+UNSEEN = -20.0  # bias of a class without a training post: its probability stays below 1e-8 beside logit 0
+
+
+def terms(text, ngrams):
+    """The lower-case word n-grams of a text, lengths ngrams[0] to ngrams[1]."""
+    words = WORD.findall(text.lower())
+    spans = range(ngrams[0], ngrams[1] + 1)
+    return [" ".join(words[i : i + n]) for n in spans for i in range(len(words) - n + 1)]
+
+
+def finetune(spec, base, frame, facts, work, out):
+    """Train on the posts of `frame`, write the folder `out` and keep it in `work`.
+
+    base: a folder whose model.json alone is read. facts: model.json so far, which is the key of the work.
+    """
+    base_facts(base, spec["kind"])
+    begun, texts = time.monotonic(), input_texts(frame)
+    model = train(texts, frame["label"].tolist(), spec)
+    tokens = sum(len(terms(text, (1, 1))) for text in texts)
+    timing = {"seconds": round(time.monotonic() - begun, 2), "tokens": tokens, "threads": 1}
+    with model_folder(out, facts | {"tokens": tokens}, timing) as folder:
+        save(model, folder)
+    keep(work, facts, out)
+
+
+def train(texts, labels, spec):
+    """A fitted model: {"ngrams", "vocabulary", "idf" (F,), "weights" (K, F), "bias" (K,)}.
+
+    texts: n strings. labels: n codes 0..K-1, K = len(spec["labels"]). spec: ngrams, c (inverse strength of
+    the L2 penalty), class_weights (none, balanced, or a list of K), min_df (posts that must hold a term), max_features.
+    tf is 1 + log(count), idf is log((1+n)/(1+df)) + 1, rows have length 1 (scikit-learn's TfidfVectorizer).
+    Two classes give the logits [0, z], z the log-odds. ValueError where all posts have one class.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+
+    labels = np.asarray(labels, dtype=np.int64)
+    seen = np.unique(labels)
+    if len(seen) < 2:
+        raise ValueError(f"node {spec['node']}: all {len(labels)} training posts have one class; give it two or more")
+    ngrams = list(spec["ngrams"])
+    tfidf = TfidfVectorizer(
+        analyzer=partial(terms, ngrams=ngrams),
+        sublinear_tf=True,
+        min_df=spec.get("min_df", 1),
+        max_features=spec.get("max_features"),
+    )
+    features = tfidf.fit_transform(texts)
+    given = spec["class_weights"]
+    weight = {"none": None, "balanced": "balanced"}[given] if isinstance(given, str) else dict(enumerate(given))
+    fit = LogisticRegression(C=spec["c"], class_weight=weight, max_iter=1000).fit(features, labels)
+    two = len(seen) == 2
+    classes = len(spec["labels"])
+    weights, bias = np.zeros((classes, features.shape[1])), np.full(classes, UNSEEN)
+    weights[seen] = np.vstack([np.zeros_like(fit.coef_), fit.coef_]) if two else fit.coef_
+    bias[seen] = np.concatenate([[0.0], fit.intercept_]) if two else fit.intercept_
+    vocabulary = {term: int(column) for term, column in sorted(tfidf.vocabulary_.items())}
+    return {"ngrams": ngrams, "vocabulary": vocabulary, "idf": tfidf.idf_, "weights": weights, "bias": bias}
+
+
+def logits(model, texts):
+    """(n, K) float64 logits of n texts. A text without a known term gets the biases."""
+    rows = np.tile(model["bias"], (len(texts), 1))
+    for row, text in zip(rows, texts):
+        counts = Counter(term for term in terms(text, model["ngrams"]) if term in model["vocabulary"])
+        if counts:
+            columns = [model["vocabulary"][term] for term in counts]
+            values = np.array([1 + math.log(count) for count in counts.values()]) * model["idf"][columns]
+            row += model["weights"][:, columns] @ (values / np.linalg.norm(values))
+    return rows
+
+
+def save(model, folder):
+    """Write vocabulary.json and linear.safetensors into `folder`."""
+    from safetensors.numpy import save_file
+
+    words = {"ngrams": model["ngrams"], "vocabulary": model["vocabulary"]}
+    write_text(json.dumps(words, ensure_ascii=False), Path(folder) / "vocabulary.json")
+    tensors = {name: np.ascontiguousarray(model[name]) for name in ("idf", "weights", "bias")}
+    save_file(tensors, Path(folder) / "linear.safetensors")
+
+
+def load(folder):
+    """The model that `save` wrote."""
+    from safetensors.numpy import load_file
+
+    words = json.loads((Path(folder) / "vocabulary.json").read_text(encoding="utf-8"))
+    return words | load_file(Path(folder) / "linear.safetensors")

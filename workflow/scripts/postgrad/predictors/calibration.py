@@ -1,0 +1,168 @@
+"""Predictions fitted on gold posts: class priors exchanged, temperatures, thresholds.
+
+Everywhere z are logits (n, K), y gold labels (n,), pi class shares (K,). A fit is a record of plain numbers, which
+`applied` turns other logits by; it is what fit.json holds.
+"""
+
+import numpy as np
+
+from postgrad.evaluation.metrics import scores
+from postgrad.records.predictions import ABSTAIN, matrix, softmax
+
+TINY = np.finfo(np.float64).tiny  # stands for 0 under the logarithm
+CLOSE, ROUNDS = 1e-8, 1000  # EM ends where no share moves by more, or after so many rounds
+
+LOG_BOUNDS = (np.log(0.05), np.log(20.0))  # temperatures; a teacher without an error on dev ends at 0.05
+
+
+def nll(logits, gold, temperature):
+    """Mean negative log-likelihood of gold labels (n,) under softmax(logits (n, K) / temperature)."""
+    scaled = logits / temperature
+    peak = scaled.max(axis=1)
+    log_sum = peak + np.log(np.exp(scaled - peak[:, None]).sum(axis=1))
+    return float(np.mean(log_sum - scaled[np.arange(len(gold)), gold]))
+
+
+def temperature(logits, gold):
+    """The temperature that minimises the NLL (Guo et al. 2017), by golden section over its logarithm.
+
+    logits: (n, K), n > 0; gold: (n,). The NLL is convex in 1/T and so has one minimum in log T.
+    """
+    low, high = LOG_BOUNDS
+    golden = (np.sqrt(5) - 1) / 2
+    while high - low > 1e-6:
+        a, b = high - golden * (high - low), low + golden * (high - low)
+        if nll(logits, gold, np.exp(a)) < nll(logits, gold, np.exp(b)):
+            high = b
+        else:
+            low = a
+    return float(np.exp((low + high) / 2))
+
+
+def official(gold, labels, logits, task):
+    """The official metric of n posts. task: (names of the classes, positive codes, metric), as `scores` takes them.
+
+    Raises ValueError where the metric does not exist: an AUC without a post of some class.
+    """
+    value = scores(gold, labels, softmax(logits), *task)["values"]["official"]
+    if value is None:
+        raise ValueError(f"{task[2]} needs gold posts of every class; fit on a larger split.")
+    return value
+
+
+def first_best(candidates, score):
+    """(the first candidate of the highest score, [score of each]): the order of the candidates breaks ties."""
+    found = [score(candidate) for candidate in candidates]
+    return candidates[found.index(max(found))], found
+
+
+def prior_adjusted(logits, train, target, strength):
+    """(n, K) logits z_j + strength * log(pi_target_j / pi_train_j).
+
+    train, target: (K,) shares. Two papers have this one formula. Post-hoc logit adjustment (Menon et al. 2021)
+    subtracts tau log pi_train. Posterior re-balancing (Tian et al. 2020) takes p^(1-lambda) p_r^lambda, normalised,
+    where p_r is p pi_target / pi_train, normalised. Their code sets 1 / pi_train to 0 for a class without training
+    posts, so such a class loses; here its logarithm is that of the smallest float.
+    """
+    train, target = np.asarray(train, dtype=np.float64), np.asarray(target, dtype=np.float64)
+    return np.asarray(logits) + strength * np.log(np.maximum(ratio(target, train), TINY))
+
+
+def ratio(target, train):
+    """(K,) target / train, 0 where train is 0."""
+    return np.divide(target, train, out=np.zeros_like(train), where=train > 0)
+
+
+def estimated_prior(probs, train):
+    """(K,) the class shares of unlabelled posts by EM (Saerens, Latinne & Decaestecker 2002).
+
+    probs: (m, K), posteriors under the shares train (K,). From q = train on, the posteriors are
+    p_ij q_j / train_j, normalised over j, and the next q is their mean. A class without training posts stays at 0.
+    Raises ValueError where m is 0.
+    """
+    if not len(probs):
+        raise ValueError("no post is answered whose class shares could be estimated; name another split as target.")
+    train = np.asarray(train, dtype=np.float64)
+    shares = train
+    for _ in range(ROUNDS):
+        posterior = probs * ratio(shares, train)
+        posterior /= np.maximum(posterior.sum(axis=1, keepdims=True), TINY)
+        before, shares = shares, posterior.mean(axis=0)
+        if np.abs(shares - before).max() < CLOSE:
+            break
+    return shares
+
+
+def moved(logits, positive, cut):
+    """(n, K) logits, those of the positive classes lowered by `cut`, the log odds of a threshold.
+
+    With two classes the positive one then wins where its probability was above 1 / (1 + exp(-cut)); with more, where
+    the best positive class beats the best other one by more than `cut`.
+    """
+    lowered = np.array(logits, dtype=np.float64)
+    lowered[:, positive] -= cut
+    return lowered
+
+
+def cuts(logits, gold, positive):
+    """The cuts that may be the best of n gold posts, nearest to 0 (a probability of .5) first; 0 is among them.
+
+    A cut lies halfway between two margins, best positive logit less best other, and beyond the last ones. Only those
+    with a right positive answer just above and a wrong one just below are kept: with two classes every other cut has
+    one beside it that is no worse in F1, macro-F1 and accuracy.
+    """
+    others = [code for code in range(logits.shape[1]) if code not in positive]
+    margins = logits[:, positive].max(axis=1) - logits[:, others].max(axis=1)
+    right = gold == np.asarray(positive)[logits[:, positive].argmax(axis=1)]
+    steps, place = np.unique(margins, return_inverse=True)
+    hits, posts = np.bincount(place, weights=right), np.bincount(place)
+    turns = (hits[1:] > 0) & (hits[:-1] < posts[:-1])
+    halfway = ((steps[1:] + steps[:-1]) / 2)[turns]
+    found = {0.0, float(steps[0] - 1), float(steps[-1] + 1), *halfway.tolist()}
+    return sorted(found, key=lambda cut: (abs(cut), cut))
+
+
+def fitted(spec, gold, logits, score, counts=None, pool=None):
+    """The record of one fit: its method and the numbers that `applied` needs.
+
+    spec: the node's method, labels, positive, target and lambda. gold (n,), logits (n, K), n > 0: the posts with a
+    gold label and an answer. score: a record -> the official metric under it. For method prior alone, counts: (K,)
+    training posts a class; pool: (m, K) probabilities of unlabelled posts where the target is a split.
+    temperature: the lowest log loss (Guo et al. 2017). threshold: the best cut, of equals the nearest to .5. prior:
+    the best lambda, of equals the smallest.
+    """
+    record = {"method": spec["method"]}
+    if spec["method"] == "temperature":
+        return {**record, "temperature": temperature(logits, gold)}
+    if spec["method"] == "threshold":
+        record["positive"] = spec["positive"]
+        records = [{**record, "cut": cut} for cut in cuts(logits, gold, spec["positive"])]
+        best, _ = first_best(records, score)
+        return {**best, "threshold": float(1 / (1 + np.exp(-best["cut"])))}
+    train = np.asarray(counts) / np.sum(counts)
+    if pool is not None:
+        target = estimated_prior(pool, train).tolist()
+    elif spec["target"] == "uniform":
+        target = [1 / len(train)] * len(train)
+    else:
+        target = [spec["target"][name] for name in spec["labels"]]
+    record |= {"train": train.tolist(), "target": target}
+    best, found = first_best([{**record, "lambda": strength} for strength in sorted(spec["lambda"])], score)
+    return {**best, "tried": [list(pair) for pair in zip(sorted(spec["lambda"]), found)]}
+
+
+def applied(logits, fit):
+    """(n, K) logits turned by the record of a fit."""
+    if fit["method"] == "temperature":
+        return logits / fit["temperature"]
+    if fit["method"] == "threshold":
+        return moved(logits, fit["positive"], fit["cut"])
+    return prior_adjusted(logits, fit["train"], fit["target"], fit["lambda"])
+
+
+def calibrated(frame, fit):
+    """(labels (n,), logits (n, K)) of predictions under a fit; a post without an answer stays as it is."""
+    answered, logits = (frame["label"] != ABSTAIN).to_numpy(), matrix(frame, "logits")
+    if answered.any():
+        logits[answered] = applied(logits[answered], fit)
+    return np.array([row.argmax() if answer else ABSTAIN for row, answer in zip(logits, answered)], dtype=int), logits

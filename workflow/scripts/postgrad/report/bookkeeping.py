@@ -1,0 +1,181 @@
+"""What stands beside the scores: ledgers and audits, label flows, trainings that collapsed, and deviations.
+
+No table holds a post's text: all that comes in are counts and names.
+"""
+
+import json
+
+from postgrad.records.names import SPLITS
+
+FATES = ("kept", "rejected", "decoy")
+
+
+def ledger_rows(task, ledger, drop):
+    """Per split of a task: rows in, decoys, rejected (with reasons), kept, duplicates, used.
+
+    ledger: one row a raw row, with split, fate (kept, rejected, decoy), reason, post_id. drop: audit's
+    post_id and split. Raises ValueError if the books do not balance: every raw row has one fate,
+    every kept post stands once in its split, and audit drops only posts that were kept.
+    """
+    strange = sorted(set(ledger["fate"]) - set(FATES))
+    if strange:
+        raise ValueError(f"ledger of {task}: fate {strange[0]!r} is none of {', '.join(FATES)}; run clean again")
+    rows = []
+    for split in sorted(set(ledger["split"]), key=lambda split: (SPLITS + (split,)).index(split)):
+        part = ledger[ledger["split"] == split]
+        kept = part.loc[part["fate"] == "kept", "post_id"]
+        dropped = drop.loc[drop["split"] == split, "post_id"]
+        counts = part["fate"].value_counts()
+        row = {
+            "task": task,
+            "split": split,
+            "rows": len(part),
+            **{fate: int(counts.get(fate, 0)) for fate in FATES},
+            "reasons": part.loc[part["fate"] == "rejected", "reason"].value_counts().sort_index().to_dict(),
+            "duplicates": len(dropped),
+            "used": int((~kept.isin(dropped)).sum()),
+        }
+        if row["rows"] != row["kept"] + row["rejected"] + row["decoy"] or kept.duplicated().any():
+            raise ValueError(f"ledger of {task}, split {split}: rows in are not kept + rejected + decoys; clean again")
+        if row["kept"] != row["used"] + row["duplicates"]:
+            raise ValueError(f"audit of {task}, split {split}: kept are not used + duplicates; audit again")
+        rows.append(row)
+    unknown = sorted(set(drop["split"]) - set(ledger["split"]))
+    if unknown:
+        raise ValueError(f"audit of {task}: split {unknown[0]} is not in the ledger; run audit again")
+    return rows
+
+
+def flow_table(flow, recipe):
+    """A label flow as {recipe, node, keep, share, balance, fit, said, teachers, classes, stages, gold}.
+
+    said: `agreed` of two teachers, `answered` of one. stages: {name, posts, share of the pool, counts (posts a class,
+    or None)}. gold, None without gold posts on `fit`: n, kappa, said (share of posts with a label), right (share of
+    these labels), classes: {accuracy, coverage} each.
+    """
+    classes = sorted(flow["kept"], key=int)  # codes; their names stand in flow["classes"]
+    said = "agreed" if len(flow["teachers"]) > 1 else "answered"
+
+    def stage(name, by_class, posts=None):
+        counts = by_class and [by_class[code] for code in classes]
+        posts = sum(counts) if posts is None else posts
+        return {"name": name, "posts": posts, "share": posts / flow["pool"] if flow["pool"] else 0, "counts": counts}
+
+    scored = "scored by both teachers" if said == "agreed" else "scored by the teacher"
+    stages = [stage("pool", None, flow["pool"]), stage(scored, None, flow["scored"]), stage(said, flow[said])]
+    for name, key in (("beside the held-out fold", "beside"), ("budget", "budget")):
+        stages += [stage(name, flow[key])] if flow[key] else []
+    stages.append(stage("kept", flow["kept"]))
+    gold = flow["gold"]
+    if gold:
+        per_class = [gold["classes"][code] for code in classes]
+        named = sum(one[said] for one in per_class)
+        right = sum(one[said] * (one["accuracy"] or 0) for one in per_class)
+        gold = {**gold, "said": gold[said], "right": right / named if named else None, "classes": per_class}
+    teachers = [
+        {"name": name, "temperature": temperature, "accuracy": gold["accuracy"][i] if gold else None}
+        for i, (name, temperature) in enumerate(zip(flow["teachers"], flow["temperatures"]))
+    ]
+    return {
+        **{key: flow[key] for key in ("node", "keep", "share", "balance", "fit")},
+        "recipe": recipe,
+        "said": said,
+        "classes": flow["classes"],
+        "stages": stages,
+        "gold": gold,
+        "teachers": teachers,
+    }
+
+
+def written_table(flow, recipe):
+    """Counts of a node that language models wrote, as {recipe, node, per_call, stand_in, rows}.
+
+    rows: each writer's and class's, as synthesis.counted, with `left`, how many posts were left out, and `because`,
+    {reason: how many calls without a list, or posts left out}. stand_in: whether a rule wrote in a model's place.
+    Raises ValueError where the counts do not balance: every call has a list or none, every post in one is kept or not.
+    """
+    rows = []
+    for row in flow["rows"]:
+        left = {f"like one {place if place == 'written' else f'of {place}'}": n for place, n in row["copies"].items()}
+        left |= {"more than wanted": row["over"]} if row["over"] else {}
+        if row["calls"] != row["answered"] + sum(row["malformed"].values()):
+            raise ValueError(f"flow of {flow['node']}: calls are not answered + malformed; run synthesize again")
+        if row["answered"] * flow["per_call"] != row["kept"] + sum(left.values()):
+            raise ValueError(f"flow of {flow['node']}: posts in lists are not kept + left out; run synthesize again")
+        because = dict([*sorted(row["malformed"].items()), *sorted(left.items())])
+        rows.append({**row, "left": sum(left.values()), "because": because})
+    stem = {"recipe": recipe, "node": flow["node"], "per_call": flow["per_call"]}
+    return {**stem, "stand_in": any(row["stand_in"] for row in rows), "rows": rows}
+
+
+def collapse_rows(models):
+    """Trainings that ended in one class, {recipe, node, collapsed, seed, lost}: the seeds, and the kept model's.
+
+    models: {(recipe, node): model.json}. lost: the kept model is such a one as well.
+    """
+    return [
+        {
+            "recipe": recipe,
+            "node": node,
+            "collapsed": facts["collapsed"],
+            "seed": facts["seed"],
+            "lost": facts["seed"] in facts["collapsed"],
+        }
+        for (recipe, node), facts in models.items()
+        if facts["collapsed"]
+    ]
+
+
+def review_row(facts, recipe, dataset):
+    """A review of one dataset's predictions as a row of the report: its fit.json, and the counts in one place.
+
+    predicted, checked, confirmed, rejected, changed and abstained are of the dataset; answers, tokens and stand_in are
+    of all requests, those that fitted the gate among them.
+    """
+    own, every = facts["reviews"]["dataset"], list(facts["reviews"].values())
+    return {
+        **facts,
+        **own,
+        "recipe": recipe,
+        "dataset": dataset,
+        "abstained": sum(own["abstained"].values()),
+        "answers": sum(one["answers"] for one in every),
+        "tokens": sum(one["tokens_in"] + one["tokens_out"] for one in every),
+        "stand_in": any(one["stand_in"] for one in every),
+    }
+
+
+def deviations(spec, key):
+    """(recipe, row) of the deviations of one key in the report's spec."""
+    return [(name, row) for name, body in spec["recipes"].items() for row in body["deviations"] if row["key"] == key]
+
+
+def fitted(spec):
+    """{(recipe, node, split)}: where a node's score is on the gold labels that it was fitted or chosen on.
+
+    spec: the report's; its deviations name them under the key `fitted on`.
+    """
+    return {(recipe, row["node"], row["used"]) for recipe, row in deviations(spec, "fitted on")}
+
+
+def transductive(spec):
+    """{(recipe, node)}: the nodes whose result hangs on the texts of a test set, as the deviations name them."""
+    return {(recipe, row["node"]) for recipe, row in deviations(spec, "transductive")}
+
+
+def stand_ins(spec):
+    """{(recipe, node)}: the nodes whose result hangs on what a rule answered in a language model's place, likewise."""
+    return {(recipe, row["node"]) for recipe, row in deviations(spec, "stand_in")}
+
+
+def deviation_rows(deviations):
+    """Deviations as {nodes, key, paper, used, why}: nodes that deviate alike share a row."""
+    rows = {}
+    for deviation in deviations:
+        shown = [json.dumps(deviation[name], ensure_ascii=False).strip('"') for name in ("paper", "used")]
+        key = (deviation["key"], *["–" if text == "null" else text for text in shown], deviation["why"])
+        rows.setdefault(key, []).append(deviation["node"])
+    return [
+        {"nodes": nodes, "key": key, "paper": paper, "used": used, "why": why}
+        for (key, paper, used, why), nodes in rows.items()
+    ]

@@ -1,0 +1,31 @@
+"""The report as one HTML page."""
+
+from pathlib import Path
+
+import jinja2
+
+from postgrad.report.score_tables import seedless
+
+
+def html(template, **tables):
+    """The page, one self-contained file. template: path of the Jinja2 file; everything is escaped."""
+    template = Path(template)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template.parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["figure"] = figure
+    environment.filters["seedless"] = seedless
+    return environment.get_template(template.name).render(**tables)
+
+
+def figure(value, places=3, signed=False):
+    """A number as the page shows it: `0.953`, `+0.012`, `−0.004`; `–` for None."""
+    if value is None:
+        return "–"
+    text = f"{value:+.{places}f}" if signed else f"{value:.{places}f}"
+    return text.replace("-", "−")

@@ -1,0 +1,140 @@
+"""The report's tables as plain text: scores.csv for machines, scores.txt for the terminal."""
+
+import csv
+import io
+
+from postgrad.records.names import AT
+from postgrad.report.bookkeeping import fitted, stand_ins, transductive
+from postgrad.report.score_tables import METRICS
+
+FIGURES = ("mean", "sd", "median", "seeds", "auc")  # the columns of scores.txt beside the node
+WIDTHS = (7, 7, 8, 7, 7)
+VARIED = ("posts", "1-grams", "2-grams", "3-grams", "BLEU", "cosine", "nearest", "covered", "entropy")
+NAMES = 100 - sum(WIDTHS) - len("  floor")  # the widest column of nodes
+
+
+def csv_text(scores, spec):
+    """scores.csv: one row a recipe, predictor, dataset and metric, the official metric first.
+
+    scores: score.json files as dicts, in the order wanted. Six decimals; an empty value where the AUC
+    does not exist (a class without gold); no row where the split has no gold labels. `transductive` and
+    `stand_in` are yes or empty. Raises ValueError if a predictor was scored twice on one dataset.
+    """
+    out, seen, marks = io.StringIO(), set(), (transductive(spec), stand_ins(spec))
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["recipe", "predictor", "dataset", "metric", "value", "n", "transductive", "stand_in"])
+    for score in scores:
+        for entry in score["entries"]:
+            key = (score["recipe"], entry["predictor"], entry["dataset"])
+            if key in seen:
+                raise ValueError(f"recipe {key[0]}: {key[1]} was scored twice on {key[2]}; name it once in score:")
+            seen.add(key)
+            if entry["n"]:
+                official, values = entry["metric"], entry["values"]
+                told = ["yes" * ((key[0], key[1].split(AT)[0]) in marked) for marked in marks]
+                for metric in [official] + [metric for metric in METRICS if metric != official]:
+                    value = values[metric]
+                    writer.writerow([*key, metric, "" if value is None else f"{value:.6f}", entry["n"], *told])
+    return out.getvalue()
+
+
+def text_table(rows, chains, spec, collapses=(), diversity=()):
+    """scores.txt: aligned tables for the terminal, at most 100 columns wide; ends with the report's path.
+
+    Scores first, a block a dataset under its recipe and metric, the floor on top; then the differences along each of
+    `chains`, the `diversity` of datasets, predictions of one class alone, and the `collapses` of trainings. A star
+    marks what was fitted on the dataset of its score, a dagger what is transductive, a double one what hangs on a
+    stand-in's answers.
+    """
+    marked, seen, ruled, blocks = fitted(spec), transductive(spec), stand_ins(spec), {}
+
+    def daggers(recipe, node):
+        name = (recipe, node.split(AT)[0])
+        return "†" * (name in seen) + "‡" * (name in ruled)
+
+    def signs(table, node):
+        return daggers(table["recipe"], node) + "*" * ((table["recipe"], node.split(AT)[0], table["dataset"]) in marked)
+
+    def signed(table, node):
+        return node + signs(table, node)
+
+    for row in sorted(rows, key=lambda row: not row["is_floor"]):
+        blocks.setdefault((row["recipe"], row["dataset"]), []).append(row)
+    names = {id(row): f"  {shortened(row['node'], signs(row, row['node']))}" for row in rows}
+    titles = {key: f"{key[0]}  {key[1]}  {block[0]['metric'] or 'not scored'}" for key, block in blocks.items()}
+    width = max(map(len, [*names.values(), *titles.values()]), default=0)
+    lines = []
+    for key in sorted(blocks, key=[(row["recipe"], row["dataset"]) for row in rows].index):
+        lines += ["", line(titles[key], FIGURES, width)]
+        for row in blocks[key]:
+            found = ["-" if row[name] is None else f"{row[name]:.3f}" for name in ("mean", "sd", "median", "auc")]
+            cells = [*found[:3], str(row["seeds"]), found[3]]
+            lines.append(line(names[id(row)], cells, width) + "  floor" * row["is_floor"])
+    lines = lines[1:]
+    for table in chains:
+        lines += ["", f"What each step of {table['recipe']}: {table['chain']} adds on {table['dataset']}"]
+        for step in table["steps"]:
+            lines.append(step_line(signed(table, step["from"]), signed(table, step["to"]), step))
+            for row in step["controls"]:
+                lines.append(step_line(signed(table, row["against"]), signed(table, row["node"]), row, "control"))
+    for table in diversity:
+        lines += ["", *diversity_lines(table, daggers)]
+    alone = [row for row in rows if row["one_class"]]
+    lines += ["", "One class alone is predicted:"] if alone else []
+    for row in alone:
+        where = f"{row['recipe']}: {row['node']}{daggers(row['recipe'], row['node'])} on {row['dataset']}"
+        lines.append(f"  {where}, {row['one_class']} of {row['seeds']} seed{'s' * (row['seeds'] > 1)}")
+    lines += ["", "Trainings that ended in one class:"] if collapses else []
+    for row in collapses:
+        seeds = f"seed{'s' * (len(row['collapsed']) > 1)} {', '.join(map(str, row['collapsed']))}"
+        kept = "the last model is kept all the same" if row["lost"] else f"the model is of seed {row['seed']}"
+        lines.append(f"  {row['recipe']}: {row['node']}{daggers(row['recipe'], row['node'])}, {seeds}; {kept}")
+    lines += [""] if marked or seen or ruled else []
+    if marked:
+        lines.append("* fitted or chosen on the gold labels of this dataset: its score here is no test.")
+    if seen:
+        lines.append("† transductive: it, or what it stands on, has read the texts of a test set.")
+    if ruled:
+        lines.append("‡ a rule wrote or reviewed in a language model's place: the score says nothing of such a model.")
+    if spec["made_up"]:
+        lines += ["", "The posts are made up: these scores show that the workflow runs, and nothing else."]
+    return "\n".join([*lines, "", f"Report: {spec['page']}"]) + "\n"
+
+
+def shortened(node, signs):
+    """A node's name with its signs, no wider than its column: it may carry axes, and the page and the CSV have it."""
+    space = NAMES - 2 - len(signs)
+    return (node if len(node) <= space else node[: space - 1] + "…") + signs
+
+
+def line(name, cells, width):
+    """A line of scores.txt: a name on the left, its cells on the right."""
+    return name.ljust(width) + "".join(cell.rjust(space) for cell, space in zip(cells, WIDTHS))
+
+
+def diversity_lines(table, dagger):
+    """The block of scores.txt on one task's datasets, class by class. dagger: (recipe, node) -> its sign."""
+    title = f"{table['recipe']}  {table['task']}  diversity"
+    if table["reason"]:
+        return [title, f"  not run: {table['reason']}"]
+    lines = [f"{title}, {table['n']} posts of each dataset and class"]
+    lines.append(" " * 27 + "".join(word.rjust(8) for word in VARIED))
+    for part in table["sets"]:
+        lines.append("  " + part["dataset"] + dagger(table["recipe"], part["dataset"]))
+        lines += [f"    {part['reason']}"] if part["reason"] else []
+        for group in part["groups"]:
+            name = f"    {group['label'] if len(group['label']) < 23 else group['label'][:21] + '…'}".ljust(27)
+            cells = [str(group["rows"]), *map(str, group.get("unique", []))]
+            shares = (group.get(key) for key in ("self_bleu", "cosine", "nearest", "coverage", "entropy"))
+            cells += [f"{share:.3f}" for share in shares if share is not None]
+            lines.append((name + "".join(cell.rjust(8) for cell in cells) + f"  {group['reason'] or ''}").rstrip())
+    return lines
+
+
+def step_line(before, after, gain, note=""):
+    """One step of a chain, or its control, as a line of scores.txt."""
+    found = gain.get("reason")
+    if not found:
+        sd = "" if gain["sd"] is None else f" ± {gain['sd']:.3f}"
+        found = f"{gain['mean']:+.3f}{sd}, {gain['seeds']} seed{'s' * (gain['seeds'] > 1)}"
+    return f"  {f'{before} -> {after}':<52}{found:<28}{note}".rstrip()

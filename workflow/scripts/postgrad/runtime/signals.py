@@ -1,0 +1,109 @@
+"""Stopping well: a training that is told to stop ends its step and writes a checkpoint; all else ends at once.
+
+SLURM tells a job to stop by SIGTERM before it kills it (preemption, scancel, the end of its time), and earlier
+where it is asked to: by `--signal=TERM@300`, since of USR1 the Snakemake around a job dies, and waits for it at TERM.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+STOPPED = 75  # EX_TEMPFAIL of sysexits.h: run again, it goes on from the checkpoint
+SIGNALS = (signal.SIGUSR1, signal.SIGTERM)
+MARK = "TORCHELASTIC_RUN_ID"  # torchrun sets it for its ranks; a stray RANK in a shell means nothing
+ECHO = 1.0  # seconds; srun and slurmstepd both pass a signal on, so one order may be heard twice
+
+heard = {}  # signal: when it was first heard
+patient = False  # whether a first signal waits for the end of a step
+child = None  # the process that is to hear all signals in this one's place
+
+
+@contextmanager
+def heeded():
+    """Inside, SIGUSR1 and SIGTERM end the process by way of every `finally`, with exit code 128 + signal.
+
+    After `wait_for_steps` a first one is only noted, see `wanted`; the same one again ends the process.
+    """
+    global patient
+    before = {number: signal.signal(number, hear) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        heard.clear()
+        patient = False
+
+
+def hear(number, frame):
+    now, again = time.monotonic(), number in heard
+    if again and now - heard[number] < ECHO:
+        return
+    heard.setdefault(number, now)
+    if child is not None:
+        child.send_signal(number)
+    elif again or not patient:
+        os.write(2, f"ended by {signal.Signals(number).name}\n".encode())  # print may not be called twice at once
+        raise SystemExit(128 + number)
+
+
+def wait_for_steps():
+    """From here on somebody asks `wanted` after each step."""
+    global patient
+    patient = True
+
+
+@contextmanager
+def by_steps():
+    """Inside, a first signal waits for the end of a step: see `wait_for_steps`."""
+    global patient
+    before, patient = patient, True
+    try:
+        yield
+    finally:
+        patient = before
+
+
+def wanted():
+    """Whether a stop was asked for."""
+    return bool(heard)
+
+
+def exit_code(command):
+    """The exit code of a command (torchrun, srun): signals go on to it, and its end is waited for, lock in hand."""
+    global child
+    wait_for_steps()
+    try:
+        with subprocess.Popen(command) as child:
+            for number in list(heard):  # while it was being started
+                child.send_signal(number)
+            return child.wait()
+    finally:
+        child = None
+
+
+def stop(sentence):
+    """End the process with exit code 75 and this sentence, if any: one rank tells for all."""
+    if sentence:
+        print(sentence, file=sys.stderr, flush=True)
+    leave(STOPPED)
+    raise SystemExit(STOPPED)
+
+
+def inside():
+    """Whether this process is a rank that torchrun started."""
+    return MARK in os.environ
+
+
+def leave(code=0):
+    """End a rank whose work is done, at once: threads of gloo that still run abort Python's orderly end, 1 in 24.
+
+    Nothing in a process that is no rank.
+    """
+    if inside():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)

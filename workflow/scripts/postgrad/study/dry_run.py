@@ -1,0 +1,154 @@
+"""What a dry run says: one row a verb and node, in the order in which data flows, and why in a few words.
+
+Nothing of Snakemake is imported: workflow/rules/outlook.smk reads its graph and hands over plain values.
+"""
+
+import ast
+import json
+import logging
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from postgrad.records.names import AT
+from postgrad.study.fingerprints import EXPENSIVE
+
+WIDTH = 110
+SHORT = 30  # a longer value, a prompt say, is not printed
+# From the weightiest cause on.
+CAUSES = ("forced", "spec", "code", "input", "inputs", "other", "new", "follows")
+# What Snakemake says after its job stats, by event and by first words: the table tells it in fewer.
+EVENTS = {"RUN_INFO", "JOB_INFO", "GROUP_INFO", "SHELLCMD"}
+OPENINGS = ("Reasons:", "Some jobs were triggered by", "Rules with provenance triggered", "This was a dry-run")
+LAST = "Nothing was run (-n). `snakemake -n -p` tells every job and its command."
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job that will run: `why` in words, empty where it only follows; `follows`: its upstream (verb, node)."""
+
+    verb: str
+    node: str
+    cause: str
+    why: str = ""
+    follows: tuple = ()
+
+
+def node_of(wildcards, several):
+    """The name in a job's wildcards without its axes, `several` recipes told apart: ages-expert, ctyun/ages-expert."""
+    name = next((wildcards[key] for key in ("node", "task", "model") if key in wildcards), "").partition(AT)[0]
+    recipe = wildcards.get("recipe", "")
+    return "/".join(filter(None, [recipe, name])) if several or not name else name
+
+
+def cause(reason, change=None):
+    """(cause, why) of a job from Snakemake's Reason for it and the change of its params, if any.
+
+    change: `only_old` and `only_new`, sets of Python literals, as Snakemake keeps params.
+    """
+    if reason.forced:
+        return "forced", "forced"
+    if reason.missing_output:
+        return "new", "new"
+    if change:
+        return changed(change.only_old, change.only_new)
+    if reason.code_changed:
+        return "code", "command changed"
+    files = sorted(set(reason.updated_input) - set(reason.updated_input_run))
+    if files:
+        return "input", f"input changed: {files[0]}" + (f" and {len(files) - 1} more" if files[1:] else "")
+    if reason.input_changed:
+        return "inputs", "inputs differ"
+    return ("follows", "") if reason.updated_input_run else ("other", str(reason))
+
+
+def changed(old, new):
+    """(cause, why) of params that are gone and params that came, as literals: a spec is a JSON mapping, code a word."""
+    old, new = ([ast.literal_eval(x) for x in sorted(literals) if x[:1] in ("'", '"')] for literals in (old, new))
+    specs = [json.loads(value) for value in [*old, *new] if value.startswith("{")]
+    if len(specs) == 2:
+        return "spec", "spec: " + (", ".join(differences(*specs)) or "changed")
+    versions = [match[1] for value in [*old, *new] if (match := re.fullmatch(r"version (\d+)", value))]
+    if len(versions) == 2:
+        return "code", f"VERSION {versions[0]} -> {versions[1]}"
+    hashed = any(re.fullmatch("[0-9a-f]{16}", value) for value in new)
+    return ("code", "code changed") if hashed else ("other", "params changed")
+
+
+def differences(old, new, path=""):
+    """What differs between two mappings: `lr 0.01 -> 0.001`, or `prompt changed` where a value is long."""
+    found = []
+    for key in sorted({*old, *new}):
+        before, now = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(now, dict):
+            found += differences(before, now, f"{path}{key}.")
+            continue
+        before, now = (value if isinstance(value, str) else json.dumps(value) for value in (before, now))
+        if before != now:
+            long = any(len(text) > SHORT or not text.isprintable() for text in (before, now))
+            found.append(f"{path}{key} changed" if long else f"{path}{key} {before} -> {now}")
+    return found
+
+
+def rows(jobs):
+    """(verb, node, number of jobs, why) of each verb and node; of several causes the weightiest, and of how many."""
+    merged = {}
+    for job in jobs:
+        merged.setdefault((job.verb, job.node), []).append(job)
+    for (verb, node), group in merged.items():
+        first = min(group, key=lambda job: CAUSES.index(job.cause))
+        others = dict.fromkeys(one for job in group for one in job.follows if one != (verb, node))
+        upstream = [" ".join(filter(None, one)) for one in others]
+        more = f" and {len(upstream) - 2} more" if upstream[2:] else ""
+        like = sum(job.cause == first.cause for job in group)
+        part = f" ({like} of {len(group)})" * (like < len(group))
+        yield verb, node, len(group), (first.why or f"follows {', '.join(upstream[:2])}{more}") + part
+
+
+def table(jobs, known):
+    """The table, no line wider than WIDTH, and a total below; known: how many jobs there are, run or not."""
+    cells = [("verb", "node", "jobs", "why"), *((v, n, str(count), why) for v, n, count, why in rows(jobs))]
+    verb, node, number = (max(len(row[column]) for row in cells) for column in range(3))
+    lines = [f"{v:<{verb}}  {n:<{node}}  {count:>{number}}  {why}" for v, n, count, why in cells]
+    lines = [line if len(line) <= WIDTH else line[: WIDTH - 3] + "..." for line in lines]
+    counts = Counter(job.verb if job.verb in EXPENSIVE else "cheap" for job in jobs)
+    parts = (f"{counts[name]} {name}" for name in ("cheap", *EXPENSIVE) if counts[name])
+    return "\n".join([*lines, f"{len(jobs)} of {known} jobs: {', '.join(parts)}"])
+
+
+class Outlook(logging.Filter):
+    """On Snakemake's handler in a dry run: the table stands where the job stats stood, and the rest is left out.
+
+    planned: a function -> (jobs, how many there are, run or not), called once the graph stands. Where it fails,
+    say since a new Snakemake names things otherwise, Snakemake's own words stand. told: called after the table.
+    """
+
+    def __init__(self, planned, told=lambda: None):
+        super().__init__()
+        self.planned, self.told, self.state = planned, told, "waiting"
+
+    def filter(self, record):
+        event = getattr(getattr(record, "event", None), "name", "")
+        if self.state == "waiting" and event == "RUN_INFO":
+            try:
+                jobs, known = self.planned()
+                if known:  # clean_work makes no file: Snakemake's own words will do
+                    record.msg, self.state = f"{table(jobs, known)}\n{LAST}", "told"
+                    self.told()
+            except Exception as error:  # whatever it is, the dry run goes on
+                self.state = "failed"
+                record.msg = f"No table of what will run: {type(error).__name__}: {error}\n{record.msg}"
+            return True
+        return self.state != "told" or not (event in EVENTS or str(record.msg).startswith(OPENINGS))
+
+
+def attach(planned, handlers, settings, told):
+    """Put an Outlook on Snakemake's own handler in a dry run, unless commands, detail or fewer words are asked for."""
+    quiet = {item.name for item in getattr(settings, "quiet", None) or ()}
+    own = getattr(settings, "printshellcmds", False) or getattr(settings, "verbose", False)
+    if getattr(settings, "dryrun", False) and not own and not quiet & {"RULES", "PROGRESS"}:
+        # Snakemake leaves a dry run loud even under `--quiet all`.
+        chosen = (lambda record: record.levelno > logging.INFO) if "ALL" in quiet else Outlook(planned, told)
+        for handler in handlers:
+            if handler.name == "DefaultStreamHandler":
+                handler.addFilter(chosen)

@@ -1,0 +1,125 @@
+"""What a rule's outputs depend on beside its inputs: the code behind it.
+
+Snakemake sees neither an imported module nor a script called from `shell:`. So each rule carries
+`code`: for cheap verbs a hash of the syntax tree (docstrings left out) of the script and every local
+module that it imports; for expensive verbs the `VERSION` in the script, raised by hand when results
+change, since a tidied module must not retrain a 72B model. A lock file holds the tree that each VERSION
+was last confirmed for: `python -m postgrad.study.fingerprints`, in workflow/scripts, writes it.
+"""
+
+import ast
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+
+SCRIPTS = Path(__file__).resolve().parents[2]
+EXPENSIVE = ("synthesize", "pretrain", "finetune", "predict", "review")
+LOCK = SCRIPTS / "versions.json"
+
+
+def shape(tree, words, imported):
+    """Append a syntax tree as words, and the dotted names of `postgrad` that it imports; docstrings are left out.
+
+    Empty fields, whose names differ between Pythons, and `ctx`, which follows from the place, are left out as well.
+    """
+    if isinstance(tree, list):
+        words.append("[")
+        for item in tree:
+            shape(item, words, imported)
+        words.append("]")
+    elif isinstance(tree, ast.AST):
+        if isinstance(tree, ast.ImportFrom) and (tree.module or "").split(".")[0] == "postgrad":
+            imported.update([tree.module, *(f"{tree.module}.{alias.name}" for alias in tree.names)])
+        elif isinstance(tree, ast.Import):
+            imported.update(alias.name for alias in tree.names if alias.name.startswith("postgrad"))
+        words.append(type(tree).__name__)
+        for name in tree._fields:
+            value = getattr(tree, name, None)
+            if name == "body" and isinstance(value, list) and value and _is_docstring(value[0]):
+                value = value[1:]
+            if value is not None and value != [] and name != "ctx":
+                words.append(name)
+                shape(value, words, imported)
+    else:
+        words.append(repr(tree))
+
+
+def _is_docstring(node):
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+@cache
+def code(verb):
+    """The fingerprint of a verb's code.
+
+    Raises ValueError where an expensive verb's script declares no VERSION.
+    """
+    return version(verb) if verb in EXPENSIVE else tree_hash(verb)
+
+
+@cache
+def parsed(path, changed):
+    """(shape of a file's syntax tree as text, paths of the local modules that it imports).
+
+    changed: the file's time of change. Most modules stand behind many verbs: to read each once saves 0.15 s a start.
+    """
+    words, imported = [], set()
+    shape(ast.parse(path.read_text(encoding="utf-8")), words, imported)
+    paths = (SCRIPTS.joinpath(*name.split(".")).with_suffix(".py") for name in imported)
+    return " ".join(words), {path for path in paths if path.exists()}
+
+
+def modules(verb):
+    """{path: shape of its syntax tree} of a verb's script and of every local module that it imports, at any depth."""
+    found, todo = {}, [SCRIPTS / f"{verb}.py"]
+    while todo:
+        path = todo.pop()
+        if path not in found:
+            found[path], imported = parsed(path, path.stat().st_mtime_ns)
+            todo += imported
+    return found
+
+
+def tree_hash(verb):
+    """The hash of the syntax trees of all modules behind a verb, and of its templates."""
+    digest = hashlib.sha256()
+    for path, tree in sorted(modules(verb).items()):
+        digest.update(f"{path.name}\n{tree}\n".encode())
+        for template in sorted(path.parent.glob(f"{verb}.*.j2")):
+            digest.update(template.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def version(verb):
+    """The VERSION that an expensive verb's script declares."""
+    for node in ast.parse((SCRIPTS / f"{verb}.py").read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and [getattr(t, "id", "") for t in node.targets] == ["VERSION"]:
+            return f"version {ast.literal_eval(node.value)}"
+    raise ValueError(f"{verb}.py declares no VERSION.")
+
+
+def versions():
+    """What the lock file should hold: {verb: {"version", "tree"}} of the expensive verbs."""
+    return {verb: {"version": version(verb), "tree": tree_hash(verb)} for verb in EXPENSIVE}
+
+
+def unconfirmed():
+    """One sentence on the expensive verbs whose code changed while neither VERSION nor lock did, or None."""
+    locked = json.loads(LOCK.read_text(encoding="utf-8"))
+    verbs = sorted(
+        verb
+        for verb, now in versions().items()
+        if now["tree"] != locked[verb]["tree"] and now["version"] == locked[verb]["version"]
+    )
+    if not verbs:
+        return None
+    whose = "their" if len(verbs) > 1 else "its"
+    return (
+        f"The code behind {' and '.join(verbs)} changed, {whose} VERSION did not, and nothing reruns for it: raise "
+        "VERSION in the script if results change; then run `python -m postgrad.study.fingerprints` in workflow/scripts."
+    )
+
+
+if __name__ == "__main__":
+    LOCK.write_text(json.dumps(versions(), indent=1) + "\n", encoding="utf-8")

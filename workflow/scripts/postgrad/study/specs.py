@@ -1,0 +1,217 @@
+"""The spec of every job of a study.
+
+A spec is all that decides a job's result beside its inputs and its code, as one sorted JSON string.
+"""
+
+import json
+import os
+
+from postgrad.config.yaml_files import as_list
+from postgrad.graph.queries import floors, scored
+from postgrad.records.names import FOLD
+from postgrad.verbs import language_models
+
+# What a task file says to people and to models; the other keys decide how its files are read.
+_NOT_READING = ("prompt", "metric", "positive", "title", "source", "endpoints")
+
+
+def demo_spec(study):
+    return canonical(study.made)
+
+
+def clean_spec(study, task):
+    body = {key: value for key, value in study.task(task).items() if key not in _NOT_READING}
+    body["labels"] = [{key: label[key] for key in ("name", "value") if key in label} for label in body["labels"]]
+    if study.made is None:
+        # Snakemake looks at a file's content only where its time is new, which an archive may have set back.
+        body["bytes"] = {file: os.path.getsize(file) for file in study.raw_files(task) if os.path.isfile(file)}
+    if study.most_train is not None:
+        body["most_train"] = study.most_train
+    return canonical({"task": task, "source": study.task(task).get("source"), **body})
+
+
+def audit_spec(study, task):
+    return canonical({"task": task})
+
+
+def base_spec(study, model):
+    return canonical({"model": model, **study.bases[model]})
+
+
+def node_spec(study, recipe, id):
+    """The spec of a dataset, a model, or a predictor that is no model."""
+    graph = study.graph(recipe)
+    node = graph.nodes[id]
+    spec = {"node": node.id, **node.options}
+    if node.kind:
+        spec["kind"] = node.kind
+    if node.verb == "finetune":
+        spec.update(_reading(study, graph, node))
+    if node.options.get("epoch") == "best":
+        spec.update({key: _scoring(study, graph, node)[key] for key in ("metric", "positive")})
+    if node.verb == "label":
+        spec |= {"teachers": node.members, "fit": node.fit, **({"part": node.part} if node.part else {})}
+    if node.verb == "fold":
+        spec[FOLD] = node.axes[FOLD]
+    if node.verb in ("label", "fold"):
+        spec["classes"] = [label["name"] for label in study.task(graph.tasks[node.task])["labels"]]
+    if node.verb == "synthesize":
+        spec["platform"] = study.task(graph.tasks[node.task])["platform"]
+    if node.verb in ("augment", "synthesize") and "classes" in spec:
+        names = [label["name"] for label in study.task(graph.tasks[node.task])["labels"]]
+        spec["classes"] = [names.index(name) for name in spec["classes"]]
+    if isinstance(spec.get("class_weights"), dict):
+        names = [label["name"] for label in study.task(graph.tasks[node.task])["labels"]]
+        spec["class_weights"] = [spec["class_weights"][name] for name in names]
+    if node.verb in ("calibrate", "pick"):
+        spec.update(of=node.members, fit=node.fit, **_scoring(study, graph, node))
+    if node.asked:
+        task = study.task(graph.tasks[node.task])
+        spec["labels"] = [{key: label[key] for key in ("name", "about") if key in label} for label in task["labels"]]
+        spec["asked"] = [language_models.described(graph, *pair) for pair in node.asked.items()]
+        spec["prompt"] = study.prompt(node.options["prompt"], graph.where)
+    if node.verb == "review":
+        scoring = _scoring(study, graph, node)
+        spec |= {"of": node.members, "fit": node.fit, **{key: scoring[key] for key in ("metric", "positive")}}
+        if not node.fit:  # no gate, no test
+            spec.pop("alpha", None)
+    if node.target is not None:
+        spec["target"] = node.target
+    return canonical(spec)
+
+
+def predict_spec(study, recipe, id, dataset):
+    """The spec of a model's predictions of one dataset."""
+    graph = study.graph(recipe)
+    node = graph.nodes[id]
+    spec = study.predict_options(graph, node)
+    pool = spec.pop("pool", None)
+    if dataset.endswith("/unlabeled"):
+        spec["pool"] = pool
+    return canonical({"node": node.id, "kind": node.kind, "dataset": dataset, **spec, **_reading(study, graph, node)})
+
+
+def _reading(study, graph, node):
+    """Labels in class order; for a causal model also the prompt."""
+    task = study.task(graph.tasks[node.task])
+    if node.kind != "causal":
+        return {"labels": [{"name": label["name"]} for label in task["labels"]]}
+    labels = [{key: str(label[key]) for key in ("name", "word", "digit")} for label in task["labels"]]
+    return {"labels": labels, "prompt": task["prompt"]}
+
+
+def score_spec(study, recipe):
+    """The pairs of predictor and dataset that are scored, in the order of the rule's inputs."""
+    graph = study.graph(recipe)
+    pairs = []
+    for node, dataset in scored(graph):
+        named = {"predictor": node.id, "node": node.name, "dataset": dataset, "task": graph.tasks[node.task]}
+        pairs.append({**named, **_scoring(study, graph, node)})
+    return canonical({"recipe": recipe, "pairs": pairs})
+
+
+def _scoring(study, graph, node):
+    """How a node's task is scored: its labels in class order, the codes of the positive ones, the metric."""
+    task = study.task(graph.tasks[node.task])
+    labels = [label["name"] for label in task["labels"]]
+    positive = [labels.index(label) for label in task.get("positive", [])]
+    return {"labels": labels, "positive": positive, "metric": task["metric"]}
+
+
+def compare_spec(study, recipe):
+    return canonical({"recipe": recipe, "chains": study.graph(recipe).compare})
+
+
+def diversity_spec(study, recipe):
+    graph, tasks = study.graph(recipe), {}
+    for alias, body in graph.diversity.items():
+        labels = [label["name"] for label in study.task(graph.tasks[alias])["labels"]]
+        tasks[alias] = {**body, "labels": labels}
+    return canonical({"recipe": recipe, "tasks": tasks})
+
+
+def report_spec(study, names=None, page=None):
+    """What a report says beside the figures: titles, floors, what was not run, deviations and readings.
+
+    names: its recipes, those asked for where silent; page: its path, to which scores.txt points.
+    """
+    recipes = {}
+    for name in names or study.recipes:
+        graph = study.graph(name)
+        marked = graph.deviations + _marks(graph) + _fitted(graph)
+        recipes[name] = {
+            "title": graph.title,
+            "tasks": graph.tasks,
+            "floors": floors(graph),
+            "not_run": [{"node": node, "reason": reason} for node, reason in sorted(graph.not_run.items())],
+            "deviations": _stand_ins(study, graph) + sorted(marked, key=lambda row: (row["node"], row["key"])),
+            "readings": graph.readings,
+        }
+    return canonical(
+        {
+            "study": study.name,
+            "title": study.title,
+            "scale": study.scale_name,
+            "mode": study.mode,
+            "posts": study.data,
+            "made_up": bool(study.made),
+            "page": page or f"results/{study.name}/report.html",
+            "recipes": recipes,
+        }
+    )
+
+
+def _stand_ins(study, graph):
+    """Deviations that concern whole bases and tasks: another model at this scale, other or fewer posts here."""
+    found = []
+    roots = {graph.root(name)[0] for name, (verb, _) in graph.raw.items() if verb in ("pretrain", "finetune")}
+    roots |= {
+        base for verb, body in graph.raw.values() for base in as_list(body.get(language_models.NAMED.get(verb), []))
+    }
+    roots |= {body["embed"] for body in graph.diversity.values()}
+    for base in sorted(roots):
+        if study.model_of(base) != base:
+            found.append({"node": "", "key": base, "paper": base, "used": study.model_of(base)})
+    why = f"scale {study.scale_name}"
+    found = [{**row, "why": why} for row in found]
+    for alias, task in sorted(study.bind.get(graph.recipe, {}).items()):
+        if alias in graph.tasks:
+            row = {"node": "", "key": alias, "paper": graph.paper_tasks[alias], "used": task}
+            found.append({**row, "why": "study"})
+    if study.most_train is not None:
+        used = f"at most {study.most_train} of each task"
+        found.append({"node": "", "key": "train posts", "paper": "all", "used": used, "why": "study"})
+    return found
+
+
+def _marks(graph):
+    """A row for each node whose result hangs on the texts of a test set, or on the answers of a stand-in."""
+    whys = {
+        "transductive": "has read the texts of a test set, or stands on a node that has",
+        "stand_in": "a rule answered in a language model's place, for it or for a node on which it stands",
+    }
+    names = {(node.name, key) for node in graph.nodes.values() for key in whys if getattr(node, key)}
+    return [{"node": name, "key": key, "paper": None, "used": True, "why": whys[key]} for name, key in names]
+
+
+def _fitted(graph):
+    """A row for each node and split whose gold labels it, or a node that it stands on, was fitted or chosen on.
+
+    The report marks the node's scores on that split by these rows.
+    """
+    why = "was fitted or chosen on its gold labels, or stands on a node that was: its score there is no test"
+    found = sorted({(node.name, split) for node in graph.nodes.values() for split in node.fitted})
+    return [{"node": name, "key": "fitted on", "paper": None, "used": split, "why": why} for name, split in found]
+
+
+def canonical(value):
+    """One JSON string per value, whatever the order of its keys, and whether a whole number is written 8 or 8.0."""
+    return json.dumps(_whole(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _whole(value):
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

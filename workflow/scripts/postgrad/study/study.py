@@ -1,0 +1,259 @@
+"""A study read from its files: recipes, scale, bases and tasks.
+
+Nothing heavy is imported: Snakemake reads this at every start.
+"""
+
+from pathlib import Path
+
+from postgrad.config import cluster, task_files
+from postgrad.config.errors import Fault, Faults, lookup, nearest
+from postgrad.config.schemas import fitting, schema
+from postgrad.config.yaml_files import as_list, read_yaml
+from postgrad.graph.expansion import expanded, listed
+from postgrad.graph.graph import Graph
+from postgrad.graph.nodes import RESERVED, SECTIONS
+from postgrad.graph.options import options, options_schema
+from postgrad.records.names import SPLITS
+from postgrad.verbs import language_models
+from postgrad.verbs.rules import RULES
+
+# In the place of a task that cannot be read, so that the rest can be checked: it has every split and allows all.
+_ANY_TASK = {"splits": dict.fromkeys(SPLITS, {}), "labels": [], "endpoints": True}
+
+
+class Study:
+    """What a person runs: config/studies/<name>.yaml, with the recipes, scale, bases and tasks that it names.
+
+    config: Snakemake's config; `study` names the file, and its other keys overlay the study's. `recipes`: those that
+    are asked for; `graph` gives that of any recipe. Raises Fault with a sentence for each mistake: file, key path,
+    what was found, remedy. The raw posts must be there unless `check_data` is false.
+    """
+
+    def __init__(self, config, root="config"):
+        self.root, self.faults, self._tasks, self._prompts = Path(root), Faults(), {}, {}
+        told = f"{self.root}/config.yaml or --config"
+        truth = {"true": True, "false": False}  # Snakemake hands on --config check_data=false as text
+        config = {key: truth.get(value, value) if isinstance(value, str) else value for key, value in config.items()}
+        config = self._fits(config, schema("config"), told)
+        if config is None or "study" not in config:
+            self.faults.end()
+        self.name, self.where = config["study"], f"{self.root}/studies/{config['study']}.yaml"
+        raw = self._file("studies", self.name, "study", f"{told}: study")
+        if raw is None or not {"recipes", "scale"} <= raw.keys():
+            self.faults.end()
+        self.check_data, self.cluster = config.get("check_data", True), config.get("cluster")
+        if "made" in raw and "data" in {**raw, **config}:
+            place = told if "data" in config else self.where
+            self.faults.append(f"{place}: data: {self.name} makes up its own posts; leave data out, or choose a study.")
+        raw.update({key: value for key, value in config.items() if key not in ("study", "check_data", "cluster")})
+        self.title, self.scale_name, self.mode = raw["title"], raw["scale"], raw.get("mode", "recommended")
+        self.seeds, self.bind, self.made = raw.get("seeds", 3), raw.get("bind", {}), raw.get("made")
+        self.shards, self.folds = raw.get("shards", 1), raw.get("folds")
+        self.most_tasks, self.most_train = raw.get("tasks"), raw.get("train")
+        self.endpoints = raw.get("endpoints")  # requests and tokens to spend; None where no post goes to an endpoint
+        self.data = self._folder(raw)
+        self._read_bases_and_scale()
+        self.graphs, self.recipes = {}, raw["recipes"]
+        for recipe in self.recipes:
+            self._read_recipe(recipe, f"{told} or {self.where}: recipes")
+        self._check_bindings()
+        self._check_posts(self.recipes)
+        self.faults.end()
+
+    # -- files ------------------------------------------------------------------------------------
+
+    def _fits(self, content, schema, where, path=()):
+        return fitting(content, schema, where, self.faults, path)
+
+    def _file(self, folder, name, kind, named):
+        """The file config/<folder>/<name>.yaml less what does not fit its schema; None where too little is left.
+
+        named: the place that names it.
+        """
+        path = self.root / folder / f"{name}.yaml"
+        with self.faults.gathered():
+            if not path.is_file():
+                known = [file.stem for file in path.parent.glob("*.yaml")]
+                raise Fault(f"{named}: there is no file {path}; {nearest(name, known)}")
+            return self._fits(read_yaml(path), schema(kind), str(path))
+        return None
+
+    def _folder(self, raw):
+        """The folder of the raw posts."""
+        if self.made is not None:
+            return f"work/{self.name}/posts"
+        if "data" not in raw and self.check_data:
+            self.faults.append(f"{self.where}: this study needs posts: add --config data=FOLDER, which holds them.")
+            return None
+        return str(Path(raw.get("data", "posts")).expanduser())
+
+    def _read_bases_and_scale(self):
+        """Bases and scale; what could not be read stands there empty, so that it is not called unknown as well."""
+        path = self.root / "bases.yaml"
+        self.bases, told = {}, {}
+        with self.faults.gathered():
+            told = read_yaml(path)
+            self.bases = self._fits(told, schema("bases"), str(path)) or {}
+        self.bases = {name: self.bases.get(name, {"kind": None}) for name in told}
+        for name, body in self.bases.items():
+            sizes = body.get("make")
+            if sizes and sizes["hidden"] % (2 * sizes["heads"]):
+                self.faults.append(f"{path}: {name}.make.hidden: {sizes['hidden']} is no multiple of twice the heads.")
+        named = f"{self.where}: scale"
+        self.scale = self._file("scales", self.scale_name, "scale", named)
+        if self.scale is None or "bases" not in self.scale:
+            self.scale = {"bases": {name: {} for name in self.bases}}
+        for base, body in self.scale["bases"].items():
+            where = f"{self.root}/scales/{self.scale_name}.yaml"
+            with self.faults.gathered():
+                lookup(self.bases, base, f"{where}: bases", "base")
+            with self.faults.gathered():
+                if body.get("model") is not None:
+                    lookup(self.bases, body["model"], f"{where}: bases.{base}.model", "base")
+            for verb in ("pretrain", "finetune", "predict"):
+                if verb in body:
+                    body[verb] = self._fits(body[verb], options_schema(verb), where, ("bases", base, verb)) or {}
+        with self.faults.gathered():
+            cluster.check(self.scale, self.cluster or {}, f"{self.root}/scales/{self.scale_name}.yaml")
+
+    def _read_recipe(self, recipe, named):
+        if recipe in RESERVED:
+            self.faults.append(f"{named}: {recipe!r} is a folder of results; rename the recipe.")
+        path = self.root / "recipes" / f"{recipe}.yaml"
+        raw = self._file("recipes", recipe, "recipe", named)
+        content = read_yaml(path) if raw is not None else {}
+        if raw is None or ("for" in content and "for" not in raw):  # its word would be called an unknown task
+            return
+        told = [section for key, section in content.items() if key in SECTIONS and isinstance(section, dict)]
+        names, left_out = {name for section in told for name in section}, ()
+        broken = names - {name for section in SECTIONS for name in raw.get(section, {})}
+        with self.faults.gathered():
+            if "for" in raw:
+                word, tasks = listed(raw, str(path))
+                tasks, left_out = tasks[: self.most_tasks], tasks[self.most_tasks or len(tasks) :]
+                raw = expanded(raw, word, tasks, names, str(path))
+                broken = {f"{task}-{name}" for task in tasks for name in broken}
+            self.graphs[recipe] = Graph(self, recipe, raw, self.faults, RULES, broken, left_out)
+
+    def read(self, recipes):
+        """Read the graphs of these recipes, asked for or not. Raises Fault as the study itself does."""
+        for recipe in recipes:
+            if recipe not in self.graphs:
+                self._read_recipe(recipe, f"{self.root}/recipes")
+        self._check_posts(recipes)
+        self.faults.end()
+
+    def task(self, name, named=""):
+        """The task file of that name, read once, its parts held against each other where each fits.
+
+        named: the place that names it.
+        """
+        if name not in self._tasks:
+            before = len(self.faults)
+            body = self._file("tasks", name, "task", named)
+            with self.faults.gathered():
+                if len(self.faults) == before:
+                    task_files.task(body, f"{self.root}/tasks/{name}.yaml")
+            self._tasks[name] = body
+        return self._tasks[name] or _ANY_TASK
+
+    def prompt(self, name, named):
+        """The prompt config/prompts/<name>.yaml, read once: {system, user}; None where it cannot be read, told already.
+
+        named: the place that names it.
+        """
+        if name not in self._prompts:
+            self._prompts[name] = self._file("prompts", name, "prompt", named)
+        return self._prompts[name]
+
+    def _check_bindings(self):
+        """What a study says about recipes and tasks that it does not run."""
+        for recipe in self.bind:
+            with self.faults.gathered():
+                lookup(dict.fromkeys(self.all_recipes()), recipe, f"{self.where}: bind", "recipe")
+        for task in self.made.get("posts", {}) if self.made else []:
+            self.task(task, f"{self.where}: made.posts")
+
+    def _check_posts(self, recipes):
+        """The raw files of every task of these recipes, unless they are made here or not wanted."""
+        tasks = self.tasks(recipes)
+        for task in tasks if self.made is not None else []:
+            if task not in self.made.get("posts", {}) and not self._broken_task(task):
+                self.faults.append(f"{self.where}: made.posts: {task} is missing; say how many posts it gets.")
+        if self.made is not None or not self.check_data or self.data is None or any(map(self._broken_task, tasks)):
+            return
+        lacking = Faults()
+        for task in tasks:
+            with lacking.gathered():
+                task_files.raw_files(self.task(task), self.raw_parts(task), f"{self.root}/tasks/{task}.yaml")
+        if lacking:
+            remedy = (
+                "Give their folder with --config data=FOLDER; a dry run goes without posts: --config check_data=false."
+            )
+            self.faults += [*lacking, remedy]
+
+    def _broken_task(self, name):
+        return self._tasks.get(name) is None
+
+    # -- look-ups ---------------------------------------------------------------------------------
+
+    def all_recipes(self):
+        """The names of all recipes of config/recipes."""
+        return sorted(path.stem for path in (self.root / "recipes").glob("*.yaml"))
+
+    def graph(self, recipe):
+        """The graph of a recipe, asked for or not, read at the first look. Raises Fault."""
+        if recipe not in self.graphs:
+            self.read([recipe])
+        return self.graphs[recipe]
+
+    def tasks(self, recipes=None):
+        """The tasks that these recipes read, those asked for where silent, each once, by name."""
+        graphs = [self.graphs[recipe] for recipe in recipes or self.recipes if recipe in self.graphs]
+        return sorted({task for graph in graphs for task in graph.tasks.values()})
+
+    def model_of(self, base):
+        """The model in a base's place at this scale: None where there is none, itself where the scale is silent."""
+        return self.scale["bases"].get(base, {}).get("model", base)
+
+    def raw_parts(self, task):
+        """The raw files that a task needs: (key path in its file, part of the file, paths); patterns are filled in."""
+        body, found = self.task(task), []
+        parts = [(f"splits.{split}", body["splits"][split]) for split in SPLITS if split in body["splits"]]
+        for place, part in [*parts, ("divide", body.get("divide", {}))]:
+            for key in ("file", "files", "from"):
+                for pattern in as_list(part.get(key, [])):
+                    paths = sorted(Path(self.data).glob(pattern)) or [Path(self.data) / pattern]
+                    found.append((f"{place}.{key}", part, paths))
+        return found
+
+    def raw_files(self, task):
+        """The raw files of a task as paths; a gold file only where it is, and unchecked posts only where they are."""
+        body, wanted = self.task(task), self.made is not None or self.check_data
+        files = [path for _, _, paths in self.raw_parts(task) for path in paths if wanted or path.is_file()]
+        gold = (Path(self.data) / part["gold"] for part in body["splits"].values() if "gold" in part)
+        return sorted({str(path) for path in [*files, *(path for path in gold if self.made or path.is_file())]})
+
+    def made_files(self):
+        """The raw files that the verb demo makes; none where the posts are real."""
+        return [file for task in sorted(self.made["posts"]) for file in self.raw_files(task)] if self.made else []
+
+    def predict_options(self, graph, node):
+        """The options with which a model predicts: its own, and over them those of its scale."""
+        root, _ = graph.root(node.name)
+        scale = self.scale["bases"].get(root, {}).get("predict", {})
+        values = {**graph.defaults.get("predict", {}), **node.options, **scale}
+        return {key: values[key] for key in options("predict", node.kind) if key in values}
+
+    def resources(self, recipe, id, verb, attempt):
+        """What a job of a model asks of the cluster; no spec holds any of it. Without a verb it runs no model."""
+        graph = self.graph(recipe)
+        node = graph.nodes[id]
+        if node.asked:  # a model that writes here asks for what it would ask to predict
+            (root, *_), verb = node.asked.values(), verb and "predict"
+        else:
+            root = graph.root(node.name)[0]
+        body = self.scale["bases"].get(root, {})
+        cpus = (language_models.threads(graph, node) if node.asked else node.options.get("threads", 1)) if verb else 1
+        ask = {"cpus": cpus, **cluster.LITTLE, **body.get("machine", {}).get(verb, {})}
+        return cluster.resources(ask, self.cluster or {}, attempt, stops=verb in ("pretrain", "finetune"))

@@ -1,0 +1,83 @@
+"""Which epoch's model is kept: the best on dev by the task's official metric."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_model, save_model
+from transformers import TrainerCallback
+
+from postgrad.models.batching import Batches
+from postgrad.predictors.calibration import official
+from postgrad.records.files import atomic_write, write_text
+
+SCORES = "scores.json"
+
+
+class BestEpoch(TrainerCallback):
+    """Scores the model after each epoch and keeps the weights of the best, of equals the first.
+
+    score: model -> float. They lie in `checkpoint-best` of `work` and go with the other checkpoints. An epoch is
+    scored before the checkpoint of its last step is written, so a run that was killed finds every score of the epochs
+    behind its checkpoint; those it trains again are scored again.
+    """
+
+    def __init__(self, score, work, among, steps):
+        self.score, self.folder, self.among, self.steps = score, Path(work) / "checkpoint-best", among, steps
+
+    def on_step_end(self, args, state, control, model=None, **_):
+        if state.global_step % self.steps and state.global_step < state.max_steps:
+            return
+        epoch, value = math.ceil(state.global_step / self.steps), self.score(model)
+        if self.among.first:
+            scores = {**self.scores(), epoch: value}
+            if epoch == best(scores):
+                self.folder.mkdir(exist_ok=True)
+                with atomic_write(self.weights(epoch)) as beside:
+                    save_model(model, str(beside))
+            write_text(json.dumps(scores), self.folder / SCORES)  # behind the weights that it stands for
+            for path in set(self.folder.glob("*.safetensors")) - {self.weights(best(scores))}:
+                path.unlink()
+        self.among.barrier()
+
+    def weights(self, epoch):
+        return self.folder / f"epoch-{epoch}.safetensors"
+
+    def scores(self):
+        """{epoch: its score on dev} so far."""
+        path = self.folder / SCORES
+        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return {int(epoch): value for epoch, value in found.items()}
+
+    def take(self, model):
+        """Put the best epoch's weights into the model: {"epoch", "dev": the scores of all epochs}."""
+        scores = self.scores()
+        load_model(model, str(self.weights(best(scores))), device=str(next(model.parameters()).device))
+        return {"epoch": best(scores), "dev": [scores[epoch] for epoch in sorted(scores)]}
+
+
+def best(scores):
+    """The epoch of the highest score, of equals the first."""
+    return min(scores, key=lambda epoch: (-scores[epoch], epoch))
+
+
+def dev_score(model, examples, collate, logits_of, spec):
+    """The official metric of a model on labelled examples, computed in the precision of the training.
+
+    collate: list of examples -> inputs. logits_of: (model, inputs) -> (n, K) logits. spec: labels, positive (codes of
+    the positive classes), metric, batch, precision. Every rank reads all posts.
+    """
+    device, gold = next(model.parameters()).device, np.array([example["label"] for example in examples])
+    logits = np.zeros((len(examples), len(spec["labels"])))
+    model.eval()
+    bf16 = spec["precision"] == "bf16"
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        for group in Batches([len(example["ids"]) for example in examples], 0, spec["batch"]):
+            batch = collate([examples[i] for i in group])
+            found = logits_of(model, {name: part.to(device) for name, part in batch.items()})
+            logits[group] = found.float().cpu().numpy()
+    model.train()
+    task = ([label["name"] for label in spec["labels"]], spec["positive"], spec["metric"])
+    return official(gold, logits.argmax(axis=1), logits, task)

@@ -1,0 +1,219 @@
+"""What pretraining and fine-tuning share: Hugging Face's Trainer with a loss, batches, resume and progress of ours."""
+
+import json
+import math
+import sys
+import time
+from pathlib import Path
+
+import torch
+import transformers
+from torch.utils.data import DataLoader
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+from postgrad.models.batching import Batches
+from postgrad.models.heads import POOLINGS
+from postgrad.models.loading import freeze
+from postgrad.models.model_folder import model_folder
+from postgrad.models.tokenization import UNTAUGHT
+from postgrad.runtime import signals
+from postgrad.runtime.result_cache import COMPLETE, keep, open_work, remove_checkpoints
+from postgrad.training import distributed
+from postgrad.training.best_epoch import BestEpoch
+
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
+SECONDS = 2.0  # between two lines of progress
+FIRST_STEPS = 20  # each has a line: beside those of another machine they tell whether both compute alike
+
+
+class PostTrainer(Trainer):
+    """A Trainer with batches and a loss of our own. loss: (model, inputs) -> scalar tensor; among: the Ranks."""
+
+    def __init__(self, *args, batches, loss, among, **options):
+        super().__init__(*args, **options)
+        self.batches, self.loss, self.among = batches, loss, among
+        self.tokens = self.last_loss = torch.zeros(())
+
+    def get_train_dataloader(self):
+        loader = DataLoader(self.train_dataset, batch_sampler=self.batches, collate_fn=self.data_collator)
+        # Prepared for several ranks it would give them different batches; each reads every batch and takes its rows.
+        return self.accelerator.prepare(loader) if self.among.alone else loader
+
+    def save_model(self, *args, **options):
+        if not self.among.zero:  # DeepSpeed's checkpoint holds the weights; gathered too, 72B would be 145 GB more
+            super().save_model(*args, **options)
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        if self.among.alone:
+            self.tokens = self.tokens + inputs["attention_mask"].sum().to("cpu")
+            loss = self.loss(model, inputs)
+        else:
+            self.tokens = self.tokens + inputs.pop("tokens")
+            loss = inputs.pop("weight") * self.loss(model, inputs)
+        self.last_loss = self.among.mean(loss.detach().clone())
+        return loss
+
+
+class Keeper(TrainerCallback):
+    """Sets the epoch of batches, masks and class weights, marks checkpoints complete, and reports progress."""
+
+    def __init__(self, trainer, work):
+        self.trainer, self.path, self.among = trainer, Path(work) / "progress.jsonl", trainer.among
+        self.begun = self.told = time.monotonic()
+        self.first = None
+
+    def on_train_begin(self, args, state, control, **_):
+        signals.wait_for_steps()
+        if not self.among.alone:
+            torch.manual_seed(args.seed + self.among.rank)  # each rank drops other units; a resume sets them back
+
+    def on_epoch_begin(self, args, state, control, **_):
+        # From the step, not from a count of calls: right after a resume as well.
+        epoch = state.global_step // len(self.trainer.batches)
+        for part in (self.trainer.batches, self.trainer.data_collator, self.trainer.loss):
+            if hasattr(part, "epoch"):
+                part.epoch = epoch
+        if self.first is None:
+            self.first = state.global_step
+
+    def on_save(self, args, state, control, **_):
+        self.among.barrier()  # every rank has written its part
+        if self.among.first:
+            path = Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE
+            path.write_text(str(self.among), encoding="utf-8")
+
+    def on_step_end(self, args, state, control, **_):
+        now, last = time.monotonic(), state.global_step >= state.max_steps
+        if last:
+            control.should_save = False  # the model itself is written next
+        elif self.among.any(signals.wanted()):
+            control.should_save = control.should_training_stop = True
+        due = last or state.global_step <= FIRST_STEPS or now - self.told >= SECONDS
+        if self.among.first and due:
+            self.told, seconds = now, now - self.begun
+            left = state.max_steps - state.global_step
+            line = {
+                "step": state.global_step,
+                "of": state.max_steps,
+                "epoch": round(state.epoch, 3),
+                "loss": round(float(self.trainer.last_loss), 4),
+                "tokens_per_s": round(float(self.trainer.tokens) / seconds),
+                "eta_s": round(seconds / (state.global_step - self.first) * left, 1),
+            }
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+            print(json.dumps(line), file=sys.stderr, flush=True)
+        return control
+
+
+def check(spec):
+    """Nothing; ValueError for an option that this code does not know."""
+    known = {"epoch": ["last", "best"], "schedule": ["cosine", "linear"], "precision": ["fp32", "bf16"],
+             "attention": ["eager", "sdpa"], "head": ["linear", "cosine"],
+             "pooling": ["pooler", *POOLINGS], "optimizer": ["adamw", "radam"],
+             "loss": ["cross-entropy", "focal", "ldam", "mm-ldam", "logit-adjusted"]}  # fmt: skip
+    for key, values in known.items():
+        if spec.get(key, values[0]) not in values:
+            raise ValueError(f"node {spec['node']}: {key} {spec[key]} is unknown here; write {' or '.join(values)}")
+
+
+def optimizer_of(spec):
+    """RAdam (Liu et al. 2020) and its arguments, or None: the trainer then takes AdamW.
+
+    Both decay weights apart from the gradient, as the code published with RAdam does.
+    """
+    if spec.get("optimizer") == "radam":
+        return torch.optim.RAdam, {"lr": spec["lr"], "decoupled_weight_decay": True}
+    return None
+
+
+def checkpoint_of(work, key, among):
+    """The newest complete checkpoint of this key that these Ranks can go on from, or None."""
+    checkpoint = open_work(work, key)
+    if checkpoint:
+        made = (checkpoint / COMPLETE).read_text(encoding="utf-8")
+        if made != str(among):
+            names = " and this run has ".join(words or "one process" for words in (made, str(among)))
+            print(f"{key['spec']['node']}: {checkpoint.name} is of {names}; training begins anew", file=sys.stderr)
+            remove_checkpoints(work)
+            return None
+    return checkpoint
+
+
+def trained(model, examples, collate, loss, spec, work, key, among, score=None):
+    """Train `model` in place: {"seconds", "steps", "tokens", "threads", "world", "zero", "resumed"} of this run.
+
+    examples: dicts with `ids`. collate: list of examples -> dict of tensors. loss: (model, inputs) -> scalar.
+    score: model -> float; with it the model ends as it was after its best epoch, and the result has `epoch` and `dev`.
+    The run goes on from the newest complete checkpoint in `work` that has this key and is of as many ranks. One that
+    is told to stop ends the process with exit code 75 when it has written one.
+    """
+    distributed.check_parts(model, among)
+    checkpoint = among.from_first(checkpoint_of(work, key, among) if among.first else None)
+    lengths = [len(example["ids"]) for example in examples]
+    batches = Batches(lengths, spec["seed"], spec.get("batch"), spec.get("tokens"))
+    freeze(model, spec["frozen"])
+    arguments = TrainingArguments(
+        output_dir=str(work),
+        learning_rate=spec["lr"],
+        lr_scheduler_type=spec["schedule"],
+        warmup_steps=math.ceil(spec["warmup"] * len(batches) * spec["epochs"]),
+        weight_decay=spec["weight_decay"],
+        num_train_epochs=spec["epochs"],
+        bf16=spec["precision"] == "bf16",
+        use_cache=True,  # this is what the saved config says; training itself passes False
+        use_cpu=not torch.cuda.is_available(),
+        seed=spec["seed"],
+        save_strategy="steps",
+        save_steps=spec["checkpoint_steps"],
+        save_total_limit=2,
+        logging_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        **distributed.arguments(among),
+    )
+    trainer = PostTrainer(
+        model, arguments, data_collator=collate if among.alone else distributed.Share(collate, among),
+        train_dataset=examples, batches=batches, loss=loss, among=among,
+        optimizer_cls_and_kwargs=optimizer_of(spec),
+    )  # fmt: skip
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Keeper(trainer, work))
+    chooser = BestEpoch(score, work, among, len(batches)) if score else None
+    if chooser:
+        trainer.add_callback(chooser)
+    begun = time.monotonic()
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if (step := trainer.state.global_step) < trainer.state.max_steps:
+        among.barrier()  # every rank has written its part of the checkpoint
+        told = f"stopped as told after step {step} of {trainer.state.max_steps}; a rerun goes on from there"
+        signals.stop(f"{spec['node']}: {told}" if among.first else "")
+    return {"seconds": round(time.monotonic() - begun, 2), "steps": trainer.state.global_step,
+            "tokens": int(trainer.tokens), "threads": torch.get_num_threads(),
+            "world": among.world, "zero": among.zero,
+            "resumed": checkpoint.name if checkpoint else None,
+            **(chooser.take(model) if chooser else {})}  # fmt: skip
+
+
+def finish(model, tokenizer, examples, timing, facts, told, work, out, among, final=None):
+    """Write the folder `out` and keep it in `work`. told: of model.json, and no part of the key.
+
+    final: model -> the model that is saved.
+    """
+    tokens = sum(len(example["ids"]) for example in examples)
+    model = distributed.whole(model, among)
+    if among.first:
+        with model_folder(out, facts | {"tokens": tokens} | told, timing) as folder:
+            (final(model) if final else model).save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
+        keep(work, facts, out)
+    among.barrier()
+
+
+def taught_logits(model, inputs):
+    """(logits, targets) at the positions where some post is taught: the output layer is run there alone."""
+    places = (inputs["targets"] != UNTAUGHT).any(dim=0).nonzero().squeeze(1)
+    output = model(inputs["input_ids"], inputs["attention_mask"], logits_to_keep=places, use_cache=False)
+    return output.logits, inputs["targets"][:, places]
