@@ -34,8 +34,8 @@ demo: $(DONE)
 
 # What is timed comes first, alone.
 test: $(DONE_DEV)
-	@$(IN_ENV) pytest tests/test_speed.py
-	@$(IN_ENV) pytest tests --ignore=tests/test_speed.py -n 2 --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(IN_ENV) pytest tests/workflow/test_speed.py
+	@$(IN_ENV) pytest tests --ignore=tests/workflow/test_speed.py -n 2 --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(DONE_DEV)
 	@$(IN_ENV) ruff check .

@@ -4,12 +4,12 @@ import fcntl
 from pathlib import Path
 
 import pytest
-from cluster import cluster
+from slurm_cluster import cluster
 from tree import copy_of_tree, snakemake
 from xdist.scheduler import LoadScopeScheduling
 
 # The longest first: `make test` has two workers.
-FIRST = ("test_faults", "test_slurm", "test_workflow", "test_rerun", "test_validation")
+FIRST = ("test_faults", "test_slurm", "test_recipes", "test_rerun", "test_validation")
 CLUSTER = ("test_faults", "test_slurm")
 
 

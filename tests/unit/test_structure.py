@@ -2,15 +2,14 @@
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
 import yaml
+from tree import ROOT
 
 from postgrad.graph.nodes import VERBS
 from postgrad.graph.options import verbs
 
-ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = {path.stem: path for path in sorted((ROOT / "workflow/scripts").glob("*.py"))}
 POSTGRAD = ROOT / "workflow/scripts/postgrad"
 # "corpus.cleaning": its file
@@ -139,7 +138,7 @@ def test_what_snakemake_reads_is_light_at_import(name):
 @pytest.mark.parametrize("verb", RULES)
 def test_every_rule_is_a_verb_with_script_and_test(verb):
     assert verb in SCRIPTS, f"rule {verb} has no workflow/scripts/{verb}.py"
-    assert (ROOT / f"tests/test_{verb}.py").exists(), f"rule {verb} has no tests/test_{verb}.py"
+    assert (ROOT / f"tests/cli/test_{verb}.py").exists(), f"rule {verb} has no tests/cli/test_{verb}.py"
     assert f"workflow/scripts/{verb}.py" in "\n".join(RULES[verb])
 
 

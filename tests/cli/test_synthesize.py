@@ -7,17 +7,17 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 
 import draw_recipe
 import pandas as pd
 import pytest
+import report_files
 import talking
-import test_report
 import yaml
 from broken import GPT, put
 from made import made_base
 from study_files import write_config
+from tree import ROOT
 
 from postgrad.config.errors import Fault
 from postgrad.config.yaml_files import read_yaml
@@ -30,7 +30,6 @@ from postgrad.report.bookkeeping import written_table
 from postgrad.study.specs import node_spec
 from postgrad.study.study import Study
 
-ROOT = Path(__file__).resolve().parents[1]
 PROMPT = read_yaml(ROOT / "config/prompts/synthesize-posts.yaml")
 THINGS = ["rain", "tea", "trains", "bread", "snow", "books", "chairs", "songs", "boots", "lamps"]
 STAND_IN = {"base": "stand-in", "kind": "stand-in"}
@@ -507,15 +506,15 @@ def test_the_report_tells_who_wrote_what_and_where_a_stand_in_did(tmp_path):
         flow = made.flow()
         flow["rows"][0]["stand_in"] = stand_in
         path.write_text(json.dumps(flow))
-        done = test_report.report([*test_report.inputs(tmp_path), "--written", str(path)], tmp_path)
+        done = report_files.report([*report_files.inputs(tmp_path), "--written", str(path)], tmp_path)
         assert done.returncode == 0, done.stderr
         text_of_page = (tmp_path / "report.html").read_text()
         (row,) = re.findall(r"<tr><th scope=\"row\">stand-in<.*", text_of_page)
         cells = re.findall(r"<td[^>]*>([^<]*)", row)  # wanted, kept, calls, malformed, left out, tokens in and out
         assert cells == ["6", "5", "3", "1", "1", "30", "15", "1 no list, 1 like one written"]
-        words = test_report.Page(text_of_page).words
+        words = report_files.Page(text_of_page).words
         assert ("A rule wrote in the place of a language model" in words) is bool(stand_in)
-    done = test_report.report(test_report.inputs(tmp_path), tmp_path)
+    done = report_files.report(report_files.inputs(tmp_path), tmp_path)
     assert done.returncode == 0 and "Written posts" not in (tmp_path / "report.html").read_text()
 
 

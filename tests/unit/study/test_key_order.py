@@ -5,17 +5,15 @@ The order of lists does count: chains, data, teachers, classes and the recipes o
 
 import random
 from copy import deepcopy
-from pathlib import Path
 
 import pytest
 import yaml
 from study_files import BASES, RECIPE, SCALE, STUDY, TASK
+from tree import ROOT
 
 from postgrad.graph import queries
 from postgrad.study import specs
 from postgrad.study.study import Study
-
-ROOT = Path(__file__).parents[1]
 
 
 def small():

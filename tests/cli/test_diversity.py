@@ -6,15 +6,14 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from report_files import SPEC, Page, inputs, report
 from study_files import TASK, write_config
-from test_report import SPEC, Page, inputs, report
-from tree import copy_of_tree, snakemake
+from tree import ROOT, copy_of_tree, snakemake
 
 from postgrad.augmentation import diversity
 from postgrad.config.errors import Fault
@@ -25,7 +24,6 @@ from postgrad.report import diversity_map, text_tables
 from postgrad.study import specs
 from postgrad.study.study import Study
 
-ROOT = Path(__file__).resolve().parents[1]
 WORDS = (
     "rust kettle sings quiet kitchen nobody listens radio window garden seven crows wait behind the old gate".split()
 )

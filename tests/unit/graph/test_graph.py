@@ -2,16 +2,14 @@
 
 import json
 import os
-from pathlib import Path
 
 import pytest
 from study_files import write_config
+from tree import ROOT
 
 from postgrad.graph import queries
 from postgrad.study import specs
 from postgrad.study.study import Study
-
-ROOT = Path(__file__).parents[1]
 
 
 def study_in(folder, config=None, **changes):

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import openpyxl
 import pandas as pd
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from tree import ROOT
 
 from postgrad.corpus.cleaning import LEDGER, cleaned_text, corpus, divided, selected
 from postgrad.corpus.readers import raw_rows
@@ -19,7 +19,6 @@ from postgrad.records.names import SPLITS
 from postgrad.records.posts import POSTS
 from postgrad.report.bookkeeping import ledger_rows
 
-ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared/data"
 COLUMNS = {"id": "id", "text": "text", "label": "label"}
 

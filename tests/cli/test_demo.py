@@ -5,14 +5,13 @@ import io
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from tree import ROOT
 
 from postgrad.demo.grammar import SHARES, corpus, pool, posts, sample_texts
 
-ROOT = Path(__file__).resolve().parents[1]
 SIZES = {"train": 40, "dev": 20, "test": 20, "decoys": 10}
 SPEC = {"seed": 1, "posts": {task: SIZES for task in SHARES}}
 SPEC["posts"]["smm4h24-task6"] = {**SIZES, "unlabeled": 30}

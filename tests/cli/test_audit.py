@@ -3,9 +3,9 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pandas as pd
+from tree import ROOT
 
 from postgrad.corpus.cleaning import LEDGER
 from postgrad.corpus.duplicates import duplicate_groups, left_out
@@ -13,7 +13,6 @@ from postgrad.records.names import SPLITS
 from postgrad.records.posts import POSTS, read_union, write_posts
 from postgrad.records.tables import write_table
 
-ROOT = Path(__file__).resolve().parents[1]
 TINY = {
     "train": [("a", "Hello  World", 0), ("b", "hello world", 0), ("c", "hello world", 1), ("d", "in test", 1),
               ("e", "in DEV", 0), ("f", "in cross", 0), ("g", "alone", 1)],

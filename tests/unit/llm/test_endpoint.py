@@ -13,13 +13,12 @@ from collections import Counter
 
 import pytest
 from talking import GOOD, KEY, THINGS, requests, server
+from tree import ROOT
 
 from postgrad.llm import endpoint
 from postgrad.llm.answer_cache import tally
 from postgrad.llm.client import answers
 from postgrad.llm.endpoint import retry_after
-
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 import json
 import stat
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,9 @@ import yaml
 from broken import GPT, put
 from study_files import PROMPT, write_config
 from talking import server
-from tree import copy_of_tree, scored, snakemake
+from tree import ROOT, copy_of_tree, scored, snakemake
 
+import review
 from postgrad.config.errors import Fault
 from postgrad.evaluation.bootstrap import no_gain
 from postgrad.graph import queries
@@ -24,9 +24,6 @@ from postgrad.records.tables import write_table
 from postgrad.study import specs
 from postgrad.study.study import Study
 from postgrad.verbs import language_models
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow/scripts"))
-import review
 
 LABELS = [{"name": "no", "about": "no rain"}, {"name": "yes", "about": "rain"}]
 THREE = [{"name": name, "about": f"a {name} word"} for name in ("negative", "neutral", "positive")]
@@ -383,7 +380,7 @@ def test_held_out_posts_may_stand_among_the_examples(tmp_path):
 
 @pytest.mark.parametrize("path", sorted(Path("config/prompts").glob("review-*.yaml")), ids=lambda path: path.stem)
 def test_the_prompts_of_config_fit_and_end_with_the_post(path):
-    prompt = yaml.safe_load((Path(__file__).parents[1] / path).read_text())
+    prompt = yaml.safe_load((ROOT / path).read_text())
     language_models.fitting(prompt, "review", path)
     assert prompt["user"].rstrip().rpartition("\n\n")[2] == "{text}"  # so a stand-in reads the post alone
     assert "30 words" in "".join(prompt.values()) and "uncertain" in "".join(prompt.values())

@@ -3,20 +3,19 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from sklearn import metrics as sklearn
+from tree import ROOT
 
 from postgrad.evaluation.metrics import auc, scores
 from postgrad.records.json_files import json_text
 from postgrad.records.posts import write_posts
 from postgrad.records.predictions import ABSTAIN, softmax, write_predictions
 
-ROOT = Path(__file__).resolve().parents[1]
 TWEETEVAL = ROOT.parent / "shared" / "data" / "tweeteval"
 GOLD = np.array([0, 0, 0, 1, 1, 1, 1, 0])
 PREDICTED = np.array([0, 1, 0, 1, 1, 0, ABSTAIN, 0])

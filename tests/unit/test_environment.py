@@ -3,12 +3,11 @@
 import ast
 import re
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
+from tree import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 ENVS = sorted((ROOT / "envs").glob("*.yaml"))
 PROVIDES = {
     "xdist": "pytest-xdist",

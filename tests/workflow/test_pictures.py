@@ -6,17 +6,16 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from itertools import combinations
-from pathlib import Path
 
 import draw_recipe
 import pytest
 import yaml
 from study_files import write_config
+from tree import ROOT
 
 from postgrad.graph.nodes import VERBS
 from postgrad.study.study import Study
 
-ROOT = Path(__file__).parents[1]
 RECIPES = sorted(path.stem for path in (ROOT / "config/recipes").glob("*.yaml"))
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -1,15 +1,13 @@
 """What the recipes alex and utrad take from their papers in each mode, and what holds for them at every scale."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 import yaml
+from tree import ROOT
 
 from postgrad.config.errors import Fault
 from postgrad.study.study import Study
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def graph(recipe, study="demo", mode="recommended", root=ROOT / "config"):

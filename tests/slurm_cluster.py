@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+# A second between looks at the queue keeps the tests short; the cluster itself runs four jobs at a time.
+QUICK = ("--profile", "slurm", "--slurm-init-seconds-before-status-checks", "1", "--max-jobs-per-timespan", "100/1s")
 BINARIES = ("slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "munged")
 PACKAGES = "slurmctld slurmd slurm-client munge"
 NODES, GPUS = 5, 8

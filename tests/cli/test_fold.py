@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ import pytest
 import yaml
 from jobs import job_graph, planned
 from study_files import write_config
-from tree import copy_of_tree, scored, snakemake
+from tree import ROOT, copy_of_tree, scored, snakemake
 
 from postgrad.corpus.duplicates import GROUPS
 from postgrad.graph import queries
@@ -20,8 +19,6 @@ from postgrad.records.predictions import matrix, read_predictions
 from postgrad.records.tables import write_table
 from postgrad.study import specs
 from postgrad.study.study import Study
-
-ROOT = Path(__file__).resolve().parents[1]
 
 # -- the command -------------------------------------------------------------------------------------
 

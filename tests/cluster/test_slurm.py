@@ -13,17 +13,15 @@ import stat
 import sys
 from collections import Counter
 
-import cluster
 import pytest
+import slurm_cluster as cluster
 import yaml
 from tree import ROOT, copy_of_tree, snakemake
 
 from postgrad.study.study import Study
 from postgrad.training.trainer import FIRST_STEPS
 
-# A second between looks at the queue keeps the tests short; the cluster itself runs four jobs at a time.
-QUICK = ("--profile", "slurm", "--slurm-init-seconds-before-status-checks", "1", "--max-jobs-per-timespan", "100/1s")
-DEMO = (*QUICK, "--config", "study=demo")
+DEMO = (*cluster.QUICK, "--config", "study=demo")
 GOLDEN = ROOT / "tests/golden/sbatch-a800.txt"
 # What differs from run to run, and the command itself.
 OWN = ("--job-name", "--output", "--comment", "-D")
@@ -230,7 +228,7 @@ def test_what_study_a800_asks_of_a_cluster(demo, tmp_path, monkeypatch):
     stand_in.mkdir()
     write_stand_ins(stand_in)
     monkeypatch.setenv("PATH", f"{stand_in}:{os.environ['PATH']}")
-    a800 = (*QUICK, "--config", f"data={demo}/work/demo/posts", "seeds=1")
+    a800 = (*cluster.QUICK, "--config", f"data={demo}/work/demo/posts", "seeds=1")
     outputs = [line.split("\t")[0] for line in snakemake(tree, *a800, "--summary").stdout.splitlines()[1:]]
     for output in outputs:
         if output.startswith("results/base/"):  # not fetched here

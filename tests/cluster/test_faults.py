@@ -17,13 +17,13 @@ import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-import cluster
 import pytest
+import slurm_cluster as cluster
 import yaml
-from test_slurm import QUICK
-from tree import called, copy_of_tree, snakemake
+from slurm_cluster import QUICK
+from tree import ROOT, called, copy_of_tree, snakemake
 
-sys.path.append(str(Path(__file__).parent / "faulty"))
+sys.path.append(str(ROOT / "tests/faulty"))
 from sitecustomize import KILLED
 
 CONFIG = ("--config", "study=faults")

@@ -2,14 +2,12 @@
 
 import re
 import shlex
-from pathlib import Path
 
 import pytest
-from tree import copy_of_tree, snakemake
+from tree import ROOT, copy_of_tree, snakemake
 
 from postgrad.study.study import Study
 
-ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "docs/sixth-recipe.md").read_text(encoding="utf-8")
 (RECIPE,) = re.findall(r"```yaml\n(.*?)```", TEXT, re.S)
 (COMMANDS,) = re.findall(r"```sh\n(.*?)```", TEXT, re.S)

@@ -1,18 +1,17 @@
 """A post goes to an endpoint only where its task's data agreement and the study both allow it."""
 
-from pathlib import Path
-
 import pytest
 import yaml
 from broken import BASES, GPT, put
 from study_files import write_config
+from tree import ROOT
 
 from postgrad.config.errors import Fault
 from postgrad.study.specs import clean_spec
 from postgrad.study.study import Study
 from postgrad.verbs import checks
 
-TASKS = Path(__file__).resolve().parents[1] / "config/tasks"
+TASKS = ROOT / "config/tasks"
 BUDGET = {"requests": 10, "tokens": 1000}
 
 

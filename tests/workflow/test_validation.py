@@ -15,11 +15,10 @@ import pytest
 import yaml
 from broken import CASES, RECIPE, STUDY, drop, put
 from study_files import RAIN, write_config
+from tree import ROOT
 
 from postgrad.config.errors import Fault, told_once
 from postgrad.study.study import Study
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def broken(folder, case):

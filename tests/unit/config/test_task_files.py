@@ -1,9 +1,8 @@
 """Every task file stands by itself: no study has to read it for its faults to be found."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from tree import ROOT
 
 from postgrad.config import task_files
 from postgrad.config.errors import Faults
@@ -13,7 +12,7 @@ from postgrad.demo.file_formats import COLUMNS
 from postgrad.demo.grammar import SHARES
 from postgrad.evaluation.metrics import scores
 
-TASKS = sorted((Path(__file__).resolve().parents[1] / "config/tasks").glob("*.yaml"))
+TASKS = sorted((ROOT / "config/tasks").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", TASKS, ids=lambda path: path.stem)

@@ -5,11 +5,11 @@ import random
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 
 import pandas as pd
 import pytest
 from study_files import write_config
+from tree import ROOT
 
 from postgrad.augmentation.resampling import resampled
 from postgrad.augmentation.shuffling import augmented
@@ -19,7 +19,6 @@ from postgrad.records.tables import write_table
 from postgrad.study.specs import node_spec
 from postgrad.study.study import Study
 
-ROOT = Path(__file__).resolve().parents[1]
 TEXT = "the rusty kettle sings in a quiet kitchen while nobody listens to the radio"
 
 
