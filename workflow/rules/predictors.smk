@@ -1,4 +1,4 @@
-"""From models to predictions: every predictor writes the one record of postgrad/predictions.py.
+"""From models to predictions: every predictor writes the one record of postgrad/records/predictions.py.
 
 in:  models, cleaned splits
 out: results/<study>/<recipe>/{predict,vote,calibrate,pick,review}/<node>/<task>/<split>.parquet; the shards of a pool's

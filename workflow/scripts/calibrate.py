@@ -15,7 +15,7 @@ import json
 import sys
 from pathlib import Path
 
-from postgrad.predictors.calibration import calibrated, fitted, nll, official
+from postgrad.predictors.calibration import calibrated, fitted, metric_to_maximise, nll
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
 from postgrad.records.posts import read_posts
@@ -46,11 +46,11 @@ def main(argv=None):
 
     def told(labels, logits):
         loss = nll(logits[answered], gold[answered], 1.0)
-        return {"score": official(gold, labels, logits, task), "log loss": loss}
+        return {"score": metric_to_maximise(gold, labels, logits, task), "log loss": loss}
 
     fit = fitted(
         spec, gold[answered], matrix(before, "logits")[answered],
-        score=lambda fit: official(gold, *calibrated(before, fit), task),
+        score=lambda fit: metric_to_maximise(gold, *calibrated(before, fit), task),
         counts=counts and [counts[name] for name in spec["labels"]],
         pool=None if pool is None else matrix(pool[pool["label"] != ABSTAIN]),
     )  # fmt: skip

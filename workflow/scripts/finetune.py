@@ -12,7 +12,7 @@ import json
 import os
 import sys
 
-from postgrad.models.model_folder import class_counts, model_record, training_posts
+from postgrad.models.model_folder import model_record, training_class_counts, training_posts
 from postgrad.runtime import launcher, signals
 from postgrad.runtime.cli import run
 from postgrad.runtime.locks import held
@@ -38,7 +38,7 @@ def main(argv=None):
     options = parser.parse_args(words)
     spec = options.spec
     frame, digests = training_posts(options.data, options.drop, spec.get("input"))
-    counts = class_counts(frame, spec["labels"], spec["node"])
+    counts = training_class_counts(frame, spec["labels"], spec["node"])
     facts = {"kind": spec["kind"], "labels": list(counts), "spec": spec, "version": VERSION}
     facts |= {
         "base": model_record(options.base),

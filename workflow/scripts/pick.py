@@ -13,7 +13,7 @@ import argparse
 import json
 import sys
 
-from postgrad.predictors.calibration import first_best, official
+from postgrad.predictors.calibration import first_best, metric_to_maximise
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
 from postgrad.records.posts import read_posts
@@ -39,7 +39,7 @@ def main(argv=None):
 
     def score(place):
         gold, frame = aligned(posts, read_predictions(args.on_gold[place]), (args.gold, args.on_gold[place]))
-        return official(gold["label"].astype(int), frame["label"], matrix(frame, "logits"), task)
+        return metric_to_maximise(gold["label"].astype(int), frame["label"], matrix(frame, "logits"), task)
 
     best, found = first_best(range(len(spec["of"])), score)
     write_table(read_predictions(args.predictions[best]), args.out, PREDICTIONS)

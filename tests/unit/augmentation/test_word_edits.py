@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from postgrad.augmentation.synonyms import thesaurus, wordnet
-from postgrad.augmentation.word_edits import KINDS, NEIGHBOURS, STOP_WORDS, edited, expansions, in_case, words
+from postgrad.augmentation.word_edits import KINDS, NEIGHBOURS, STOP_WORDS, edited, expansions, in_case, word_spans
 
 SYNONYMS = thesaurus(wordnet())
 
@@ -106,9 +106,9 @@ def test_short_forms_are_written_out_as_often_as_long_ones_are_shortened():
 
 def test_handles_hashtags_links_and_numbers_stay_whole():
     whole = "@mama_12 #sick #2fast x@y.org https://t.co/kettles www.kettle.org kettles.org 3.5mg 2nd @USER____ kettle_s"
-    assert words(whole) == [] and drawn(whole, KINDS) == {None}
+    assert word_spans(whole) == [] and drawn(whole, KINDS) == {None}
     for new in drawn(f"{whole} (rusty) kettle! 😂", KINDS, rate=1.0):
-        assert new.startswith(f"{whole} (") and new.endswith("! 😂") and len(words(new)) == 2
+        assert new.startswith(f"{whole} (") and new.endswith("! 😂") and len(word_spans(new)) == 2
 
 
 def test_stop_words_and_the_keyword_stay():

@@ -1,7 +1,7 @@
 """New posts from labelled ones: reordered segments (CTYUN-AI, SMM4H-2024 Task 3) or edited words (ALEX, SMM4H-2023).
 
 `shuffle` cuts a post into segments after commas and full stops and puts them together in another order: the
-words and their number stay. `edit` changes a few words (edits.py). Label and keyword stay. The control
+words and their number stay. `edit` changes a few words (word_edits.py). Label and keyword stay. The control
 `duplicate` makes the same number of posts from the same sources with the text unchanged.
 """
 
@@ -76,7 +76,7 @@ def augmented(posts, node, method="shuffle", copies=0, fill=None, split="protect
     `<parent>~<node>~<k>`; the parent of a derived post is its own parent. Where `shuffle` finds fewer
     than two segments, or no new order, the text is repeated and counted. Where `edit` finds no word to
     edit, or nothing new, there is no post, and it is counted. classes: codes of those to make posts of, None for all.
-    edits, rate, synonyms: see edits.edited. budget: {class: how many new posts}, None without one.
+    edits, rate, synonyms: see word_edits.edited. budget: {class: how many new posts}, None without one.
     Returns (frame, {"made": {class: n}, "one segment": {class: n}, "no new order": {class: n}, "no edit": {class: n}}).
     Raises ValueError for unlabelled posts and for options that make nothing.
     """

@@ -41,7 +41,7 @@ EXPANDED = (
 CONTRACTED = {long: short for short, long in EXPANDED.items()}
 
 
-def words(text):
+def word_spans(text):
     """[(start, end)] of a text's words, those left out that stand in mentions, hashtags, links and numbers."""
     whole = [match.span() for match in WHOLE.finditer(text)]
     found = [match.span() for match in WORD.finditer(text)]
@@ -93,7 +93,7 @@ def expansions(texts):
     """
     short = long = 0
     for text in texts:
-        spans = words(text)
+        spans = word_spans(text)
         for i, (start, _) in enumerate(spans):
             end, new = contraction(text, spans, i)
             if new:
@@ -110,7 +110,7 @@ def edited(text, kinds, rate, synonyms, expand, rng, keyword=None):
     keyword's words are left alone, but for contractions, which change no word. The number of edits is rate times the
     number of words, rounded up or down at random; two words that are contracted count as one edit.
     """
-    spans = words(text)
+    spans = word_spans(text)
     wanted = max(1, int(rate * len(spans) + rng.random()))
     kept = STOP_WORDS | EXPANDED.keys() | set(WORD.findall((keyword or "").lower()))
     new = {}  # where an edited word starts: (its end, what stands there now)

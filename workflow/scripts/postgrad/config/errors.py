@@ -1,4 +1,4 @@
-"""Mistakes in configuration files as sentences, gathered so that a person sees all of them at once."""
+"""Mistakes in configuration files as sentences, which are gathered and shown together."""
 
 import re
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Holding the content of a configuration file against its schema in workflow/schemas."""
+"""Checks of the content of a configuration file against its schema in workflow/schemas."""
 
 from copy import deepcopy
 from functools import cache

@@ -1,4 +1,4 @@
-"""Reading a YAML file as a mapping, and refusing what YAML would read as something else than is written."""
+"""Reading a YAML file as a mapping. A value that YAML would read as something else than is written is refused."""
 
 import math
 import re

@@ -1,4 +1,8 @@
-"""Exact duplicates: posts whose texts are equal once case, links, mentions and spacing are set aside."""
+"""Exact duplicates and near-copies of posts.
+
+Two posts are duplicates if their texts are equal after case, links, mentions and spacing are set aside. A text is a
+near-copy of another one if they share at least SHARE of all their words.
+"""
 
 import hashlib
 import re
@@ -64,12 +68,12 @@ class Known:
                 self.add(text, place)
 
     def add(self, text, place):
-        found = words(text)
+        found = word_set(text)
         self.sizes.setdefault(place, {}).setdefault(len(found), []).append(found)
 
     def place(self, text):
         """The first place with a near-copy of the text, or None: both share at least SHARE of all their words."""
-        own = words(text)
+        own = word_set(text)
         for place, sizes in self.sizes.items():
             for size in sizes:
                 # Of n and m words s in common are SHARE of all: s >= SHARE * (n + m - s). No larger difference in size
@@ -80,7 +84,7 @@ class Known:
         return None
 
 
-def words(text):
+def word_set(text):
     """The words of a text as a set, each once; case, links, mentions and punctuation play no part where words are."""
     plain = normalized(text)
     return frozenset(re.findall(r"\w+", plain)) or frozenset([plain])

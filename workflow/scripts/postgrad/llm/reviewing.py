@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from postgrad.evaluation.bootstrap import no_gain
-from postgrad.evaluation.metrics import official
+from postgrad.evaluation.metrics import official_metric
 from postgrad.llm.answer_cache import Request, tally
 from postgrad.llm.templates import defined, messages, shots
 from postgrad.predictors.calibration import first_best
@@ -42,7 +42,7 @@ class Reviewed(NamedTuple):
     rows: np.ndarray
     codes: np.ndarray
     table: pd.DataFrame  # CHECKED without asked_for
-    counts: dict  # predicted, checked, confirmed, rejected, changed, and as answers.tally says
+    counts: dict  # predicted, checked, confirmed, rejected, changed, and as answer_cache.tally says
     kept: int  # answers that were there before: no part of the counts, which a rerun writes again
 
 
@@ -136,7 +136,7 @@ def gate(spec, gold, frame, review):
 
     def score(most, rows=slice(None)):
         labels, logits = after[most]
-        return official(gold[rows], labels[rows], softmax(logits[rows]), *task)
+        return official_metric(gold[rows], labels[rows], softmax(logits[rows]), *task)
 
     margins_tried = sorted(spec["gate"])
     after = {None: (frame["label"].to_numpy(), matrix(frame, "logits"))}

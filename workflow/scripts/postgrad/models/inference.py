@@ -1,4 +1,4 @@
-"""Text -> K logits with a trained encoder or causal model, in batches of similar length."""
+"""What a trained model says of posts, in batches of similar length: their K logits, or their embeddings."""
 
 import copy
 

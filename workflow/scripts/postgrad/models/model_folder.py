@@ -40,7 +40,7 @@ def model_record(folder):
 def training_posts(paths, drops, form=None):
     """(posts of all files in order, {"folder/file": SHA-256 of a file's kept ids, labels, keywords and texts}).
 
-    form: of the posts' texts, see texts.as_read; the digests are of the texts as they stand in the files.
+    form: of the posts' texts, see text_forms.as_read; the digests are of the texts as they stand in the files.
     """
     frames = [read_union([path], drops) for path in paths]
     digests = {"/".join(Path(path).parts[-2:]): posts_digest(frame) for path, frame in zip(paths, frames)}
@@ -56,8 +56,11 @@ def posts_digest(frame, columns=("post_id", "label", "keyword", "text")):
     return digest.hexdigest()
 
 
-def class_counts(frame, labels, node):
-    """{class name: posts}. ValueError where a post has no label, or one outside 0..K-1, or there is no post."""
+def training_class_counts(frame, labels, node):
+    """{class name: number of training posts}.
+
+    Raises ValueError if there is no post, or if a post has no label or one outside 0..K-1.
+    """
     if frame.empty:
         raise ValueError(f"node {node}: no training posts are left; see the data and the audit's drop.parquet")
     unlabelled = int(frame["label"].isna().sum())

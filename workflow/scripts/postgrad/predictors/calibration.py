@@ -1,4 +1,4 @@
-"""Predictions fitted on gold posts: class priors exchanged, temperatures, thresholds.
+"""Predictions fitted on gold posts: exchanged class priors, temperatures and thresholds, and the loss that fits them.
 
 Everywhere z are logits (n, K), y gold labels (n,), pi class shares (K,). A fit is a record of plain numbers, which
 `applied` turns other logits by; it is what fit.json holds.
@@ -39,10 +39,12 @@ def temperature(logits, gold):
     return float(np.exp((low + high) / 2))
 
 
-def official(gold, labels, logits, task):
-    """The official metric of n posts. task: (names of the classes, positive codes, metric), as `scores` takes them.
+def metric_to_maximise(gold, labels, logits, task):
+    """The official metric of n posts, of which a fit seeks the highest value.
 
-    Raises ValueError where the metric does not exist: an AUC without a post of some class.
+    task: (names of the classes, positive codes, metric), as `scores` takes them.
+
+    Raises ValueError if the metric does not exist: an AUC needs a post of every class.
     """
     value = scores(gold, labels, softmax(logits), *task)["values"]["official"]
     if value is None:

@@ -1,4 +1,4 @@
-"""Writing files beside the final name and renaming them, so that no half-written file is seen under a final name."""
+"""Files and folders written beside the final name and renamed, so that no half-written one has a final name; links."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Results as records: JSON that is the same to the byte whenever the numbers are."""
+"""Results as JSON text: equal numbers give equal bytes."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Names that every floor shares."""
+"""Names that all packages share: splits, held-out posts, folds, and the sign between a node and its axes."""
 
 SPLITS = ("train", "dev", "test", "cross", "unlabeled")  # a task may have fewer
 HELD_OUT = "held-out"  # ages/held-out: the posts of a folded dataset, each predicted by the model that left it out

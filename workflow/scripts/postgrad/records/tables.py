@@ -1,4 +1,4 @@
-"""Writing frames as Parquet files with a declared schema."""
+"""Frames written as Parquet files with a declared schema, for everyone or for their owner alone."""
 
 import os
 from pathlib import Path

@@ -2,7 +2,7 @@
 
 from postgrad.records.names import AT, SPLITS
 from postgrad.report.bookkeeping import fitted, stand_ins, transductive
-from postgrad.report.text_tables import NAMES, line
+from postgrad.report.text_tables import line, shortened, signs
 
 COLUMNS = ("mean", "sd", "seeds", "floor")
 CLAIM = """What each recipe claims on each task: the last node of its chain that was run; of several
@@ -12,7 +12,7 @@ chains, or without one, the node that is best on dev."""
 def rankings(rows, compares, spec):
     """[{task, split, metric, n, rows}], tasks by name, splits in their order; the best mean first.
 
-    rows: of tables.node_scores. compares: compare.json files. spec: the report's. A row is that of node_scores with
+    rows: of score_tables.node_scores. compares: compare.json files. spec: the report's. Each row is one of `rows` with
     `alias`, the recipe's name of the task, `rank` (equal means share one), `fitted` (it, or its choice among several,
     hangs on the gold labels of this very split), `transductive` and `stand_in`. One row a recipe and name of the task:
     the `claimed` one. Where a recipe has no score on a split, it has no row.
@@ -62,16 +62,12 @@ def claimed(rows, compares, on_dev):
     return best, len(candidates) > 1
 
 
-def signs(row):
-    """The marks of a row in scores.txt, which explains them below all its tables."""
-    return "†" * row["transductive"] + "‡" * row["stand_in"] + "*" * row["fitted"]
-
-
 def text(tables):
     """The rankings as lines of scores.txt, an empty line behind each table; nothing for none."""
     lines = [CLAIM, ""] if tables else []
     names = {id(r): f"  {r['rank']}  {r['recipe']}: {r['node']}" for table in tables for r in table["rows"]}
-    names = {id(r): shortened(names[id(r)], signs(r)) for table in tables for r in table["rows"]}
+    marks = ("transductive", "stand_in", "fitted")
+    names = {id(r): shortened(names[id(r)], signs(*map(r.get, marks))) for table in tables for r in table["rows"]}
     titles = [f"{table['task']}  {table['split']}  {table['metric']}" for table in tables]
     width = max(map(len, [*names.values(), *titles]), default=0)
     for table, title in zip(tables, titles):
@@ -81,9 +77,3 @@ def text(tables):
             lines.append(line(names[id(row)], [*figures[:2], str(row["seeds"]), figures[2]], width))
         lines.append("")
     return "".join(f"{told}\n" for told in lines)
-
-
-def shortened(name, signs):
-    """A name with its signs, no wider than its column."""
-    space = NAMES - len(signs)
-    return (name if len(name) <= space else name[: space - 1] + "…") + signs

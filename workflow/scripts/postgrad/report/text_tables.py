@@ -50,17 +50,18 @@ def text_table(rows, chains, spec, collapses=(), diversity=()):
 
     def daggers(recipe, node):
         name = (recipe, node.split(AT)[0])
-        return "†" * (name in seen) + "‡" * (name in ruled)
+        return signs(name in seen, name in ruled)
 
-    def signs(table, node):
-        return daggers(table["recipe"], node) + "*" * ((table["recipe"], node.split(AT)[0], table["dataset"]) in marked)
+    def signs_of(table, node):
+        name = (table["recipe"], node.split(AT)[0])
+        return signs(name in seen, name in ruled, (*name, table["dataset"]) in marked)
 
     def signed(table, node):
-        return node + signs(table, node)
+        return node + signs_of(table, node)
 
     for row in sorted(rows, key=lambda row: not row["is_floor"]):
         blocks.setdefault((row["recipe"], row["dataset"]), []).append(row)
-    names = {id(row): f"  {shortened(row['node'], signs(row, row['node']))}" for row in rows}
+    names = {id(row): shortened(f"  {row['node']}", signs_of(row, row["node"])) for row in rows}
     titles = {key: f"{key[0]}  {key[1]}  {block[0]['metric'] or 'not scored'}" for key, block in blocks.items()}
     width = max(map(len, [*names.values(), *titles.values()]), default=0)
     lines = []
@@ -101,10 +102,15 @@ def text_table(rows, chains, spec, collapses=(), diversity=()):
     return "\n".join([*lines, "", f"Report: {spec['page']}"]) + "\n"
 
 
-def shortened(node, signs):
-    """A node's name with its signs, no wider than its column: it may carry axes, and the page and the CSV have it."""
-    space = NAMES - 2 - len(signs)
-    return (node if len(node) <= space else node[: space - 1] + "…") + signs
+def signs(transductive, stand_in, fitted=False):
+    """The marks behind a node's name in scores.txt, which explains them below all its tables."""
+    return "†" * transductive + "‡" * stand_in + "*" * fitted
+
+
+def shortened(name, signs):
+    """A node's name with its signs, no wider than its column; the page and the CSV have the whole name."""
+    space = NAMES - len(signs)
+    return (name if len(name) <= space else name[: space - 1] + "…") + signs
 
 
 def line(name, cells, width):

@@ -10,7 +10,7 @@ from safetensors.torch import load_model, save_model
 from transformers import TrainerCallback
 
 from postgrad.models.batching import Batches
-from postgrad.predictors.calibration import official
+from postgrad.predictors.calibration import metric_to_maximise
 from postgrad.records.files import atomic_write, write_text
 
 SCORES = "scores.json"
@@ -80,4 +80,4 @@ def dev_score(model, examples, collate, logits_of, spec):
             logits[group] = found.float().cpu().numpy()
     model.train()
     task = ([label["name"] for label in spec["labels"]], spec["positive"], spec["metric"])
-    return official(gold, logits.argmax(axis=1), logits, task)
+    return metric_to_maximise(gold, logits.argmax(axis=1), logits, task)

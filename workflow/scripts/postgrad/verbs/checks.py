@@ -1,8 +1,8 @@
 """What must hold for the nodes of a recipe: each function raises Fault with place, finding and remedy.
 
 Here are options that are given and read, teachers that differ, calibrations that have what they need, and the leave for
-posts to go to an endpoint. What a file alone must hold stands in workflow/schemas, which posts a node may read in
-splits.py, task files in corpora.py.
+posts to go to an endpoint. What a single file must hold stands in workflow/schemas, which posts a node may read in
+graph/split_rules.py, and what holds for task files in config/task_files.py.
 """
 
 import re
