@@ -174,7 +174,7 @@ metrics = text_edit(
 augmentation = text_edit("postgrad/augmentation/shuffling.py", "TRIES = 10", "TRIES = 11")
 shuffling = text_edit("postgrad/augmentation/shuffling.py", "key=lambda _: rng.random()", "key=lambda _: -rng.random()")
 losses = text_edit("postgrad/training/losses.py", "logits.float().transpose(1, 2)", "logits.double().transpose(1, 2)")
-template = text_edit("postgrad/report.html.j2", "Every node was run.", "All nodes were run.")
+template = text_edit("postgrad/report/report.html.j2", "Every node was run.", "All nodes were run.")
 
 # -- rows: an edit, and what it costs -----------------------------------------------------------------
 

@@ -207,7 +207,7 @@ def test_a_key_that_is_none_is_not_shown(tmp_path, monkeypatch, value):
 
 def test_nothing_of_post_or_key_is_logged(tmp_path):
     """Even where the client is asked to log everything."""
-    code = ("import json, sys; from talking import requests; from postgrad.llm import answers\n"
+    code = ("import json, sys; from talking import requests; from postgrad.llm.client import answers\n"
             "print(len(list(answers(json.loads(sys.argv[1]), requests(), sys.argv[2]))))")  # fmt: skip
     with server(lambda post, times: "broken" if times == 1 else None) as told:
         base = told.base(key="GPT_KEY")
@@ -228,8 +228,8 @@ def child(code, base, folder, **environment):
 TOLD = """
 import json, sys
 from talking import requests
-from postgrad.llm import answers
-from postgrad.stopping import heeded
+from postgrad.llm.client import answers
+from postgrad.runtime.signals import heeded
 with heeded():
     for answer in answers(json.loads(sys.argv[1]), requests(), sys.argv[2]):
         print("got", flush=True)
@@ -267,7 +267,7 @@ def test_a_stopped_run_keeps_the_answer_that_is_on_its_way(tmp_path):
 
 def test_a_stop_does_not_wait_for_the_next_try(tmp_path):
     with server(lambda post, times: "broken") as told:
-        one = child("from postgrad import endpoint\nendpoint.FIRST = 60.0" + TOLD, told.base(), tmp_path)
+        one = child("from postgrad.llm import endpoint\nendpoint.FIRST = 60.0" + TOLD, told.base(), tmp_path)
         until(told, 1)
         time.sleep(0.5)
         one.send_signal(signal.SIGTERM)

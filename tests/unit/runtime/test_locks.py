@@ -20,8 +20,8 @@ SLURM = ("SLURM_JOB_ID", "SLURM_RESTART_COUNT")
 # Holds the lock of argv[1]; argv[2] is a file that only one may have at a time; argv[3] seconds of work.
 WORKER = """
 import os, sys, time
-from postgrad.locks import held
-from postgrad.stopping import heeded
+from postgrad.runtime.locks import held
+from postgrad.runtime.signals import heeded
 with heeded(), held(sys.argv[1]):
     os.close(os.open(sys.argv[2], os.O_CREAT | os.O_EXCL))
     print("in", flush=True)
@@ -254,7 +254,7 @@ def test_a_requeued_job_takes_its_own_lock_and_its_neighbour_in_the_allocation_w
 
 
 def test_a_held_lock_is_touched_and_a_holder_without_one_ends(tmp_path):
-    code = "import sys; from postgrad import locks; locks.BEAT = 0.05\n" + WORKER
+    code = "import sys; from postgrad.runtime import locks; locks.BEAT = 0.05\n" + WORKER
     command = [sys.executable, "-c", code, str(tmp_path / "work"), str(tmp_path / "busy"), "60"]
     one = subprocess.Popen(command, cwd=made.ROOT / "workflow/scripts", stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE, text=True)  # fmt: skip

@@ -52,7 +52,7 @@ def started(words, code=""):
 
 # Each step is told, and takes as long as a signal needs to arrive.
 TOLD = """
-from postgrad import finetuning
+from postgrad.training import finetuning
 slow, loss = 0.05, finetuning.label_loss
 def told(*args, **options):
     print("a step", file=sys.stderr, flush=True)
@@ -100,8 +100,8 @@ def test_a_signal_leaves_a_complete_checkpoint_and_a_rerun_ends_the_same(tmp_pat
 
 def test_a_signal_before_the_first_step_ends_at_once(tmp_path, paths, spec):
     work, out = tmp_path / "work", tmp_path / "out"
-    code = "import postgrad.models as m\nm.set_threads = lambda n: (print('here', file=sys.stderr), time.sleep(60))"
-    one = started(made.arguments(spec, **paths, work=work, out=out), code + "\nfrom postgrad import finetuning")
+    code = "import postgrad.models.loading as m\nm.set_threads = lambda n: (print('here', file=sys.stderr), time.sleep(60))"
+    one = started(made.arguments(spec, **paths, work=work, out=out), code + "\nfrom postgrad.training import finetuning")
     after_word(one, "here")
     one.send_signal(signal.SIGUSR1)
     told = one.communicate(timeout=20)[1]
@@ -132,12 +132,12 @@ def test_a_signal_while_the_finished_model_is_written_lets_it_be_finished(tmp_pa
     work, out = tmp_path / "work", tmp_path / "out"
     code = """
 import os, signal
-from postgrad import training
-keep = training.keep
+from postgrad.training import trainer
+keep = trainer.keep
 def kept(*args):
     os.kill(os.getpid(), signal.SIGTERM)
     return keep(*args)
-training.keep = kept
+trainer.keep = kept
 """
     one = started(made.arguments(spec, **paths, work=work, out=out), code)
     assert one.communicate(timeout=60) and one.returncode == 0
@@ -152,7 +152,7 @@ def test_a_prediction_ends_at_once_and_shows_nothing(tmp_path, paths):
                            work=tmp_path / "work", out=out)  # fmt: skip
     code = """
 import sys, time, predict
-from postgrad import linear
+from postgrad.models import linear
 linear.logits = lambda *_: (print("here", file=sys.stderr, flush=True), time.sleep(60))
 predict.run(predict.main)
 """
@@ -182,7 +182,7 @@ def test_a_launcher_passes_each_signal_on_and_waits(tmp_path):
     """What starts several ranks keeps the lock until they have ended, and ends with their code."""
     inner = """
 import sys, time
-from postgrad.stopping import heeded, stop, wait_for_steps, wanted
+from postgrad.runtime.signals import heeded, stop, wait_for_steps, wanted
 with heeded():
     wait_for_steps()
     print("here", file=sys.stderr, flush=True)
@@ -193,8 +193,8 @@ with heeded():
 """
     outer = """
 import sys
-from postgrad.locks import held
-from postgrad.stopping import exit_code, heeded
+from postgrad.runtime.locks import held
+from postgrad.runtime.signals import exit_code, heeded
 with heeded(), held(sys.argv[1]):
     sys.exit(exit_code([sys.executable, "-c", sys.argv[2]]))
 """

@@ -13,7 +13,7 @@ from postgrad.runtime import study_lock
 # A run of study `a` that sends jobs called argv[1], until its standard input ends.
 RUN = """
 import sys
-from postgrad.runs import begin
+from postgrad.runtime.study_lock import begin
 try:
     begin("a", sys.argv[1] or None, sys.argv[2])
 except BlockingIOError as fault:
@@ -33,7 +33,7 @@ def run(tmp_path):
     started = []
 
     def start(name, path=f"{squeue.parent}:{os.environ['PATH']}"):
-        code = RUN.replace("try:", "import postgrad.runs\npostgrad.runs.PAUSE = 0.05\ntry:", 1)
+        code = RUN.replace("try:", "import postgrad.runtime.study_lock as study_lock\nstudy_lock.PAUSE = 0.05\ntry:", 1)
         command = [sys.executable, "-c", code, name, str(tmp_path / "work")]
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         started.append(subprocess.Popen(command, cwd=made.ROOT / "workflow/scripts", env=os.environ | {"PATH": path},
