@@ -100,8 +100,12 @@ def test_a_signal_leaves_a_complete_checkpoint_and_a_rerun_ends_the_same(tmp_pat
 
 def test_a_signal_before_the_first_step_ends_at_once(tmp_path, paths, spec):
     work, out = tmp_path / "work", tmp_path / "out"
-    code = "import postgrad.models.loading as m\nm.set_threads = lambda n: (print('here', file=sys.stderr), time.sleep(60))"
-    one = started(made.arguments(spec, **paths, work=work, out=out), code + "\nfrom postgrad.training import finetuning")
+    code = (
+        "from postgrad.models import loading\n"
+        "loading.set_threads = lambda n: (print('here', file=sys.stderr), time.sleep(60))\n"
+        "from postgrad.training import finetuning"
+    )
+    one = started(made.arguments(spec, **paths, work=work, out=out), code)
     after_word(one, "here")
     one.send_signal(signal.SIGUSR1)
     told = one.communicate(timeout=20)[1]
