@@ -1,4 +1,4 @@
-"""What the documents say of the tree: paths, packages and targets that they name exist."""
+"""What the documents and comments say of the tree: paths, modules, packages and targets that they name exist."""
 
 import re
 
@@ -10,6 +10,13 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "config/README
 FOLDERS = ("workflow", "config", "tests", "docs", "envs", "profiles", "slurm")
 WRITTEN_BY_THE_READER = {"config/recipes/jury.yaml"}  # the exercise of docs/sixth-recipe.md
 POSTGRAD = ROOT / "workflow/scripts/postgrad"
+# What is read with its comments and docstrings.
+CODE = [ROOT / "Snakefile", ROOT / "Makefile"] + [
+    path
+    for folder in ("workflow", "envs", "profiles", "slurm")
+    for path in sorted((ROOT / folder).rglob("*"))
+    if path.suffix in (".py", ".smk", ".yaml", ".j2")
+]
 
 
 def named_paths(text):
@@ -73,6 +80,14 @@ def test_links_lead_to_files_and_headings(document):
     for target, anchor in re.findall(r"\]\(([^)\s:#]*)#([^)\s]+)\)", text):
         other = document.parent / target if target else document
         assert anchor in anchors(other.read_text()), f"{target}#{anchor}"
+
+
+def test_modules_and_tests_that_code_and_comments_name_exist():
+    files = [path for folder in ("workflow", "tests", "docs") for path in (ROOT / folder).rglob("*.*")]
+    known = {"/".join(path.relative_to(ROOT).parts[-n:]) for path in files for n in range(1, 7)}
+    named = {path: re.findall(r"(?<![\w/.{}-])\w[\w/]*\.(?:py|smk)\b", path.read_text()) for path in CODE}
+    assert len(set(sum(named.values(), []))) > 20
+    assert {path.name: wrong for path, names in named.items() if (wrong := set(names) - known)} == {}
 
 
 def test_paths_are_named_at_all():

@@ -516,7 +516,7 @@ def idle_step(demo, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def other_shuffle(demo, tmp_path_factory):
-    """The run, up to the trainings, after augmentation.py was changed where posts are shuffled."""
+    """The run, up to the trainings, after shuffling.py was changed where posts are shuffled."""
     return run_again(demo, tmp_path_factory.mktemp("shuffle"), shuffling, *models(demo))
 
 

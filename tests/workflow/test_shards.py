@@ -1,6 +1,6 @@
 """A pool predicted by several jobs: the bytes of one job, a lost shard alone done again, another number reruns nothing.
 
-The models are linear, to be quick; tests/test_predict.py holds shards of the others to the bytes of one job.
+The models are linear, to be quick; tests/cli/test_predict.py holds shards of the others to the bytes of one job.
 """
 
 import os
