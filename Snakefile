@@ -27,6 +27,14 @@ rule all_recipes:
         f"results/{STUDY.name}/all_recipes/scores.csv",
 
 
+@cache
+def left_over():
+    """Work that no study refers to, told on the screen once."""
+    folders = cleanup.leftovers()
+    logger.warning(cleanup.listing(folders))
+    return folders
+
+
 rule clean_work:
     log:
         f"work/{STUDY.name}/log/clean_work.log",
@@ -46,5 +54,7 @@ onstart:
 
 
 onsuccess:
-    for folder in reports():
+    for folder in sorted(
+        os.path.dirname(job.output.page) for job in workflow.dag.jobs if job.rule.name == "report"
+    ):
         print(f"Scores: {folder}/scores.txt   Report: {folder}/report.html")

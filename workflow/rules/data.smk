@@ -68,9 +68,9 @@ rule audit:
 
 rule augment:
     input:
-        data=sources,
-        drop=drops,
-        budget=budget,
+        data=files(PATHS.source_posts),
+        drop=files(PATHS.drops),
+        budget=files(PATHS.budget_posts),
     output:
         "results/{study}/{recipe}/augment/{node}.parquet",
     log:
@@ -89,9 +89,9 @@ rule augment:
 
 rule resample:
     input:
-        data=sources,
-        drop=drops,
-        budget=budget,
+        data=files(PATHS.source_posts),
+        drop=files(PATHS.drops),
+        budget=files(PATHS.budget_posts),
     output:
         "results/{study}/{recipe}/resample/{node}.parquet",
     log:
@@ -110,10 +110,10 @@ rule resample:
 
 rule synthesize:
     input:
-        data=sources,
-        drop=drops,
-        corpus=lambda wildcards: corpus(wildcards)[:-1],  # of a pool no label is learnt: its posts may be met again
-        models=asked_models,
+        data=files(PATHS.source_posts),
+        drop=files(PATHS.drops),
+        corpus=files(PATHS.labelled_corpus),  # of a pool no label is learnt: its posts may be met again
+        models=files(PATHS.asked_models),
     output:
         posts="results/{study}/{recipe}/synthesize/{node}.parquet",
         flow="results/{study}/{recipe}/synthesize/{node}.json",
@@ -138,14 +138,14 @@ rule synthesize:
 
 rule label:
     input:
-        pool=sources,
-        drop=audited,
-        held_out=held_out,
-        train=lambda wildcards: posts_of(wildcards, f"{node(wildcards).task}/train"),
-        gold=fitted_on,
-        predictions=lambda wildcards: members(wildcards, node(wildcards).sources[0]),
-        on_gold=on_gold,
-        budget=budget,
+        pool=files(PATHS.source_posts),
+        drop=files(PATHS.audit_drops),
+        held_out=files(PATHS.held_out_drops),
+        train=files(PATHS.train_posts),
+        gold=files(PATHS.fit_posts),
+        predictions=files(PATHS.pool_predictions),
+        on_gold=files(PATHS.fit_predictions),
+        budget=files(PATHS.budget_posts),
     output:
         posts="results/{study}/{recipe}/label/{node}.parquet",
         flow="results/{study}/{recipe}/label/{node}.json",
@@ -166,10 +166,10 @@ rule label:
 
 rule fold:
     input:
-        data=sources,
-        drop=drops,
-        corpus=corpus,
-        groups=lambda wildcards: f"{RESULTS}/audit/{graph(wildcards).tasks[node(wildcards).task]}/groups.parquet",
+        data=files(PATHS.source_posts),
+        drop=files(PATHS.drops),
+        corpus=files(PATHS.corpus),
+        groups=files(PATHS.duplicate_groups),
     output:
         posts="results/{study}/{recipe}/fold/{node}.parquet",
         drop="results/{study}/{recipe}/fold/{node}.drop.parquet",

@@ -24,9 +24,9 @@ rule base:
 
 rule pretrain:
     input:
-        base=base_of,
-        data=sources,
-        drop=drops,
+        base=files(PATHS.base_model),
+        data=files(PATHS.source_posts),
+        drop=files(PATHS.drops),
     output:
         "results/{study}/{recipe}/pretrain/{node}/model.json",
     log:
@@ -50,10 +50,10 @@ rule pretrain:
 
 rule finetune:
     input:
-        base=base_of,
-        data=sources,
-        drop=drops,
-        dev=dev,
+        base=files(PATHS.base_model),
+        data=files(PATHS.source_posts),
+        drop=files(PATHS.drops),
+        dev=files(PATHS.epoch_posts),
     output:
         "results/{study}/{recipe}/finetune/{node}/model.json",
     log:

@@ -9,8 +9,8 @@ out: results/<study>/<recipe>/{predict,vote,calibrate,pick,review}/<node>/<task>
 rule predict:
     input:
         model="results/{study}/{recipe}/finetune/{node}/model.json",
-        data=lambda wildcards: posts_of(wildcards, wildcards.dataset),
-        shards=shards,
+        data=files(PATHS.posts),
+        shards=files(PATHS.shards),
     output:
         "results/{study}/{recipe}/predict/{node}/{dataset}{shard}.parquet",
     log:
@@ -34,8 +34,8 @@ rule predict:
 
 rule vote:
     input:
-        predictions=members,
-        posts=shared,
+        predictions=files(PATHS.member_predictions),
+        posts=files(PATHS.shared_posts),
     output:
         predictions="results/{study}/{recipe}/vote/{node}/{dataset}.parquet",
         counts="results/{study}/{recipe}/vote/{node}/{dataset}.json",
@@ -57,11 +57,11 @@ rule vote:
 
 rule calibrate:
     input:
-        predictions=members,
-        gold=fitted_on,
-        on_gold=on_gold,
-        pool=on_pool,
-        model=trained,
+        predictions=files(PATHS.member_predictions),
+        gold=files(PATHS.fit_posts),
+        on_gold=files(PATHS.fit_predictions),
+        pool=files(PATHS.share_predictions),
+        model=files(PATHS.prior_model),
     output:
         predictions="results/{study}/{recipe}/calibrate/{node}/{dataset}.parquet",
         fit="results/{study}/{recipe}/calibrate/{node}/{dataset}.fit.json",
@@ -84,9 +84,9 @@ rule calibrate:
 
 rule pick:
     input:
-        predictions=members,
-        gold=fitted_on,
-        on_gold=on_gold,
+        predictions=files(PATHS.member_predictions),
+        gold=files(PATHS.fit_posts),
+        on_gold=files(PATHS.fit_predictions),
     output:
         predictions="results/{study}/{recipe}/pick/{node}/{dataset}.parquet",
         fit="results/{study}/{recipe}/pick/{node}/{dataset}.fit.json",
@@ -109,11 +109,11 @@ rule pick:
 
 rule review:
     input:
-        predictions=members,
-        data=lambda wildcards: posts_of(wildcards, wildcards.dataset),
-        train=lambda wildcards: sources(wildcards) + audited(wildcards),
-        gold=lambda wildcards: fitted_on(wildcards) + on_gold(wildcards),
-        models=asked_models,
+        unpack(look_up(PATHS.example_files)),  # train, drop
+        unpack(look_up(PATHS.fit_files)),  # gold, on_gold
+        predictions=files(PATHS.member_predictions),
+        data=files(PATHS.posts),
+        models=files(PATHS.asked_models),
     output:
         multiext("results/{study}/{recipe}/review/{node}/{dataset}", out=".parquet", fit=".fit.json"),
     log:
@@ -131,5 +131,5 @@ rule review:
         "Reviewing {wildcards.dataset}: {wildcards.recipe}/{wildcards.node}"
     shell:
         "exec python workflow/scripts/review.py --spec {params.spec:q} --reached {params.reached:q} --models {input.models:q} "
-        "--predictions {input.predictions:q} --data {input.data:q} --train {input.train:q} --gold {input.gold:q} --out {output.out:q} "
+        "--predictions {input.predictions:q} --data {input.data:q} --train {input.train:q} {input.drop:q} --gold {input.gold:q} {input.on_gold:q} --out {output.out:q} "
         "--work work/{wildcards.study:q}/{wildcards.recipe:q}/review/{wildcards.node:q}/{wildcards.dataset:q}.parquet > {log:q} 2>&1"

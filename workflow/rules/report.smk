@@ -8,8 +8,8 @@ out: results/<study>/<recipe>/{score,compare,diversity}; results/<study>/{report
 
 rule score:
     input:
-        predictions=scored,
-        gold=gold,
+        predictions=files(PATHS.scored_predictions),
+        gold=files(PATHS.scored_posts),
     output:
         "results/{study}/{recipe}/score/score.json",
     log:
@@ -50,10 +50,10 @@ rule compare:
 
 rule diversity:
     input:
-        train=of_measured("clean/{task}/train.parquet"),
-        drop=of_measured("audit/{task}/drop.parquet"),
-        base=embedders,
-        data=measured_sets,
+        train=files(PATHS.measured_train_posts),
+        drop=files(PATHS.measured_drops),
+        base=files(PATHS.measuring_encoders),
+        data=files(PATHS.measured_posts),
     output:
         "results/{study}/{recipe}/diversity/diversity.json",
     log:
@@ -72,19 +72,19 @@ rule diversity:
 
 rule report:
     input:
-        **REPORTED,
+        unpack(look_up(PATHS.report_inputs)),
     output:
-        page=f"{RESULTS}/{{scope}}report.html",
-        table=f"{RESULTS}/{{scope}}scores.csv",
-        text=f"{RESULTS}/{{scope}}scores.txt",
+        page=PATHS.page("{scope}"),
+        table=f"{PATHS.folder}/{{scope}}scores.csv",
+        text=f"{PATHS.folder}/{{scope}}scores.txt",
     log:
         f"work/{STUDY.name}/log/{{scope}}report.log",
     conda:
         "../../envs/base.yaml"
     params:
-        spec=lambda wildcards: specs.report_spec(STUDY, reported(wildcards), page_of(wildcards)),
+        spec=lambda wildcards: specs.report_spec(STUDY, PATHS.reported(wildcards.scope), PATHS.page(wildcards.scope)),
         code=code("report"),
-        files=lambda wildcards, input: [word for name in REPORTED for word in (f"--{name}", *as_list(input[name]))],
+        files=lambda wildcards: option_words(PATHS.report_inputs(wildcards.scope)),
     message:
         "Writing the report"
     shell:

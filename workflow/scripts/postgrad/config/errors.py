@@ -1,6 +1,7 @@
 """Mistakes in configuration files as sentences, which are gathered and shown together."""
 
 import re
+import sys
 from contextlib import contextmanager
 from difflib import get_close_matches
 
@@ -42,6 +43,16 @@ def told_once(sentences):
         groups.setdefault(PLACE.sub("", sentence, count=1), []).append(sentence)
     more = {first: f" and {len(others)} more" if others else "" for first, *others in groups.values()}
     return [PLACE.sub(rf"\g<0>{count}", first, count=1) for first, count in more.items()]
+
+
+@contextmanager
+def stop_on_faults():
+    """A Fault of the body ends the program, with a sentence for each mistake and without a traceback."""
+    try:
+        yield
+    except Fault as fault:
+        sentences = told_once(fault.sentences)
+        sys.exit("\n  ".join([f"Nothing was run: {len(sentences)} to mend in the configuration.", *sentences]))
 
 
 def nearest(word, known):

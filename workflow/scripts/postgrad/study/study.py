@@ -245,6 +245,12 @@ class Study:
         values = {**graph.defaults.get("predict", {}), **node.options, **scale}
         return {key: values[key] for key in options("predict", node.kind) if key in values}
 
+    def threads(self, recipe, id):
+        """The threads of a job that trains or runs the model of a node, or runs the models that it asks."""
+        graph = self.graph(recipe)
+        node = graph.nodes[id]
+        return language_models.threads(graph, node) if node.asked else node.options.get("threads", 1)
+
     def resources(self, recipe, id, verb, attempt):
         """What a job of a model asks of the cluster; no spec holds any of it. Without a verb it runs no model."""
         graph = self.graph(recipe)
@@ -254,6 +260,6 @@ class Study:
         else:
             root = graph.root(node.name)[0]
         body = self.scale["bases"].get(root, {})
-        cpus = (language_models.threads(graph, node) if node.asked else node.options.get("threads", 1)) if verb else 1
+        cpus = self.threads(recipe, id) if verb else 1
         ask = {"cpus": cpus, **cluster.LITTLE, **body.get("machine", {}).get(verb, {})}
         return cluster.resources(ask, self.cluster or {}, attempt, stops=verb in ("pretrain", "finetune"))

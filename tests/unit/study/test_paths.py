@@ -1,0 +1,243 @@
+"""Where the files of every rule lie, on a small study: folds, held-out posts, shards, budgets, calibrations."""
+
+import doctest
+
+import pytest
+import yaml
+from study_files import write_config
+
+from postgrad.study import paths as module
+from postgrad.study.paths import Paths, UnknownNode, path_list
+from postgrad.study.study import Study
+
+SIZES = {"hidden": 32, "layers": 1, "heads": 2, "vocabulary": 500, "length": 64, "seed": 1}
+FIT = {"fit": "rain/dev", "method": "prior", "lambda": [0, 1.0]}
+RANDOM = {"label": "rain/unlabeled", "teachers": ["one"], "keep": "random", "budget": "agreed", "balance": "none"}
+WRITTEN = {"synthesize": "rain/train", "writers": ["big", "rule"], "prompt": "write", "count": 4, "per_call": 2,
+           "shots": {"own": 1, "other": 0}, "calls": 4, "temperature": 0, "seed": 1}  # fmt: skip
+REVIEWED = {"review": "plain", "reviewer": "big", "fit": "rain/dev", "prompt": "check", "check": "yes",
+            "otherwise": "no", "shots": 1, "gate": [0.1], "alpha": 0.05, "seed": 1}  # fmt: skip
+
+
+def whole(content):
+    """The small recipe, and one node of every kind of look-up beside."""
+    content["datasets"] |= {
+        "pooled": {"fold": ["rain/train", "rain/dev"], "k": 2, "seed": 42},
+        "guessed": RANDOM,
+        "made": WRITTEN,
+        "balanced": {"resample": ["rain/train", "filled"], "budget": "agreed", "seed": 1},
+    }
+    content["models"] |= {
+        "member": {"finetune": "big", "data": ["pooled", "filled"], "seed": 1},
+        "chosen": {"finetune": "big", "data": ["rain/train"], "seed": 1, "epoch": "best", "restarts": 1},
+    }
+    content["predictors"] |= {
+        "mean": {"vote": ["member"], "over": ["fold"], "rule": "soft", "ties": "lowest"},
+        "fair": {"calibrate": "one", "target": "uniform", **FIT},
+        "pooled-fair": {"calibrate": "one", "target": "rain/unlabeled", **FIT},
+        "warm": {"calibrate": "mean", "fit": "rain/held-out", "method": "temperature"},
+        "best": {"pick": ["one", "fair"], "fit": "rain/dev"},
+        "reviewed": REVIEWED,
+    }
+    content["score"] = {"chosen": ["rain/dev"], "mean": ["rain/held-out"], "reviewed": ["rain/dev"]}
+    content["compare"]["rain"] |= {"sets": ["rain/dev"], "controls": {}, "chain": ["one", "fair"]}
+    content["diversity"] = {"rain": {"embed": "small", "sets": ["rain/train", "filled", "agreed"]}}
+
+
+def study_in(folder, recipe=whole, **config):
+    def bases(content):
+        content |= {"rule": {"kind": "stand-in"}, "small": {"kind": "encoder", "make": SIZES}}
+
+    def scale(content):
+        computing = {"threads": 1, "attention": "eager", "precision": "fp32", "batch_tokens": 64}
+        content["bases"] |= {"rule": {}, "small": {}}
+        content["bases"]["big"]["predict"] = computing
+
+    root = write_config(folder / "config", recipe=recipe, scale=scale, bases=bases)
+    (root / "prompts/write.yaml").write_text(yaml.safe_dump({"system": "Be brief.", "user": "Write {number} posts."}))
+    return Study({"study": "test", "check_data": False, **config}, root=root)
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory):
+    return Paths(study_in(tmp_path_factory.mktemp("study")))
+
+
+SMALL = "results/test/small"
+CLEAN = "results/test/clean/rain"
+DROP = "results/test/audit/rain/drop.parquet"
+
+
+def test_a_split_lies_with_its_task_and_a_dataset_node_with_its_recipe(paths):
+    assert paths.posts("small", "plain@seed=1", "rain/dev") == f"{CLEAN}/dev.parquet"
+    assert paths.posts("small", "plain@seed=1", "filled") == f"{SMALL}/augment/filled.parquet"
+
+
+def test_held_out_posts_lie_in_the_fold_of_the_model_that_left_them_out(paths):
+    found = paths.posts("small", "member@fold=2", "rain/held-out")
+    assert found == f"{SMALL}/fold/pooled@fold=2.parquet"
+    assert paths.posts("small", "mean", "rain/held-out") == f"{SMALL}/fold/pooled@fold=1.parquet"
+
+
+def test_an_unknown_node_is_named_with_its_recipe(paths):
+    with pytest.raises(UnknownNode, match="recipes/small.yaml: there is no node 'plain@seed=9' in this study"):
+        paths.source_posts("small", "plain@seed=9")
+
+
+def test_sources_stand_in_the_order_of_the_recipe(paths):
+    assert paths.source_posts("small", "expert@seed=2") == [
+        f"{CLEAN}/train.parquet",
+        f"{SMALL}/label/agreed.parquet",
+    ]
+    assert paths.source_posts("small", "reader") == [f"{CLEAN}/unlabeled.parquet"]
+    assert paths.source_posts("small", "balanced") == [f"{CLEAN}/train.parquet", f"{SMALL}/augment/filled.parquet"]
+
+
+def test_drops_are_those_of_audit_and_of_every_fold_below(paths):
+    held_out = [f"{SMALL}/fold/pooled@fold=2.drop.parquet"]
+    assert paths.audit_drops("small", "plain@seed=1") == paths.drops("small", "plain@seed=1") == [DROP]
+    assert paths.held_out_drops("small", "plain@seed=1") == []
+    assert paths.held_out_drops("small", "member@fold=2") == held_out
+    assert paths.audit_drops("small", "member@fold=2") == [], "it reads datasets alone, which audit's drops have passed"
+    assert paths.drops("small", "pooled@fold=1") == [DROP], "one list of a task, however many of its splits are read"
+
+
+def test_a_corpus_is_every_split_under_its_name(paths):
+    splits = ("train", "dev", "test", "cross", "unlabeled")
+    assert paths.corpus("small", "pooled@fold=1") == {split: f"{CLEAN}/{split}.parquet" for split in splits}
+    assert list(paths.labelled_corpus("small", "pooled@fold=1")) == list(splits[:-1])
+    assert paths.duplicate_groups("small", "pooled@fold=1") == "results/test/audit/rain/groups.parquet"
+    assert paths.train_posts("small", "agreed") == f"{CLEAN}/train.parquet"
+
+
+def test_dev_is_read_only_where_it_chooses_the_epoch(paths):
+    assert paths.epoch_posts("small", "chosen") == [f"{CLEAN}/dev.parquet"]
+    assert paths.epoch_posts("small", "plain@seed=1") == []
+
+
+def test_a_budget_is_the_dataset_that_the_node_names(paths):
+    assert paths.budget_posts("small", "guessed") == [f"{SMALL}/label/agreed.parquet"]
+    assert paths.budget_posts("small", "balanced") == [f"{SMALL}/label/agreed.parquet"]
+    assert paths.budget_posts("small", "agreed") == []
+
+
+def test_a_fit_has_its_gold_posts_and_the_predictions_of_them(paths):
+    assert paths.fit_posts("small", "best") == [f"{CLEAN}/dev.parquet"]
+    assert paths.fit_predictions("small", "best") == {
+        "one": f"{SMALL}/predict/one/rain/dev.parquet",
+        "fair": f"{SMALL}/calibrate/fair/rain/dev.parquet",
+    }
+    assert paths.fit_posts("small", "agreed") == [f"{CLEAN}/dev.parquet"], "its teachers are audited there"
+    assert paths.fit_posts("small", "mean") == [] and paths.fit_predictions("small", "mean") == {}
+
+
+def test_a_fit_on_held_out_posts_reads_the_first_fold_under_what_is_calibrated(paths):
+    assert paths.fit_posts("small", "warm") == [f"{SMALL}/fold/pooled@fold=1.parquet"]
+    assert paths.fit_predictions("small", "warm") == {"mean": f"{SMALL}/vote/mean/rain/held-out.parquet"}
+
+
+def test_a_calibration_may_estimate_class_shares_on_a_pool_and_take_out_a_prior(paths):
+    assert paths.share_predictions("small", "pooled-fair") == [f"{SMALL}/predict/one/rain/unlabeled.parquet"]
+    assert paths.share_predictions("small", "fair") == []
+    assert paths.prior_model("small", "fair") == [f"{SMALL}/finetune/one/model.json"]
+    assert paths.prior_model("small", "warm") == []
+
+
+def test_members_are_named_by_their_ids(paths):
+    assert paths.member_predictions("small", "together", "rain/dev") == {
+        f"expert@seed={seed}": f"{SMALL}/predict/expert@seed={seed}/rain/dev.parquet" for seed in (1, 2)
+    }
+    assert paths.pool_predictions("small", "agreed") == {
+        teacher: f"{SMALL}/predict/{teacher}/rain/unlabeled.parquet" for teacher in ("one", "two")
+    }
+
+
+def test_a_vote_over_folds_reads_the_held_out_posts_that_its_members_share(paths):
+    assert paths.shared_posts("small", "mean", "rain/held-out") == [f"{SMALL}/fold/pooled@fold=1.parquet"]
+    assert paths.shared_posts("small", "mean", "rain/dev") == []
+
+
+def test_a_training_starts_from_a_base_or_from_a_model_of_the_recipe(paths):
+    assert paths.base_model("small", "plain@seed=1") == "results/base/tiny/model.json"
+    assert paths.base_model("small", "expert@seed=2") == f"{SMALL}/pretrain/reader/model.json"
+    assert paths.base_model("small", "again@seed=2") == f"{SMALL}/finetune/expert@seed=2/model.json"
+
+
+def test_a_causal_base_that_is_asked_is_read_from_its_folder(paths):
+    assert paths.asked_models("small", "reviewed@seed=1") == ["results/base/tiny/model.json"]
+    assert paths.asked_models("small", "plain@seed=1") == []
+
+
+def test_a_review_draws_examples_from_train_and_fits_its_gate_on_dev(paths):
+    assert paths.example_files("small", "reviewed@seed=1") == {"train": [f"{CLEAN}/train.parquet"], "drop": [DROP]}
+    gold = {"gold": [f"{CLEAN}/dev.parquet"], "on_gold": [f"{SMALL}/predict/plain@seed=1/rain/dev.parquet"]}
+    assert paths.fit_files("small", "reviewed@seed=1") == gold
+
+
+def test_a_pool_is_gathered_from_as_many_shards_as_the_study_says(tmp_path, paths):
+    sharded = Paths(study_in(tmp_path, shards=3))
+    assert sharded.shards("small", "one", "rain/unlabeled", "") == [
+        f"{SMALL}/predict/one/rain/unlabeled.shards/{i}-of-3.parquet" for i in (1, 2, 3)
+    ]
+    assert sharded.shards("small", "one", "rain/unlabeled", ".shards/1-of-3") == [], "a shard runs the model"
+    assert sharded.shards("small", "one", "rain/dev", "") == [], "only a pool is shared out"
+    assert paths.shards("small", "one", "rain/unlabeled", "") == [], "a study of one shard gathers nothing"
+
+
+def test_every_score_has_its_predictions_and_its_gold_posts(paths):
+    predictions, posts = paths.scored_predictions("small"), paths.scored_posts("small")
+    assert list(predictions) == list(posts)
+    assert predictions["mean", "rain/held-out"] == f"{SMALL}/vote/mean/rain/held-out.parquet"
+    assert posts["mean", "rain/held-out"] == f"{SMALL}/fold/pooled@fold=1.parquet"
+    assert predictions["chosen", "rain/dev"] == f"{SMALL}/predict/chosen/rain/dev.parquet"
+    assert posts["chosen", "rain/dev"] == f"{CLEAN}/dev.parquet"
+
+
+def test_diversity_has_a_train_split_a_drop_list_and_an_encoder_a_task(paths):
+    assert paths.measured_train_posts("small") == {"rain": f"{CLEAN}/train.parquet"}
+    assert paths.measured_drops("small") == {"rain": DROP}
+    assert paths.measuring_encoders("small") == {"rain": "results/base/small/model.json"}
+    assert paths.measured_posts("small") == {
+        "filled": f"{SMALL}/augment/filled.parquet",
+        "agreed": f"{SMALL}/label/agreed.parquet",
+    }
+
+
+def test_a_report_reads_the_results_of_its_recipes_under_what_they_are(paths):
+    files = paths.report_files("")
+    assert files["scores"] == [f"{SMALL}/score/score.json"]
+    assert files["compare"] == [f"{SMALL}/compare/compare.json"]
+    assert files["diversity"] == [f"{SMALL}/diversity/diversity.json"]
+    assert files["ledger"] == {"rain": f"{CLEAN}/ledger.parquet"} and files["audit"] == {"rain": DROP}
+    assert files["flow"] == {("small", id): f"{SMALL}/label/{id}.json" for id in ("agreed", "guessed")}
+    assert files["written"] == {("small", "made"): f"{SMALL}/synthesize/made.json"}
+    assert files["model"] == {("small", "chosen"): f"{SMALL}/finetune/chosen/model.json"}
+    assert files["review"] == {
+        ("small", id, "rain/dev"): f"{SMALL}/review/{id}/rain/dev.fit.json"
+        for id in ("reviewed@seed=1", "reviewed@seed=2")
+    }
+    assert paths.report_inputs("")["ledger"] == [f"{CLEAN}/ledger.parquet"]
+    assert paths.page("") == "results/test/report.html"
+    assert paths.page("all_recipes/") == "results/test/all_recipes/report.html"
+
+
+def test_a_report_of_all_recipes_reads_those_that_the_study_does_not_ask_for(tmp_path):
+    study = study_in(tmp_path)
+    other = tmp_path / "config/recipes/other.yaml"
+    other.write_text((tmp_path / "config/recipes/small.yaml").read_text())
+    paths = Paths(study)
+    assert paths.reported("") == ["small"] and list(study.graphs) == ["small"]
+    assert paths.reported("all_recipes/") == ["other", "small"]
+    assert paths.report_files("all_recipes/")["scores"] == [
+        f"results/test/{recipe}/score/score.json" for recipe in ("other", "small")
+    ]
+
+
+def test_a_rule_reads_the_paths_without_their_names():
+    assert path_list({"one": "a", "two": "b"}) == ["a", "b"]
+    assert path_list("a") == "a" and path_list(["a", "b"]) == ["a", "b"]
+
+
+def test_the_examples_of_the_module_hold():
+    found = doctest.testmod(module)
+    assert found.attempted and not found.failed
