@@ -13,7 +13,6 @@ from jobs import job_graph, planned
 from study_files import write_config
 from tree import copy_of_tree, scored, snakemake
 
-from postgrad.predictors.calibration import nll, temperature
 from postgrad.predictors.pseudo_labels import (
     agreed,
     audit,
@@ -25,6 +24,7 @@ from postgrad.predictors.pseudo_labels import (
     prior_matched,
     shared_out,
 )
+from postgrad.predictors.temperature_scaling import nll, temperature
 from postgrad.records.posts import DROPPED, read_posts, write_posts
 from postgrad.records.predictions import ABSTAIN, read_predictions, softmax, write_predictions
 from postgrad.records.tables import write_table

@@ -15,7 +15,8 @@ import json
 import sys
 from pathlib import Path
 
-from postgrad.predictors.calibration import calibrated, fitted, metric_to_maximise, nll
+from postgrad.predictors.calibration import calibrated, fitted, metric_to_maximise
+from postgrad.predictors.temperature_scaling import nll
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
 from postgrad.records.posts import read_posts

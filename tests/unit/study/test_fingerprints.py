@@ -88,13 +88,13 @@ def test_the_modules_behind_a_verb(scripts):
 @pytest.mark.parametrize(
     "module, verbs",
     [
-        ("metrics", {"score", "calibrate", "pick", "review", "finetune", "pretrain"}),
-        ("calibration", {"calibrate", "pick", "review", "finetune", "pretrain"}),
-        ("voting", {"vote"}),
-        ("augmentation", {"augment"}),
-        ("losses", {"pretrain", "finetune"}),
-        ("comparison", {"compare"}),
-        ("page", {"report"}),
+        ("evaluation/metrics", {"score", "calibrate", "pick", "review", "finetune", "pretrain"}),
+        ("predictors/calibration", {"calibrate", "pick", "review", "finetune", "pretrain"}),
+        ("predictors/voting", {"vote"}),
+        ("augmentation/shuffling", {"augment"}),
+        ("training/losses", {"pretrain", "finetune"}),
+        ("evaluation/comparison", {"compare"}),
+        ("report/page", {"report"}),
     ],
 )
 def test_a_module_is_read_by_the_verbs_that_need_it_and_no_other(module, verbs):

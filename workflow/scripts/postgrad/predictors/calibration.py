@@ -1,4 +1,4 @@
-"""Predictions fitted on gold posts: exchanged class priors, temperatures and thresholds, and the loss that fits them.
+"""Predictions fitted on gold posts: exchanged class priors, temperatures and thresholds.
 
 Everywhere z are logits (n, K), y gold labels (n,), pi class shares (K,). A fit is a record of plain numbers, which
 `applied` turns other logits by; it is what fit.json holds.
@@ -7,36 +7,11 @@ Everywhere z are logits (n, K), y gold labels (n,), pi class shares (K,). A fit 
 import numpy as np
 
 from postgrad.evaluation.metrics import scores
+from postgrad.predictors.temperature_scaling import temperature
 from postgrad.records.predictions import ABSTAIN, matrix, softmax
 
 TINY = np.finfo(np.float64).tiny  # stands for 0 under the logarithm
 CLOSE, ROUNDS = 1e-8, 1000  # EM ends where no share moves by more, or after so many rounds
-
-LOG_BOUNDS = (np.log(0.05), np.log(20.0))  # temperatures; a teacher without an error on dev ends at 0.05
-
-
-def nll(logits, gold, temperature):
-    """Mean negative log-likelihood of gold labels (n,) under softmax(logits (n, K) / temperature)."""
-    scaled = logits / temperature
-    peak = scaled.max(axis=1)
-    log_sum = peak + np.log(np.exp(scaled - peak[:, None]).sum(axis=1))
-    return float(np.mean(log_sum - scaled[np.arange(len(gold)), gold]))
-
-
-def temperature(logits, gold):
-    """The temperature that minimises the NLL (Guo et al. 2017), by golden section over its logarithm.
-
-    logits: (n, K), n > 0; gold: (n,). The NLL is convex in 1/T and so has one minimum in log T.
-    """
-    low, high = LOG_BOUNDS
-    golden = (np.sqrt(5) - 1) / 2
-    while high - low > 1e-6:
-        a, b = high - golden * (high - low), low + golden * (high - low)
-        if nll(logits, gold, np.exp(a)) < nll(logits, gold, np.exp(b)):
-            high = b
-        else:
-            low = a
-    return float(np.exp((low + high) / 2))
 
 
 def metric_to_maximise(gold, labels, logits, task):

@@ -10,7 +10,7 @@ import random
 import numpy as np
 import pandas as pd
 
-from postgrad.predictors.calibration import temperature
+from postgrad.predictors.temperature_scaling import temperature
 from postgrad.records.predictions import ABSTAIN, matrix, softmax
 
 KEEP = ("agreement", "confidence", "random")
