@@ -35,7 +35,7 @@ def made_posts(path, n=24, seed=0):
 
 def made_base(folder, kind, **sizes):
     """A tiny base of `kind` in `folder`, as base.py makes it, from texts at hand; linear holds model.json alone."""
-    facts = {"kind": kind, "labels": None, "spec": {}, "base": None}
+    facts = {"kind": kind, "labels": None, "spec": {"model": "tiny"}, "base": None}
     with model_folder(folder, facts) as inside:
         if kind != "linear":
             tiny_models.make(inside, kind, SIZES | sizes, [*posts(64)["text"], PROMPT, " no yes indeed 0 1"] * 3)

@@ -229,11 +229,11 @@ def made(encoder, tmp_path_factory):
     sets = [{"dataset": "new"}, {"dataset": "written", "reason": "not run: no writer"}]
     spec = {"recipe": "r", "tasks": {"rain": {**task, "sets": sets}, "ice": {**task, "reason": "no encoder"}}}
     command = [sys.executable, "workflow/scripts/diversity.py", "--spec", json.dumps(spec)]
-    for option, path in (("train", "train.parquet"), ("drop", "drop.parquet"), ("data", "new.parquet")):
-        command += [f"--{option}", folder / path]
+    for option, of, path in (("train", "rain", "train"), ("drop", "rain", "drop"), ("data", "new", "new")):
+        command += [f"--{option}", of, folder / f"{path}.parquet"]
     said = ""
     for name in ("one", "two"):
-        options = ["--base", encoder / "model.json", "--out", folder / f"{name}.json"]
+        options = ["--base", "rain", encoder / "model.json", "--out", folder / f"{name}.json"]
         done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         said += done.stdout + done.stderr
@@ -258,12 +258,25 @@ def test_a_base_that_is_no_encoder_is_refused(tmp_path):
     (tmp_path / "linear").mkdir()
     (tmp_path / "linear/model.json").write_text(json.dumps({"kind": "linear"}))
     task = {"sets": [], "labels": [], "sample": 10, "clusters": 2, "perplexity": 5, "seed": 1}
-    command = [sys.executable, "workflow/scripts/diversity.py", "--train", "x", "--drop", "y"]
+    command = [sys.executable, "workflow/scripts/diversity.py", "--train", "a", "x", "--drop", "a", "y"]
     command += ["--spec", json.dumps({"recipe": "r", "tasks": {"a": task}})]
-    command += ["--base", tmp_path / "linear/model.json", "--out", tmp_path / "out.json"]
+    command += ["--base", "a", tmp_path / "linear/model.json", "--out", tmp_path / "out.json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and "is of kind linear and the node asks for encoder" in done.stderr
     assert done.stderr.startswith("diversity: ") and not (tmp_path / "out.json").exists()
+
+
+def test_a_dataset_without_a_file_is_named(tmp_path):
+    task = {"sets": [{"dataset": "new"}], "labels": [], "sample": 10, "clusters": 2, "perplexity": 5, "seed": 1}
+    command = [
+        sys.executable,
+        "workflow/scripts/diversity.py",
+        "--spec",
+        json.dumps({"recipe": "r", "tasks": {"a": task}}),
+    ]
+    command += ["--train", "a", "x", "--drop", "a", "y", "--base", "a", "z", "--out", tmp_path / "out.json"]
+    done = subprocess.run([*command, "--data", "old", "w"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.startswith("diversity: --data lacks a file for new; give each name")
 
 
 # -- the report ------------------------------------------------------------------------------------------

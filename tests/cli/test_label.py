@@ -305,8 +305,9 @@ class Case:
         files |= {"--out": self.folder / f"{node}.parquet", "--flow": self.folder / f"{node}.json"}
         command = [sys.executable, "workflow/scripts/label.py", "--spec", json.dumps(spec), "--budget", *budget]
         command += [part for option in files.items() for part in option]
-        command += ["--predictions", *(self.folder / f"{name}.parquet" for name in teachers)]
-        command += ["--on-gold", *(self.folder / f"{name}-dev.parquet" for name in teachers if gold)]
+        for teacher, name in zip(spec["teachers"], teachers):
+            command += ["--predictions", teacher, self.folder / f"{name}.parquet"]
+            command += ["--on-gold", teacher, self.folder / f"{name}-dev.parquet"] if gold else []
         command += ["--held-out", *more.get("held_out", [])]
         return subprocess.run(command, capture_output=True, text=True)
 

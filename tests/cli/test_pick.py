@@ -26,9 +26,8 @@ def run(folder, answers, gold=(0, 1, 1)):
     write_posts(pd.DataFrame({"post_id": ids, "text": "t", "label": pd.array(gold, dtype="Int64")}), folder / "dev")
     command = [sys.executable, "workflow/scripts/pick.py", "--spec", json.dumps(SPEC), "--gold", folder / "dev"]
     for option, at in (("--on-gold", "dev"), ("--predictions", "test")):
-        command.append(option)
         for place, labels in enumerate(answers):
-            command.append(folder / f"{at}{place}")
+            command += [option, SPEC["of"][place], folder / f"{at}{place}"]
             if at == "dev":
                 write_predictions(ids, np.eye(2)[labels], command[-1])
             else:

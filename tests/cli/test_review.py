@@ -61,11 +61,13 @@ def run(folder, base, shares=YES, dev=None, train=None, budget=None, **options):
     words = ["--spec", json.dumps({**SPEC, **options, "asked": [described]}), "--reached", json.dumps(reached)]
     words += ["--predictions", predictions, "--data", posts, "--out", str(folder / "out/test.parquet")]
     words += ["--work", str(folder / "work/review/checked/rain/test.parquet")]
-    words += ["--gold", *files(folder, "dev", *dev)] if dev else []
+    if dev:
+        gold, on_gold = files(folder, "dev", *dev)
+        words += ["--gold", gold, "--on-gold", on_gold]
     if train:
         examples, _ = files(folder, "train", dict.fromkeys(train, 0.5), list(train.values()))
         write_table(pd.DataFrame({"post_id": ["train-twin"]}), folder / "drop.parquet", DROPPED)
-        words += ["--train", examples, str(folder / "drop.parquet")]
+        words += ["--train", examples, "--drop", str(folder / "drop.parquet")]
     review.main(words)
     found = read_predictions(folder / "out/test.parquet")
     names = [post_id.partition("-")[2] for post_id in found["post_id"]]

@@ -144,7 +144,10 @@ def test_published_predictions_score_as_published(task, metric, published):
 
 def score(tmp_path, pairs, predictions, gold):
     command = [sys.executable, "workflow/scripts/score.py", "--spec", json.dumps({"recipe": "r", "pairs": pairs})]
-    command += ["--predictions", *predictions, "--gold", *gold, "--out", tmp_path / "score.json"]
+    for option, files in (("--predictions", predictions), ("--gold", gold)):
+        for dataset, file in files.items():
+            command += [option, "plain@seed=1", dataset, file]
+    command += ["--out", tmp_path / "score.json"]
     return subprocess.run(command, capture_output=True, text=True)
 
 
@@ -159,7 +162,12 @@ def test_command(tmp_path):
     write_posts(frame(ids, GOLD), dev)
     write_posts(frame(ids, [None] * 8), test)
     write_predictions(ids[::-1], np.log(PROBS[::-1]), predicted, labels=PREDICTED[::-1])
-    done = score(tmp_path, [pair("t/dev"), pair("t/test")], [predicted, predicted], [dev, test])
+    done = score(
+        tmp_path,
+        [pair("t/dev"), pair("t/test")],
+        {"t/test": predicted, "t/dev": predicted},
+        {"t/dev": dev, "t/test": test},
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "score.json").read_text())
     scored, empty = found["entries"]
@@ -175,9 +183,15 @@ def test_command_names_both_files_where_predictions_are_missing(tmp_path):
     gold, predicted = tmp_path / "gold.parquet", tmp_path / "predicted.parquet"
     write_posts(frame(["a", "b"], [0, 1]), gold)
     write_predictions(["a"], np.zeros((1, 2)), predicted)
-    done = score(tmp_path, [pair("t/dev")], [predicted], [gold])
+    done = score(tmp_path, [pair("t/dev")], {"t/dev": predicted}, {"t/dev": gold})
     assert done.returncode == 1 and done.stderr.count("\n") == 1
     assert done.stderr.startswith(f"score: {predicted} lacks 1 of 2 gold posts of {gold}")
     assert not (tmp_path / "score.json").exists()
-    done = score(tmp_path, [pair("t/dev")], [], [gold])
-    assert done.returncode == 1 and "1 pairs, 0 files of predictions and 1 of gold" in done.stderr
+
+
+def test_command_wants_a_file_of_each_pair_and_of_no_other(tmp_path):
+    dev = {"t/dev": tmp_path / "dev.parquet"}
+    done = score(tmp_path, [pair("t/dev")], {}, dev)
+    assert done.returncode == 1 and "--predictions lacks a file for plain@seed=1 t/dev; give each" in done.stderr
+    done = score(tmp_path, [pair("t/dev")], dev, dev | {"t/test": tmp_path / "test.parquet"})
+    assert done.returncode == 1 and "--gold has a file for the unknown plain@seed=1 t/test; give" in done.stderr

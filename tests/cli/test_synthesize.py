@@ -371,8 +371,9 @@ class Folder:
     def run(self, out="made", bases=None, budget=None, models=(), **options):
         reached = {"answers": str(self.folder / "answers"), "bases": bases or {}, "budget": budget}
         words = ["--spec", json.dumps(spec(**options)), "--reached", json.dumps(reached)]
-        words += ["--data", self.folder / "train.parquet", "--drop", self.folder / "drop.parquet", "--corpus"]
-        words += [self.folder / f"{split}.parquet" for split in ("train", "dev", "test")]
+        words += ["--data", self.folder / "train.parquet", "--drop", self.folder / "drop.parquet"]
+        for split in ("train", "dev", "test"):
+            words += ["--corpus", split, self.folder / f"{split}.parquet"]
         words += ["--models", *models, "--out", self.folder / f"{out}.parquet", "--flow", self.folder / f"{out}.json"]
         command = [sys.executable, "workflow/scripts/synthesize.py", *map(str, words)]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -72,6 +72,12 @@ def files(method):
     return lambda wildcards: path_list(found(wildcards))
 
 
+def named(**methods):
+    """A rule's param: the words `--option NAME FILE` for each file that a method of PATHS gives under its name."""
+    found = {option.replace("_", "-"): look_up(method) for option, method in methods.items()}
+    return lambda wildcards: option_words({option: files(wildcards) for option, files in found.items()})
+
+
 def spec(wildcards):
     return specs.node_spec(STUDY, wildcards.recipe, wildcards.node)
 

@@ -127,24 +127,23 @@ rule synthesize:
     params:
         spec=spec,
         code=code("synthesize"),
+        corpus=named(corpus=PATHS.labelled_corpus),
         reached=reached,
     message:
         "Writing posts: {wildcards.recipe}/{wildcards.node}"
     shell:
-        "exec python workflow/scripts/synthesize.py --spec {params.spec:q} --data {input.data:q} --drop {input.drop:q} "
-        "--corpus {input.corpus:q} --models {input.models:q} --reached {params.reached:q} --out {output.posts:q} "
-        "--flow {output.flow:q} > {log:q} 2>&1"
+        "exec python workflow/scripts/synthesize.py --spec {params.spec:q} --data {input.data:q} --drop {input.drop:q} {params.corpus:q} "
+        "--models {input.models:q} --reached {params.reached:q} --out {output.posts:q} --flow {output.flow:q} > {log:q} 2>&1"
 
 
 rule label:
     input:
+        unpack(look_up(PATHS.fit_files)),  # gold, on_gold
         pool=files(PATHS.source_posts),
         drop=files(PATHS.audit_drops),
         held_out=files(PATHS.held_out_drops),
         train=files(PATHS.train_posts),
-        gold=files(PATHS.fit_posts),
         predictions=files(PATHS.pool_predictions),
-        on_gold=files(PATHS.fit_predictions),
         budget=files(PATHS.budget_posts),
     output:
         posts="results/{study}/{recipe}/label/{node}.parquet",
@@ -156,12 +155,13 @@ rule label:
     params:
         spec=spec,
         code=code("label"),
+        teachers=named(predictions=PATHS.pool_predictions, on_gold=PATHS.fit_predictions),
     message:
         "Labelling posts: {wildcards.recipe}/{wildcards.node}"
     shell:
         "python workflow/scripts/label.py --spec {params.spec:q} --pool {input.pool:q} --drop {input.drop:q} "
-        "--held-out {input.held_out:q} --train {input.train:q} --gold {input.gold:q} --predictions {input.predictions:q} "
-        "--on-gold {input.on_gold:q} --budget {input.budget:q} --out {output.posts:q} --flow {output.flow:q} > {log:q} 2>&1"
+        "--held-out {input.held_out:q} --train {input.train:q} --gold {input.gold:q} {params.teachers:q} "
+        "--budget {input.budget:q} --out {output.posts:q} --flow {output.flow:q} > {log:q} 2>&1"
 
 
 rule fold:

@@ -99,12 +99,12 @@ rule pick:
     params:
         spec=spec,
         code=code("pick"),
+        candidates=named(predictions=PATHS.member_predictions, on_gold=PATHS.fit_predictions),
     message:
         "Picking for {wildcards.dataset}: {wildcards.recipe}/{wildcards.node}"
     shell:
-        "python workflow/scripts/pick.py --spec {params.spec:q} --predictions {input.predictions:q} "
-        "--gold {input.gold:q} --on-gold {input.on_gold:q} --out {output.predictions:q} "
-        "--fit {output.fit:q} > {log:q} 2>&1"
+        "python workflow/scripts/pick.py --spec {params.spec:q} --gold {input.gold:q} {params.candidates:q} "
+        "--out {output.predictions:q} --fit {output.fit:q} > {log:q} 2>&1"
 
 
 rule review:
@@ -130,6 +130,6 @@ rule review:
     message:
         "Reviewing {wildcards.dataset}: {wildcards.recipe}/{wildcards.node}"
     shell:
-        "exec python workflow/scripts/review.py --spec {params.spec:q} --reached {params.reached:q} --models {input.models:q} "
-        "--predictions {input.predictions:q} --data {input.data:q} --train {input.train:q} {input.drop:q} --gold {input.gold:q} {input.on_gold:q} --out {output.out:q} "
+        "exec python workflow/scripts/review.py --spec {params.spec:q} --reached {params.reached:q} --models {input.models:q} --predictions {input.predictions:q} "
+        "--data {input.data:q} --train {input.train:q} --drop {input.drop:q} --gold {input.gold:q} --on-gold {input.on_gold:q} --out {output.out:q} "
         "--work work/{wildcards.study:q}/{wildcards.recipe:q}/review/{wildcards.node:q}/{wildcards.dataset:q}.parquet > {log:q} 2>&1"

@@ -21,11 +21,11 @@ rule score:
     params:
         spec=lambda wildcards: specs.score_spec(STUDY, wildcards.recipe),
         code=code("score"),
+        pairs=named(predictions=PATHS.scored_predictions, gold=PATHS.scored_posts),
     message:
         "Scoring {wildcards.recipe}"
     shell:
-        "python workflow/scripts/score.py --spec {params.spec:q} --predictions {input.predictions:q} "
-        "--gold {input.gold:q} --out {output:q} > {log:q} 2>&1"
+        "python workflow/scripts/score.py --spec {params.spec:q} {params.pairs:q} " "--out {output:q} > {log:q} 2>&1"
 
 
 rule compare:
@@ -63,11 +63,16 @@ rule diversity:
     params:
         spec=lambda wildcards: specs.diversity_spec(STUDY, wildcards.recipe),
         code=code("diversity"),
+        files=named(
+            train=PATHS.measured_train_posts,
+            drop=PATHS.measured_drops,
+            base=PATHS.measuring_encoders,
+            data=PATHS.measured_posts,
+        ),
     message:
         "Measuring how varied the posts of {wildcards.recipe} are"
     shell:
-        "python workflow/scripts/diversity.py --spec {params.spec:q} --train {input.train:q} --drop {input.drop:q} "
-        "--base {input.base:q} --data {input.data:q} --out {output:q} > {log:q} 2>&1"
+        "python workflow/scripts/diversity.py --spec {params.spec:q} {params.files:q} --out {output:q} > {log:q} 2>&1"
 
 
 rule report:

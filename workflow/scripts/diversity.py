@@ -1,8 +1,8 @@
 """Diversity: how varied the posts of datasets are beside the train posts of their task, class by class.
 
-python workflow/scripts/diversity.py --train results/demo/clean/smm4h24-task3/train.parquet \
-  --drop results/demo/audit/smm4h24-task3/drop.parquet --data results/demo/ctyun/augment/filled.parquet \
-  --base results/base/minilm/model.json --out results/demo/ctyun/diversity/diversity.json \
+python workflow/scripts/diversity.py --train outdoors results/demo/clean/smm4h24-task3/train.parquet \
+  --drop outdoors results/demo/audit/smm4h24-task3/drop.parquet --base outdoors results/base/minilm/model.json \
+  --data filled results/demo/ctyun/augment/filled.parquet --out results/demo/ctyun/diversity/diversity.json \
   --spec '{"recipe":"ctyun","tasks":{"outdoors":{"clusters":10,"embed":"minilm","labels":["unrelated","positive",
            "neutral","negative"],"model":"minilm","perplexity":30,"sample":1000,"seed":1,
            "sets":[{"dataset":"filled"},{"dataset":"written","reason":"not run"}]}}}'
@@ -28,20 +28,20 @@ from postgrad.models.model_folder import base_facts
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
 from postgrad.records.posts import read_union
-from postgrad.runtime.cli import run
+from postgrad.runtime.cli import named_files, run
 
 TOLD = ("embed", "model", "sample", "perplexity", "seed", "reason")  # of the spec, in the result as well
 
 
 def entry(name, task, train, drop, base, data):
-    """The task of that name in diversity.json. data: an iterator of the files of its datasets, and of later tasks'."""
+    """The task of that name in diversity.json. data: {dataset: its file} of every dataset of the recipe."""
     folder = Path(base).parent
     base_facts(folder, "encoder")
     os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read by transformers' import
     from postgrad.models.inference import embeddings
 
     made = [part["dataset"] for part in task["sets"] if "reason" not in part]
-    posts = {f"{name}/train": read_union([train], [drop])} | {id: read_union([next(data)], [drop]) for id in made}
+    posts = {f"{name}/train": read_union([train], [drop])} | {id: read_union([data[id]], [drop]) for id in made}
     options = {key: task[key] for key in ("labels", "sample", "clusters", "perplexity", "seed")}
     found = measured(posts, embedded=partial(embeddings, folder), **options)
     found["groups"] += [part for part in task["sets"] if "reason" in part]
@@ -51,18 +51,24 @@ def entry(name, task, train, drop, base, data):
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--spec", type=json.loads, required=True, help="recipe and tasks, as JSON")
-    parser.add_argument("--train", nargs="*", default=[], help="train posts, one file a task")
-    parser.add_argument("--drop", nargs="*", default=[], help="posts that audit leaves out, one file a task")
-    parser.add_argument("--base", nargs="*", default=[], help="model.json of the encoder, one a task")
-    parser.add_argument("--data", nargs="*", default=[], help="datasets, task by task, one file each")
+    named = {"action": "append", "nargs": 2, "default": []}
+    of_task = named | {"metavar": ("TASK", "FILE")}
+    parser.add_argument("--train", **of_task, help="train posts, once for each task")
+    parser.add_argument("--drop", **of_task, help="posts that audit leaves out, once for each task")
+    parser.add_argument("--base", **of_task, help="model.json of the encoder, once for each task")
+    parser.add_argument("--data", **named, metavar=("DATASET", "FILE"), help="posts, once for each dataset")
     parser.add_argument("--out", required=True, help="the figures, as JSON")
     args = parser.parse_args(argv)
 
-    files, data, found = zip(args.train, args.drop, args.base, strict=True), iter(args.data), {}
-    for name, task in sorted(args.spec["tasks"].items()):
+    tasks = dict(sorted(args.spec["tasks"].items()))
+    run_here = [name for name, task in tasks.items() if "reason" not in task]
+    train, drop, base = (named_files(f"--{role}", vars(args)[role], run_here) for role in ("train", "drop", "base"))
+    sets = [part["dataset"] for name in run_here for part in tasks[name]["sets"] if "reason" not in part]
+    data, found = named_files("--data", args.data, sets), {}
+    for name, task in tasks.items():
         found[name] = {key: task[key] for key in TOLD if key in task}
         if "reason" not in task:
-            found[name] |= entry(name, task, *next(files), data)
+            found[name] |= entry(name, task, train[name], drop[name], base[name], data)
     write_text(json_text({"recipe": args.spec["recipe"], "tasks": found}), args.out)
 
 

@@ -3,9 +3,10 @@
 python workflow/scripts/label.py --pool results/demo/clean/smm4h24-task6/unlabeled.parquet \
   --drop results/demo/audit/smm4h24-task6/drop.parquet --train results/demo/clean/smm4h24-task6/train.parquet \
   --gold results/demo/clean/smm4h24-task6/dev.parquet \
-  --predictions results/demo/ctyun/predict/qwen/ages/unlabeled.parquet \
-                results/demo/ctyun/predict/qwen15/ages/unlabeled.parquet \
-  --on-gold results/demo/ctyun/predict/qwen/ages/dev.parquet results/demo/ctyun/predict/qwen15/ages/dev.parquet \
+  --predictions qwen results/demo/ctyun/predict/qwen/ages/unlabeled.parquet \
+  --predictions qwen15 results/demo/ctyun/predict/qwen15/ages/unlabeled.parquet \
+  --on-gold qwen results/demo/ctyun/predict/qwen/ages/dev.parquet \
+  --on-gold qwen15 results/demo/ctyun/predict/qwen15/ages/dev.parquet \
   --out results/demo/ctyun/label/agreed.parquet --flow results/demo/ctyun/label/agreed.json \
   --spec '{"balance":"none","classes":["no","yes"],"fit":"ages/dev","keep":"agreement","node":"agreed","seed":1,
            "teachers":["qwen","qwen15"]}'
@@ -23,7 +24,7 @@ from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
 from postgrad.records.posts import POSTS, read_posts, read_union, write_posts
 from postgrad.records.predictions import aligned, matrix, read_predictions
-from postgrad.runtime.cli import run
+from postgrad.runtime.cli import named_files, run
 
 # `teachers`: a list of K probabilities for each teacher, uncalibrated, in the order of the spec.
 LABELLED = POSTS.append(pa.field("teachers", pa.list_(pa.list_(pa.float64()))))
@@ -37,8 +38,9 @@ def main(argv=None):
     parser.add_argument("--held-out", nargs="*", default=[], help="posts that a fold leaves out")
     parser.add_argument("--train", required=True, help="labelled train posts: the class prior")
     parser.add_argument("--gold", nargs="?", help="labelled posts for calibration and audit")
-    parser.add_argument("--predictions", nargs="+", required=True, help="of the pool, one file a teacher")
-    parser.add_argument("--on-gold", nargs="*", default=[], help="the same teachers' of the gold posts")
+    named = {"action": "append", "nargs": 2, "metavar": ("TEACHER", "FILE"), "default": []}
+    parser.add_argument("--predictions", **named, help="of the pool, once for each teacher")
+    parser.add_argument("--on-gold", **named, help="of the gold posts, once for each teacher")
     parser.add_argument("--budget", nargs="?", help="posts of another label node: as many are kept")
     parser.add_argument("--out", required=True, help="the posts kept")
     parser.add_argument("--flow", required=True, help="how many posts went where, as JSON")
@@ -46,7 +48,7 @@ def main(argv=None):
 
     spec, names, classes = args.spec, args.spec["teachers"], len(args.spec["classes"])
     pool = read_union([args.pool], args.drop).set_index("post_id")
-    scored = [read_predictions(file) for file in args.predictions]
+    scored = [read_predictions(file) for file in named_files("--predictions", args.predictions, names).values()]
     teachers = joined([frame[frame["post_id"].isin(pool.index)] for frame in scored], names, classes)
     check_distinct(teachers, names)
     beside = None
@@ -55,7 +57,8 @@ def main(argv=None):
     gold, on_gold, temperatures = np.zeros(0, dtype=np.int64), [], [None] * len(names)
     if args.gold:
         posts = read_union([args.gold], args.drop)
-        both = [aligned(posts, read_predictions(file), (args.gold, file)) for file in args.on_gold]
+        files = named_files("--on-gold", args.on_gold, names).values()
+        both = [aligned(posts, read_predictions(file), (args.gold, file)) for file in files]
         gold, on_gold = both[0][0]["label"].to_numpy(dtype=np.int64), [frame for _, frame in both]
     if len(names) > 1 and on_gold:  # one teacher's own probabilities rank its answers
         temperatures = [calibration(frame, gold) for frame in on_gold]

@@ -1,9 +1,10 @@
 """Pick: of several predictors the best on gold posts of dev; its predictions become this node's.
 
-python workflow/scripts/pick.py --predictions results/demo/mine/predict/plain@lr=low/ages/test.parquet \
-  results/demo/mine/predict/plain@lr=high/ages/test.parquet --gold results/demo/clean/smm4h24-task6/dev.parquet \
-  --on-gold results/demo/mine/predict/plain@lr=low/ages/dev.parquet \
-  results/demo/mine/predict/plain@lr=high/ages/dev.parquet \
+python workflow/scripts/pick.py --gold results/demo/clean/smm4h24-task6/dev.parquet \
+  --predictions plain@lr=low results/demo/mine/predict/plain@lr=low/ages/test.parquet \
+  --predictions plain@lr=high results/demo/mine/predict/plain@lr=high/ages/test.parquet \
+  --on-gold plain@lr=low results/demo/mine/predict/plain@lr=low/ages/dev.parquet \
+  --on-gold plain@lr=high results/demo/mine/predict/plain@lr=high/ages/dev.parquet \
   --out results/demo/mine/pick/best/ages/test.parquet --fit results/demo/mine/pick/best/ages/test.fit.json \
   --spec '{"fit":"ages/dev","labels":["no","yes"],"metric":"f1","node":"best",
            "of":["plain@lr=low","plain@lr=high"],"positive":[1]}'
@@ -19,15 +20,16 @@ from postgrad.records.json_files import json_text
 from postgrad.records.posts import read_posts
 from postgrad.records.predictions import PREDICTIONS, aligned, matrix, read_predictions
 from postgrad.records.tables import write_table
-from postgrad.runtime.cli import run
+from postgrad.runtime.cli import named_files, run
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--spec", type=json.loads, required=True, help="the candidates and their task, as JSON")
-    parser.add_argument("--predictions", nargs="+", required=True, help="one file a candidate")
+    named = {"action": "append", "nargs": 2, "metavar": ("CANDIDATE", "FILE"), "default": []}
+    parser.add_argument("--predictions", **named, help="once for each candidate")
     parser.add_argument("--gold", required=True, help="labelled posts to choose on")
-    parser.add_argument("--on-gold", nargs="+", required=True, help="the candidates' predictions of them")
+    parser.add_argument("--on-gold", **named, help="the predictions of these posts, once for each candidate")
     parser.add_argument("--out", required=True, help="the predictions of the best")
     parser.add_argument("--fit", required=True, help="each candidate's score, as JSON")
     args = parser.parse_args(argv)
@@ -36,18 +38,20 @@ def main(argv=None):
     if posts["label"].isna().all():
         raise ValueError(f"{args.gold} has no gold labels to choose on; fit on a split with labels.")
     task = (spec["labels"], spec["positive"], spec["metric"])
+    predictions = named_files("--predictions", args.predictions, spec["of"])
+    on_gold = named_files("--on-gold", args.on_gold, spec["of"])
 
-    def score(place):
-        gold, frame = aligned(posts, read_predictions(args.on_gold[place]), (args.gold, args.on_gold[place]))
+    def score(candidate):
+        gold, frame = aligned(posts, read_predictions(on_gold[candidate]), (args.gold, on_gold[candidate]))
         return metric_to_maximise(gold["label"].astype(int), frame["label"], matrix(frame, "logits"), task)
 
-    best, found = first_best(range(len(spec["of"])), score)
-    write_table(read_predictions(args.predictions[best]), args.out, PREDICTIONS)
+    best, found = first_best(spec["of"], score)
+    write_table(read_predictions(predictions[best]), args.out, PREDICTIONS)
     facts = {key: spec[key] for key in ("node", "fit", "metric")} | {"posts": int(posts["label"].notna().sum())}
     candidates = [{"node": id, "score": value} for id, value in zip(spec["of"], found)]
-    write_text(json_text({**facts, "picked": spec["of"][best], "candidates": candidates}), args.fit)
+    write_text(json_text({**facts, "picked": best, "candidates": candidates}), args.fit)
     print(
-        f"pick {spec['node']}: {spec['of'][best]} of {len(found)} candidates, {found[best]:.4f} in {spec['metric']} "
+        f"pick {spec['node']}: {best} of {len(found)} candidates, {max(found):.4f} in {spec['metric']} "
         f"on {facts['posts']} gold posts.",
         file=sys.stderr,
     )

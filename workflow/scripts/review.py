@@ -2,8 +2,8 @@
 
 python workflow/scripts/review.py --predictions results/demo/mine/predict/plain/ages/test.parquet \
   --data results/demo/clean/smm4h24-task6/test.parquet \
-  --train results/demo/clean/smm4h24-task6/train.parquet results/demo/audit/smm4h24-task6/drop.parquet \
-  --gold results/demo/clean/smm4h24-task6/dev.parquet results/demo/mine/predict/plain/ages/dev.parquet \
+  --train results/demo/clean/smm4h24-task6/train.parquet --drop results/demo/audit/smm4h24-task6/drop.parquet \
+  --gold results/demo/clean/smm4h24-task6/dev.parquet --on-gold results/demo/mine/predict/plain/ages/dev.parquet \
   --work work/demo/mine/review/checked/ages/test.parquet --out results/demo/mine/review/checked/ages/test.parquet \
   --reached '{"answers":"work/demo/answers","bases":{},"budget":null}' --spec "$(cat spec.json)"
 """
@@ -35,21 +35,25 @@ def main(argv=None):
     parser.add_argument("--models", nargs="*", default=[], help="model.json of those in folders")
     parser.add_argument("--predictions", required=True, help="what is reviewed")
     parser.add_argument("--data", required=True, help="the posts predicted")
-    parser.add_argument("--train", nargs="*", help="where examples are drawn: train posts, and those audit leaves out")
-    parser.add_argument("--gold", nargs="*", help="where a gate is fitted: labelled posts, and their predictions")
+    parser.add_argument("--train", nargs="*", help="train posts of which examples are shown, if any are")
+    parser.add_argument("--drop", nargs="*", default=[], help="train posts that audit leaves out")
+    parser.add_argument("--gold", nargs="?", help="labelled posts on which a gate is fitted, if one is")
+    parser.add_argument("--on-gold", nargs="?", help="the predictions of these posts")
     parser.add_argument("--work", required=True, help="each answer with its reason, for the owner alone")
     parser.add_argument("--out", required=True, help="the predictions after the review; .fit.json beside them")
     args = parser.parse_args(argv)
 
     spec, frame = args.spec, read_predictions(args.predictions)
     ((reviewer, ask),) = asked(spec, args.reached, args.models).items()
-    train = read_union(args.train[:1], args.train[1:]) if args.train else None
+    if (args.gold is None) != (args.on_gold is None):
+        raise ValueError("--gold and --on-gold belong together: give both, or neither for a review without a gate.")
+    train = read_union(args.train, args.drop) if args.train else None
     shown = "" if train is None else examples(train, spec["labels"], spec["shots"], spec["seed"])
     facts = {key: spec[key] for key in ("node", "of", "check", "otherwise", "fit", "metric")} | {"reviewer": reviewer}
     fit, reviews = dict.fromkeys(("margin", "before", "after", "p")) | {"on": True}, {}
     with heeded():
         if args.gold:
-            posts, before = aligned(read_posts(args.gold[0]), read_predictions(args.gold[1]), args.gold)
+            posts, before = aligned(read_posts(args.gold), read_predictions(args.on_gold), (args.gold, args.on_gold))
             reviews["gate"] = reviewed(spec, shown, before, posts, max(spec["gate"]), ask)
             fit = gate(spec, posts["label"].to_numpy(dtype=int), before, reviews["gate"])
             facts |= {"alpha": spec["alpha"], "posts": len(posts)}

@@ -1,7 +1,8 @@
 """Score: every predictor of a recipe against the gold labels of every dataset asked for.
 
-python workflow/scripts/score.py --predictions results/demo/ctyun/predict/ages-plain@seed=1/ages/dev.parquet \
-  --gold results/demo/clean/smm4h24-task6/dev.parquet --out results/demo/ctyun/score/score.json \
+python workflow/scripts/score.py --out results/demo/ctyun/score/score.json \
+  --predictions ages-plain@seed=1 ages/dev results/demo/ctyun/predict/ages-plain@seed=1/ages/dev.parquet \
+  --gold ages-plain@seed=1 ages/dev results/demo/clean/smm4h24-task6/dev.parquet \
   --spec '{"pairs":[{"predictor":"ages-plain@seed=1","node":"ages-plain","dataset":"ages/dev","task":
            "smm4h24-task6","labels":["no","yes"],"positive":[1],"metric":"f1"}],"recipe":"ctyun"}'
 """
@@ -14,7 +15,7 @@ from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
 from postgrad.records.posts import read_posts
 from postgrad.records.predictions import aligned, matrix, read_predictions
-from postgrad.runtime.cli import run
+from postgrad.runtime.cli import named_files, run
 
 
 def entry(pair, predictions_path, gold_path):
@@ -35,18 +36,16 @@ def entry(pair, predictions_path, gold_path):
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--spec", type=json.loads, required=True, help="recipe and pairs, as JSON")
-    parser.add_argument("--predictions", nargs="*", default=[], help="one file a pair")
-    parser.add_argument("--gold", nargs="*", default=[], help="one file a pair")
+    for option, told in (("--predictions", "what a predictor says of a dataset"), ("--gold", "the dataset's posts")):
+        words = {"nargs": 3, "metavar": ("PREDICTOR", "DATASET", "FILE")}
+        parser.add_argument(option, action="append", default=[], help=f"{told}, once for each pair", **words)
     parser.add_argument("--out", required=True, help="the scores, as JSON")
     args = parser.parse_args(argv)
 
-    pairs = args.spec["pairs"]
-    if not len(pairs) == len(args.predictions) == len(args.gold):
-        raise ValueError(
-            f"{len(pairs)} pairs, {len(args.predictions)} files of predictions and {len(args.gold)} of gold; "
-            "give one of each a pair."
-        )
-    entries = [entry(*each) for each in zip(pairs, args.predictions, args.gold, strict=True)]
+    pairs = {(pair["predictor"], pair["dataset"]): pair for pair in args.spec["pairs"]}
+    predictions = named_files("--predictions", args.predictions, pairs)
+    gold = named_files("--gold", args.gold, pairs)
+    entries = [entry(pair, predictions[key], gold[key]) for key, pair in pairs.items()]
     write_text(json_text({"recipe": args.spec["recipe"], "entries": entries}), args.out)
 
 

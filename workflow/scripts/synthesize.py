@@ -2,7 +2,8 @@
 
 python workflow/scripts/synthesize.py --data results/demo/clean/smm4h24-task5/train.parquet \
   --drop results/demo/audit/smm4h24-task5/drop.parquet \
-  --corpus results/demo/clean/smm4h24-task5/{train,dev,test}.parquet \
+  --corpus train results/demo/clean/smm4h24-task5/train.parquet \
+  --corpus dev results/demo/clean/smm4h24-task5/dev.parquet \
   --reached '{"answers":"work/demo/answers","bases":{},"budget":null}' --spec "$(cat spec.json)" \
   --out results/demo/mine/synthesize/made.parquet --flow results/demo/mine/synthesize/made.json
 """
@@ -10,14 +11,13 @@ python workflow/scripts/synthesize.py --data results/demo/clean/smm4h24-task5/tr
 import argparse
 import json
 import sys
-from pathlib import Path
 
 from postgrad.llm.client import asked
 from postgrad.llm.synthesis import Writing
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
 from postgrad.records.posts import read_posts, read_union, write_posts
-from postgrad.runtime.cli import run
+from postgrad.runtime.cli import named_files, run
 from postgrad.runtime.signals import heeded
 
 VERSION = 1  # raise when the same answers give other posts, or the same posts other requests
@@ -28,14 +28,16 @@ def main(argv=None):
     parser.add_argument("--spec", type=json.loads, required=True, help="the node's options, as JSON")
     parser.add_argument("--data", nargs="+", required=True, help="labelled posts from which examples are drawn")
     parser.add_argument("--drop", nargs="*", default=[], help="posts that audit leaves out")
-    parser.add_argument("--corpus", nargs="+", required=True, help="the splits of which no post may be copied")
+    split = {"action": "append", "nargs": 2, "metavar": ("SPLIT", "FILE")}
+    parser.add_argument("--corpus", **split, required=True, help="posts that may not be copied, once for each split")
     parser.add_argument("--models", nargs="*", default=[], help="model.json of the models in folders that write")
     parser.add_argument("--reached", type=json.loads, required=True, help="how models are reached, as JSON")
     parser.add_argument("--out", required=True, help="the new posts alone")
     parser.add_argument("--flow", required=True, help="how many posts and answers went where, as JSON")
     args = parser.parse_args(argv)
 
-    corpus = {Path(path).stem: read_posts(path)["text"] for path in args.corpus}
+    files = named_files("--corpus", args.corpus)
+    corpus = {split: read_posts(file)["text"] for split, file in files.items()}
     writing = Writing(read_union(args.data, args.drop), corpus, args.spec)
     with heeded():
         for model, answers in asked(args.spec, args.reached, args.models).items():

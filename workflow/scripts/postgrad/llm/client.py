@@ -8,7 +8,7 @@ from pathlib import Path
 
 from postgrad.llm import stand_in
 from postgrad.llm.answer_cache import Answer, Kept, Reply, Spent, digest, heed, judged
-from postgrad.models.model_folder import model_record
+from postgrad.models.model_folder import model_facts, model_record
 from postgrad.runtime import signals
 from postgrad.runtime.locks import held
 
@@ -55,9 +55,10 @@ def answers(base, requests, folder, budget=None):
 def asked(spec, reached, models=()):
     """{model: a function of Requests that gives their Answers} of all that a node asks, in the order of its spec.
 
-    spec: the node's, with `asked`. reached: how, as the rule's param says. models: model.json of those in folders.
+    spec: the node's, with `asked`. reached: how, as the rule's param says. models: model.json of those in folders, each
+    of which says in its spec which base it is.
     """
-    folders = {Path(path).parent.name: str(Path(path).parent) for path in models}
+    folders = {model_facts(folder)["spec"]["model"]: str(folder) for folder in (Path(path).parent for path in models)}
     found = {}
     for base in spec["asked"]:
         name = base["base"]

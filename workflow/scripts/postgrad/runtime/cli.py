@@ -9,3 +9,43 @@ def run(main):
         main()
     except (ValueError, FileNotFoundError) as fault:
         sys.exit(f"{sys.argv[0].rsplit('/', 1)[-1].removesuffix('.py')}: {fault}")
+
+
+def named_files(option, given, names=None):
+    """The files of `--option NAME FILE`, an option that is given once for each file, as {name: file}.
+
+    Parameters
+    ----------
+    option : str
+        The option with its hyphens, for the sentences.
+    given : list of lists of str
+        As argparse collects them under `action="append"`: the name, of one word or several, and the file.
+    names : iterable, optional
+        The names that must be given, in the order of the result. Default: whichever are given.
+
+    Raises
+    ------
+    ValueError
+        A name is given twice, one of `names` is missing, or a name is none of them.
+
+    Examples
+    --------
+    >>> named_files("--gold", [["plain", "ages/dev", "a.parquet"]])
+    {('plain', 'ages/dev'): 'a.parquet'}
+    >>> named_files("--train", [["sex", "b.parquet"], ["ages", "a.parquet"]], ["ages", "sex"])
+    {'ages': 'a.parquet', 'sex': 'b.parquet'}
+    """
+    files = {}
+    for *words, file in given:
+        name = words[0] if len(words) == 1 else tuple(words)
+        if name in files:
+            raise ValueError(f"{option} names {' '.join(words)} twice: {files[name]} and {file}; give it one file.")
+        files[name] = file
+    if names is None:
+        return files
+    wanted = dict.fromkeys(names)
+    for fault, first, others in (("lacks a file for", wanted, files), ("has a file for the unknown", files, wanted)):
+        if wrong := [name for name in first if name not in others]:
+            told = " ".join([wrong[0]] if isinstance(wrong[0], str) else wrong[0])
+            raise ValueError(f"{option} {fault} {told}; give each name of the spec one file, and no other.")
+    return {name: files[name] for name in wanted}

@@ -95,7 +95,7 @@ class Paths:
         return {"train": self.source_posts(recipe, node), "drop": self.audit_drops(recipe, node)}
 
     def fit_files(self, recipe, node):
-        """{gold, on_gold}: the gold posts on which a review's gate is fitted, and the predictions of them."""
+        """{gold, on_gold}: the node's `fit_posts`, and the paths of its `fit_predictions`."""
         predictions = path_list(self.fit_predictions(recipe, node))
         return {"gold": self.fit_posts(recipe, node), "on_gold": predictions}
 
