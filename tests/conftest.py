@@ -1,27 +1,34 @@
-"""What several test files share: the demo, run once, a cluster, and which files one worker runs together."""
+"""What several test files share: the two lanes, the demo, run once, a cluster, and which tests one worker runs."""
 
 import fcntl
+import os
 from pathlib import Path
 
 import pytest
+
+# Each worker computes on one core. It is set before torch or scikit-learn are imported, which read it once: two
+# workers with two threads each wait for one another, and a test of a second then takes minutes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from slurm_cluster import cluster
 from tree import copy_of_tree, snakemake
 from xdist.scheduler import LoadScopeScheduling
 
-# The longest first: `make test` has two workers.
-FIRST = ("test_faults", "test_slurm", "test_recipes", "test_rerun", "test_validation")
 CLUSTER = ("test_faults", "test_slurm")
+# The longest files come first, so that both workers end at about the same time.
+FIRST = (*CLUSTER, "test_recipes", "test_small_run", "test_rerun", "test_shards", "test_ranks", "test_validation")
 
 
 class ByFile(LoadScopeScheduling):
-    """A file's tests stay on one worker: they share what it has made. So do the cluster's: there is one /etc/slurm.
+    """Run the tests of one file on one worker, since they share what their fixtures made.
 
-    xdist's own groups are lost on pytest 9.2: it reads no id that a plugin has changed.
+    The files that need the cluster count as one, because there is one /etc/slurm. The groups of xdist itself cannot
+    be used: pytest 9.2 does not read a test id that a plugin has changed.
     """
 
     def _split_scope(self, nodeid):
-        file = Path(nodeid.partition("::")[0]).stem
-        return "cluster" if file in CLUSTER else file
+        file = nodeid.partition("::")[0]
+        return "cluster" if Path(file).stem in CLUSTER else file
 
 
 def pytest_xdist_make_scheduler(config, log):
@@ -34,11 +41,11 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory, worker_id):
-    """The demo, finished. Tests read it; those that edit or run anything take a copy."""
+    """The finished study demo. Tests only read it; those that edit or run anything take a copy."""
     base = tmp_path_factory.getbasetemp()
     shared = base if worker_id == "master" else base.parent
     with (shared / "demo.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the worker that comes second waits for the first one's run
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the second worker waits for the run of the first
         folder, finished = shared / "demo", shared / "demo.finished"
         if not finished.exists():
             done = snakemake(copy_of_tree(folder))
@@ -49,6 +56,6 @@ def demo(tmp_path_factory, worker_id):
 
 @pytest.fixture(scope="session")
 def slurm(tmp_path_factory):
-    """A running SLURM cluster of five nodes. Without SLURM or root the test is skipped, in CI it fails."""
+    """A running SLURM cluster of five nodes. Without SLURM or root the test is skipped, or fails in CI."""
     with cluster(tmp_path_factory.mktemp("slurm")) as folder:
         yield folder

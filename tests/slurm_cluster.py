@@ -18,6 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from tree import PLUGIN
 
 # A second between looks at the queue keeps the tests short; the cluster itself runs four jobs at a time.
 QUICK = ("--profile", "slurm", "--slurm-init-seconds-before-status-checks", "1", "--max-jobs-per-timespan", "100/1s")
@@ -67,11 +68,14 @@ GRES_CONF = "AutoDetect=off\nNodeName=node[1-{nodes}] Name=gpu Type=a800 File={f
 
 
 def missing():
-    """Why there can be no cluster here, or None."""
+    """The sentence that says why there can be no cluster here, or None."""
     if os.geteuid() != 0:
-        return "a SLURM cluster on one machine needs root"
-    absent = [name for name in BINARIES if not shutil.which(name)]
-    return f"SLURM is not installed ({', '.join(absent)}): apt-get install {PACKAGES}" if absent else None
+        return "The tests of a SLURM cluster need root; run them as root, for example in a container."
+    if absent := [name for name in BINARIES if not shutil.which(name)]:
+        return f"The tests of a SLURM cluster need {', '.join(absent)}; on Debian: apt-get install {PACKAGES}"
+    if not PLUGIN.is_dir():
+        return "The tests of a SLURM cluster need Snakemake's plugin; `make test-all` puts it into .venv/slurm."
+    return None
 
 
 @contextmanager

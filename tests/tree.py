@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PLUGIN = Path(sys.prefix) / "slurm"  # what submits jobs, put there by `make test`: see requirements-slurm.txt
+PLUGIN = Path(sys.prefix) / "slurm"  # what submits jobs, put there by `make test-all`: see requirements-slurm.txt
 
 
 def copy_of_tree(folder):

@@ -26,6 +26,8 @@ from tree import ROOT, called, copy_of_tree, snakemake
 sys.path.append(str(ROOT / "tests/faulty"))
 from sitecustomize import KILLED
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ("--config", "study=faults")
 COMMAND = (*QUICK, *CONFIG)
 LIMIT = 330  # seconds for one fault and the rerun after it

@@ -24,6 +24,8 @@ from postgrad.runtime.result_cache import COMPLETE
 from postgrad.training import trainer
 from postgrad.training.distributed import Ranks, Share, check_parts
 
+pytestmark = pytest.mark.slow
+
 AGENT = [sys.executable, "workflow/scripts/postgrad/runtime/launcher.py"]
 # 25 posts in batches of 4: seven steps an epoch, and the last batch has one post for two ranks.
 STEADY = {"epochs": 3, "dropout": 0.0, "class_weights": "balanced", "threads": 1}

@@ -21,6 +21,8 @@ from tree import ROOT, copy_of_tree, snakemake
 from postgrad.study.study import Study
 from postgrad.training.trainer import FIRST_STEPS
 
+pytestmark = pytest.mark.slow
+
 DEMO = (*cluster.QUICK, "--config", "study=demo")
 GOLDEN = ROOT / "tests/golden/sbatch-a800.txt"
 # What differs from run to run, and the command itself.
