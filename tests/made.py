@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import torch
 
 from postgrad.demo import tiny_models
+from postgrad.models.loading import load_model
 from postgrad.models.model_folder import model_folder
 from postgrad.records.posts import write_posts
 
@@ -39,6 +41,20 @@ def made_base(folder, kind, **sizes):
     with model_folder(folder, facts) as inside:
         if kind != "linear":
             tiny_models.make(inside, kind, SIZES | sizes, [*posts(64)["text"], PROMPT, " no yes indeed 0 1"] * 3)
+    return folder
+
+
+def labelled_models(folder):
+    """One folder a kind: tiny random models that carry labels, with weights large enough to tell posts apart."""
+    names = [label["name"] for label in LABELS]
+    for kind in ("encoder", "causal"):
+        made_base(folder / kind, kind)
+        path = folder / kind / "model.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"labels": names}))
+    torch.manual_seed(0)
+    model = load_model(folder / "encoder", "encoder", labels=names)
+    model.classifier.weight.data.normal_(0, 1)
+    model.save_pretrained(folder / "encoder")
     return folder
 
 

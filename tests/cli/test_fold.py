@@ -202,6 +202,7 @@ POSTS = {"train": 120, "dev": 60, "test": 40, "decoys": 10, "unlabeled": 30}
 DEMO = {"title": "T", "recipes": ["folded"], "scale": "demo", "made": {"seed": 1, "posts": {"smm4h24-task6": POSTS}}}
 
 
+@pytest.mark.slow
 def test_a_run_in_folds(tmp_path):
     tree = copy_of_tree(tmp_path)
     for name, content in (("recipes/folded", FOLDED), ("studies/demo", DEMO)):

@@ -542,6 +542,7 @@ POSTS = {"train": 120, "dev": 60, "test": 60, "decoys": 10, "unlabeled": 30}
 DEMO = {"title": "T", "recipes": ["pseudo"], "scale": "demo", "made": {"seed": 1, "posts": {"smm4h24-task6": POSTS}}}
 
 
+@pytest.mark.slow
 def test_a_run_learns_labels_of_the_test_set_for_each_fold(tmp_path):
     tree = copy_of_tree(tmp_path)
     for name, content in (("recipes/pseudo", PSEUDO), ("studies/demo", DEMO)):

@@ -1,6 +1,5 @@
 """predict: logits of a post do not depend on its neighbours, answers are scored whole, order is the file's."""
 
-import json
 import resource
 import shutil
 import subprocess
@@ -10,30 +9,17 @@ import made
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 import finetune
 import predict
 from postgrad.models import inference
-from postgrad.models.label_prompts import Prompt
-from postgrad.models.loading import load_model, load_tokenizer
 from postgrad.records.posts import first_by_hash, read_posts
-from postgrad.records.predictions import aligned, matrix, read_predictions, softmax
+from postgrad.records.predictions import matrix, read_predictions, softmax
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """One folder a kind: tiny random models that carry labels, with weights large enough to tell posts apart."""
-    folder, names = tmp_path_factory.mktemp("models"), [label["name"] for label in made.LABELS]
-    for kind in ("encoder", "causal"):
-        made.made_base(folder / kind, kind)
-        path = folder / kind / "model.json"
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"labels": names}))
-    torch.manual_seed(0)
-    model = load_model(folder / "encoder", "encoder", labels=names)
-    model.classifier.weight.data.normal_(0, 1)
-    model.save_pretrained(folder / "encoder")
-    return folder
+    return made.labelled_models(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")
@@ -67,37 +53,11 @@ def test_batches_change_nothing_and_the_order_is_the_files(tmp_path, models, dev
     assert many["answer"].isna().all() and many["label"].isin([0, 1]).all()
 
 
-@pytest.mark.parametrize("chat", [False, True])
-def test_a_causal_model_gives_the_log_probability_of_each_whole_answer(models, dev, chat):
-    tokenizer, model = load_tokenizer(models / "causal"), load_model(models / "causal", "causal").eval()
-    if chat:  # the post comes first: no prefix is shared
-        tokenizer.chat_template = "{{ messages[0]['content'] + '\nassistant\n' }}"
-    template = "{text} is that glad?" if chat else made.PROMPT
-    prompt = Prompt(tokenizer, template, ["no", "yes indeed"], 64)
-    assert bool(prompt.prefix) != chat and len(prompt.answers[1]) > len(prompt.answers[0]) > 1
-    frame = read_posts(dev)
-    with torch.inference_mode():
-        _, logits = inference.answer_scores(model, tokenizer, prompt, frame, 500, slice(None))
-        for row, ids in zip(logits, prompt.fields(frame)):
-            for score, answer in zip(row, prompt.answers):
-                whole = torch.tensor([prompt.prefix + ids + answer])
-                words = model(whole).logits[0].log_softmax(dim=-1)
-                start = whole.shape[1] - len(answer)
-                expected = sum(words[start + i - 1, token].item() for i, token in enumerate(answer))
-                assert score == pytest.approx(expected, abs=1e-4)
-
-
 def test_the_pool_is_chosen_by_hash_and_nothing_else_is(tmp_path, models, dev):
     spec = made.predict_spec("encoder", pool=7)
     pool = predictions(spec | {"dataset": "moods/unlabeled"}, models / "encoder", dev, tmp_path)
     assert pool["post_id"].tolist() == first_by_hash(read_posts(dev), 7)["post_id"].tolist()
     assert len(predictions(spec, models / "encoder", dev, tmp_path)) == 30
-
-
-@pytest.mark.parametrize("kind", ["encoder", "causal"])
-def test_a_dataset_without_posts_gives_no_rows(models, kind):
-    rows, logits = inference.scores(made.predict_spec(kind), models / kind, made.posts()[:0])
-    assert len(rows) == 0 and logits.shape == (0, 2)
 
 
 def test_odd_texts_are_scored(tmp_path, models):
@@ -108,20 +68,6 @@ def test_odd_texts_are_scored(tmp_path, models):
     for kind in ("encoder", "causal"):
         rows = predictions(made.predict_spec(kind, precision="bf16"), models / kind, data, tmp_path, kind)
         assert np.isfinite(matrix(rows, "logits")).all() and rows["post_id"].tolist() == list("abcdef")
-
-
-def labelled(ids, labels):
-    return pd.DataFrame({"post_id": ids, "label": pd.array(labels, dtype="Int64")})
-
-
-def test_predictions_are_aligned_by_post_id_and_decoys_left_out():
-    gold, predicted = aligned(labelled(["a", "b", "c"], [0, None, 1]), labelled(["c", "a"], [7, 8]), ("g", "p"))
-    assert gold["post_id"].tolist() == predicted["post_id"].tolist() == ["a", "c"]
-    assert predicted["label"].tolist() == [8, 7]
-    with pytest.raises(ValueError, match="p lacks 2 of 3 gold posts of g"):
-        aligned(labelled(["a", "b", "c"], [0, 1, 1]), labelled(["a"], [0]), ("g", "p"))
-    with pytest.raises(ValueError, match="p predicts a post twice"):
-        aligned(labelled(["a"], [0]), labelled(["a", "a"], [0, 0]), ("g", "p"))
 
 
 def test_linear_and_its_start(tmp_path, floor, dev):

@@ -405,6 +405,7 @@ POSTS = {"train": 120, "dev": 60, "test": 40, "decoys": 10, "unlabeled": 20}
 DEMO = {"title": "T", "recipes": ["reviews"], "scale": "demo", "made": {"seed": 1, "posts": {"smm4h24-task6": POSTS}}}
 
 
+@pytest.mark.slow
 def test_a_run_reviews_with_a_stand_in_and_marks_it(tmp_path):
     tree = copy_of_tree(tmp_path)
     for name, content in (("recipes/reviews", RECIPE), ("studies/demo", DEMO)):

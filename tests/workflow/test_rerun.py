@@ -23,6 +23,8 @@ from tree import ROOT, copy_of_tree, snakemake
 
 from postgrad.study.study import Study
 
+pytestmark = pytest.mark.slow
+
 RECIPE = "recipes/ctyun.yaml"
 POSTS = Path("work/demo/posts")
 EIGHT_GPUS = {verb: {"nodes": 2, "gpus": 8, "minutes": 600} for verb in ("pretrain", "finetune", "predict")}

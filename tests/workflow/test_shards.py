@@ -11,6 +11,8 @@ import pytest
 import yaml
 from tree import ROOT, copy_of_tree, snakemake
 
+pytestmark = pytest.mark.slow
+
 POOL = "predict/{teacher}/ages/unlabeled"
 TEACHERS = ("one", "two")
 WORK = ("work/demo/small", "results/demo/small")

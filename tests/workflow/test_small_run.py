@@ -7,11 +7,13 @@ import csv
 import json
 import random
 import shutil
+from collections import Counter
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from sklearn.metrics import f1_score
 from study_files import write_config
 from tree import copy_of_tree, scored, snakemake
 
@@ -33,16 +35,16 @@ CHECKED = {"review": "expert", "reviewer": "deputy", "fit": "rain/dev", "prompt"
 PROMPTS = {
     "write": {
         "system": "You write.",
-        "user": "{labels} Write {number} {posts} of {label}:\n\n{other}\n\n{own}",
+        "user": "{labels} Write {posts} of {label}, numbered 1 to {number}:\n\n{other}\n\n{own}",
     },
     "check": {"system": "You check.", "user": "Is it {label}? {labels}\n\n{examples}\n\n{text}"},
 }
 
 
 def text(split, i):
-    """The i-th post of a split: two parts, so that it can be shuffled. Each third post is glad and of class yes."""
-    words, mood = random.Random(f"{split}-{i}").sample(WORDS, 12), "so very glad" if i % 3 == 0 else "rather cross"
-    return f"{' '.join(words[:6])}, {' '.join(words[6:])} made me {mood}"
+    """The i-th post of a split: two parts, so that it can be shuffled. One mood in five contradicts the label."""
+    words, glad = random.Random(f"{split}-{i}").sample(WORDS, 12), (i % 3 == 0) != (i % 5 == 4)
+    return f"{' '.join(words[:6])}, {' '.join(words[6:])} made me {'so very glad' if glad else 'not at all happy'}"
 
 
 def write_split(folder, split):
@@ -127,9 +129,136 @@ def tree(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def results(tree):
+def small(tree):
+    """The folder of the recipe's results."""
     return tree / "results/test/small"
 
 
-def test_x(results):
-    pass
+def rows_of(small, node):
+    return json.loads((small / f"finetune/{node}/model.json").read_text())["rows"]
+
+
+def label_counts(path):
+    return {int(label): count for label, count in Counter(read_posts(path)["label"]).items()}
+
+
+def predicted(small, node, dataset="rain/test"):
+    """The predictions of a node, indexed by post_id."""
+    return read_predictions(small / f"{node}/{dataset}.parquet").set_index("post_id")
+
+
+# Of the 48 posts of train, 16 are of class yes; audit leaves out train-0, which is one of these, train-1 and train-2.
+NO, YES = 30, 15
+
+
+def test_audit_leaves_out_what_repeats_a_post_of_the_test_set(small):
+    dropped = pd.read_parquet(small.parent / "audit/rain/drop.parquet")
+    assert sorted(dropped["post_id"]) == ["train-0", "train-1", "train-2", "unlabeled-0", "unlabeled-1"]
+    assert {split: len(read_posts(small.parent / f"clean/rain/{split}.parquet")) for split in SIZES} == SIZES
+
+
+def test_each_dataset_has_the_counts_that_its_node_asks_for(small):
+    assert label_counts(small / "augment/filled.parquet") == {1: NO - YES}
+    assert label_counts(small / "resample/even.parquet") == {0: NO, 1: NO}
+    assert label_counts(small / "synthesize/written.parquet") == {1: 4}
+    parents = read_posts(small / "augment/filled.parquet")["parent"]
+    assert not {"train-0", "train-1", "train-2"} & set(parents) and parents.nunique() == YES
+
+
+def test_each_model_learns_from_its_datasets_without_what_audit_leaves_out(small):
+    agreed = len(read_posts(small / "label/agreed.parquet"))
+    assert 0 < agreed <= SIZES["unlabeled"] - 2
+    assert rows_of(small, "one") == NO + YES + (NO - YES)
+    assert rows_of(small, "two") == NO + YES + 4
+    assert {rows_of(small, f"plain@c={c}@seed={seed}") for c in (0.1, 10.0) for seed in (1, 2)} == {2 * NO}
+    assert rows_of(small, "expert") == NO + YES + agreed
+    assert json.loads((small / "pretrain/reader/model.json").read_text())["rows"] == SIZES["unlabeled"] - 2
+    chosen = json.loads((small / "finetune/small/model.json").read_text())
+    assert chosen["rows"] == NO + YES and chosen["spec"]["epoch"] == "best"
+
+
+def test_agreed_posts_have_the_label_that_both_teachers_give(small):
+    agreed = read_posts(small / "label/agreed.parquet").set_index("parent")["label"]
+    for teacher in ("one", "two"):
+        labels = predicted(small, f"predict/{teacher}", "rain/unlabeled")["label"]
+        assert len(labels) == SIZES["unlabeled"] - 2
+        assert (labels[agreed.index] == agreed).all(), teacher
+
+
+def test_each_post_is_held_out_by_one_fold_and_predicted_by_the_model_that_has_not_seen_it(small):
+    mean, held = predicted(small, "vote/mean", "rain/held-out"), []
+    for fold in (1, 2):
+        posts = read_posts(small / f"fold/pooled@fold={fold}.parquet")
+        assert rows_of(small, f"member@fold={fold}") == (~posts["held_out"]).sum()
+        own = predicted(small, f"predict/member@fold={fold}", "rain/held-out")
+        assert list(own.index) == posts["post_id"][posts["held_out"]].tolist()
+        assert np.allclose(matrix(mean.loc[own.index]), matrix(own))
+        held += list(own.index)
+    assert len(held) == len(set(held)) == NO + YES + SIZES["dev"] == len(mean)
+
+
+@pytest.mark.parametrize("c", [0.1, 10.0])
+def test_a_vote_over_seeds_is_made_at_each_point_of_the_other_axis(small, c):
+    for dataset in ("rain/dev", "rain/test"):
+        members = [predicted(small, f"predict/plain@c={c}@seed={seed}", dataset) for seed in (1, 2)]
+        jury = predicted(small, f"vote/jury@c={c}", dataset)
+        assert np.allclose(matrix(jury), np.mean([matrix(member) for member in members], axis=0))
+    other = predicted(small, f"vote/jury@c={10.0 if c == 0.1 else 0.1}")
+    assert not np.allclose(matrix(jury), matrix(other))
+
+
+def gold(small, split):
+    return read_posts(small.parent / f"clean/rain/{split}.parquet").set_index("post_id")["label"].astype(int)
+
+
+def test_the_best_on_dev_is_picked(small):
+    fit = json.loads((small / "pick/best/rain/test.fit.json").read_text())
+    scores = {}
+    for node in ("vote/jury@c=0.1", "vote/jury@c=10.0", "predict/one"):
+        found, true = predicted(small, node, "rain/dev"), gold(small, "dev")
+        scores[node] = f1_score(true, found.loc[true.index, "label"])
+    best = max(scores, key=scores.get)
+    assert fit["picked"] == best.partition("/")[2] and fit["posts"] == SIZES["dev"]
+    assert predicted(small, "pick/best").equals(predicted(small, best))
+
+
+def test_a_threshold_is_fitted_on_dev_and_moves_the_labels_of_test(small):
+    fit = json.loads((small / "calibrate/cut/rain/test.fit.json").read_text())
+    assert fit["fit"] == "rain/dev" and fit["posts"] == SIZES["dev"] and fit["after"]["score"] >= fit["before"]["score"]
+    positive = matrix(predicted(small, "pick/best").reset_index())[:, 1] > fit["threshold"]
+    assert predicted(small, "calibrate/cut")["label"].tolist() == positive.astype(int).tolist()
+
+
+def test_a_review_changes_the_positive_posts_that_deny(small):
+    texts = read_posts(small.parent / "clean/rain/test.parquet").set_index("post_id")["text"]
+    before, after = predicted(small, "predict/expert"), predicted(small, "review/checked")
+    denied = texts[before.index].str.contains(" not ")
+    assert after["label"].tolist() == ((before["label"] == 1) & ~denied).astype(int).tolist()
+
+
+def test_scores_are_those_of_scikit_learn(tree, small):
+    rows = [row for row in csv.DictReader((tree / "results/test/scores.csv").open()) if row["metric"] == "f1"]
+    places = {"one": "predict/one", "cut": "calibrate/cut", "expert": "predict/expert", "small": "predict/small",
+              "checked": "review/checked"}  # fmt: skip
+    true, held_out = gold(small, "test"), predicted(small, "vote/mean", "rain/held-out")
+    expected = {(node, "rain/test"): f1_score(true, predicted(small, places[node]).loc[true.index, "label"])
+                for node in places}  # fmt: skip
+    pooled = pd.concat([gold(small, "train"), gold(small, "dev")])[held_out.index]
+    expected["mean", "rain/held-out"] = f1_score(pooled, held_out["label"])
+    assert {(row["predictor"], row["dataset"]): float(row["value"]) for row in rows} == pytest.approx(expected)
+    assert 0 < expected["cut", "rain/test"] < 1, "a score of 0 or 1 would hide mistakes"
+    assert {("one", "rain/test"), ("expert‡", "rain/test"), ("mean", "rain/held-out")} <= scored(tree, "test")
+
+
+def test_a_second_run_does_nothing(tree):
+    done = snakemake(tree, "-n")
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_the_same_study_from_scratch_is_byte_identical(tree, tmp_path):
+    again = run(fresh_study(tmp_path / "tree"))
+    files = [path.relative_to(tree) for path in sorted((tree / "results").rglob("*")) if path.is_file()]
+    files = [file for file in files if file.name != "timing.json"]
+    assert len(files) > 100
+    assert [str(file) for file in files if (tree / file).read_bytes() != (again / file).read_bytes()] == []

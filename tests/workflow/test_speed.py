@@ -14,6 +14,8 @@ from finished import finish
 from study_files import write_config
 from tree import copy_of_tree
 
+pytestmark = pytest.mark.slow
+
 SEEDS, JOBS = 109, 990  # nine jobs a seed and a few more: at least so many
 
 

@@ -18,7 +18,7 @@ from postgrad.models.heads import Cosine, with_head
 from postgrad.models.inference import answer_scores
 from postgrad.models.label_prompts import Prompt
 from postgrad.models.loading import load_model, load_tokenizer
-from postgrad.models.tokenization import answer_examples, choice_batch
+from postgrad.models.tokenization import UNTAUGHT, answer_examples, choice_batch
 from postgrad.records.posts import read_posts
 from postgrad.training import finetuning, losses, trainer
 from postgrad.training.distributed import Ranks, Share
@@ -30,6 +30,21 @@ COUNTS = {"outdoors": [1131, 160, 395, 114], "disorders": [5118, 2280], "defects
 # What each loss reads, in both kinds of model.
 READ = {"cross-entropy": {}, "focal": {"gamma": 2}, "ldam": {"max_m": 0.5}, "logit-adjusted": {"tau": 1},
         "mm-ldam": {"max_m": 0.5, "mm_max_m": 0.5, "mm_gamma": 1.1}}  # fmt: skip
+
+
+def test_class_weights_and_losses_by_hand():
+    assert losses.class_weights([6, 2, 0], "none").tolist() == [1, 1, 0]
+    assert losses.class_weights([6, 2], "balanced").tolist() == pytest.approx([8 / 12, 8 / 4])
+    given = losses.class_weights([6, 2, 0], [1, 2, 9])  # of eight posts the mean is 1, and the ratio is 2
+    assert given.tolist() == pytest.approx([0.8, 1.6, 0])
+    logits, labels = torch.tensor([[0.0, 0.0], [0.0, np.log(3.0)]]), torch.tensor([0, 1])
+    # -log 1/2 with weight 2 and -log 3/4 with weight 1, over two posts
+    expected = (2 * np.log(2) + np.log(4 / 3)) / 2
+    assert losses.cross_entropy(logits, labels, torch.tensor([2.0, 1.0])).item() == pytest.approx(expected)
+    # Answers of one and of two tokens over four words that are equally likely: log 4 a token, summed per post.
+    targets = torch.tensor([[1, UNTAUGHT], [2, 3]])
+    loss = losses.answer_loss(torch.zeros(2, 2, 4), targets, labels, torch.tensor([2.0, 1.0]))
+    assert loss.item() == pytest.approx((2 * np.log(4) + 2 * np.log(4)) / 2)
 
 
 def test_margins_of_the_shared_tasks():

@@ -1,0 +1,24 @@
+"""Small raw files and the spec of a task that reads them, for the tests of cleaning."""
+
+import pyarrow as pa
+
+COLUMNS = {"id": "id", "text": "text", "label": "label"}
+
+
+def spec(divide=None, **splits):
+    labels = [{"name": "no", "value": 0}, {"name": "yes", "value": 1}]
+    body = {"task": "toy", "platform": "reddit", "source": "handed out by the organisers", "labels": labels}
+    return {**body, "splits": splits, **({"divide": divide} if divide else {})}
+
+
+def split(file, **more):
+    return {"file": file, "columns": COLUMNS, **more}
+
+
+def write(folder, name, content, encoding="utf-8"):
+    (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
+
+
+def fates(ledger):
+    table = pa.Table.from_pandas(ledger[["line", "post_id", "fate", "reason"]])  # null as None, not as NaN
+    return [tuple(row.values()) for row in table.to_pylist()]

@@ -1,0 +1,19 @@
+"""Batches hold every post once and follow the seed and the epoch."""
+
+import numpy as np
+
+from postgrad.models.batching import Batches, within_budget
+
+
+def test_batches_hold_every_post_once_and_follow_seed_and_epoch():
+    lengths = [3, 9, 4, 4, 8, 2, 4, 4, 3, 30]
+    for batches in (Batches(lengths, 1, size=3), Batches(lengths, 1, tokens=18)):
+        first = list(batches)
+        assert sorted(i for group in first for i in group) == list(range(10)) and len(first) == len(batches)
+        assert list(batches) == first
+        batches.epoch = 1
+        assert list(batches) != first and len(list(batches)) == len(batches)
+    assert [len(group) for group in Batches(lengths, 1, size=3).grouped(np.arange(10))] == [3, 3, 3, 1]
+    groups = within_budget(lengths, 18)
+    assert all(len(group) * max(lengths[i] for i in group) <= 18 for group in groups[1:])
+    assert groups[0].tolist() == [9], "a post longer than the budget stands alone"
