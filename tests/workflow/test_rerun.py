@@ -1,7 +1,8 @@
 """Only what changed reruns: one edit at a time on a finished demo, and exactly the jobs that it may cost.
 
-Most rows compare the plan of Snakemake with the jobs expected. Three edits are really run, to see that what is
-planned but has unchanged inputs is taken back from its key and not trained again.
+Most rows compare the plan of Snakemake with the jobs expected, on a demo whose outputs are empty files but whose jobs
+Snakemake holds for finished. Three edits are really run on a real one, to see that what is planned but has unchanged
+inputs is taken back from its key and not trained again.
 """
 
 import ast
@@ -18,12 +19,11 @@ from typing import NamedTuple
 import pyarrow as pa
 import pytest
 import yaml
+from finished import finish
 from jobs import Job, downstream, job_graph, planned
 from tree import ROOT, copy_of_tree, snakemake
 
 from postgrad.study.study import Study
-
-pytestmark = pytest.mark.slow
 
 RECIPE = "recipes/ctyun.yaml"
 POSTS = Path("work/demo/posts")
@@ -205,6 +205,8 @@ NOTHING = {
     "code of losses, VERSION as it was": (losses, ()),
 }
 
+SLOW = ("sent to a cluster",)  # it needs Snakemake's plugin for SLURM, which `make test` does without
+
 # The jobs, one by one. The recipe is ctyun where no other is named.
 JOB_BY_JOB = {
     "learning rate of outdoors-expert": (
@@ -345,7 +347,7 @@ AND_WHAT_FOLLOWS = {
 
 
 def rows(table):
-    return [pytest.param(*table[name], id=name) for name in table]
+    return [pytest.param(*table[name], id=name, marks=[pytest.mark.slow] if name in SLOW else []) for name in table]
 
 
 def jobs_in(text, study):
@@ -366,10 +368,19 @@ def study_in(tree):
     return Study({"study": "demo"}, root=tree / "config")
 
 
+@pytest.fixture(scope="module")
+def stood_in(tmp_path_factory):
+    """The study demo with made-up posts, all else as if it had run: a plan reads what Snakemake remembers of a job."""
+    folder = copy_of_tree(tmp_path_factory.mktemp("stood-in") / "tree")
+    done = snakemake(folder, "--until", "demo")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return finish(folder)
+
+
 @pytest.fixture
-def tree(demo, tmp_path):
-    """A copy of the finished demo, times and all, to edit."""
-    return shutil.copytree(demo, tmp_path / "tree", symlinks=True)
+def tree(stood_in, tmp_path):
+    """A copy of the study as if it had run, times and all, to edit."""
+    return shutil.copytree(stood_in, tmp_path / "tree", symlinks=True)
 
 
 # -- what is planned ----------------------------------------------------------------------------------
@@ -406,9 +417,9 @@ def test_files_are_compared_by_content_whatever_their_size():
     assert profile["max-checksum-file-size"] >= 10**11
 
 
-def test_what_follows_leaves_other_tasks_alone(demo):
+def test_what_follows_leaves_other_tasks_alone(stood_in):
     """Rows of the table that `downstream` should bear out: what must not stand in them."""
-    study = study_in(demo)
+    study = study_in(stood_in)
 
     def follow(text):
         return {job.node.partition("@")[0] for job in downstream(study, jobs_in(text, study))}
@@ -522,11 +533,13 @@ def other_shuffle(demo, tmp_path_factory):
     return run_again(demo, tmp_path_factory.mktemp("shuffle"), shuffling, *models(demo))
 
 
+@pytest.mark.slow
 def test_what_is_planned_is_what_runs(post_more):
     assert post_more.ran == post_more.planned
     assert planned(post_more.tree) == set()
 
 
+@pytest.mark.slow
 def test_a_post_more_in_the_pool_trains_its_readers_anew_and_no_teacher(post_more):
     assert without_floors(trainings(post_more)) == {
         "reader": "trained",
@@ -542,6 +555,7 @@ def test_a_post_more_in_the_pool_trains_its_readers_anew_and_no_teacher(post_mor
     }
 
 
+@pytest.mark.slow
 def test_a_post_more_in_the_pool_is_predicted_and_labelled_anew(post_more, demo):
     trees = (demo, post_more.tree)
     for teacher in ("qwen", "qwen15"):
@@ -552,6 +566,7 @@ def test_a_post_more_in_the_pool_is_predicted_and_labelled_anew(post_more, demo)
         assert pools[1] == pools[0] + 1
 
 
+@pytest.mark.slow
 def test_a_post_more_in_the_pool_leaves_other_predictions_as_they_are(post_more):
     same = {job for job in post_more.ran if job.rule == "predict" and job.node.startswith(("qwen", "ages-plain"))}
     same = {job for job in same if job.dataset != "ages/unlabeled"}
@@ -559,11 +574,13 @@ def test_a_post_more_in_the_pool_leaves_other_predictions_as_they_are(post_more)
     assert [job for job in same if not said_so(post_more, job)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["post_more", "idle_step"])
 def test_the_floor_is_taken_back(request, run):
     assert trainings(request.getfixturevalue(run))["ages-floor"] == "taken back"
 
 
+@pytest.mark.slow
 def test_a_cleaning_step_that_alters_no_post_trains_nothing(idle_step):
     assert idle_step.ran == idle_step.planned
     assert without_floors(trainings(idle_step)) == dict.fromkeys(
@@ -573,11 +590,13 @@ def test_a_cleaning_step_that_alters_no_post_trains_nothing(idle_step):
     )
 
 
+@pytest.mark.slow
 def test_a_cleaning_step_that_alters_no_post_predicts_nothing(idle_step):
     found = {job: said_so(idle_step, job) for job in idle_step.ran if job.rule == "predict"}
     assert len(found) == 4 and all(found.values())
 
 
+@pytest.mark.slow
 def test_another_way_to_shuffle_trains_only_on_what_is_shuffled(other_shuffle):
     remade = {job.node for job in other_shuffle.ran if job.rule == "augment"}
     assert remade == {"exchanged", "doubled", "filled", "repeated"}
