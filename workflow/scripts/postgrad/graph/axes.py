@@ -1,38 +1,10 @@
-"""What a node becomes: its options, of two values the later, and its points, joined on equal values of shared axes."""
+"""The points of a node on its axes (a seed, a fold), joined on equal values of the axes that nodes share."""
 
 from itertools import product
 
 from postgrad.config.errors import Fault, lookup
-from postgrad.graph.options import options
 
 REDUCING = ("vote", "pick")  # verbs that make one node of several points of an axis
-
-
-def resolved(graph, name, verb, body, root, kind):
-    """Resolved options and axes, and a note of each deviation from the paper."""
-    scale = graph.study.scale["bases"].get(root, {}).get(verb, {}) if root else {}
-    default = dict(graph.defaults.get(verb, {}))
-    own = {key: value for key, value in body.items() if key in options(verb)}
-    faithful = dict(body.get("faithful", {}))
-    each = {**default.pop("each", {}), **body.get("each", {})}
-    each = {key: each[key] for key in sorted(each) if key in body.get("each", {}) or key not in {**own, **scale}}
-    known = options(verb, kind) if root is None or kind else {}
-    paper = {**default, **own, **faithful}
-    used = {**default, **scale, **own, **(faithful if graph.study.mode == "faithful" else {})}
-    for key in known:
-        if key in each:
-            continue
-        if key in faithful and graph.study.mode != "faithful":
-            graph.deviate(name, key, paper[key], used.get(key), f"mode {graph.study.mode}")
-        elif key in scale and used.get(key) != paper.get(key):
-            graph.deviate(name, key, paper.get(key), used[key], f"scale {graph.study.scale_name}")
-    if isinstance(each.get("seed"), list) and len(each["seed"]) > graph.study.seeds:
-        graph.deviate(name, "seed", each["seed"], each["seed"][: graph.study.seeds], "study")
-        each["seed"] = each["seed"][: graph.study.seeds]
-    if verb == "fold" and graph.study.folds and used.get("k", 0) > graph.study.folds:
-        graph.deviate(name, "k", used["k"], graph.study.folds, "study")
-        used["k"] = graph.study.folds
-    return {key: used[key] for key in known if key in used}, {k: v for k, v in each.items() if k in known}
 
 
 def points_of(graph, verb, each, names, over, where):

@@ -13,9 +13,18 @@ from postgrad.config.errors import Fault, Faults, lookup
 from postgrad.config.schemas import fitting
 from postgrad.config.yaml_files import as_list
 from postgrad.graph import split_rules
-from postgrad.graph.axes import points_of, resolved
+from postgrad.graph.axes import points_of
 from postgrad.graph.nodes import RESERVED, ROLES, SECTIONS, VERBS, Node
-from postgrad.graph.options import missing, node_schema, options_schema, read, references, unread, verbs
+from postgrad.graph.options import (
+    missing,
+    node_schema,
+    options_schema,
+    read,
+    references,
+    resolve_options,
+    unread,
+    verbs,
+)
 from postgrad.graph.requests import measured, targets
 from postgrad.graph.scale import kind_at_scale
 from postgrad.records.names import FOLD, HELD_OUT
@@ -166,7 +175,7 @@ class Graph:
         faults.end()
 
         names = [source for _, source in self._named(verb, body)] + ([base] if base in self.raw else [])
-        found, each = resolved(self, name, verb, body, root, kind)
+        found, each = resolve_options(self, name, verb, body, root, kind)
         values = {key: [value] for key, value in found.items()}
         values |= {key: list(few.values()) if isinstance(few, dict) else few for key, few in each.items()}
         named = [*sources, *as_list(fit or []), *as_list(body.get("folds", [])), *members]

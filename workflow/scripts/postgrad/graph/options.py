@@ -1,4 +1,4 @@
-"""What a node of each verb may say: workflow/schemas/verbs.yaml as tables and as schemas."""
+"""The options of a node: what each verb may say (workflow/schemas/verbs.yaml), and which of several values wins."""
 
 from functools import cache
 
@@ -88,3 +88,34 @@ def unread(verb, kind, body, values, where):
             if not values[other]:  # misspelt, say, and told already
                 continue
             raise Fault(f"{where}.{key}: nothing reads it here; leave it out, or write {other}: {' or '.join(wanted)}.")
+
+
+def resolve_options(graph, name, verb, body, root, kind):
+    """Decide the options of a node, and return them and its axes as ({option: value}, {option: its values}).
+
+    Of two values for one option the later wins: the recipe's defaults for the verb, the scale, the node, and in mode
+    faithful the node's `faithful`. Every difference from the paper is noted in the graph's deviations.
+    """
+    scale = graph.study.scale["bases"].get(root, {}).get(verb, {}) if root else {}
+    default = dict(graph.defaults.get(verb, {}))
+    own = {key: value for key, value in body.items() if key in options(verb)}
+    faithful = dict(body.get("faithful", {}))
+    each = {**default.pop("each", {}), **body.get("each", {})}
+    each = {key: each[key] for key in sorted(each) if key in body.get("each", {}) or key not in {**own, **scale}}
+    known = options(verb, kind) if root is None or kind else {}
+    paper = {**default, **own, **faithful}
+    used = {**default, **scale, **own, **(faithful if graph.study.mode == "faithful" else {})}
+    for key in known:
+        if key in each:
+            continue
+        if key in faithful and graph.study.mode != "faithful":
+            graph.deviate(name, key, paper[key], used.get(key), f"mode {graph.study.mode}")
+        elif key in scale and used.get(key) != paper.get(key):
+            graph.deviate(name, key, paper.get(key), used[key], f"scale {graph.study.scale_name}")
+    if isinstance(each.get("seed"), list) and len(each["seed"]) > graph.study.seeds:
+        graph.deviate(name, "seed", each["seed"], each["seed"][: graph.study.seeds], "study")
+        each["seed"] = each["seed"][: graph.study.seeds]
+    if verb == "fold" and graph.study.folds and used.get("k", 0) > graph.study.folds:
+        graph.deviate(name, "k", used["k"], graph.study.folds, "study")
+        used["k"] = graph.study.folds
+    return {key: used[key] for key in known if key in used}, {k: v for k, v in each.items() if k in known}
