@@ -1,12 +1,13 @@
 """Several trainings one after the other in the same ranks: to start ranks costs more than a tiny training.
 
-python workflow/scripts/postgrad/runtime/launcher.py --nnodes 1 --nproc-per-node 2 … tests/rank_runs.py runs.json
+python tests/rank_runs.py runs.json 2    # starts itself again in two ranks
 runs.json: {name: [verb, words]}. Each rank r writes <name>.<r>.json beside it: the loss of every step, and the
 numbers of parameters that the model has and that this rank holds before training.
 """
 
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -38,16 +39,17 @@ def recorded(verb, words):
     return seen
 
 
-if __name__ == "__main__":
-    import os
-
-    sys.path[:0] = [str(ROOT / "workflow/scripts")]
-    path = Path(sys.argv[1])
+def run_all(path):
     for name, (verb, words) in json.loads(path.read_text()).items():
-        if sys.modules.get("deepspeed", 0) is None:
-            del sys.modules["deepspeed"]  # a training without ZeRO keeps it out
         text = json.dumps(recorded(verb, words))
         (path.parent / f"{name}.{os.environ['RANK']}.json").write_text(text)
-    from postgrad.runtime import signals
 
+
+if __name__ == "__main__":
+    sys.path[:0] = [str(ROOT / "workflow/scripts")]
+    from postgrad.runtime import launcher, signals
+
+    if not signals.is_rank():
+        sys.exit(launcher.run_ranks([sys.executable, *sys.argv], int(sys.argv[2])))
+    run_all(Path(sys.argv[1]))
     signals.leave()

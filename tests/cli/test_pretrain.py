@@ -66,7 +66,7 @@ def test_masks_hide_the_right_share_and_depend_on_seed_epoch_and_post_alone(base
             assert targets[place] == ids[place] and ids[place] not in tokenizer.all_special_ids
     alone = masks([examples[2]])
     assert torch.equal(alone["input_ids"][0], batch["input_ids"][2])
-    masks.epoch = 1
+    masks.set_epoch(1)
     assert not torch.equal(masks([examples[2]])["targets"], alone["targets"])
 
     many = masked_examples(["rain tea snow " * 20] * 300, tokenizer, 64)

@@ -22,11 +22,10 @@ from postgrad.models.tokenization import UNTAUGHT, inputs, taught_batch
 from postgrad.runtime import launcher
 from postgrad.runtime.result_cache import COMPLETE
 from postgrad.training import trainer
-from postgrad.training.distributed import Ranks, Share, check_parts
+from postgrad.training.distributed import Ranks, Share, begin, check_parts
 
 pytestmark = pytest.mark.slow
 
-AGENT = [sys.executable, "workflow/scripts/postgrad/runtime/launcher.py"]
 # 25 posts in batches of 4: seven steps an epoch, and the last batch has one post for two ranks.
 STEADY = {"epochs": 3, "dropout": 0.0, "class_weights": "balanced", "threads": 1}
 SHAKEN = {"epochs": 6, "dropout": 0.1, "checkpoint_steps": 10}
@@ -54,13 +53,6 @@ def spec_of(verb, kind, options):
     return made.finetune_spec(kind, **options) if verb == "finetune" else made.pretrain_spec(kind, tokens=60, **options)
 
 
-def agent(ranks, *more, node=0, nodes=1, port=None):
-    """The command that starts one node's ranks."""
-    numbers = {"nnodes": nodes, "nproc-per-node": ranks, "node-rank": node, "master-addr": launcher.ADDRESS}
-    numbers["master-port"] = port or launcher.free_port()
-    return [*AGENT, *(f"--{name}={value}" for name, value in numbers.items()), *map(str, more)]
-
-
 def finished(command, **options):
     done = subprocess.run(command, cwd=made.ROOT, capture_output=True, text=True, timeout=400, **options)
     assert done.returncode == 0, done.stderr
@@ -70,7 +62,7 @@ def finished(command, **options):
 def in_ranks(folder, runs, ranks):
     """{name: what each rank recorded} of {name: (verb, words)}, in one start of so many ranks."""
     (folder / "runs.json").write_text(json.dumps(runs))
-    finished(agent(ranks, "tests/rank_runs.py", folder / "runs.json"))
+    finished([sys.executable, "tests/rank_runs.py", str(folder / "runs.json"), str(ranks)])
     return {name: [json.loads((folder / f"{name}.{r}.json").read_text()) for r in range(ranks)] for name in runs}
 
 
@@ -188,7 +180,7 @@ def test_a_killed_training_resumes_to_the_same_weights(tmp_path, bases, train, t
     while killed.poll() is None and not list(work.glob(f"checkpoint-*/{COMPLETE}")):
         time.sleep(0.02)
     killed.kill()
-    killed.communicate(timeout=30)  # the ranks hold stderr open: none outlives its agent
+    killed.communicate(timeout=30)  # the ranks hold stderr open: none outlives the launcher
     assert killed.returncode == -signal.SIGKILL and not (tmp_path / "out").exists()
 
     copied = shutil.copytree(work, tmp_path / "copied")
@@ -237,30 +229,33 @@ def test_shares_are_a_batch(n, world):
 
 SRUN = """#!{python}
 import json, os, subprocess, sys
-flags = [word for word in sys.argv[1:] if word.startswith("--")][:6]
-json.dump(sys.argv[1:], open("{told}", "w"))
-command = sys.argv[1 + next(i for i, word in enumerate(sys.argv[1:]) if not word.startswith("--")):]
-command[command.index("--master-addr") + 1] = "127.0.0.1"
-nodes = [subprocess.Popen(command, env=os.environ | {{"SLURM_NODEID": str(node)}}) for node in range(2)]
-sys.exit(max(node.wait() for node in nodes))
+start = next(i for i, word in enumerate(sys.argv) if i and not word.startswith("--"))
+json.dump({{"options": sys.argv[1:start], "port": os.environ["MASTER_PORT"]}}, open("{told}", "w"))
+assert not {{"RANK", "LOCAL_RANK"}} & os.environ.keys()
+def task(number):
+    own = {{"SLURM_PROCID": str(number), "SLURM_LOCALID": "0", "MASTER_ADDR": "127.0.0.1"}}
+    return subprocess.Popen(sys.argv[start:], env=os.environ | own)
+tasks = [task(0), task(1)]
+sys.exit(max(task.wait() for task in tasks))
 """
 
 
 def test_two_nodes_train_by_srun_and_no_shell_reads_a_value(tmp_path, bases, train, one):
-    """A stand-in for srun starts the two agents on this host."""
+    """A stand-in for srun starts the two ranks on this host. RANK and SLURM_PROCID of the shell mean nothing."""
     name = f"plain; touch {tmp_path}/a $(touch {tmp_path}/b) `touch {tmp_path}/c` 'x' \"y\""
     spec = made.finetune_spec("encoder", **STEADY | {"node": name, "threads": 2})
     (tmp_path / "bin").mkdir()
     srun = tmp_path / "bin" / "srun"
     srun.write_text(SRUN.format(python=sys.executable, told=tmp_path / "told.json"))
     srun.chmod(0o755)
-    given = made.training_words(spec, bases["encoder"], train, tmp_path, "out", nodes=2, ranks=1, zero=1)
+    given = made.training_words(spec, bases["encoder"], train, tmp_path, "out", nodes=2, ranks=1, zero=1, cpus=2)
     command = [sys.executable, "workflow/scripts/finetune.py", *given]
-    place = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "SLURM_JOB_ID": str(40000 + os.getpid() % 20000)}
+    place = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "SLURM_JOB_ID": str(40000 + os.getpid() % 20000),
+             "RANK": "7", "LOCAL_RANK": "7", "SLURM_PROCID": "5"}  # fmt: skip
     finished(command, env=os.environ | place)
-    flags = json.loads((tmp_path / "told.json").read_text())
-    assert flags[:5] == ["--nodes=2", "--ntasks=2", "--ntasks-per-node=1", "--cpus-per-task=2", "--kill-on-bad-exit=1"]
-    assert flags[flags.index("--master-port") + 1] == str(20000 + os.getpid() % 20000) and "--node-rank" not in flags
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert told["options"] == launcher.srun_words(2, 1, 2, place)[1:]
+    assert told["port"] == str(20000 + os.getpid() % 20000)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "out", "out-work", "told.json"]
     facts = json.loads((tmp_path / "out" / "model.json").read_text())
     assert facts["spec"] == spec
@@ -271,40 +266,14 @@ def test_two_nodes_train_by_srun_and_no_shell_reads_a_value(tmp_path, bases, tra
     assert again.returncode == 0 and "taken back" in again.stderr, "outside any job: no rank is started for that"
 
 
-def test_a_gpu_job_asks_srun_for_its_gpus():
-    place = {"SLURM_JOB_ID": "7", "CUDA_VISIBLE_DEVICES": "0,1"}
-    assert "--gpus-per-node=2" in launcher.launcher(2, 2, 1, place)
-    assert not any("gpus" in word for word in launcher.launcher(2, 2, 1, place | {"CUDA_VISIBLE_DEVICES": ""}))
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_a_signal_reaches_every_rank_and_the_agent_waits(tmp_path, number):
-    code = (
-        "import os, pathlib, signal, sys, time\n"
-        "told = []\n"
-        "for number in (signal.SIGTERM, signal.SIGUSR1): signal.signal(number, lambda number, _: told.append(number))\n"
-        "mine = pathlib.Path(sys.argv[1], os.environ['RANK'])\n"
-        "mine.touch()\n"
-        "while not told: time.sleep(0.01)\n"
-        "time.sleep(1)\n"
-        "mine.write_text(str(int(told[0])))\n"
-    )
-    (tmp_path / "rank.py").write_text(code)
-    (tmp_path / "told").mkdir()
-    started = subprocess.Popen(agent(2, tmp_path / "rank.py", tmp_path / "told"), cwd=made.ROOT)
-    while len(list((tmp_path / "told").iterdir())) < 2:
-        assert started.poll() is None
-        time.sleep(0.02)
-    started.send_signal(number)
-    assert started.wait(timeout=60) == 0, "the ranks ended well, so all ended well"
-    assert [int((tmp_path / "told" / rank).read_text()) for rank in "01"] == [number, number]
-
-
-def test_one_process_imports_no_deepspeed(one):
-    """Though accelerate would. This process trained alone."""
-    assert not sys.modules.get("deepspeed")
+def test_one_process_trains_alone_without_torch_distributed(one):
+    """A stray RANK in the shell means nothing, and accelerate may import DeepSpeed: it has no part in the training."""
     timing = json.loads((one[0] / "finetune-encoder" / "timing.json").read_text())
     assert (timing["world"], timing["zero"]) == (1, 0)
+    assert not torch.distributed.is_initialized()
+    deepspeed = sys.modules.get("deepspeed.comm.comm")
+    assert deepspeed is None or not deepspeed.is_initialized()
+    assert begin(0, "fp32") == Ranks() and Ranks().alone
 
 
 def test_bad_numbers_end_in_one_sentence(tmp_path, bases, train, monkeypatch):
@@ -317,8 +286,7 @@ def test_bad_numbers_end_in_one_sentence(tmp_path, bases, train, monkeypatch):
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     assert "give 1 or more" in fault(ranks=0) and "0, 1, 2 or 3" in fault(zero=4)
     assert "--nodes 2 needs a SLURM job of 2 nodes" in fault(nodes=2)
-    monkeypatch.setenv(launcher.MARK, "x")
-    monkeypatch.setenv("WORLD_SIZE", "4")
-    assert "torchrun made 4 ranks; --nodes 1 --ranks 2 asks for 2" in fault(ranks=2)
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    assert "--cpus 1 --ranks 2: each rank needs a CPU; ask for 2" in fault(nodes=2, ranks=2, cpus=1)
     with pytest.raises(ValueError, match="loaded whole on each rank"):
         check_parts(load_model(bases["encoder"], "encoder"), Ranks(0, 2, 3))

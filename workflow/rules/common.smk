@@ -115,7 +115,8 @@ def launch(verb):
 
     def words(wildcards, resources):
         asked = asks(wildcards.recipe, wildcards.node, verb, attempt=1)
-        return ["--nodes", str(asked["nodes"]), "--ranks", str(asked["ranks"]), "--zero", str(asked["zero"])]
+        options = {name: asked[name] for name in ("nodes", "ranks", "zero")} | {"cpus": asked["cpus_per_task"]}
+        return [word for name, value in options.items() for word in (f"--{name}", str(value))]
 
     return words
 

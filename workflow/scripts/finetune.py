@@ -4,7 +4,7 @@ python workflow/scripts/finetune.py --spec "$(cat spec.json)" --base results/bas
     --data results/public/clean/caves/train.parquet --drop results/public/audit/caves/drop.parquet
     --work work/public/ctyun/finetune/plain --out results/public/ctyun/finetune/plain
 
---nodes, --ranks and --zero tell how many processes train, not what: the batch of the spec is shared among them.
+--nodes, --ranks, --zero and --cpus tell how many processes train, not what: the batch of the spec is shared among them.
 """
 
 import argparse
@@ -32,9 +32,7 @@ def main(argv=None):
     parser.add_argument("--dev", nargs="*", default=[], help="labelled posts on which epoch: best chooses")
     parser.add_argument("--work", required=True)
     parser.add_argument("--out", required=True)
-    parser.add_argument("--nodes", type=int, default=1, help="more than one: inside a SLURM job of so many")
-    parser.add_argument("--ranks", type=int, default=1, help="processes a node: its GPUs")
-    parser.add_argument("--zero", type=int, default=0, help="DeepSpeed's stage, 0 to 3")
+    launcher.add_arguments(parser)
     options = parser.parse_args(words)
     spec = options.spec
     frame, digests = training_posts(options.data, options.drop, spec.get("input"))
@@ -50,15 +48,15 @@ def main(argv=None):
     dev, chosen_on = training_posts(options.dev, [], spec.get("input")) if options.dev else (None, {})
     facts["data"] = digests | chosen_on
     given = (spec, options.base, frame, facts, options.work, options.out)
-    with heeded(), launcher.by_one(held(options.work)):
-        if not signals.inside() and restored(options.work, facts, options.out):
+    with heeded(), launcher.lock_unless_rank(held(options.work)):
+        if not signals.is_rank() and restored(options.work, facts, options.out):
             return
         if spec["kind"] == "linear":
             from postgrad.models import linear
 
             linear.finetune(*given)
         else:
-            launcher.relaunch(__file__, words, options.nodes, options.ranks, options.zero, spec["threads"])
+            launcher.launch_ranks(__file__, words, options, spec["threads"])
             os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read by transformers' import
             from postgrad.training import finetuning
 

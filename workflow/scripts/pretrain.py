@@ -4,7 +4,7 @@ python workflow/scripts/pretrain.py --spec "$(cat spec.json)" --base results/bas
     --data results/public/clean/stress/unlabeled.parquet --drop results/public/audit/stress/drop.parquet
     --work work/public/ctyun/pretrain/reader --out results/public/ctyun/pretrain/reader
 
---nodes, --ranks and --zero tell how many processes train, not what: the batch of the spec is shared among them.
+--nodes, --ranks, --zero and --cpus tell how many processes train, not what: the batch of the spec is shared among them.
 """
 
 import argparse
@@ -32,9 +32,7 @@ def main(argv=None):
     parser.add_argument("--drop", nargs="*", default=[])
     parser.add_argument("--work", required=True)
     parser.add_argument("--out", required=True)
-    parser.add_argument("--nodes", type=int, default=1, help="more than one: inside a SLURM job of so many")
-    parser.add_argument("--ranks", type=int, default=1, help="processes a node: its GPUs")
-    parser.add_argument("--zero", type=int, default=0, help="DeepSpeed's stage, 0 to 3")
+    launcher.add_arguments(parser)
     options = parser.parse_args(words)
     spec = options.spec
     frame, digests = training_posts(options.data, options.drop)
@@ -43,10 +41,10 @@ def main(argv=None):
         digests = {"chosen": posts_digest(frame)}
     facts = {"kind": spec["kind"], "labels": None, "spec": spec, "version": VERSION}
     facts |= {"base": model_record(options.base), "rows": len(frame), "classes": None, "tokens": None, "data": digests}
-    with heeded(), launcher.by_one(held(options.work)):
-        if not signals.inside() and restored(options.work, facts, options.out):
+    with heeded(), launcher.lock_unless_rank(held(options.work)):
+        if not signals.is_rank() and restored(options.work, facts, options.out):
             return
-        launcher.relaunch(__file__, words, options.nodes, options.ranks, options.zero, spec["threads"])
+        launcher.launch_ranks(__file__, words, options, spec["threads"])
         os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read by transformers' import
         from postgrad.training import pretraining
 

@@ -1,6 +1,7 @@
 """Heads by hand: what each pooling reads, their shapes, how they are saved and built on; and RAdam."""
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import made
@@ -124,7 +125,7 @@ def test_a_head_learns_is_saved_predicted_with_and_built_on(tmp_path, base, trai
     first, again = (run(spec, base, train, tmp_path, name) for name in ("first", "again"))
     assert weights(first) == weights(again)
     facts = json.loads((first / "config.json").read_text())
-    assert facts["head_pooling"] == pooling and facts["architectures"] == ["BertForSequenceClassification"]
+    assert facts["head_pooling"] == pooling and facts["architectures"] == ["PooledBertForSequenceClassification"]
     assert {path.suffix for path in first.iterdir()} == {".json", ".safetensors"}
     names = load_file(first / "model.safetensors")
     assert "head.out.weight" in names and not any(name.startswith("classifier") for name in names)
@@ -138,6 +139,24 @@ def test_a_head_learns_is_saved_predicted_with_and_built_on(tmp_path, base, trai
     plain = run(made.finetune_spec("encoder", **still), first, train, tmp_path, "plain")
     assert "head_pooling" not in json.loads((plain / "config.json").read_text())
     assert type(load_model(plain, "encoder")) is BertForSequenceClassification
+
+
+def test_a_folder_that_names_the_class_of_transformers_is_loaded_alike(tmp_path, base, train):
+    """As the folders of version 0.13 and before do."""
+    folder = run(made.finetune_spec("encoder", pooling="last3", epochs=1), base, train, tmp_path, "now")
+    older = shutil.copytree(folder, tmp_path / "older")
+    text = (older / "config.json").read_text()
+    assert "PooledBertForSequenceClassification" in text
+    (older / "config.json").write_text(text.replace("PooledBert", "Bert"))
+    found = []
+    for model in (folder, older):
+        out = tmp_path / f"{model.name}.parquet"
+        words = made.arguments(
+            made.predict_spec("encoder"), model=model, data=train, work=tmp_path / f"{model.name}-w", out=out
+        )
+        predict.main(words)
+        found.append(out.read_bytes())
+    assert found[0] == found[1]
 
 
 def test_a_head_of_another_pooling_is_new_and_the_body_stays(tmp_path, base, train):

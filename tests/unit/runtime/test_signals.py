@@ -1,4 +1,4 @@
-"""stopping: a training that is told to stop leaves a complete checkpoint, and a rerun ends with the same weights."""
+"""signals: a training that is told to stop leaves a complete checkpoint, and a rerun ends with the same weights."""
 
 import hashlib
 import json
@@ -197,10 +197,11 @@ with heeded():
 """
     outer = """
 import sys
+from postgrad.runtime.launcher import run_ranks
 from postgrad.runtime.locks import held
-from postgrad.runtime.signals import exit_code, heeded
+from postgrad.runtime.signals import heeded
 with heeded(), held(sys.argv[1]):
-    sys.exit(exit_code([sys.executable, "-c", sys.argv[2]]))
+    sys.exit(run_ranks([sys.executable, "-c", sys.argv[2]], 1))
 """
     work = tmp_path / "work"
     one = subprocess.Popen([sys.executable, "-c", outer, work, inner], cwd=made.ROOT / "workflow/scripts",

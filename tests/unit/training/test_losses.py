@@ -81,7 +81,8 @@ def test_re_weighting_begins_with_a_whole_epoch():
     weighted = finetuning.Weighted(lambda model, inputs, weights: weights.tolist(), [3, 1], {
         "class_weights": "none", "drw": 0.5, "epochs": 4})  # fmt: skip
     seen = []
-    for weighted.epoch in range(4):
+    for epoch in range(4):
+        weighted.set_epoch(epoch)
         seen.append(weighted(None, {"labels": torch.tensor([0])}))
     # One over 3 and 1 posts, of mean 1 over the four: 4 / 2 * (1 / 3, 1).
     assert seen[0] == seen[1] == [1, 1] and seen[2] == seen[3] == pytest.approx([2 / 3, 2], abs=1e-3)

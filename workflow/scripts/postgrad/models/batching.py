@@ -4,7 +4,7 @@ import numpy as np
 
 
 class Batches:
-    """Lists of positions, one a batch; a fresh order each `epoch`, which the trainer sets before it begins.
+    """Lists of positions, one a batch; a fresh order for each epoch that is set.
 
     lengths: (n,) tokens a post. Either `size` posts a batch, or batches whose posts times longest post stay
     within `tokens`. Posts of similar length share a batch, so little padding is computed. The number of
@@ -14,6 +14,9 @@ class Batches:
     def __init__(self, lengths, seed, size=None, tokens=None):
         self.lengths, self.seed, self.size, self.tokens, self.epoch = np.asarray(lengths), seed, size, tokens, 0
         self.count = len(self.grouped(np.arange(len(self.lengths))))
+
+    def set_epoch(self, epoch):
+        self.epoch = epoch
 
     def __len__(self):
         return self.count

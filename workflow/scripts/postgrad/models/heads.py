@@ -60,30 +60,35 @@ class Pooling(torch.nn.Module):
         return self.out(self.features(states, pooled, mask))
 
 
-@cache
-def pooled_class(plain):
-    """A class of transformers, its head exchanged for the Pooling that the config names.
+class PooledEncoder:
+    """The part of a class that `pooled_class` makes: a Pooling in the place of the head that transformers has.
 
     A pooler that is not read falls away: it would learn nothing, and ranks would wait for its gradients.
     """
 
-    class Pooled(plain):
-        def __init__(self, config):
-            super().__init__(config)
-            for name in [name for name, _ in self.named_children() if name != self.base_model_prefix]:
-                delattr(self, name)
-            self.head = Pooling(config, getattr(self.base_model, "pooler", None) is not None)
-            if not self.head.pooler:
-                self.base_model.pooler = None
+    def __init__(self, config):
+        super().__init__(config)
+        for name in [name for name, _ in self.named_children() if name != self.base_model_prefix]:
+            delattr(self, name)
+        self.head = Pooling(config, getattr(self.base_model, "pooler", None) is not None)
+        if not self.head.pooler:
+            self.base_model.pooler = None
 
-        def forward(self, input_ids, attention_mask, **_):
-            output = self.base_model(input_ids, attention_mask=attention_mask, output_hidden_states=True)
-            return SequenceClassifierOutput(
-                logits=self.head(output.hidden_states, output.get("pooler_output"), attention_mask)
-            )
+    def forward(self, input_ids, attention_mask, **_):
+        output = self.base_model(input_ids, attention_mask=attention_mask, output_hidden_states=True)
+        return SequenceClassifierOutput(
+            logits=self.head(output.hidden_states, output.get("pooler_output"), attention_mask)
+        )
 
-    Pooled.__name__ = plain.__name__  # which stands in config.json
-    return Pooled
+
+@cache
+def pooled_class(plain):
+    """Return a class like `plain`, one of transformers, whose head is the Pooling that the config names.
+
+    config.json names it under `architectures`, for example PooledBertForSequenceClassification: the head can be
+    rebuilt by `load_model` alone, which reads `head_pooling`. Older folders name the class of transformers there.
+    """
+    return type(f"Pooled{plain.__name__}", (PooledEncoder, plain), {"__module__": __name__})
 
 
 class Cosine(torch.nn.Linear):

@@ -103,6 +103,9 @@ class Masks:
         self.mark, self.fill, self.size = tokenizer.mask_token_id, tokenizer.pad_token_id, len(tokenizer)
         self.share, self.seed, self.epoch = share, seed, 0
 
+    def set_epoch(self, epoch):
+        self.epoch = epoch
+
     def __call__(self, examples):
         rows, targets = [], []
         for example in examples:

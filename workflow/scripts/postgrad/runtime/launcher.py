@@ -1,64 +1,141 @@
-"""One training in several processes (ranks): a script starts itself again under torchrun, on one node or by srun.
+"""Several processes (ranks) for one training: the script that asks for them starts itself again, once for each rank.
 
-Each node runs this file: torchrun's agent, which starts the node's ranks and waits for them. torch is imported
-there, not by the script that asks: a finished model is taken back without it.
+A rank finds its number and the meeting point of all ranks in RANK, LOCAL_RANK, LOCAL_WORLD_SIZE, WORLD_SIZE,
+MASTER_ADDR and MASTER_PORT, as torch.distributed expects. On one node the launching process starts the ranks itself;
+on several nodes one `srun` does. The launching process keeps the lock, passes signals on and does not import torch.
 """
 
 import ctypes
 import os
-import runpy
 import signal
 import socket
-import subprocess
 import sys
-from contextlib import nullcontext, suppress
-from pathlib import Path
+import time
+from contextlib import nullcontext
 
-from postgrad.runtime.signals import STOPPED, exit_code, inside
+from postgrad.runtime import signals
+from postgrad.runtime.signals import LAUNCHER, STOPPED, is_rank
 
 ADDRESS = "127.0.0.1"
+GRACE = 30.0  # seconds in which the other ranks may end by themselves after one has failed
+PAUSE = 0.05  # seconds between two looks at the ranks
 
 
-def by_one(lock):
-    """The lock for the process that launches; its ranks work under it."""
-    return nullcontext() if inside() else lock
+def add_arguments(parser):
+    """Add the options of a training that say how many processes take part. No result depends on them."""
+    parser.add_argument("--nodes", type=int, default=1, help="more than one: inside a SLURM job of so many")
+    parser.add_argument("--ranks", type=int, default=1, help="processes on each node: one for each of its GPUs")
+    parser.add_argument("--zero", type=int, default=0, help="DeepSpeed's stage, 0 to 3")
+    parser.add_argument("--cpus", type=int, help="CPUs of the job on each node; default: the threads of its ranks")
 
 
-def relaunch(script, words, nodes, ranks, zero, threads):
-    """Nothing where this process is to train; otherwise nodes x ranks processes do, and it ends with their exit code.
+def lock_unless_rank(lock):
+    """Return the lock for a process that is no rank. Ranks work under the lock of the process that launched them."""
+    return nullcontext() if is_rank() else lock
 
-    script: path of the calling script; words: its arguments; threads: of one rank. One process without ZeRO
-    trains here. ValueError where a number is out of range, torchrun made other ranks, or several nodes are
-    asked for outside a SLURM job.
+
+def launch_ranks(script, words, machine, threads):
+    """Start the ranks of a training and end this process with their exit code, or return where it is to train itself.
+
+    It is to train itself where it is a rank, and where one process without ZeRO is asked for.
+
+    Parameters
+    ----------
+    script : path of the calling script
+    words : the arguments of the calling script
+    machine : what `add_arguments` read: nodes, ranks, zero, cpus
+    threads : threads of one rank
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, if another number of ranks was started than is asked for, or if several nodes
+        are asked for outside a SLURM job.
     """
+    nodes, ranks, zero = machine.nodes, machine.ranks, machine.zero
     if nodes < 1 or ranks < 1 or zero not in range(4):
         raise ValueError(f"--nodes {nodes} --ranks {ranks} --zero {zero}: give 1 or more, 1 or more, and 0, 1, 2 or 3")
-    if inside():
-        made = int(os.environ["WORLD_SIZE"])
-        if made != nodes * ranks:
-            raise ValueError(f"torchrun made {made} ranks; --nodes {nodes} --ranks {ranks} asks for {nodes * ranks}")
+    if is_rank():
+        begin_rank(nodes * ranks)
     elif nodes * ranks > 1 or zero:
-        command = launcher(nodes, ranks, threads, os.environ) + [script, *words]
-        sys.exit(exit_code(command))  # the lock stays in this process's hand; signals go on to the ranks
+        command = [sys.executable, script, *words]
+        if nodes == 1:
+            sys.exit(run_ranks(command, ranks))
+        cpus = cpus_per_rank(ranks, threads, machine.cpus)
+        sys.exit(run_on_nodes(srun_words(nodes, ranks, cpus, os.environ) + command, nodes, ranks))
 
 
-def launcher(nodes, ranks, threads, environment):
-    """The words that stand before script and arguments. No shell reads them, so none is quoted.
+# -- in the launching process ---------------------------------------------------------------------
 
-    Several nodes: one agent a node, by srun. Snakemake's SLURM executor leaves hardly any SLURM variable, so each
-    flag is given by name. This process is on the first node, where rank 0 will be.
+
+def run_ranks(command, ranks, grace=GRACE):
+    """Run a command in so many processes on this node and return one exit code for all of them.
+
+    It is 0 where all ranks end with 0, and 75 where a rank has stopped after a checkpoint. Otherwise it is 1, and
+    a sentence says which ranks have failed. Ranks that still run `grace` seconds after the first failure are killed.
     """
-    agent = [sys.executable, str(Path(__file__).resolve()), "--nnodes", str(nodes), "--nproc-per-node", str(ranks)]
-    if nodes == 1:
-        return agent + ["--master-addr", ADDRESS, "--master-port", str(free_port()), "--node-rank", "0"]
+    everyone = common_environment(ranks, ranks, ADDRESS, free_port(), os.getpid())
+    processes = []
+    try:
+        with signals.passed_on() as start:
+            for rank in range(ranks):
+                own = {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+                processes.append(start(command, {**os.environ, **everyone, **own}))
+            failed = wait_for_ranks(processes, grace)
+    finally:
+        kill(processes)
+    if STOPPED in failed.values():
+        return STOPPED
+    if failed:
+        print(failure(failed, ranks), file=sys.stderr, flush=True)
+    return 1 if failed else 0
+
+
+def run_on_nodes(step, nodes, ranks):
+    """Run the ranks of several nodes in one step of the SLURM job, and return its exit code.
+
+    srun itself passes signals on, tells which rank has ended with which code, and ends the others.
+    """
+    port = 20000 + int(os.environ["SLURM_JOB_ID"]) % 20000  # two jobs on one node meet at different ports
+    # This process runs on the first node of the job, and so does rank 0.
+    everyone = common_environment(nodes * ranks, ranks, socket.gethostname(), port, "srun")
+    # A rank takes its number from srun: one that stands in this shell's environment would be the same for all.
+    outer = {name: value for name, value in os.environ.items() if name not in ("RANK", "LOCAL_RANK")}
+    with signals.passed_on() as start:
+        return start(step, outer | everyone).wait()
+
+
+def srun_words(nodes, ranks, cpus, environment):
+    """Return `srun` and its options, which stand before the command of a rank. cpus: of one rank.
+
+    Snakemake's SLURM executor leaves hardly any SLURM variable, so each option is given by name. Ranks end one after
+    another within moments, also after a checkpoint: only those that still run after `GRACE` are killed.
+    """
     if "SLURM_JOB_ID" not in environment:
         raise ValueError(f"--nodes {nodes} needs a SLURM job of {nodes} nodes: start it so, or give --nodes 1")
-    port = 20000 + int(environment["SLURM_JOB_ID"]) % 20000  # two jobs on one node meet at different ports
-    step = ["srun", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1"]
-    step += [f"--cpus-per-task={ranks * threads}", "--kill-on-bad-exit=1"]
+    step = ["srun", "--export=ALL", f"--nodes={nodes}", f"--ntasks={nodes * ranks}", f"--ntasks-per-node={ranks}"]
+    step += [f"--cpus-per-task={cpus}", "--kill-on-bad-exit=0", f"--wait={GRACE:.0f}"]
     if environment.get("CUDA_VISIBLE_DEVICES"):
-        step.append(f"--gpus-per-node={ranks}")  # a rank has one
-    return step + agent + ["--master-addr", socket.gethostname(), "--master-port", str(port)]
+        step.append(f"--gpus-per-node={ranks}")  # one for each rank
+    return step
+
+
+def cpus_per_rank(ranks, threads, cpus=None):
+    """Return the CPUs of one rank: those that the job has on a node, shared out; by default as many as its threads."""
+    if cpus is None:
+        return threads
+    if cpus < ranks:
+        raise ValueError(f"--cpus {cpus} --ranks {ranks}: each rank needs a CPU; ask for {ranks} CPUs on each node")
+    return cpus // ranks
+
+
+def common_environment(world, ranks, address, port, launcher):
+    """Return the variables that all ranks share. launcher: the process that starts them, or srun."""
+    found = {LAUNCHER: launcher, "WORLD_SIZE": world, "LOCAL_WORLD_SIZE": ranks, "MASTER_ADDR": address}
+    found |= {"MASTER_PORT": port, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", 1)}  # until the spec's are set
+    # By default each rank remarks that all parameters are used.
+    found["TORCH_CPP_LOG_LEVEL"] = os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR")
+    return {name: str(value) for name, value in found.items()}
 
 
 def free_port():
@@ -67,45 +144,63 @@ def free_port():
         return taken.getsockname()[1]
 
 
-def agent(words):
-    """Run torchrun with these words; SIGTERM and SIGUSR1 go on to each rank, and the agent waits for its end.
+def wait_for_ranks(processes, grace):
+    """Wait until all ranks have ended and return {rank: exit code} of those that failed, in the order of their ends.
 
-    torchrun itself would kill a rank 30 s after a signal: too soon for the checkpoint of a large model.
+    Those that still run `grace` seconds after the first has failed are killed; they are not in the result.
+    """
+    failed, until = {}, None
+    while running := [process for process in processes if process.poll() is None]:
+        note_failures(failed, processes)
+        if failed and until is None:
+            until = time.monotonic() + grace
+        if until is not None and time.monotonic() > until:
+            kill(running)
+            return failed
+        time.sleep(PAUSE)
+    note_failures(failed, processes)
+    return failed
+
+
+def note_failures(failed, processes):
+    for rank, process in enumerate(processes):
+        if process.returncode:
+            failed.setdefault(rank, process.returncode)
+
+
+def kill(processes):
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def failure(failed, ranks):
+    """Say which of the ranks have failed, and that the others were ended, if any."""
+    ends = [f"rank {rank} with {exit_word(code)}" for rank, code in failed.items()]
+    others = "" if len(failed) == ranks else f"; no other of the {ranks} ranks could go on"
+    return f"launcher: ranks ended before their work was done: {', '.join(ends)}{others}"
+
+
+def exit_word(code):
+    return f"exit code {code}" if code > 0 else signal.Signals(-code).name
+
+
+# -- in a rank ------------------------------------------------------------------------------------
+
+
+def begin_rank(world):
+    """Make this process die with its launcher, and put its number into its environment.
+
+    Raise `ValueError` if the launcher started another number of ranks than `world`.
     """
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: where the lock's holder was killed, end too
-    started, popen = [], subprocess.Popen.__init__
-
-    def remembered(process, *args, **options):
-        popen(process, *args, **options)
-        started.append(process)
-
-    def pass_on(number, _):
-        if not started:
-            sys.exit(128 + number)
-        for process in started:
-            with suppress(ProcessLookupError):
-                process.send_signal(number)
-
-    subprocess.Popen.__init__ = remembered
-    for number in (signal.SIGTERM, signal.SIGUSR1):
-        signal.signal(number, pass_on)
-    if "SLURM_NODEID" in os.environ and "--node-rank" not in words:
-        words = ["--node-rank", os.environ["SLURM_NODEID"], *words]
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # until the script sets the spec's threads
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # else each rank remarks that all parameters are used
-    sys.argv = ["torchrun", "--signals-to-handle", "SIGINT,SIGHUP,SIGQUIT", *words]
-    try:
-        runpy.run_module("torch.distributed.run", run_name="__main__")
-    except Exception as fault:
-        if type(fault).__name__ != "ChildFailedError":  # torch's; the rank itself has told why
-            raise
-        if STOPPED in {end.exitcode for end in fault.failures.values()}:
-            sys.exit(STOPPED)  # as told, after a checkpoint
-        ends = ", ".join(f"rank {rank} with {end.exitcode}" for rank, end in sorted(fault.failures.items()))
-        sys.exit(f"{Path(__file__).stem}: ranks ended before their work was done: {ends}")
-
-
-if __name__ == "__main__":
-    sys.path[0] = str(Path(__file__).parents[2])  # not this folder, whose modules have common names, such as `signals`
-    agent(sys.argv[1:])
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: no rank trains on without the lock's holder
+    launcher = os.environ[LAUNCHER]
+    if launcher != "srun" and os.getppid() != int(launcher):
+        raise SystemExit("the process that launched this rank has ended")  # before this process could follow it
+    made = int(os.environ["WORLD_SIZE"])
+    if made != world:
+        raise ValueError(f"{made} ranks were started, and --nodes times --ranks asks for {world}: give the same number")
+    if launcher == "srun":
+        os.environ["RANK"], os.environ["LOCAL_RANK"] = os.environ["SLURM_PROCID"], os.environ["SLURM_LOCALID"]

@@ -13,12 +13,13 @@ from contextlib import contextmanager
 
 STOPPED = 75  # EX_TEMPFAIL of sysexits.h: run again, it goes on from the checkpoint
 SIGNALS = (signal.SIGUSR1, signal.SIGTERM)
-MARK = "TORCHELASTIC_RUN_ID"  # torchrun sets it for its ranks; a stray RANK in a shell means nothing
+# What started this rank: the id of the launching process, or srun. A stray RANK in a shell means nothing.
+LAUNCHER = "POSTGRAD_LAUNCHER"
 ECHO = 1.0  # seconds; srun and slurmstepd both pass a signal on, so one order may be heard twice
 
 heard = {}  # signal: when it was first heard
 patient = False  # whether a first signal waits for the end of a step
-child = None  # the process that is to hear all signals in this one's place
+children = []  # processes that are to hear all signals in this one's place
 
 
 @contextmanager
@@ -43,8 +44,9 @@ def hear(number, frame):
     if again and now - heard[number] < ECHO:
         return
     heard.setdefault(number, now)
-    if child is not None:
-        child.send_signal(number)
+    if children:
+        for child in children:
+            child.send_signal(number)
     elif again or not patient:
         os.write(2, f"ended by {signal.Signals(number).name}\n".encode())  # print may not be called twice at once
         raise SystemExit(128 + number)
@@ -72,17 +74,25 @@ def wanted():
     return bool(heard)
 
 
-def exit_code(command):
-    """The exit code of a command (torchrun, srun): signals go on to it, and its end is waited for, lock in hand."""
-    global child
+@contextmanager
+def passed_on():
+    """Yield a function (command, environment) that starts a process, which then hears all signals in this one's place.
+
+    So this process can keep the lock until the processes have ended, whatever it is told meanwhile.
+    """
     wait_for_steps()
+
+    def start(command, environment):
+        child = subprocess.Popen(command, env=environment)
+        children.append(child)
+        for number in list(heard):  # while it was being started
+            child.send_signal(number)
+        return child
+
     try:
-        with subprocess.Popen(command) as child:
-            for number in list(heard):  # while it was being started
-                child.send_signal(number)
-            return child.wait()
+        yield start
     finally:
-        child = None
+        children.clear()
 
 
 def stop(sentence):
@@ -93,17 +103,17 @@ def stop(sentence):
     raise SystemExit(STOPPED)
 
 
-def inside():
-    """Whether this process is a rank that torchrun started."""
-    return MARK in os.environ
+def is_rank():
+    """Return whether this process is one of several that the launcher started for one training."""
+    return LAUNCHER in os.environ
 
 
 def leave(code=0):
     """End a rank whose work is done, at once: threads of gloo that still run abort Python's orderly end, 1 in 24.
 
-    Nothing in a process that is no rank.
+    In a process that is no rank, do nothing.
     """
-    if inside():
+    if is_rank():
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

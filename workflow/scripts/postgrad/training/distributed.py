@@ -1,10 +1,7 @@
 """What the ranks of one training share: their beginning, DeepSpeed's settings, each batch, and the whole model."""
 
 import copy
-import ctypes
 import os
-import signal
-import sys
 import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -17,7 +14,7 @@ from postgrad.models.heads import with_head
 from postgrad.models.tokenization import UNTAUGHT
 from postgrad.runtime import signals
 
-PATIENCE = timedelta(hours=6)  # rank 0 writes 290 GB of a 72B model while the others wait; torchrun sees the dead
+PATIENCE = timedelta(hours=6)  # rank 0 writes 290 GB of a 72B model while the others wait; the launcher sees the dead
 
 
 @dataclass
@@ -75,14 +72,10 @@ def begin(zero, precision):
     computes in bf16 on float32 weights; DeepSpeed also holds the weights in bf16, beside the optimizer's float32
     copy: losses then differ by about one in a hundred, and frozen parts come out rounded.
     """
-    if not zero:
-        sys.modules.setdefault(
-            "deepspeed", None
-        )  # accelerate would import it wherever it is installed: half a second, a warning
-    if not signals.inside():
+    if not torch.cuda.is_available():
+        os.environ["DS_ACCELERATOR"] = "cpu"  # accelerate imports DeepSpeed, if only to ask; else that warns
+    if not signals.is_rank():
         return Ranks()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: no rank trains on when its agent was killed
     ranks = Ranks(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), zero)
     gpus = torch.cuda.device_count()
     if gpus:
@@ -100,16 +93,14 @@ def begin(zero, precision):
 
 def begin_deepspeed(zero, precision, backend):
     """Begin DeepSpeed and give transformers its settings. Numbers that hang on the model's width stay "auto"."""
-    if backend == "gloo":
-        os.environ["DS_ACCELERATOR"] = "cpu"
     os.environ["DS_BUILD_OPS"] = "0"
     import deepspeed
-    import deepspeed.ops
     from transformers.integrations import HfDeepSpeedConfig
 
     warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")  # old names of calls
     deepspeed.logger.setLevel("ERROR")
-    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False  # else a C++ build of a minute
+    if backend == "gloo":
+        use_no_compiler()
     deepspeed.init_distributed(dist_backend=backend, timeout=PATIENCE, verbose=False)
     zero_settings = {"stage": zero, "overlap_comm": False, "contiguous_gradients": True, "reduce_bucket_size": "auto"}
     if zero == 3:
@@ -120,6 +111,22 @@ def begin_deepspeed(zero, precision, backend):
         "train_micro_batch_size_per_gpu": 1, "gradient_accumulation_steps": 1, "gradient_clipping": "auto",
         "bf16": {"enabled": precision == "bf16"}, "zero_optimization": zero_settings,
     })  # fmt: skip
+
+
+def use_no_compiler():
+    """Have DeepSpeed exchange all tensors by gloo; by default it first compiles a C++ extension, which takes a minute.
+
+    `set_accelerator` is DeepSpeed's way to hand it a description of the device. This one is the description of a CPU
+    without that extension.
+    """
+    from deepspeed.accelerator import set_accelerator
+    from deepspeed.accelerator.cpu_accelerator import CPU_Accelerator
+
+    class PlainCPU(CPU_Accelerator):
+        def create_op_builder(self, class_name):
+            return None if class_name == "ShareMemCommBuilder" else super().create_op_builder(class_name)
+
+    set_accelerator(PlainCPU())
 
 
 def arguments(ranks):
@@ -143,14 +150,6 @@ class Share:
 
     def __init__(self, collate, ranks):
         self.collate, self.ranks = collate, ranks
-
-    @property
-    def epoch(self):
-        return getattr(self.collate, "epoch", None)
-
-    @epoch.setter
-    def epoch(self, epoch):
-        self.collate.epoch = epoch
 
     def __call__(self, examples):
         batch = self.collate(examples)

@@ -65,7 +65,7 @@ def finetune(spec, base, frame, facts, work, out, zero=0, dev=None):
     for seed in seeds[len(collapsed) :]:
         own = spec | {"seed": seed}
         model = begun_model(own, base, held, names, among)
-        timing = trained(model, examples, collate, loss, own, work, facts, among, score)
+        timing = trained(model, examples, collate, loss, own, work, facts, among, score, by_epoch=[loss])
         if "restarts" not in spec or not one_class(model, examples, compare, logits_of, own, among):
             break
         collapsed.append(seed)
@@ -131,7 +131,7 @@ def begin_anew(collapsed, seed, node, work, among):
 
 
 class Weighted:
-    """A loss (model, inputs, weights) -> scalar with the class weights of its `epoch`, which the Keeper sets.
+    """A loss (model, inputs, weights) -> scalar with the class weights of the epoch that was set last.
 
     counts: training posts of the K classes. spec: class_weights; with `drw`, the weights of deferred re-weighting
     take their place from that share of the epochs on.
@@ -142,6 +142,9 @@ class Weighted:
         self.early = losses.class_weights(counts, spec["class_weights"])
         self.late = losses.mean_one(losses.deferred_weights(counts), counts)
         self.begin = losses.deferred_epoch(spec.get("drw"), spec["epochs"])
+
+    def set_epoch(self, epoch):
+        self.epoch = epoch
 
     def __call__(self, model, inputs):
         weights = self.early if self.epoch < self.begin else self.late

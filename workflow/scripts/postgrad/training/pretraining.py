@@ -39,10 +39,11 @@ def pretrain(spec, base, frame, facts, work, out, zero=0):
     model = load_model(base, "causal" if causal else "mlm", spec["attention"], spec["dropout"])
     if causal:
         collate, loss, final = partial(taught_batch, fill=tokenizer.pad_token_id), next_token_loss, None
+        by_epoch = []
     else:
         collate, loss = Masks(tokenizer, spec["mask"], spec["seed"]), masked_loss
-        final = partial(with_pooler, base=base)
-    timing = trained(model, examples, collate, loss, spec, work, facts, among)
+        final, by_epoch = partial(with_pooler, base=base), [collate]
+    timing = trained(model, examples, collate, loss, spec, work, facts, among, by_epoch=by_epoch)
     finish(model, tokenizer, examples, timing, facts, {}, work, out, among, final)
 
 

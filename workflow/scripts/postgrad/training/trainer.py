@@ -58,8 +58,9 @@ class PostTrainer(Trainer):
 class Keeper(TrainerCallback):
     """Sets the epoch of batches, masks and class weights, marks checkpoints complete, and reports progress."""
 
-    def __init__(self, trainer, work):
+    def __init__(self, trainer, work, by_epoch):
         self.trainer, self.path, self.among = trainer, Path(work) / "progress.jsonl", trainer.among
+        self.by_epoch = by_epoch
         self.begun = self.told = time.monotonic()
         self.first = None
 
@@ -71,9 +72,8 @@ class Keeper(TrainerCallback):
     def on_epoch_begin(self, args, state, control, **_):
         # From the step, not from a count of calls: right after a resume as well.
         epoch = state.global_step // len(self.trainer.batches)
-        for part in (self.trainer.batches, self.trainer.data_collator, self.trainer.loss):
-            if hasattr(part, "epoch"):
-                part.epoch = epoch
+        for part in self.by_epoch:
+            part.set_epoch(epoch)
         if self.first is None:
             self.first = state.global_step
 
@@ -141,11 +141,12 @@ def checkpoint_of(work, key, among):
     return checkpoint
 
 
-def trained(model, examples, collate, loss, spec, work, key, among, score=None):
+def trained(model, examples, collate, loss, spec, work, key, among, score=None, by_epoch=()):
     """Train `model` in place: {"seconds", "steps", "tokens", "threads", "world", "zero", "resumed"} of this run.
 
     examples: dicts with `ids`. collate: list of examples -> dict of tensors. loss: (model, inputs) -> scalar.
     score: model -> float; with it the model ends as it was after its best epoch, and the result has `epoch` and `dev`.
+    by_epoch: those of collate and loss that change with the epoch; `set_epoch(epoch)` is called before each epoch.
     The run goes on from the newest complete checkpoint in `work` that has this key and is of as many ranks. One that
     is told to stop ends the process with exit code 75 when it has written one.
     """
@@ -180,7 +181,7 @@ def trained(model, examples, collate, loss, spec, work, key, among, score=None):
         optimizer_cls_and_kwargs=optimizer_of(spec),
     )  # fmt: skip
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(Keeper(trainer, work))
+    trainer.add_callback(Keeper(trainer, work, [batches, *by_epoch]))
     chooser = BestEpoch(score, work, among, len(batches)) if score else None
     if chooser:
         trainer.add_callback(chooser)
