@@ -118,7 +118,7 @@ def in_a_rank(code, **environment):
 
 # -- several processes -----------------------------------------------------------------------------
 
-# The launching process: it holds a lock in its working directory, and once a rank has failed it gives the others two seconds.
+# The launching process: it holds a lock, and once a rank has failed it gives the others two seconds.
 LAUNCHING = """
 import sys
 from postgrad.runtime import launcher
