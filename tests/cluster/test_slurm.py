@@ -4,10 +4,12 @@ The cluster's nodes and GPUs are make-believe, its slurmctld, slurmd, sbatch, sr
 records what it is asked for, and makes the outputs of the whole study as empty files: no job of a800 is run.
 """
 
+import argparse
 import csv
 import json
 import os
 import re
+import shlex
 import shutil
 import stat
 import sys
@@ -18,6 +20,7 @@ import slurm_cluster as cluster
 import yaml
 from tree import ROOT, copy_of_tree, snakemake
 
+from postgrad.runtime import launcher
 from postgrad.study.study import Study
 from postgrad.training.trainer import FIRST_STEPS
 
@@ -221,8 +224,26 @@ def asked_for(call):
     return name(words["--comment"]), " ".join(kept)
 
 
+def srun_lines(said):
+    """{"rule: srun ..."} of each training on several nodes, from the commands that `snakemake --printshellcmds` says.
+
+    The launcher makes the line of the options in the command, so its own functions do so here; no job is run.
+    """
+    found, parser = set(), argparse.ArgumentParser()
+    parser.add_argument("--spec", type=json.loads)
+    launcher.add_arguments(parser)
+    for rule, words in re.findall(r"exec python workflow/scripts/(pretrain|finetune)\.py (.*)", said):
+        asked, _ = parser.parse_known_args(shlex.split(words))
+        if asked.nodes > 1:
+            cpus = launcher.cpus_per_rank(asked.ranks, asked.spec["threads"], asked.cpus)
+            place = {"SLURM_JOB_ID": "1", "CUDA_VISIBLE_DEVICES": "0"}
+            found.add(f"{rule}: {shlex.join(launcher.srun_words(asked.nodes, asked.ranks, cpus, place))}")
+    return found
+
+
 def test_what_study_a800_asks_of_a_cluster(demo, tmp_path, monkeypatch):
-    """The arguments of every sbatch call, each once a rule; a change of the golden file must be meant.
+    """The arguments of every sbatch call and of the srun within, each once a rule. A change of the golden file must
+    be meant.
 
     The posts are made up, in files of the official shapes.
     """
@@ -237,11 +258,12 @@ def test_what_study_a800_asks_of_a_cluster(demo, tmp_path, monkeypatch):
             (tree / output).parent.mkdir(parents=True)
             (tree / output).touch()
     (stand_in / "outputs").write_text("\n".join(str(tree / output) for output in outputs))
-    done = snakemake(tree, *a800)
+    done = snakemake(tree, *a800, "--printshellcmds")
     assert done.returncode == 0, done.stdout + done.stderr
     calls = [json.loads(line) for line in (stand_in / "calls").read_text().splitlines()]
     assert len(calls) > 60
-    found = sorted({f"{rule}: {words}" for rule, words in map(asked_for, calls)})
+    asked = {f"{rule}: {words}" for rule, words in map(asked_for, calls)}
+    found = sorted(asked | srun_lines(done.stdout + done.stderr))
     assert found == GOLDEN.read_text().splitlines(), "\n".join(found)
 
 
