@@ -142,7 +142,7 @@ def test_a_head_learns_is_saved_predicted_with_and_built_on(tmp_path, base, trai
 
 
 def test_a_folder_that_names_the_class_of_transformers_is_loaded_alike(tmp_path, base, train):
-    """As the folders of version 0.13 and before do."""
+    """As the folders do that an older checkout made."""
     folder = run(made.finetune_spec("encoder", pooling="last3", epochs=1), base, train, tmp_path, "now")
     older = shutil.copytree(folder, tmp_path / "older")
     text = (older / "config.json").read_text()
