@@ -11,7 +11,7 @@ def test_batches_hold_every_post_once_and_follow_seed_and_epoch():
         first = list(batches)
         assert sorted(i for group in first for i in group) == list(range(10)) and len(first) == len(batches)
         assert list(batches) == first
-        batches.epoch = 1
+        batches.set_epoch(1)
         assert list(batches) != first and len(list(batches)) == len(batches)
     assert [len(group) for group in Batches(lengths, 1, size=3).grouped(np.arange(10))] == [3, 3, 3, 1]
     groups = within_budget(lengths, 18)
