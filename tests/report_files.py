@@ -20,9 +20,11 @@ def entry(predictor, right, dataset="ages/dev", auc=0.75):
     per_class = [
         {"label": label, "precision": share, "recall": share, "f1": share, "support": 10} for label in ("no", "yes")
     ]
+    name, *axes = predictor.split("@")
     return {
         "predictor": predictor,
-        "node": predictor.split("@")[0],
+        "node": name,
+        "axes": dict(axis.split("=") for axis in axes),
         "dataset": dataset,
         "task": "smm4h24-task6",
         "n": 20,
@@ -42,8 +44,8 @@ ENTRIES = [
     entry("ages-drawn@seed=1", 7),
     entry("ages-drawn@seed=2", 8),
     entry("ages-floor", 5),
-    {"predictor": "ages-floor", "node": "ages-floor", "dataset": "ages/test", "task": "smm4h24-task6", "n": 0,
-     "reason": "no gold labels"},
+    {"predictor": "ages-floor", "node": "ages-floor", "axes": {}, "dataset": "ages/test", "task": "smm4h24-task6",
+     "n": 0, "reason": "no gold labels"},
 ]  # fmt: skip
 SCORE = {"recipe": "ctyun", "entries": ENTRIES}
 COMPARE = {
@@ -131,11 +133,24 @@ SPEC = {
                 {"node": "ages-plain", "key": "seed", "paper": [1, 2, 3], "used": [1, 2], "why": "study"},
                 {"node": "", "key": "qwen", "paper": None, "used": "tiny", "why": "scale demo"},
             ],
+            "marks": {"transductive": [], "stand_in": [], "fitted": {}},
+            "nodes": {
+                id: {"name": id.partition("@")[0], "axes": {"seed": "1"}}
+                for id in ("ages-plain@seed=1", "ages-expert@seed=1")
+            }
+            | {"guessed@fold=2": {"name": "guessed", "axes": {"fold": "2"}}},
             "readings": ["Labels are answered as words."],
         }
     },
 }
 FLOORS = {"ctyun": {"ages": "ages-floor"}}
+
+
+def marked(**marks):
+    """SPEC, in which the recipe has these marks."""
+    spec = json.loads(json.dumps(SPEC))
+    spec["recipes"]["ctyun"]["marks"] |= marks
+    return spec
 
 
 def ledger(split="train", fates=("kept", "kept", "kept", "rejected", "decoy")):
@@ -161,14 +176,14 @@ def inputs(folder):
     for option, (name, content) in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(json.dumps(content))
-        arguments += [f"--{option}", str(folder / name)]
+        arguments += [f"--{option}", *(["ctyun", "agreed"] if option == "flow" else []), str(folder / name)]
     for option, name, frame in (
         ("ledger", "clean/smm4h24-task6/ledger.parquet", pd.concat([ledger(), ledger("dev", ("kept",))])),
         ("audit", "audit/smm4h24-task6/drop.parquet", dropped("train1")),
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         frame.to_parquet(folder / name)
-        arguments += [f"--{option}", str(folder / name)]
+        arguments += [f"--{option}", "smm4h24-task6", str(folder / name)]
     return arguments
 
 

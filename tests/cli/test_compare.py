@@ -13,7 +13,8 @@ DATASET = "t/dev"
 
 def entry(node, axes, official, auc=0.5, dataset=DATASET):
     predictor = "@".join([node, *(f"{key}={value}" for key, value in axes.items())])
-    named = {"predictor": predictor, "node": node, "dataset": dataset, "task": "t", "metric": "f1", "n": 9}
+    named = {"predictor": predictor, "node": node, "axes": axes, "dataset": dataset}
+    named |= {"task": "t", "metric": "f1", "n": 9}
     return {**named, "values": {"official": official, "auc": auc}}
 
 

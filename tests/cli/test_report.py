@@ -20,6 +20,7 @@ from report_files import (
     entry,
     inputs,
     ledger,
+    marked,
     report,
 )
 
@@ -96,9 +97,8 @@ def test_text_table_is_aligned_narrow_and_ends_with_the_path():
     assert "made up" not in text_tables.text_table([], [], {**SPEC, "made_up": False})
 
 
-FITTED = {"node": "ages-expert", "key": "fitted on", "paper": None, "used": "ages/dev", "why": "was fitted"}
-MARKED = json.loads(json.dumps(SPEC))
-MARKED["recipes"]["ctyun"]["deviations"].append(FITTED)
+FITTED = {"ages-expert": ["ages/dev"]}
+MARKED = marked(fitted=FITTED)
 
 
 def test_a_score_on_what_was_fitted_on_has_a_star_and_a_footnote():
@@ -111,11 +111,7 @@ def test_a_score_on_what_was_fitted_on_has_a_star_and_a_footnote():
     assert "*" not in text_tables.text_table(rows, chains, SPEC)
 
 
-TAINTED = json.loads(json.dumps(SPEC))
-TAINTED["recipes"]["ctyun"]["deviations"] += [
-    {"node": node, "key": "transductive", "paper": None, "used": True, "why": "has read the texts of a test set"}
-    for node in ("ages-expert", "guessed")
-]
+TAINTED = marked(transductive=["ages-expert", "guessed"])
 
 
 def test_what_is_transductive_has_a_dagger_wherever_it_stands():
@@ -132,8 +128,7 @@ def test_what_is_transductive_has_a_dagger_wherever_it_stands():
 
 
 def test_a_node_may_have_both_signs():
-    both = json.loads(json.dumps(TAINTED))
-    both["recipes"]["ctyun"]["deviations"].append(FITTED)
+    both = marked(transductive=["ages-expert"], fitted=FITTED)
     text = text_tables.text_table(score_tables.node_scores([SCORE], FLOORS), score_tables.chain_tables([COMPARE]), both)
     assert "ages-plain -> ages-expert†* " in text and "  ages-expert†*  " in text
     assert text.index("* fitted or chosen") < text.index("† transductive")
@@ -146,10 +141,7 @@ def test_csv_says_what_is_transductive():
     assert {mark for name, mark in found.items() if "expert" not in name} == {""}
 
 
-RULED = json.loads(json.dumps(SPEC))
-RULED["recipes"]["ctyun"]["deviations"].append(
-    {"node": "ages-expert", "key": "stand_in", "paper": None, "used": True, "why": "a rule answered"}
-)
+RULED = marked(stand_in=["ages-expert"])
 
 
 def test_what_hangs_on_a_stand_in_is_marked_wherever_it_stands():
@@ -205,10 +197,7 @@ def test_text_table_cuts_long_names_to_100_columns():
     rows = score_tables.node_scores([{"recipe": "ctyun", "entries": [long]}], floors)
     lines = text_tables.text_table(rows, [], SPEC).splitlines()
     assert len(lines[1]) == 100 and lines[1].endswith("  floor") and "…" in lines[1]
-    spec = json.loads(json.dumps(SPEC))
-    row = {"node": "a" * 90, "key": "transductive", "paper": None, "used": True, "why": "has read"}
-    spec["recipes"]["ctyun"]["deviations"].append(row)
-    line = text_tables.text_table(rows, [], spec).splitlines()[1]
+    line = text_tables.text_table(rows, [], marked(transductive=["a" * 90])).splitlines()[1]
     assert len(line) == 100 and "…† " in line  # the sign outlives the name
 
 
@@ -299,6 +288,20 @@ def test_equal_deviations_share_a_row():
     ]
 
 
+def test_marks_stand_among_the_deviations_node_by_node():
+    body = marked(transductive=["ages-expert"], fitted={"ages-floor": ["ages/dev", "ages/test"]})["recipes"]["ctyun"]
+    rows = [(row["node"], row["key"], row["used"]) for row in bookkeeping.deviations_and_marks(body)]
+    assert rows == [
+        ("", "qwen", "tiny"),
+        ("ages-expert", "lr", 1e-3),
+        ("ages-expert", "transductive", True),
+        ("ages-floor", "fitted on", "ages/dev"),
+        ("ages-floor", "fitted on", "ages/test"),
+        ("ages-plain", "lr", 1e-3),
+        ("ages-plain", "seed", [1, 2]),
+    ]
+
+
 # -- the command line -------------------------------------------------------------------------------
 
 
@@ -306,7 +309,7 @@ def trained(folder, collapsed, seed, node="ages-plain"):
     """The path of a model.json in the workflow's layout."""
     path = folder / f"ctyun/finetune/{node}@seed=1/model.json"
     path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({"collapsed": collapsed, "seed": seed, "kind": "encoder"}))
+    path.write_text(json.dumps({"collapsed": collapsed, "seed": seed, "spec": {"node": f"{node}@seed=1"}}))
     return path
 
 
@@ -346,7 +349,7 @@ def test_page_shows_every_section(made):
         "κ 0.600",
         "1 no text",
         "no prompt at this scale",
-        "ages-plain, ages-expert",
+        "ages-expert, ages-plain",
         "Labels are answered as words.",
     ):
         assert shown in words, shown
@@ -372,10 +375,10 @@ def test_page_marks_a_score_on_what_was_fitted_on(made, tmp_path):
 def test_page_marks_what_is_transductive_in_every_table(made, tmp_path):
     (tmp_path / "ctyun/label").mkdir(parents=True)
     (tmp_path / "ctyun/label/guessed.json").write_text(json.dumps(GUESSED))
-    arguments = [*inputs(tmp_path), "--model", str(trained(tmp_path, [1], 1001, "ages-expert"))]
+    arguments = [*inputs(tmp_path), "--model", "ctyun", "ages-expert@seed=1"]
+    arguments.append(str(trained(tmp_path, [1], 1001, "ages-expert")))
     arguments[1] = json.dumps(TAINTED)
-    at = arguments.index("--flow") + 1
-    arguments.insert(at, str(tmp_path / "ctyun/label/guessed.json"))
+    arguments += ["--flow", "ctyun", "guessed@fold=2", str(tmp_path / "ctyun/label/guessed.json")]
     done = report(arguments, tmp_path)
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "report.html").read_text()
@@ -400,11 +403,42 @@ def test_page_marks_what_is_transductive_in_every_table(made, tmp_path):
 
 def test_page_tells_collapsed_trainings_where_there_are_any(made, tmp_path):
     assert "ollapsed" not in (made / "one" / "report.html").read_text()
-    arguments = [*inputs(tmp_path), "--model", str(trained(tmp_path, [1], 1001))]
+    arguments = [*inputs(tmp_path), "--model", "ctyun", "ages-plain@seed=1", str(trained(tmp_path, [1], 1001))]
     assert report(arguments, tmp_path).returncode == 0
     words = re.sub(r"\s+", " ", Page((tmp_path / "report.html").read_text()).words)
     assert "collapsed with seed 1; the model is of seed 1001" in words
     assert "ages-plain@seed=1, seed 1; the model is of seed 1001" in (tmp_path / "scores.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    "more, sentence",
+    [
+        (["--audit", "caves", "drop.parquet"], "--audit has a file for the unknown caves; give each name"),
+        (["--ledger", "caves", "ledger.parquet"], "--audit lacks a file for caves; give each name"),
+        (["--flow", "ctyun", "agreed", "b"], "--flow names ctyun agreed twice: "),
+        (
+            ["--flow", "ctyun", "other", "FLOW"],
+            "--flow other: the file is of node agreed; give each file under its own",
+        ),
+    ],
+)
+def test_a_file_under_another_name_than_its_own_is_refused(tmp_path, more, sentence):
+    arguments = inputs(tmp_path)
+    flow = arguments[arguments.index("--flow") + 3]
+    done = report([*arguments, *(flow if word == "FLOW" else word for word in more)], tmp_path / "out")
+    assert done.returncode == 1 and done.stderr.startswith(f"report: {sentence}") and done.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_recipe_is_named_by_the_argument_and_not_by_the_path(tmp_path):
+    arguments = inputs(tmp_path / "elsewhere")
+    at = arguments.index("--flow") + 3
+    (tmp_path / "flow.json").write_text((tmp_path / "elsewhere/ctyun/label/agreed.json").read_text())
+    arguments[at] = str(tmp_path / "flow.json")
+    assert (
+        report(arguments, tmp_path).returncode == 0 and report(inputs(tmp_path / "x"), tmp_path / "y").returncode == 0
+    )
+    assert (tmp_path / "report.html").read_text() == (tmp_path / "y/report.html").read_text()
 
 
 def test_bad_books_end_in_one_sentence_and_leave_nothing(tmp_path):

@@ -252,9 +252,9 @@ def test_a_review_has_a_node_for_each_seed_and_a_whole_spec(tmp_path):
     }  # fmt: skip
     assert queries.reviewed(graph) == [(f"checked@seed={seed}", "rain/dev") for seed in (1, 2)]
     assert queries.teaching(graph) >= {"plain@seed=1", "plain@seed=2"}
-    marks = json.loads(specs.report_spec(study))["recipes"]["small"]["deviations"]
-    assert {row["node"] for row in marks if row["key"] == "stand_in"} == {"checked", "jury"}
-    assert {"node": "", "key": "judge", "paper": "judge", "used": "rule", "why": "scale here"} in marks
+    told = json.loads(specs.report_spec(study))["recipes"]["small"]
+    assert told["marks"]["stand_in"] == ["checked", "jury"]
+    assert {"node": "", "key": "judge", "paper": "judge", "used": "rule", "why": "scale here"} in told["deviations"]
 
 
 def test_in_mode_faithful_all_are_checked_and_nothing_is_fitted(tmp_path):

@@ -152,7 +152,7 @@ def score(tmp_path, pairs, predictions, gold):
 
 
 def pair(dataset):
-    named = {"predictor": "plain@seed=1", "node": "plain", "dataset": dataset, "task": "t"}
+    named = {"predictor": "plain@seed=1", "node": "plain", "axes": {"seed": "1"}, "dataset": dataset, "task": "t"}
     return {**named, "labels": ["no", "yes"], "positive": [1], "metric": "f1"}
 
 
@@ -175,7 +175,7 @@ def test_command(tmp_path):
     assert scored["predictor"] == "plain@seed=1" and scored["dataset"] == "t/dev" and scored["task"] == "t"
     assert scored["values"]["official"] == round(4 / 7, 10) and scored["values"]["auc"] == 13 / 16
     assert scored["confusion"] == [[3, 1], [1, 2]] and scored["metric"] == "f1"
-    named = {"predictor": "plain@seed=1", "node": "plain", "dataset": "t/test", "task": "t"}
+    named = {"predictor": "plain@seed=1", "node": "plain", "axes": {"seed": "1"}, "dataset": "t/test", "task": "t"}
     assert empty == {**named, "n": 0, "reason": "no gold labels"}
 
 

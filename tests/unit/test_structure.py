@@ -216,6 +216,13 @@ def test_no_code_names_a_recipe():
     assert [path.name for path in [ROOT / "Snakefile", *files] if named.search(told(path))] == []
 
 
+def test_no_id_of_a_node_is_taken_apart():
+    """Name and axes stand beside an id wherever they are needed; only records/names knows how an id is made."""
+    files = [path for path in (ROOT / "workflow").rglob("*") if path.suffix in (".py", ".smk", ".j2")]
+    named = re.compile(r"""["']@["']|\b_?AT\b""")
+    assert [path.name for path in files if named.search(told(path))] == ["names.py"]
+
+
 def unsafe(tree):
     """What a syntax tree holds of pickles, remote code and shells: a list of words."""
     found = []

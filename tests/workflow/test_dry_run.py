@@ -28,7 +28,7 @@ def literals(*values):
 @pytest.mark.parametrize(
     "wildcards, one, several",
     [
-        ({"recipe": "ctyun", "node": "ages-expert@seed=1"}, "ages-expert", "ctyun/ages-expert"),
+        ({"recipe": "ctyun", "node": "ages-expert"}, "ages-expert", "ctyun/ages-expert"),
         ({"recipe": "ctyun", "node": "qwen", "dataset": "ages/dev"}, "qwen", "ctyun/qwen"),
         ({"recipe": "ctyun"}, "ctyun", "ctyun"),
         ({"task": "caves"}, "caves", "caves"),
@@ -36,7 +36,7 @@ def literals(*values):
         ({}, "", ""),
     ],
 )
-def test_a_node_is_named_without_axes(wildcards, one, several):
+def test_a_node_is_named_with_its_recipe_where_there_are_several(wildcards, one, several):
     assert (node_of(wildcards, False), node_of(wildcards, True)) == (one, several)
 
 

@@ -11,12 +11,18 @@ def in_order(dag):
         yield from sorted(made, key=lambda job: (order[job.rule.name], job.output[0]))
 
 
+def names_of(job):
+    """The wildcards of a job, with the name of its node for the node's id."""
+    found = dict(job.wildcards_dict)
+    return found | {"node": PATHS.node(found["recipe"], found["node"]).name} if "node" in found else found
+
+
 def planned():
     """(jobs that will run, how many there are)."""
     dag, jobs = workflow.dag, []
     known = list(in_order(dag))
     several = len({job.wildcards_dict["recipe"] for job in known if "recipe" in job.wildcards_dict}) > 1
-    named = {job: (job.rule.name, dry_run.node_of(job.wildcards_dict, several)) for job in known}
+    named = {job: (job.rule.name, dry_run.node_of(names_of(job), several)) for job in known}
     place = {job: place for place, job in enumerate(named)}
     for job in filter(dag.needrun, named):
         reason = dag.reason(job)

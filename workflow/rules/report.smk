@@ -89,7 +89,7 @@ rule report:
     params:
         spec=lambda wildcards: specs.report_spec(STUDY, PATHS.reported(wildcards.scope), PATHS.page(wildcards.scope)),
         code=code("report"),
-        files=lambda wildcards: option_words(PATHS.report_inputs(wildcards.scope)),
+        files=lambda wildcards: option_words(PATHS.report_files(wildcards.scope)),
     message:
         "Writing the report"
     shell:

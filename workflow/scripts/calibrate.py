@@ -13,12 +13,11 @@ python workflow/scripts/calibrate.py --predictions results/demo/mine/predict/pla
 import argparse
 import json
 import sys
-from pathlib import Path
 
 from postgrad.predictors.calibration import calibrated, fitted, metric_to_maximise
 from postgrad.predictors.temperature_scaling import nll
 from postgrad.records.files import write_text
-from postgrad.records.json_files import json_text
+from postgrad.records.json_files import json_text, read_json
 from postgrad.records.posts import read_posts
 from postgrad.records.predictions import ABSTAIN, aligned, matrix, read_predictions, write_predictions
 from postgrad.runtime.cli import run
@@ -42,7 +41,7 @@ def main(argv=None):
     gold, answered = posts["label"].to_numpy(dtype=int), (before["label"] != ABSTAIN).to_numpy()
     if not answered.any():
         raise ValueError(f"{args.on_gold} answers no gold post of {args.gold}; fit on a split with labels.")
-    counts = json.loads(Path(args.model).read_text(encoding="utf-8"))["classes"] if args.model else None
+    counts = read_json(args.model)["classes"] if args.model else None
     pool = read_predictions(args.pool) if args.pool else None
 
     def told(labels, logits):

@@ -18,11 +18,10 @@ Writes {"recipe": R, "chains": {name: {"sets": {dataset: {
 
 import argparse
 import json
-from pathlib import Path
 
 from postgrad.evaluation.comparison import compared
 from postgrad.records.files import write_text
-from postgrad.records.json_files import json_text
+from postgrad.records.json_files import json_text, read_json
 from postgrad.runtime.cli import run
 
 
@@ -33,7 +32,7 @@ def main(argv=None):
     parser.add_argument("--out", required=True, help="the comparison, as JSON")
     args = parser.parse_args(argv)
 
-    scored = json.loads(Path(args.scores).read_text(encoding="utf-8"))
+    scored = read_json(args.scores)
     chains = {}
     for name, spec in args.spec["chains"].items():
         chain, controls = spec["chain"], spec.get("controls", [])

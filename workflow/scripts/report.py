@@ -2,60 +2,65 @@
 
 python workflow/scripts/report.py --spec '{"study":"demo","title":"Made-up posts","scale":"demo", ...}' \
   --scores results/demo/ctyun/score/score.json --compare results/demo/ctyun/compare/compare.json \
-  --ledger results/demo/clean/smm4h24-task6/ledger.parquet --audit results/demo/audit/smm4h24-task6/drop.parquet \
-  --flow results/demo/ctyun/label/agreed.json \
+  --ledger smm4h24-task6 results/demo/clean/smm4h24-task6/ledger.parquet \
+  --audit smm4h24-task6 results/demo/audit/smm4h24-task6/drop.parquet \
+  --flow ctyun agreed results/demo/ctyun/label/agreed.json \
   --table results/demo/scores.csv --text results/demo/scores.txt --out results/demo/report.html
 """
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from postgrad.records.files import write_text
+from postgrad.records.json_files import read_json
 from postgrad.report import bookkeeping, diversity_map, leaderboard, page, score_tables, text_tables
-from postgrad.runtime.cli import run
+from postgrad.runtime.cli import named_files, run
 
 TEMPLATE = Path(__file__).parent / "postgrad" / "report" / "report.html.j2"
-FILES = {  # of JSON, by the argument that takes them
-    "scores": "score.json, one a recipe",
-    "compare": "compare.json, one a recipe",
-    "diversity": "diversity.json, one a recipe that asks for it",
-    "flow": "label flow of each label node",
-    "written": "counts of each synthesize node",
-    "model": "model.json of each model that may begin anew",
-    "review": "fit.json of each review",
+RECIPES = ("scores", "compare", "diversity")  # options with a JSON file of each recipe, which names the recipe
+# Files that are named, by their option: the words of the name, and what the file is.
+NAMED = {
+    "ledger": (("TASK",), "ledger.parquet of each task"),
+    "audit": (("TASK",), "drop.parquet of each task"),
+    "flow": (("RECIPE", "NODE"), "label flow of each label node"),
+    "written": (("RECIPE", "NODE"), "counts of each synthesize node"),
+    "model": (("RECIPE", "NODE"), "model.json of each model that may begin anew"),
+    "review": (("RECIPE", "NODE", "DATASET"), "fit.json of each review"),
 }
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--spec", type=json.loads, required=True, help="study, recipes, deviations, as JSON")
-    for name, told in FILES.items():
-        parser.add_argument(f"--{name}", nargs="*", default=[], help=told)
-    parser.add_argument("--ledger", nargs="*", default=[], help="ledger.parquet in the folder of its task")
-    parser.add_argument("--audit", nargs="*", default=[], help="drop.parquet, in the order of the ledgers")
+    for option in RECIPES:
+        parser.add_argument(f"--{option}", nargs="*", default=[], help="JSON of each recipe, which names the recipe")
+    for option, (name, told) in NAMED.items():
+        words = {"nargs": len(name) + 1, "metavar": (*name, "FILE")}
+        parser.add_argument(f"--{option}", action="append", default=[], help=told, **words)
     for name, told in (("table", "scores.csv"), ("text", "scores.txt"), ("out", "report.html")):
         parser.add_argument(f"--{name}", required=True, help=told)
     args = parser.parse_args(argv)
-    if len(args.ledger) != len(args.audit):
-        raise ValueError(f"{len(args.ledger)} ledgers but {len(args.audit)} audits; give one drop.parquet a ledger.")
 
-    spec = args.spec
-    # Each file by the parts of its path, which name recipe and node.
-    read = {name: [(Path(p).parts, json.loads(Path(p).read_text())) for p in vars(args)[name]] for name in FILES}
-    scores, compares, varied = ([content for _, content in read[name]] for name in ("scores", "compare", "diversity"))
+    spec, ledgers = args.spec, named_files("--ledger", args.ledger)
+    audits = named_files("--audit", args.audit, ledgers)
+    scores, compares, varied = ([read_json(file) for file in vars(args)[option]] for option in RECIPES)
+    flows, written, models, reviews = (
+        bookkeeping.read_named(option, named_files(f"--{option}", vars(args)[option])) for option in list(NAMED)[2:]
+    )
     rows = score_tables.node_scores(scores, {recipe: body["floors"] for recipe, body in spec["recipes"].items()})
     books = []
-    for ledger, drop in zip(args.ledger, args.audit):
-        books += bookkeeping.ledger_rows(Path(ledger).parent.name, pd.read_parquet(ledger), pd.read_parquet(drop))
+    for task, ledger in ledgers.items():
+        books += bookkeeping.ledger_rows(task, pd.read_parquet(ledger), pd.read_parquet(audits[task]))
     recipes = {
-        name: {**body, "deviations": bookkeeping.deviation_rows(body["deviations"])}
+        name: {**body, "deviations": bookkeeping.deviation_rows(bookkeeping.deviations_and_marks(body))}
         for name, body in spec["recipes"].items()
     }
     chains, diversity = score_tables.chain_tables(compares), diversity_map.diversity_tables(varied)
-    collapses = bookkeeping.collapse_rows({(parts[-4], parts[-2]): facts for parts, facts in read["model"]})
+    collapses = bookkeeping.collapse_rows(models)
     ranks = leaderboard.rankings(rows, compares, spec) if len(recipes) > 1 else []
     write_text(text_tables.csv_text(scores, spec), args.table)
     write_text(leaderboard.text(ranks) + text_tables.text_table(rows, chains, spec, collapses, diversity), args.text)
@@ -70,15 +75,13 @@ def main(argv=None):
         scores=score_tables.score_tables(rows),
         chains=chains,
         close_ups=score_tables.close_ups(rows, compares),
-        flows=[bookkeeping.flow_table(flow, parts[-3]) for parts, flow in read["flow"]],
+        node_of=partial(bookkeeping.node_of, spec),
+        flows=[bookkeeping.flow_table(flow, recipe) for (recipe, _), flow in flows.items()],
         diversity=diversity,
-        written=[bookkeeping.written_table(counts, parts[-3]) for parts, counts in read["written"]],
+        written=[bookkeeping.written_table(counts, recipe) for (recipe, _), counts in written.items()],
         books=books,
         collapses=collapses,
-        reviews=[
-            bookkeeping.review_row(facts, parts[-5], f"{parts[-2]}/{parts[-1].removesuffix('.fit.json')}")
-            for parts, facts in read["review"]
-        ],
+        reviews=[bookkeeping.review_row(facts, recipe, name) for (recipe, _, name), facts in reviews.items()],
     )
     write_text(html, args.out)
 

@@ -3,8 +3,8 @@
 python workflow/scripts/score.py --out results/demo/ctyun/score/score.json \
   --predictions ages-plain@seed=1 ages/dev results/demo/ctyun/predict/ages-plain@seed=1/ages/dev.parquet \
   --gold ages-plain@seed=1 ages/dev results/demo/clean/smm4h24-task6/dev.parquet \
-  --spec '{"pairs":[{"predictor":"ages-plain@seed=1","node":"ages-plain","dataset":"ages/dev","task":
-           "smm4h24-task6","labels":["no","yes"],"positive":[1],"metric":"f1"}],"recipe":"ctyun"}'
+  --spec '{"pairs":[{"predictor":"ages-plain@seed=1","node":"ages-plain","axes":{"seed":"1"},
+           "dataset":"ages/dev","task":"smm4h24-task6","labels":["no","yes"],"positive":[1],"metric":"f1"}],"recipe":"ctyun"}'
 """
 
 import argparse
@@ -20,7 +20,7 @@ from postgrad.runtime.cli import named_files, run
 
 def entry(pair, predictions_path, gold_path):
     """The scores of one predictor on one dataset, or the reason why there are none."""
-    named = {key: pair[key] for key in ("predictor", "node", "dataset", "task")}
+    named = {key: pair[key] for key in ("predictor", "node", "axes", "dataset", "task")}
     gold = read_posts(gold_path)
     if gold["label"].isna().all():
         return {**named, "n": 0, "reason": "no gold labels"}

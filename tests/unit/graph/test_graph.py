@@ -219,9 +219,8 @@ def test_what_has_read_a_test_set_marks_all_that_stands_on_it(tmp_path):
     study = study_in(tmp_path, recipe=on_test, task=with_test)
     marked = {node.name for node in study.graphs["small"].nodes.values() if node.transductive}
     assert marked == {"reader", "expert", "again", "together"}
-    deviations = json.loads(specs.report_spec(study))["recipes"]["small"]["deviations"]
-    rows = [row for row in deviations if row["why"].startswith("has")]
-    assert [row["node"] for row in rows] == sorted(marked)
+    marks = json.loads(specs.report_spec(study))["recipes"]["small"]["marks"]
+    assert marks["transductive"] == sorted(marked) and marks["stand_in"] == []
 
 
 def test_a_raw_file_of_another_size_is_cleaned_again_however_old_it_is(tmp_path):

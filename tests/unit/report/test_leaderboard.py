@@ -7,15 +7,14 @@ from postgrad.report import leaderboard, score_tables
 
 
 def entry(predictor, score, dataset="rain/test", task="weather", reason=None):
+    name, *axes = predictor.split("@")
+    named = {"predictor": predictor, "node": name, "axes": dict(axis.split("=") for axis in axes)}
+    named |= {"dataset": dataset, "task": task}
     if reason:
-        named = {"predictor": predictor, "node": predictor.split("@")[0], "dataset": dataset, "task": task}
         return {**named, "n": 0, "reason": reason}
     values = dict.fromkeys(("official", "accuracy", "precision", "recall", "f1", "macro_f1", "auc"), score)
     return {
-        "predictor": predictor,
-        "node": predictor.split("@")[0],
-        "dataset": dataset,
-        "task": task,
+        **named,
         "n": 10,
         "metric": "f1",
         "values": values,
@@ -29,7 +28,7 @@ def both(name, dev, test):
     return [entry(name, dev, "rain/dev"), entry(name, test)]
 
 
-def study(recipes, chains=None, deviations=None):
+def study(recipes, chains=None, marks=None):
     """(rows, compares, spec) of {recipe: entries} and {recipe: chains, a list of nodes each}."""
     scores = [{"recipe": recipe, "entries": entries} for recipe, entries in recipes.items()]
     compares = []
@@ -39,7 +38,8 @@ def study(recipes, chains=None, deviations=None):
             sets = {name: compared(recipes[recipe], chain, [], name) for name in ("rain/dev", "rain/test")}
             found[f"c{i}"] = {"sets": sets}
         compares.append({"recipe": recipe, "chains": found})
-    bodies = {name: {"deviations": (deviations or {}).get(name, [])} for name in recipes}
+    none = {"transductive": [], "stand_in": [], "fitted": {}}
+    bodies = {name: {"marks": none | (marks or {}).get(name, {}), "nodes": {}} for name in recipes}
     rows = score_tables.node_scores(scores, {recipe: {"rain": "floor"} for recipe in recipes})
     return rows, compares, {"recipes": bodies, "made_up": False, "page": "report.html"}
 
@@ -98,12 +98,8 @@ def test_seeds_are_averaged_and_what_has_no_gold_labels_is_left_out():
 
 
 def test_marks_are_those_of_the_node_on_that_dataset():
-    deviations = [
-        {"node": "a", "key": "transductive", "used": True},
-        {"node": "a", "key": "stand_in", "used": True},
-        {"node": "a", "key": "fitted on", "used": "rain/dev"},
-    ]
-    dev, test = leaderboard.rankings(*study({"one": both("a@seed=1", 0.5, 0.5)}, None, {"one": deviations}))
+    marks = {"transductive": ["a"], "stand_in": ["a"], "fitted": {"a": ["rain/dev"]}}
+    dev, test = leaderboard.rankings(*study({"one": both("a@seed=1", 0.5, 0.5)}, None, {"one": marks}))
     named = [leaderboard.text([table]).splitlines()[4].split()[2] for table in (dev, test)]
     assert named == ["a†‡*", "a†‡"]
 

@@ -62,10 +62,9 @@ def test_what_stands_on_a_fit_is_marked(tmp_path):
         content["datasets"]["agreed"]["teachers"] = ["sure", "two"]
 
     study = Study({"study": "test", "check_data": False}, root=write_config(tmp_path, recipe=recipe))
-    rows = json.loads(specs.report_spec(study))["recipes"]["small"]["deviations"]
-    found = [(row["node"], row["used"]) for row in rows if row["key"] == "fitted on"]
+    marks = json.loads(specs.report_spec(study))["recipes"]["small"]["marks"]
     pupils = ["again", "agreed", "expert", "jury", "sure", "together"]  # expert learns from what sure has labelled
-    assert found == [(name, "rain/dev") for name in pupils]
+    assert marks["fitted"] == {name: ["rain/dev"] for name in pupils}
     assert not study.graphs["small"].nodes["plain@seed=1"].fitted
 
 

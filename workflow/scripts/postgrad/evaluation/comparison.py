@@ -3,8 +3,6 @@
 import statistics
 from itertools import pairwise
 
-from postgrad.records.names import AT
-
 NOT_RUN = "not run"
 
 
@@ -15,12 +13,6 @@ def spread(values):
         "sd": statistics.stdev(values) if len(values) > 1 else None,
         "seeds": len(values),
     }
-
-
-def axes(entry):
-    """The axes in a predictor's name: `ages-plain@seed=1` of node ages-plain gives {"seed": "1"}."""
-    points = entry["predictor"].removeprefix(entry["node"]).split(AT)[1:]
-    return dict(point.split("=", 1) for point in points)
 
 
 def summary(pairs):
@@ -45,7 +37,7 @@ def difference(before, after):
     gains = []
     for old in (entry for entry in before if entry["n"]):
         for new in (entry for entry in after if entry["n"]):
-            a, b = axes(old), axes(new)
+            a, b = old["axes"], new["axes"]
             official = (old["values"]["official"], new["values"]["official"])
             if all(a[key] == b[key] for key in a.keys() & b.keys()) and None not in official:
                 area = (old["values"]["auc"], new["values"]["auc"])

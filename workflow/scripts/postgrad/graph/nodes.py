@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from postgrad.records.names import AT
+from postgrad.records.names import node_id
 
 SECTIONS = {
     "datasets": ("augment", "resample", "synthesize", "label", "fold"),
@@ -55,4 +55,4 @@ class Node:
 
     @property
     def id(self):
-        return AT.join([self.name, *(f"{key}={value}" for key, value in sorted(self.axes.items()))])
+        return node_id(self.name, self.axes)

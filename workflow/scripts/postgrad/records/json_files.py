@@ -1,6 +1,7 @@
 """Results as JSON text: equal numbers give equal bytes."""
 
 import json
+from pathlib import Path
 
 
 def rounded(value):
@@ -15,3 +16,8 @@ def rounded(value):
 def json_text(value):
     """One value as JSON text: keys sorted, indent 1. Raises ValueError where a float is not finite."""
     return json.dumps(rounded(value), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def read_json(path):
+    """The content of a JSON file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))

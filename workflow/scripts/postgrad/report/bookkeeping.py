@@ -5,9 +5,29 @@ No table holds a post's text: all that comes in are counts and names.
 
 import json
 
+from postgrad.records.json_files import read_json
 from postgrad.records.names import SPLITS
 
 FATES = ("kept", "rejected", "decoy")
+# What the list of deviations says of a mark.
+WHY = {
+    "transductive": "has read the texts of a test set, or stands on a node that has",
+    "stand_in": "a rule answered in a language model's place, for it or for a node on which it stands",
+    "fitted on": "was fitted or chosen on its gold labels, or stands on a node that was: its score there is no test",
+}
+
+
+def read_named(option, files):
+    """{(recipe, node, ...): JSON of its file}, of an option of report.py.
+
+    Raises ValueError for a file that says itself that it is of another node.
+    """
+    found = {name: read_json(file) for name, file in files.items()}
+    for (_, node, *_), content in found.items():
+        told = (content["spec"] if option == "model" else content)["node"]
+        if told != node:
+            raise ValueError(f"--{option} {node}: the file is of node {told}; give each file under its own node.")
+    return found
 
 
 def ledger_rows(task, ledger, drop):
@@ -145,27 +165,43 @@ def review_row(facts, recipe, dataset):
     }
 
 
-def deviations(spec, key):
-    """(recipe, row) of the deviations of one key in the report's spec."""
-    return [(name, row) for name, body in spec["recipes"].items() for row in body["deviations"] if row["key"] == key]
+def node_of(spec, recipe, id):
+    """{name, axes} of the node of this id, from the report's spec; a node without axes has its name for an id."""
+    return spec["recipes"][recipe]["nodes"].get(id, {"name": id, "axes": {}})
 
 
 def fitted(spec):
-    """{(recipe, node, split)}: where a node's score is on the gold labels that it was fitted or chosen on.
-
-    spec: the report's; its deviations name them under the key `fitted on`.
-    """
-    return {(recipe, row["node"], row["used"]) for recipe, row in deviations(spec, "fitted on")}
+    """{(recipe, node, split)}: where a node's score is on the gold labels that it was fitted or chosen on."""
+    return {
+        (recipe, node, split)
+        for recipe, body in spec["recipes"].items()
+        for node, splits in body["marks"]["fitted"].items()
+        for split in splits
+    }
 
 
 def transductive(spec):
-    """{(recipe, node)}: the nodes whose result hangs on the texts of a test set, as the deviations name them."""
-    return {(recipe, row["node"]) for recipe, row in deviations(spec, "transductive")}
+    """{(recipe, node)}: the nodes whose result hangs on the texts of a test set."""
+    return {(recipe, node) for recipe, body in spec["recipes"].items() for node in body["marks"]["transductive"]}
 
 
 def stand_ins(spec):
-    """{(recipe, node)}: the nodes whose result hangs on what a rule answered in a language model's place, likewise."""
-    return {(recipe, row["node"]) for recipe, row in deviations(spec, "stand_in")}
+    """{(recipe, node)}: the nodes whose result hangs on what a rule answered in a language model's place."""
+    return {(recipe, node) for recipe, body in spec["recipes"].items() for node in body["marks"]["stand_in"]}
+
+
+def deviations_and_marks(body):
+    """The deviations of a recipe in the report's spec, and a row of the same form for each of its marks.
+
+    What concerns whole bases and tasks comes first, then node by node.
+    """
+    marks = body["marks"]
+    found = [(node, mark, True) for mark in ("transductive", "stand_in") for node in marks[mark]]
+    found += [(node, "fitted on", split) for node, splits in sorted(marks["fitted"].items()) for split in splits]
+    rows = [{"node": node, "key": key, "paper": None, "used": used, "why": WHY[key]} for node, key, used in found]
+    whole = [row for row in body["deviations"] if not row["node"]]
+    rows += [row for row in body["deviations"] if row["node"]]
+    return whole + sorted(rows, key=lambda row: (row["node"], row["key"]))
 
 
 def deviation_rows(deviations):

@@ -1,6 +1,6 @@
 """One table that ranks the recipes of a report, task by task: what each of them claims, beside its floor."""
 
-from postgrad.records.names import AT, SPLITS
+from postgrad.records.names import SPLITS
 from postgrad.report.bookkeeping import fitted, stand_ins, transductive
 from postgrad.report.text_tables import line, shortened, signs
 
@@ -24,7 +24,7 @@ def rankings(rows, compares, spec):
             groups.setdefault((row["recipe"], row["dataset"]), []).append(row)
     for (recipe, dataset), members in groups.items():
         row, chosen = claimed(members, compares, groups.get((recipe, f"{dataset.partition('/')[0]}/dev"), []))
-        name = row["node"].split(AT)[0]
+        name = row["name"]
         on_gold = (recipe, name, dataset) in fitted(spec) or (chosen and dataset.endswith("/dev"))
         told = {key: (recipe, name) in marked for key, marked in marks.items()}
         alias, _, split = dataset.partition("/")
@@ -50,7 +50,7 @@ def claimed(rows, compares, on_dev):
     """
     recipe, dataset, by_node = rows[0]["recipe"], rows[0]["dataset"], {}
     for row in rows:
-        by_node.setdefault(row["node"].split(AT)[0], []).append(row)
+        by_node.setdefault(row["name"], []).append(row)
     ends = []
     for content in [c for compare in compares if compare["recipe"] == recipe for c in compare["chains"].values()]:
         chain = [node["node"] for node in content["sets"].get(dataset, {"nodes": []})["nodes"]]

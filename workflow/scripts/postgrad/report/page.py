@@ -4,8 +4,6 @@ from pathlib import Path
 
 import jinja2
 
-from postgrad.report.score_tables import seedless
-
 
 def html(template, **tables):
     """The page, one self-contained file. template: path of the Jinja2 file; everything is escaped."""
@@ -19,7 +17,6 @@ def html(template, **tables):
         keep_trailing_newline=True,
     )
     environment.filters["figure"] = figure
-    environment.filters["seedless"] = seedless
     return environment.get_template(template.name).render(**tables)
 
 

@@ -5,7 +5,7 @@ No table holds a post's text: all that comes in are counts, scores and names.
 
 from statistics import fmean, median, stdev
 
-from postgrad.records.names import AT
+from postgrad.records.names import node_id
 
 METRICS = ("accuracy", "precision", "recall", "f1", "macro_f1", "auc")
 
@@ -16,15 +16,11 @@ def mean_and_sd(values):
     return fmean(values) if values else None, stdev(values) if len(values) > 1 else None
 
 
-def seedless(predictor):
-    """A predictor's name without its seed: `ages-plain@seed=1` → `ages-plain`; other axes stay."""
-    return AT.join(part for part in predictor.split(AT) if not part.startswith("seed="))
-
-
 def node_scores(scores, floors):
     """One dict a (recipe, node, dataset), seeds averaged, in the order of the scores.
 
-    floors: {recipe: {task's name in the recipe: node}}. Keys: recipe, node, dataset, task, metric, n,
+    floors: {recipe: {task's name in the recipe: node}}. Keys: recipe, node (with all axes but the seed), its name and
+    axes, dataset, task, metric, n,
     seeds, mean, sd, median, each of METRICS as a mean, is_floor, floor (the floor's mean on that dataset or
     None), one_class (how many seeds predict one class alone where gold has more), reason (why there is no
     score, or None), entries (the score entries behind it).
@@ -32,7 +28,8 @@ def node_scores(scores, floors):
     groups = {}
     for score in scores:
         for entry in score["entries"]:
-            key = (score["recipe"], seedless(entry["predictor"]), entry["dataset"])
+            axes = {axis: value for axis, value in entry["axes"].items() if axis != "seed"}
+            key = (score["recipe"], node_id(entry["node"], axes), entry["dataset"])
             groups.setdefault(key, []).append(entry)
     rows = []
     for (recipe, node, dataset), entries in groups.items():
@@ -42,6 +39,8 @@ def node_scores(scores, floors):
             {
                 "recipe": recipe,
                 "node": node,
+                "name": entries[0]["node"],
+                "axes": {axis: value for axis, value in entries[0]["axes"].items() if axis != "seed"},
                 "dataset": dataset,
                 "task": entries[0]["task"],
                 "metric": entries[0].get("metric"),

@@ -3,8 +3,7 @@
 import csv
 import io
 
-from postgrad.records.names import AT
-from postgrad.report.bookkeeping import fitted, stand_ins, transductive
+from postgrad.report.bookkeeping import fitted, node_of, stand_ins, transductive
 from postgrad.report.score_tables import METRICS
 
 FIGURES = ("mean", "sd", "median", "seeds", "auc")  # the columns of scores.txt beside the node
@@ -31,7 +30,7 @@ def csv_text(scores, spec):
             seen.add(key)
             if entry["n"]:
                 official, values = entry["metric"], entry["values"]
-                told = ["yes" * ((key[0], key[1].split(AT)[0]) in marked) for marked in marks]
+                told = ["yes" * ((key[0], entry["node"]) in marked) for marked in marks]
                 for metric in [official] + [metric for metric in METRICS if metric != official]:
                     value = values[metric]
                     writer.writerow([*key, metric, "" if value is None else f"{value:.6f}", entry["n"], *told])
@@ -48,12 +47,12 @@ def text_table(rows, chains, spec, collapses=(), diversity=()):
     """
     marked, seen, ruled, blocks = fitted(spec), transductive(spec), stand_ins(spec), {}
 
-    def daggers(recipe, node):
-        name = (recipe, node.split(AT)[0])
+    def daggers(recipe, id):
+        name = (recipe, node_of(spec, recipe, id)["name"])
         return signs(name in seen, name in ruled)
 
     def signs_of(table, node):
-        name = (table["recipe"], node.split(AT)[0])
+        name = (table["recipe"], node)
         return signs(name in seen, name in ruled, (*name, table["dataset"]) in marked)
 
     def signed(table, node):
@@ -61,7 +60,7 @@ def text_table(rows, chains, spec, collapses=(), diversity=()):
 
     for row in sorted(rows, key=lambda row: not row["is_floor"]):
         blocks.setdefault((row["recipe"], row["dataset"]), []).append(row)
-    names = {id(row): shortened(f"  {row['node']}", signs_of(row, row["node"])) for row in rows}
+    names = {id(row): shortened(f"  {row['node']}", signs_of(row, row["name"])) for row in rows}
     titles = {key: f"{key[0]}  {key[1]}  {block[0]['metric'] or 'not scored'}" for key, block in blocks.items()}
     width = max(map(len, [*names.values(), *titles.values()]), default=0)
     lines = []
@@ -83,7 +82,7 @@ def text_table(rows, chains, spec, collapses=(), diversity=()):
     alone = [row for row in rows if row["one_class"]]
     lines += ["", "One class alone is predicted:"] if alone else []
     for row in alone:
-        where = f"{row['recipe']}: {row['node']}{daggers(row['recipe'], row['node'])} on {row['dataset']}"
+        where = f"{row['recipe']}: {row['node']}{daggers(row['recipe'], row['name'])} on {row['dataset']}"
         lines.append(f"  {where}, {row['one_class']} of {row['seeds']} seed{'s' * (row['seeds'] > 1)}")
     lines += ["", "Trainings that ended in one class:"] if collapses else []
     for row in collapses:

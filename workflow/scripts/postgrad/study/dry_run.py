@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from postgrad.records.names import AT
 from postgrad.study.fingerprints import EXPENSIVE
 
 WIDTH = 110
@@ -35,8 +34,11 @@ class Job:
 
 
 def node_of(wildcards, several):
-    """The name in a job's wildcards without its axes, `several` recipes told apart: ages-expert, ctyun/ages-expert."""
-    name = next((wildcards[key] for key in ("node", "task", "model") if key in wildcards), "").partition(AT)[0]
+    """What a job is of: ages-expert, or with `several` recipes ctyun/ages-expert.
+
+    wildcards: the job's; under `node` stands the node's name instead of its id.
+    """
+    name = next((wildcards[key] for key in ("node", "task", "model") if key in wildcards), "")
     recipe = wildcards.get("recipe", "")
     return "/".join(filter(None, [recipe, name])) if several or not name else name
 

@@ -7,7 +7,7 @@ import json
 import os
 
 from postgrad.config.yaml_files import as_list
-from postgrad.graph.queries import floors, scored
+from postgrad.graph.queries import floors, labelled, measured, restarting, reviewed, scored, written
 from postgrad.records.names import FOLD
 from postgrad.verbs import language_models
 
@@ -105,9 +105,14 @@ def score_spec(study, recipe):
     graph = study.graph(recipe)
     pairs = []
     for node, dataset in scored(graph):
-        named = {"predictor": node.id, "node": node.name, "dataset": dataset, "task": graph.tasks[node.task]}
-        pairs.append({**named, **_scoring(study, graph, node)})
+        named = {"predictor": node.id, "node": node.name, "axes": _axes(node), "dataset": dataset}
+        pairs.append({**named, "task": graph.tasks[node.task], **_scoring(study, graph, node)})
     return canonical({"recipe": recipe, "pairs": pairs})
+
+
+def _axes(node):
+    """The axes of a node as its id shows them: {axis: value as text}."""
+    return {key: str(value) for key, value in sorted(node.axes.items())}
 
 
 def _scoring(study, graph, node):
@@ -131,20 +136,23 @@ def diversity_spec(study, recipe):
 
 
 def report_spec(study, names=None, page=None):
-    """What a report says beside the figures: titles, floors, what was not run, deviations and readings.
+    """What a report says beside the figures: titles, floors, what was not run, deviations, marks and readings.
 
+    `nodes` holds name and axes of every node with axes whose id stands in a file that the report reads.
     names: its recipes, those asked for where silent; page: its path, to which scores.txt points.
     """
     recipes = {}
     for name in names or study.recipes:
         graph = study.graph(name)
-        marked = graph.deviations + _marks(graph) + _fitted(graph)
         recipes[name] = {
             "title": graph.title,
             "tasks": graph.tasks,
             "floors": floors(graph),
             "not_run": [{"node": node, "reason": reason} for node, reason in sorted(graph.not_run.items())],
-            "deviations": _stand_ins(study, graph) + sorted(marked, key=lambda row: (row["node"], row["key"])),
+            "deviations": _stand_ins(study, graph)
+            + sorted(graph.deviations, key=lambda row: (row["node"], row["key"])),
+            "marks": _marks(graph),
+            "nodes": _reported_nodes(graph),
             "readings": graph.readings,
         }
     return canonical(
@@ -185,23 +193,30 @@ def _stand_ins(study, graph):
 
 
 def _marks(graph):
-    """A row for each node whose result hangs on the texts of a test set, or on the answers of a stand-in."""
-    whys = {
-        "transductive": "has read the texts of a test set, or stands on a node that has",
-        "stand_in": "a rule answered in a language model's place, for it or for a node on which it stands",
-    }
-    names = {(node.name, key) for node in graph.nodes.values() for key in whys if getattr(node, key)}
-    return [{"node": name, "key": key, "paper": None, "used": True, "why": whys[key]} for name, key in names]
+    """What the report marks: {mark: names of nodes}, and under `fitted` {name: splits}.
 
-
-def _fitted(graph):
-    """A row for each node and split whose gold labels it, or a node that it stands on, was fitted or chosen on.
-
-    The report marks the node's scores on that split by these rows.
+    A node is `transductive` where its result hangs on the texts of a test set, and a `stand_in` where it hangs on what
+    a rule answered in a language model's place. It is `fitted` on the splits on whose gold labels it, or a node that it
+    stands on, was fitted or chosen.
     """
-    why = "was fitted or chosen on its gold labels, or stands on a node that was: its score there is no test"
-    found = sorted({(node.name, split) for node in graph.nodes.values() for split in node.fitted})
-    return [{"node": name, "key": "fitted on", "paper": None, "used": split, "why": why} for name, split in found]
+    marks = {
+        mark: sorted({node.name for node in graph.nodes.values() if getattr(node, mark)})
+        for mark in ("transductive", "stand_in")
+    }
+    fitted = {}
+    for node in graph.nodes.values():
+        if node.fitted:
+            fitted[node.name] = sorted({*fitted.get(node.name, []), *node.fitted})
+    return {**marks, "fitted": fitted}
+
+
+def _reported_nodes(graph):
+    """{id: {name, axes}} of the nodes with axes that a label flow, diversity, a model or a review is told of."""
+    ids = [*labelled(graph), *written(graph), *restarting(graph)]
+    ids += [member for id in labelled(graph) for member in graph.nodes[id].members]
+    ids += [id for _, sets in measured(graph) for id in sets] + [id for id, _ in reviewed(graph)]
+    nodes = {id: graph.nodes[id] for id in ids}
+    return {id: {"name": node.name, "axes": _axes(node)} for id, node in sorted(nodes.items()) if node.axes}
 
 
 def canonical(value):

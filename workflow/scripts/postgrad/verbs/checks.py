@@ -5,14 +5,12 @@ posts to go to an endpoint. What a single file must hold stands in workflow/sche
 graph/split_rules.py, and what holds for task files in config/task_files.py.
 """
 
-import re
-
 from postgrad.config.errors import Fault, lookup
 from postgrad.config.yaml_files import as_list
 from postgrad.graph.options import missing, options
 from postgrad.graph.queries import models_under, scored
 from postgrad.graph.split_rules import once_each, untouched
-from postgrad.records.names import AT, FOLD, HELD_OUT
+from postgrad.records.names import FOLD, HELD_OUT
 
 # Where a node says otherwise, only the kinds of model that read the option can do it.
 USUAL = {
@@ -231,7 +229,15 @@ def learnt_from(graph, model):
     sources = graph.nodes[model].sources
     folded = [source for source in sources if source in graph.nodes and graph.nodes[source].verb == "fold"]
     splits = {split for source in folded for split in graph.nodes[source].sources}
-    return splits | {re.sub(f"{AT}{FOLD}=[0-9]+", "", source) for source in sources if source not in folded}
+    return splits | {_beside_folds(graph, source) for source in sources if source not in folded}
+
+
+def _beside_folds(graph, source):
+    """A split, or the name of a dataset node and its axes but for the fold."""
+    if source not in graph.nodes:
+        return source
+    axes = graph.nodes[source].axes
+    return graph.nodes[source].name, *((key, value) for key, value in sorted(axes.items()) if key != FOLD)
 
 
 def described(teacher):
