@@ -281,7 +281,15 @@ def test_neither_profile_reruns_what_was_touched():
 
 def test_the_default_profile_leaves_the_cluster_run_alone():
     """It is merged into every run and wins key by key."""
-    assert profile("profiles/default").keys() & profile("slurm").keys() == {"max-checksum-file-size"}
+    both = profile("profiles/default"), profile("slurm")
+    shared = both[0].keys() & both[1].keys()
+    assert shared == {"max-checksum-file-size", "rerun-triggers"}
+    assert all(both[0][key] == both[1][key] for key in shared)
+
+
+def test_neither_profile_goes_by_the_list_of_inputs():
+    """Other shards of a pool are another list of inputs; the param `reads` says what a job reads."""
+    assert set(profile("profiles/default")["rerun-triggers"]) == {"mtime", "params", "software-env", "code"}
 
 
 def test_retries_stand_in_the_profile_alone():

@@ -82,6 +82,11 @@ def spec(wildcards):
     return specs.node_spec(STUDY, wildcards.recipe, wildcards.node)
 
 
+def reads(wildcards):
+    """The names of what a job reads, since Snakemake reruns by params alone: see profiles/default."""
+    return specs.node_reads(STUDY, wildcards.recipe, wildcards.node, wildcards.get("dataset"))
+
+
 def reached(wildcards, resources):
     """How the models that a node asks are reached, and what each may cost. Tracked by nothing: see launch."""
     return json.dumps(language_models.reached(STUDY, PATHS.node(wildcards.recipe, wildcards.node)), sort_keys=True)

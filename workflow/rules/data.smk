@@ -80,6 +80,7 @@ rule augment:
     params:
         spec=spec,
         code=code("augment"),
+        reads=reads,
     message:
         "Augmenting: {wildcards.recipe}/{wildcards.node}"
     shell:
@@ -101,6 +102,7 @@ rule resample:
     params:
         spec=spec,
         code=code("resample"),
+        reads=reads,
     message:
         "Balancing: {wildcards.recipe}/{wildcards.node}"
     shell:
@@ -127,6 +129,7 @@ rule synthesize:
     params:
         spec=spec,
         code=code("synthesize"),
+        reads=reads,
         corpus=named(corpus=PATHS.labelled_corpus),
         reached=reached,
     message:
@@ -155,6 +158,7 @@ rule label:
     params:
         spec=spec,
         code=code("label"),
+        reads=reads,
         teachers=named(predictions=PATHS.pool_predictions, on_gold=PATHS.fit_predictions),
     message:
         "Labelling posts: {wildcards.recipe}/{wildcards.node}"
@@ -180,6 +184,7 @@ rule fold:
     params:
         spec=spec,
         code=code("fold"),
+        reads=reads,
     message:
         "Holding out a fold: {wildcards.recipe}/{wildcards.node}"
     shell:

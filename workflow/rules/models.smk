@@ -39,6 +39,7 @@ rule pretrain:
     params:
         spec=spec,
         code=code("pretrain"),
+        reads=reads,
         launch=launch("pretrain"),
     message:
         "Pretraining: {wildcards.recipe}/{wildcards.node}"
@@ -66,6 +67,7 @@ rule finetune:
     params:
         spec=spec,
         code=code("finetune"),
+        reads=reads,
         launch=launch("finetune"),
     message:
         "Fine-tuning: {wildcards.recipe}/{wildcards.node}"

@@ -23,6 +23,7 @@ rule predict:
     params:
         spec=lambda wildcards: specs.predict_spec(STUDY, wildcards.recipe, wildcards.node, wildcards.dataset),
         code=code("predict"),
+        reads=reads,
         shard=lambda wildcards: os.path.basename(wildcards.shard),
     message:
         "Predicting {wildcards.dataset}{wildcards.shard}: {wildcards.recipe}/{wildcards.node}"
@@ -48,6 +49,7 @@ rule vote:
     params:
         spec=spec,
         code=code("vote"),
+        reads=reads,
     message:
         "Voting on {wildcards.dataset}: {wildcards.recipe}/{wildcards.node}"
     shell:
@@ -74,6 +76,7 @@ rule calibrate:
     params:
         spec=spec,
         code=code("calibrate"),
+        reads=reads,
     message:
         "Calibrating {wildcards.dataset}: {wildcards.recipe}/{wildcards.node}"
     shell:
@@ -99,6 +102,7 @@ rule pick:
     params:
         spec=spec,
         code=code("pick"),
+        reads=reads,
         candidates=named(predictions=PATHS.member_predictions, on_gold=PATHS.fit_predictions),
     message:
         "Picking for {wildcards.dataset}: {wildcards.recipe}/{wildcards.node}"
@@ -126,6 +130,7 @@ rule review:
     params:
         spec=spec,
         code=code("review"),
+        reads=reads,
         reached=reached,
     message:
         "Reviewing {wildcards.dataset}: {wildcards.recipe}/{wildcards.node}"

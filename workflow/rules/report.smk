@@ -21,6 +21,7 @@ rule score:
     params:
         spec=lambda wildcards: specs.score_spec(STUDY, wildcards.recipe),
         code=code("score"),
+        reads=lambda wildcards: specs.score_reads(STUDY, wildcards.recipe),
         pairs=named(predictions=PATHS.scored_predictions, gold=PATHS.scored_posts),
     message:
         "Scoring {wildcards.recipe}"
@@ -63,6 +64,7 @@ rule diversity:
     params:
         spec=lambda wildcards: specs.diversity_spec(STUDY, wildcards.recipe),
         code=code("diversity"),
+        reads=lambda wildcards: specs.diversity_reads(STUDY, wildcards.recipe),
         files=named(
             train=PATHS.measured_train_posts,
             drop=PATHS.measured_drops,

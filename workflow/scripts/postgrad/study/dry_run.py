@@ -15,7 +15,7 @@ from postgrad.study.fingerprints import EXPENSIVE
 WIDTH = 110
 SHORT = 30  # a longer value, a prompt say, is not printed
 # From the weightiest cause on.
-CAUSES = ("forced", "spec", "code", "input", "inputs", "other", "new", "follows")
+CAUSES = ("forced", "spec", "reads", "code", "input", "other", "new", "follows")
 # What Snakemake says after its job stats, by event and by first words: the table tells it in fewer.
 EVENTS = {"RUN_INFO", "JOB_INFO", "GROUP_INFO", "SHELLCMD"}
 OPENINGS = ("Reasons:", "Some jobs were triggered by", "Rules with provenance triggered", "This was a dry-run")
@@ -59,17 +59,27 @@ def cause(reason, change=None):
     files = sorted(set(reason.updated_input) - set(reason.updated_input_run))
     if files:
         return "input", f"input changed: {files[0]}" + (f" and {len(files) - 1} more" if files[1:] else "")
-    if reason.input_changed:
-        return "inputs", "inputs differ"
     return ("follows", "") if reason.updated_input_run else ("other", str(reason))
 
 
 def changed(old, new):
-    """(cause, why) of params that are gone and params that came, as literals: a spec is a JSON mapping, code a word."""
-    old, new = ([ast.literal_eval(x) for x in sorted(literals) if x[:1] in ("'", '"')] for literals in (old, new))
-    specs = [json.loads(value) for value in [*old, *new] if value.startswith("{")]
+    """(cause, why) of params that are gone and params that came, as literals.
+
+    A spec is a JSON mapping, what is read is a JSON mapping of the one key `reads` or, of a report, a list of
+    files, and code is a word.
+    """
+    old, new = ([ast.literal_eval(x) for x in sorted(literals) if x[:1] in ("'", '"', "[")] for literals in (old, new))
+    lists = [{"files": value} for value in [*old, *new] if isinstance(value, list)]
+    old, new = ([value for value in values if isinstance(value, str)] for values in (old, new))
+    mappings = [json.loads(value) for value in [*old, *new] if value.startswith("{")]
+    specs = [value for value in mappings if value.keys() != {"reads"}]
+    reads = [value["reads"] for value in mappings if value.keys() == {"reads"}]
+    words = ", ".join(word for pair in (reads, lists) if len(pair) == 2 for word in exchanged(*pair))
     if len(specs) == 2:
-        return "spec", "spec: " + (", ".join(differences(*specs)) or "changed")
+        found = "spec: " + (", ".join(differences(*specs)) or "changed")
+        return "spec", found + (f"; {words}" if words else "")
+    if words:
+        return "reads", words
     versions = [match[1] for value in [*old, *new] if (match := re.fullmatch(r"version (\d+)", value))]
     if len(versions) == 2:
         return "code", f"VERSION {versions[0]} -> {versions[1]}"
@@ -90,6 +100,17 @@ def differences(old, new, path=""):
             long = any(len(text) > SHORT or not text.isprintable() for text in (before, now))
             found.append(f"{path}{key} changed" if long else f"{path}{key} {before} -> {now}")
     return found
+
+
+def exchanged(old, new):
+    """What is read now and was not before, and the other way round, by role: `data: + label agreed`."""
+    for role in sorted({*old, *new}):
+        before, now = old.get(role, []), new.get(role, [])
+        signed = [("+", name) for name in now if name not in before]
+        signed += [("-", name) for name in before if name not in now]
+        if before != now:
+            shown = " ".join(f"{sign} {name}" for sign, name in signed[:2]) or "another order"
+            yield f"{role}: {shown}" + (f" and {len(signed) - 2} more" if signed[2:] else "")
 
 
 def rows(jobs):
@@ -122,12 +143,12 @@ class Outlook(logging.Filter):
     """On Snakemake's handler in a dry run: the table stands where the job stats stood, and the rest is left out.
 
     planned: a function -> (jobs, how many there are, run or not), called once the graph stands. Where it fails,
-    say since a new Snakemake names things otherwise, Snakemake's own words stand. told: called after the table.
+    say since a new Snakemake names things otherwise, Snakemake's own words stand.
     """
 
-    def __init__(self, planned, told=lambda: None):
+    def __init__(self, planned):
         super().__init__()
-        self.planned, self.told, self.state = planned, told, "waiting"
+        self.planned, self.state = planned, "waiting"
 
     def filter(self, record):
         event = getattr(getattr(record, "event", None), "name", "")
@@ -136,7 +157,6 @@ class Outlook(logging.Filter):
                 jobs, known = self.planned()
                 if known:  # clean_work makes no file: Snakemake's own words will do
                     record.msg, self.state = f"{table(jobs, known)}\n{LAST}", "told"
-                    self.told()
             except Exception as error:  # whatever it is, the dry run goes on
                 self.state = "failed"
                 record.msg = f"No table of what will run: {type(error).__name__}: {error}\n{record.msg}"
@@ -144,13 +164,13 @@ class Outlook(logging.Filter):
         return self.state != "told" or not (event in EVENTS or str(record.msg).startswith(OPENINGS))
 
 
-def attach(planned, handlers, settings, told):
+def attach(planned, handlers, settings):
     """Put an Outlook on Snakemake's own handler in a dry run, unless commands, detail or fewer words are asked for."""
     quiet = {item.name for item in getattr(settings, "quiet", None) or ()}
     own = getattr(settings, "printshellcmds", False) or getattr(settings, "verbose", False)
     if getattr(settings, "dryrun", False) and not own and not quiet & {"RULES", "PROGRESS"}:
         # Snakemake leaves a dry run loud even under `--quiet all`.
-        chosen = (lambda record: record.levelno > logging.INFO) if "ALL" in quiet else Outlook(planned, told)
+        chosen = (lambda record: record.levelno > logging.INFO) if "ALL" in quiet else Outlook(planned)
         for handler in handlers:
             if handler.name == "DefaultStreamHandler":
                 handler.addFilter(chosen)

@@ -1,13 +1,15 @@
-"""The spec of every job of a study.
+"""The spec of every job of a study, and the names of what it reads.
 
-A spec is all that decides a job's result beside its inputs and its code, as one sorted JSON string.
+A spec is all that decides a job's result beside its inputs and its code, as one sorted JSON string. `reads` is
+another such string, of nodes and splits by role. It is no part of the spec, because the spec is part of the key
+under which finished results are kept: there the content of the inputs counts, and their names do not.
 """
 
 import json
 import os
 
 from postgrad.config.yaml_files import as_list
-from postgrad.graph.queries import floors, labelled, measured, restarting, reviewed, scored, written
+from postgrad.graph.queries import floors, labelled, measured, models_under, restarting, reviewed, scored, written
 from postgrad.records.names import FOLD
 from postgrad.verbs import language_models
 
@@ -217,6 +219,56 @@ def _reported_nodes(graph):
     ids += [id for _, sets in measured(graph) for id in sets] + [id for id, _ in reviewed(graph)]
     nodes = {id: graph.nodes[id] for id in ids}
     return {id: {"name": node.name, "axes": _axes(node)} for id, node in sorted(nodes.items()) if node.axes}
+
+
+def node_reads(study, recipe, id, dataset=None):
+    """What a job of a node reads, in roles; `dataset` is the one that it predicts, if it does.
+
+    A split is written with the task to which the study binds it: smm4h24-task6/train.
+    """
+    graph = study.graph(recipe)
+    node = graph.nodes[id]
+
+    def named(source):
+        alias, split = os.path.split(source)
+        return f"{graph.tasks[alias]}/{split}" if alias else _with_verbs(graph, [source])[0]
+
+    reads = {"posts": [named(dataset)] if dataset else [], "folds": _with_verbs(graph, node.folds)}
+    if node.verb != "finetune" or not dataset:  # to predict, a model reads the posts and itself
+        reads["data"] = [named(source) for source in node.sources]
+        reads["base"] = _with_verbs(graph, [node.base]) if node.base else []
+        reads["members"] = _with_verbs(graph, node.members)
+        reads["budget"] = _with_verbs(graph, [node.budget]) if node.budget else []
+        reads["fit"] = [named(node.fit)] if node.fit else []
+        reads["models"] = [model for model in node.asked if study.bases[model]["kind"] == "causal"]
+        reads["task"] = [graph.tasks[node.task]] if node.task else []
+        if node.options.get("method") == "prior":
+            reads["trained"] = models_under(graph, id)[:1]
+    return _reads(reads)
+
+
+def score_reads(study, recipe):
+    """The predictors whose predictions are scored; the spec names the datasets."""
+    graph = study.graph(recipe)
+    ids = list(dict.fromkeys(node.id for node, _ in scored(graph)))
+    folds = [fold for id in ids for fold in graph.nodes[id].folds]
+    return _reads({"predictors": _with_verbs(graph, ids), "folds": _with_verbs(graph, dict.fromkeys(folds))})
+
+
+def diversity_reads(study, recipe):
+    """Task by task the posts whose diversity is measured."""
+    graph = study.graph(recipe)
+    return _reads({graph.tasks[alias]: _with_verbs(graph, ids) for alias, ids in measured(graph)})
+
+
+def _with_verbs(graph, ids):
+    """The nodes as a dry run names them, with their verbs: label agreed. A base has no verb."""
+    return [f"{graph.nodes[id].verb} {id}" if id in graph.nodes else id for id in ids]
+
+
+def _reads(roles):
+    """One JSON string, which its only key tells from a spec; a role in which nothing is read is left out."""
+    return canonical({"reads": {role: names for role, names in roles.items() if names}})
 
 
 def canonical(value):
