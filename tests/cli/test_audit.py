@@ -10,8 +10,8 @@ from tree import ROOT
 from postgrad.corpus.cleaning import LEDGER
 from postgrad.corpus.duplicates import duplicate_groups, left_out
 from postgrad.records.names import SPLITS
+from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import POSTS, read_union, write_posts
-from postgrad.records.tables import write_table
 
 TINY = {
     "train": [("a", "Hello  World", 0), ("b", "hello world", 0), ("c", "hello world", 1), ("d", "in test", 1),

@@ -8,8 +8,8 @@ from collections import Counter
 import pandas as pd
 from gold_posts import LONG, posts
 
+from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import DROPPED, read_posts, write_posts
-from postgrad.records.tables import write_table
 
 
 def test_command(tmp_path):

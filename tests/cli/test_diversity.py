@@ -15,8 +15,8 @@ from tree import ROOT, copy_of_tree, snakemake
 
 from postgrad.config.errors import Fault
 from postgrad.graph import queries
+from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import DROPPED, write_posts
-from postgrad.records.tables import write_table
 from postgrad.report import diversity_map, text_tables
 from postgrad.study import specs
 from postgrad.study.study import Study

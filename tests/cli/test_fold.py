@@ -14,9 +14,9 @@ from tree import ROOT, copy_of_tree, scored, snakemake
 
 from postgrad.corpus.duplicates import GROUPS
 from postgrad.graph import queries
+from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import read_posts, read_union, write_posts
 from postgrad.records.predictions import matrix, read_predictions
-from postgrad.records.tables import write_table
 from postgrad.study import specs
 from postgrad.study.study import Study
 

@@ -25,9 +25,9 @@ from postgrad.predictors.pseudo_labels import (
     shared_out,
 )
 from postgrad.predictors.temperature_scaling import nll, temperature
+from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import DROPPED, read_posts, write_posts
 from postgrad.records.predictions import ABSTAIN, read_predictions, softmax, write_predictions
-from postgrad.records.tables import write_table
 from postgrad.study import specs
 from postgrad.study.study import Study
 

@@ -9,8 +9,8 @@ from gold_posts import class_sizes, posts_of_classes
 from tree import ROOT
 
 from postgrad.augmentation.shuffling import augmented
+from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import DROPPED, read_posts, read_union, write_posts
-from postgrad.records.tables import write_table
 
 
 def test_command(tmp_path):

@@ -18,9 +18,9 @@ from postgrad.config.errors import Fault
 from postgrad.evaluation.bootstrap import no_gain
 from postgrad.graph import queries
 from postgrad.llm.reviewing import margins
+from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import DROPPED, write_posts
 from postgrad.records.predictions import ABSTAIN, matrix, read_predictions, write_predictions
-from postgrad.records.tables import write_table
 from postgrad.study import specs
 from postgrad.study.study import Study
 from postgrad.verbs import language_models

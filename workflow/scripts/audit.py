@@ -11,8 +11,8 @@ import pandas as pd
 
 from postgrad.corpus.duplicates import GROUPS, duplicate_groups, left_out
 from postgrad.records.names import SPLITS
+from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import DROPPED, read_posts
-from postgrad.records.tables import write_table
 from postgrad.runtime.cli import run
 
 

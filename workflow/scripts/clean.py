@@ -8,8 +8,8 @@ import argparse
 import json
 
 from postgrad.corpus.cleaning import LEDGER, corpus
+from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import write_posts
-from postgrad.records.tables import write_table
 from postgrad.runtime.cli import run
 
 

@@ -17,8 +17,8 @@ import pandas as pd
 import pyarrow as pa
 
 from postgrad.corpus.folds import folds, grouped, linked, links
+from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import DROPPED, POSTS, read_posts, read_union, write_posts
-from postgrad.records.tables import write_table
 from postgrad.runtime.cli import run
 
 FOLDED = POSTS.append(pa.field("held_out", pa.bool_()))

@@ -17,9 +17,9 @@ import sys
 from postgrad.predictors.calibration import first_best, metric_to_maximise
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
+from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import read_posts
 from postgrad.records.predictions import PREDICTIONS, aligned, matrix, read_predictions
-from postgrad.records.tables import write_table
 from postgrad.runtime.cli import named_files, run
 
 

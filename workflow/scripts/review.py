@@ -19,9 +19,9 @@ from postgrad.llm.client import asked
 from postgrad.llm.reviewing import CHECKED, changed, examples, gate, reviewed
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
+from postgrad.records.parquet_files import write_private
 from postgrad.records.posts import read_posts, read_union
 from postgrad.records.predictions import aligned, read_predictions, write_predictions
-from postgrad.records.tables import write_private
 from postgrad.runtime.cli import run
 from postgrad.runtime.signals import heeded
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from postgrad.records.tables import write_table
+from postgrad.records.parquet_files import write_table
 
 POSTS = pa.schema(
     [

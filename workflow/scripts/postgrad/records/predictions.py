@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from postgrad.records.tables import write_table
+from postgrad.records.parquet_files import write_table
 
 ABSTAIN = -1  # the label of a post on which a predictor gives no answer
 PREDICTIONS = pa.schema(
