@@ -102,6 +102,13 @@ def test_library_knows_neither_snakemake_nor_argparse_nor_scripts(name):
     assert not roots(LIBRARY[name]) & ({"snakemake", "argparse"} | set(SCRIPTS))
 
 
+@pytest.mark.parametrize("path", [*SCRIPTS.values(), *LIBRARY.values()], ids=lambda path: path.stem)
+def test_imports_are_absolute(path):
+    """A fingerprint follows no other: see study/fingerprints."""
+    relative = [node for node in ast.walk(ast.parse(path.read_text())) if getattr(node, "level", 0)]
+    assert relative == []
+
+
 @pytest.mark.parametrize("name", LIBRARY)
 def test_a_package_imports_only_from_packages_below_it(name):
     package, _, _ = name.partition(".")
@@ -268,3 +275,154 @@ def test_no_posts_beside_the_code():
     files = [path for folder in folders for path in (ROOT / folder).rglob("*")]
     assert len(files) > 20
     assert [path.name for path in files if path.suffix in kinds] == []
+
+
+# Names that Snakemake hands to every rule file.
+OF_SNAKEMAKE = {"workflow", "rules", "checkpoints", "logger"}
+# What opens a block of a rule file. The body of a hook is Python; that of any other is arguments.
+BLOCK = re.compile(r"(rule|checkpoint|module|use rule)\b.*:\s*$|[a-z_]+:(\s|$)")
+HOOK = re.compile(r"(onstart|onsuccess|onerror):\s*$")
+
+
+def python_of(rules):
+    """The Python of a rule file, without what Snakemake adds to it: rules and its other blocks."""
+    lines, skipped = [], False
+    for line in rules.splitlines():
+        if HOOK.match(line):
+            lines, skipped = [*lines, "if True:"], False
+        elif BLOCK.match(line) and not re.match(r"(try|else|finally):", line):
+            skipped = True
+        elif not skipped or re.match(r"[^\s#]", line):
+            skipped = skipped and line[:1] in ")]}"
+            lines += [] if skipped else [line]
+    return "\n".join(lines)
+
+
+def root(node):
+    """The name with which a chain like `a.b[0].c` begins, or None where it begins with a call or a value."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def foreign(tree, known=()):
+    """Names that stand for a module or a class of another library, or for an attribute of one."""
+    found = set(known)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [(alias.asname or alias.name.split(".")[0], alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [(alias.asname or alias.name, node.module) for alias in node.names]
+        else:
+            continue
+        found |= {name for name, module in names if module.split(".")[0] != "postgrad"}
+    pairs = [(node.targets[0], node.value) for node in ast.walk(tree)
+             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)]  # fmt: skip
+    while more := {target.id for target, value in pairs if root(value) in found and is_patchable(value)} - found:
+        found |= more
+    return found
+
+
+def is_patchable(value):
+    """Whether a chain leads to an object of a library: a name, or attributes of one. An item of os.environ is none."""
+    while isinstance(value, ast.Attribute):
+        value = value.value
+    return isinstance(value, ast.Name)
+
+
+def patches(tree, known=()):
+    """Each assignment to an attribute of another library, or to an item of one of its mappings, as source text.
+
+    os.environ is the process's own, and its items may be set.
+    """
+    names, found = foreign(tree, known), []
+    for node in ast.walk(tree):
+        targets = [node] if isinstance(getattr(node, "ctx", None), ast.Store | ast.Del) else []
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("setattr", "delattr", "object.__setattr__"):
+            targets = node.args[:1]
+            found += [ast.unparse(node) for target in targets if root(target) in names or is_class_of(target)]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and root(node.func) in names:
+            place, method = ast.unparse(node.func.value), node.func.attr
+            if method in ("update", "setdefault", "pop", "__setattr__") and re.search(r"modules$|__dict__$", place):
+                found.append(ast.unparse(node))
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            modules = [getattr(node, "module", ""), *(alias.name for alias in node.names)]
+            found += (
+                [ast.unparse(node)] if any(re.match(r"(unittest\.)?mock\b", name or "") for name in modules) else []
+            )
+        elif targets and isinstance(node, ast.Attribute | ast.Subscript):
+            own = ast.unparse(node).startswith("os.environ[")
+            inside = ast.walk(node) if isinstance(node, ast.Subscript) else [node]
+            called = any(isinstance(part, ast.Call) and ast.unparse(part.func) in ("vars", "type")
+                         and part.args and root(part.args[0]) in names for part in inside)  # fmt: skip
+            if not own and (root(node) in names or called or is_class_of(getattr(node, "value", None))):
+                found.append(ast.unparse(node))
+    return found
+
+
+def is_class_of(node):
+    """Whether an expression is the class of an object: `type(x)` or `x.__class__`."""
+    if isinstance(node, ast.Call):
+        return ast.unparse(node.func) == "type"
+    return isinstance(node, ast.Attribute) and node.attr == "__class__"
+
+
+def test_patches_are_found():
+    for text in (
+        "import sys\nsys.modules['deepspeed'] = None",
+        "from sys import modules\nmodules['deepspeed'] = None",
+        "import sys\nsys.modules.update(deepspeed=None)",
+        "import subprocess\nsubprocess.Popen.__init__ = lambda self: None",
+        "from subprocess import Popen\nPopen.__init__ = print",
+        "import subprocess as s\ns.run = print",
+        "def f():\n    import torch.nn as nn\n    nn.Module.forward = None",
+        "import snakemake.common as c\nfrom functools import cache\nc.get = c.other = cache(c.get)",
+        "import torch\nsetattr(torch.Tensor, 'half', None)",
+        "import torch\ndel torch.Tensor.half",
+        "import torch\ntensor = torch.Tensor\ntensor.half = None",
+        "import torch\nx, torch.cuda.is_available = 1, print",
+        "import torch\ntorch.x += 1",
+        "import torch\ntorch.x: int = 1",
+        "import torch\nfor torch.x in []: pass",
+        "import torch\nvars(torch)['half'] = None",
+        "import torch\ntorch.Tensor.__dict__['half'] = None",
+        "type(model).forward = None",
+        "model.__class__.forward = None",
+        "import os\nos.environ = {}",
+        "from unittest import mock",
+        "import unittest.mock as m",
+    ):
+        assert patches(ast.parse(text)), text
+    for text in (
+        "workflow.scheduler.schedule = lambda: True",
+        "onstart:\n    workflow.scheduler.schedule = lambda: True",
+        "rule a:\n    output:\n        'a',\n    shell:\n        'b'\n\n\nplace = workflow.scheduler\nplace.x = 1",
+        "from snakemake.persistence import PersistenceBase\n\n\nPersistenceBase._input = lambda self, job: []",
+    ):
+        assert patches(ast.parse(python_of(text)), OF_SNAKEMAKE), text
+
+
+def test_what_is_no_patch_is_left_alone():
+    for text in (
+        "import torch\nmodel = torch.nn.Linear(1, 1)\nmodel.note = 1",
+        "import numpy as np\nfound = np.zeros(3)\nfound[0] = 1",
+        "import os\nos.environ['A'] = '1'\nos.environ.update(A='1')",
+        "from postgrad.records import names\nself.names = names",
+        "import gc\ngc.set_threshold(100)",
+    ):
+        assert patches(ast.parse(text)) == [], text
+
+
+@pytest.mark.parametrize("folder", ["workflow", "docs"])
+def test_no_attribute_of_another_library_is_assigned(folder):
+    files = sorted((ROOT / folder).rglob("*.py"))
+    assert files
+    assert {file.name: found for file in files if (found := patches(ast.parse(file.read_text())))} == {}
+
+
+def test_no_rule_file_assigns_attributes_of_snakemake_or_of_another_library():
+    """The rule files share their names, so one is read behind the other."""
+    texts = [python_of(path.read_text()) for path in [*RULE_FILES, ROOT / "Snakefile"]]
+    code = "\n".join(texts)
+    assert len(re.findall("^def ", code, re.M)) > 10 and "begin_run()" in code, "the rule files are read as Python"
+    assert patches(ast.parse(code), OF_SNAKEMAKE) == []

@@ -9,8 +9,6 @@ import os
 import sys
 from functools import cache
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
-
 from snakemake.exceptions import WorkflowError
 
 from postgrad.config.cluster import NAMES

@@ -37,7 +37,7 @@ def entry(name, task, train, drop, base, data):
     """The task of that name in diversity.json. data: {dataset: its file} of every dataset of the recipe."""
     folder = Path(base).parent
     base_facts(folder, "encoder")
-    os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read by transformers' import
+    os.environ.update({"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"})  # read by transformers' import
     from postgrad.models.inference import embeddings
 
     made = [part["dataset"] for part in task["sets"] if "reason" not in part]

@@ -57,7 +57,9 @@ def main(argv=None):
             linear.finetune(*given)
         else:
             launcher.launch_ranks(__file__, words, options, spec["threads"])
-            os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read by transformers' import
+            os.environ.update(
+                {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
+            )  # read by transformers' import
             from postgrad.training import finetuning
 
             finetuning.finetune(*given, options.zero, dev)

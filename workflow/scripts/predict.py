@@ -60,7 +60,9 @@ def main(argv=None):
 
             logits = linear.logits(linear.load(options.model), input_texts(frame.iloc[rows]))
         else:
-            os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read by transformers' import
+            os.environ.update(
+                {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
+            )  # read by transformers' import
             from postgrad.models import inference
 
             rows, logits = inference.scores(spec, options.model, frame, part)

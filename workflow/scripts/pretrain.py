@@ -45,7 +45,7 @@ def main(argv=None):
         if not signals.is_rank() and restored(options.work, facts, options.out):
             return
         launcher.launch_ranks(__file__, words, options, spec["threads"])
-        os.environ |= {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}  # read by transformers' import
+        os.environ.update({"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"})  # read by transformers' import
         from postgrad.training import pretraining
 
         pretraining.pretrain(spec, options.base, frame, facts, options.work, options.out, options.zero)

@@ -23,6 +23,7 @@ def scripts(tmp_path, monkeypatch):
 
 def fingerprint(verb):
     fingerprints.code.cache_clear()
+    fingerprints.parsed.cache_clear()
     return fingerprints.code(verb)
 
 
@@ -78,6 +79,34 @@ def test_several_changed_trees_are_told_in_one_line(scripts):
     sentence = fingerprints.unconfirmed()
     assert sentence.startswith("The code behind finetune and pretrain changed, their VERSION did not, and nothing")
     assert "\n" not in sentence and "python -m postgrad.study.fingerprints" in sentence
+
+
+def test_a_module_counts_with_its_place(scripts):
+    """Two modules of one name may stand in two packages, and their contents be exchanged."""
+    for package, value in (("one", 1), ("two", 2)):
+        (scripts / "postgrad" / package).mkdir()
+        (scripts / "postgrad" / package / "ties.py").write_text(f"value = {value}\n")
+    (scripts / "vote.py").write_text("import postgrad.one.ties\nimport postgrad.two.ties\n")
+    before = fingerprint("vote")
+    for package, value in (("one", 2), ("two", 1)):
+        (scripts / "postgrad" / package / "ties.py").write_text(f"value = {value}\n")
+    assert fingerprint("vote") != before
+
+
+def test_what_a_package_does_when_it_is_imported_counts(scripts):
+    before = fingerprint("vote")
+    (scripts / "postgrad" / "__init__.py").write_text("import postgrad.extra\n")
+    (scripts / "postgrad" / "extra.py").write_text("one = 1\n")
+    with_package = fingerprint("vote")
+    (scripts / "postgrad" / "extra.py").write_text("one = 2\n")
+    assert len({before, with_package, fingerprint("vote")}) == 3
+
+
+@pytest.mark.parametrize("line", ["from . import ties", "from .ties import one", "from ..postgrad import ties"])
+def test_a_relative_import_is_refused(scripts, line):
+    (scripts / "postgrad" / "voting.py").write_text(f"{line}\n")
+    with pytest.raises(ValueError, match="line 1: a relative import"):
+        fingerprint("vote")
 
 
 def test_the_modules_behind_a_verb(scripts):

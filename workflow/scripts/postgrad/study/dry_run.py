@@ -74,7 +74,7 @@ def changed(old, new):
     mappings = [json.loads(value) for value in [*old, *new] if value.startswith("{")]
     specs = [value for value in mappings if value.keys() != {"reads"}]
     reads = [value["reads"] for value in mappings if value.keys() == {"reads"}]
-    words = ", ".join(word for pair in (reads, lists) if len(pair) == 2 for word in exchanged(*pair))
+    words = ", ".join(exchanged(*(reads if len(reads) == 2 else lists))) if 2 in (len(reads), len(lists)) else ""
     if len(specs) == 2:
         found = "spec: " + (", ".join(differences(*specs)) or "changed")
         return "spec", found + (f"; {words}" if words else "")

@@ -21,6 +21,7 @@ LOCK = SCRIPTS / "versions.json"
 def shape(tree, words, imported):
     """Append a syntax tree as words, and the dotted names of `postgrad` that it imports; docstrings are left out.
 
+    Raises ValueError for a relative import, since which module it names depends on where the file lies.
     Empty fields, whose names differ between Pythons, and `ctx`, which follows from the place, are left out as well.
     """
     if isinstance(tree, list):
@@ -29,6 +30,8 @@ def shape(tree, words, imported):
             shape(item, words, imported)
         words.append("]")
     elif isinstance(tree, ast.AST):
+        if isinstance(tree, ast.ImportFrom) and tree.level:
+            raise ValueError(f"line {tree.lineno}: a relative import; write `from postgrad.<package> import <module>`.")
         if isinstance(tree, ast.ImportFrom) and (tree.module or "").split(".")[0] == "postgrad":
             imported.update([tree.module, *(f"{tree.module}.{alias.name}" for alias in tree.names)])
         elif isinstance(tree, ast.Import):
@@ -60,13 +63,17 @@ def code(verb):
 
 @cache
 def parsed(path, changed):
-    """(shape of a file's syntax tree as text, paths of the local modules that it imports).
+    """(shape of a file's syntax tree as text, paths of the local modules that it imports and of their packages).
 
     changed: the file's time of change. Most modules stand behind many verbs: to read each once saves 0.15 s a start.
     """
     words, imported = [], set()
     shape(ast.parse(path.read_text(encoding="utf-8")), words, imported)
-    paths = (SCRIPTS.joinpath(*name.split(".")).with_suffix(".py") for name in imported)
+    paths = set()
+    for parts in (name.split(".") for name in imported):
+        for depth in range(1, len(parts) + 1):
+            place = SCRIPTS.joinpath(*parts[:depth])
+            paths |= {place.with_suffix(".py"), place / "__init__.py"}
     return " ".join(words), {path for path in paths if path.exists()}
 
 
@@ -85,7 +92,7 @@ def tree_hash(verb):
     """The hash of the syntax trees of all modules behind a verb, and of its templates."""
     digest = hashlib.sha256()
     for path, tree in sorted(modules(verb).items()):
-        digest.update(f"{path.name}\n{tree}\n".encode())
+        digest.update(f"{path.relative_to(SCRIPTS).as_posix()}\n{tree}\n".encode())
         for template in sorted(path.parent.glob(f"{verb}.*.j2")):
             digest.update(template.read_bytes())
     return digest.hexdigest()[:16]

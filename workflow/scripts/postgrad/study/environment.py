@@ -1,0 +1,43 @@
+"""The environment that runs the workflow: packages that it lacks, and which `python` the jobs call.
+
+This is read before anything else of the library and imports the standard library alone.
+"""
+
+import os
+import re
+import sys
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+
+def missing_packages(requirements):
+    """Names that a requirements file pins and this environment has not installed, in the order of the file.
+
+    Versions are not compared, since a site may have another build.
+    """
+    missing = []
+    for line in Path(requirements).read_text(encoding="utf-8").splitlines():
+        if match := re.match(r"[A-Za-z0-9._-]+", line):
+            try:
+                distribution(match[0])
+            except PackageNotFoundError:
+                missing.append(match[0])
+    return missing
+
+
+def missing_sentence(requirements):
+    """One sentence on the packages that this environment lacks, or None."""
+    missing = missing_packages(requirements)
+    if not missing:
+        return None
+    return (
+        f"Nothing was run: {sys.executable} lacks {', '.join(missing)} of {Path(requirements).name}; run `make env` "
+        "and call .venv/bin/snakemake, or run `python -m pip install -r requirements.txt -c constraints.txt`."
+    )
+
+
+def path_with_interpreter(path):
+    """The search path `path` with the folder of the running interpreter first, so that `python` is this one."""
+    folder = os.path.dirname(sys.executable)
+    folders = path.split(os.pathsep) if path else []
+    return path if folders[:1] == [folder] else os.pathsep.join([folder, *folders])
