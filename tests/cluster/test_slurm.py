@@ -262,6 +262,8 @@ def test_what_study_a800_asks_of_a_cluster(demo, tmp_path, monkeypatch):
     assert done.returncode == 0, done.stdout + done.stderr
     calls = [json.loads(line) for line in (stand_in / "calls").read_text().splitlines()]
     assert len(calls) > 60
+    job_names = {dict(zip(call, call[1:])).get("--job-name") for call in calls}
+    assert job_names == {(tree / "work/a800/run").read_text()}, "the next run looks for jobs of this name"
     asked = {f"{rule}: {words}" for rule, words in map(asked_for, calls)}
     found = sorted(asked | srun_lines(done.stdout + done.stderr))
     assert found == GOLDEN.read_text().splitlines(), "\n".join(found)

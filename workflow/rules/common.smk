@@ -16,7 +16,7 @@ from postgrad.config.errors import stop_on_faults
 from postgrad.config.yaml_files import read_yaml
 from postgrad.graph import queries
 from postgrad.records.names import SPLITS
-from postgrad.runtime.study_lock import begin
+from postgrad.runtime.study_lock import begin, jobs_name
 from postgrad.study import cleanup, specs
 from postgrad.study.fingerprints import code, unconfirmed
 from postgrad.study.paths import Paths, UnknownNode, option_words, path_list
@@ -133,7 +133,7 @@ def scoring(wildcards):
 def begin_run():
     """Be the only run of the study from here on; a second one ends in a sentence."""
     try:
-        begin(STUDY.name, getattr(workflow.scheduler._executor, "run_uuid", None))
+        begin(STUDY.name, jobs_name(workflow.scheduler))
     except BlockingIOError as fault:
         remedy = "Wait for its end or end it; two minutes after its machine went down it counts as ended."
         sys.exit(f"Nothing was run: another run of study {STUDY.name}, {fault}. {remedy}")

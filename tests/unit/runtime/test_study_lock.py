@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import made
 import pytest
@@ -90,6 +91,14 @@ def test_a_run_that_sends_no_jobs_waits_as_well_and_leaves_the_name(run, tmp_pat
     assert "SLURM jobs 7;" in one.stderr.readline()
     (tmp_path / "queue").write_text("")
     assert one.stdout.readline() == "in\n" and (tmp_path / "work/a/run").read_text() == "old"
+
+
+def test_the_name_of_a_runs_jobs_is_that_of_its_executor_if_there_is_one():
+    """tests/cluster/test_slurm.py holds it to the name that sbatch is given."""
+    slurm = SimpleNamespace(run_uuid="6d1f")
+    assert study_lock.jobs_name(SimpleNamespace(_executor=slurm)) == "6d1f"
+    for scheduler in (SimpleNamespace(_executor=object()), SimpleNamespace(executor=slurm), None):
+        assert study_lock.jobs_name(scheduler) is None
 
 
 def test_where_there_is_no_slurm_nothing_is_waited_for(tmp_path, monkeypatch):

@@ -33,6 +33,15 @@ def begin(study, name=None, work="work"):
         write_text(name, place)
 
 
+def jobs_name(scheduler):
+    """The name by which SLURM knows the jobs of this run, or None where it sends none.
+
+    Snakemake has no public way to its executor. Where a later version calls it otherwise, this is None as well, and a
+    run after a killed one does not wait for the jobs that were left.
+    """
+    return getattr(getattr(scheduler, "_executor", None), "run_uuid", None)
+
+
 def await_jobs(name, study):
     """Return once no job of this name is left in SLURM's queue; tell of those that are, each time there are fewer."""
     told = None
