@@ -79,7 +79,7 @@ def made(encoder, tmp_path_factory):
     task = {"embed": "minilm", "model": "tiny", "sample": 1000, "clusters": 5, "perplexity": 30, "seed": 1,
             "labels": ["no", "yes"]}  # fmt: skip
     sets = [{"dataset": "new"}, {"dataset": "written", "reason": "not run: no writer"}]
-    spec = {"recipe": "r", "tasks": {"rain": {**task, "sets": sets}, "ice": {**task, "reason": "no encoder"}}}
+    spec = {"recipe": "ctyun", "tasks": {"rain": {**task, "sets": sets}, "ice": {**task, "reason": "no encoder"}}}
     command = [sys.executable, "workflow/scripts/diversity.py", "--spec", json.dumps(spec)]
     for option, of, path in (("train", "rain", "train"), ("drop", "rain", "drop"), ("data", "new", "new")):
         command += [f"--{option}", of, folder / f"{path}.parquet"]
@@ -98,7 +98,7 @@ def test_command(made):
     text = (folder / "one.json").read_text()
     assert not any(word in text + said for word in WORDS if len(word) > 3)
     found = json.loads(text)
-    assert found["recipe"] == "r" and found["tasks"]["ice"]["reason"] == "no encoder"
+    assert found["recipe"] == "ctyun" and found["tasks"]["ice"]["reason"] == "no encoder"
     rain = found["tasks"]["rain"]
     assert (rain["n"], rain["reference"], rain["clusters"]) == (20, 54, 5)  # one of 55 is left out by audit
     assert [(group["dataset"], group.get("label"), group.get("rows")) for group in rain["groups"]] == [
@@ -111,7 +111,7 @@ def test_a_base_that_is_no_encoder_is_refused(tmp_path):
     (tmp_path / "linear/model.json").write_text(json.dumps({"kind": "linear"}))
     task = {"sets": [], "labels": [], "sample": 10, "clusters": 2, "perplexity": 5, "seed": 1}
     command = [sys.executable, "workflow/scripts/diversity.py", "--train", "a", "x", "--drop", "a", "y"]
-    command += ["--spec", json.dumps({"recipe": "r", "tasks": {"a": task}})]
+    command += ["--spec", json.dumps({"recipe": "ctyun", "tasks": {"a": task}})]
     command += ["--base", "a", tmp_path / "linear/model.json", "--out", tmp_path / "out.json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and "is of kind linear and the node asks for encoder" in done.stderr
@@ -124,7 +124,7 @@ def test_a_dataset_without_a_file_is_named(tmp_path):
         sys.executable,
         "workflow/scripts/diversity.py",
         "--spec",
-        json.dumps({"recipe": "r", "tasks": {"a": task}}),
+        json.dumps({"recipe": "ctyun", "tasks": {"a": task}}),
     ]
     command += ["--train", "a", "x", "--drop", "a", "y", "--base", "a", "z", "--out", tmp_path / "out.json"]
     done = subprocess.run([*command, "--data", "old", "w"], cwd=ROOT, capture_output=True, text=True)
@@ -159,7 +159,7 @@ def test_scores_txt_has_a_block_of_at_most_100_columns(made):
     tables = diversity_map.diversity_tables([json.loads((made[0] / "one.json").read_text())])
     lines = text_tables.text_table([], [], SPEC, diversity=tables).splitlines()
     assert max(map(len, lines)) <= 100
-    at = lines.index("r  rain  diversity, 20 posts of each dataset and class")
+    at = lines.index("ctyun  rain  diversity, 20 posts of each dataset and class")
     assert lines[at + 1].split() == "posts 1-grams 2-grams 3-grams BLEU cosine nearest covered entropy".split()
     assert lines[at + 2].split() == ["rain/train"] and lines[at + 3].split()[:2] == ["no", "30"]
     assert len(lines[at + 3].split()) == 10 and len(lines[at + 3]) == len(lines[at + 1])
