@@ -51,6 +51,7 @@ rule clean_work:
 
 onstart:
     begin_run()
+    tell_of_upgrade()
 
 
 onsuccess:

@@ -37,4 +37,15 @@ def planned():
     return jobs, len(named)
 
 
+def tell_of_upgrade():
+    """Say once, before the first job, what is done again because an earlier version made it."""
+    try:
+        jobs, _ = planned()
+    except Exception as error:  # a new Snakemake may name things otherwise; the run goes on without the sentence
+        logger.warning(f"Nothing is said of an upgrade: {type(error).__name__}: {error}")
+        return
+    if sentence := dry_run.upgrade_sentence(jobs):
+        logger.warning(sentence)
+
+
 dry_run.attach(planned, logger.handlers, getattr(workflow, "output_settings", None))

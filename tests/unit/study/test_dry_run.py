@@ -18,6 +18,7 @@ from postgrad.study.dry_run import (
     node_of,
     rows,
     table,
+    upgrade_sentence,
 )
 
 
@@ -220,3 +221,16 @@ def test_the_handler_of_a_plugin_is_left_alone():
     handler = logging.Handler()
     attach(lambda: (JOBS, 9), [handler], settings())
     assert handler.filters == []
+
+
+def test_what_an_earlier_version_made_is_told_in_one_sentence():
+    """Earlier versions did not record what a job reads, so `reads` has no counterpart among the old params."""
+    old, new = (
+        literals('{"node":"one"}', "version 1"),
+        literals('{"node":"one"}', '{"reads":{"data":["a"]}}', "version 1"),
+    )
+    assert changed(old - new, new - old) == ("older", "made by an earlier version")
+    jobs = [Job("clean", "rain", "code"), Job("finetune", "one", "older"), Job("score", "small", "spec", "spec: lr")]
+    sentence = upgrade_sentence(jobs)
+    assert "the jobs of clean, finetune run again once" in sentence and "\n" not in sentence
+    assert upgrade_sentence(jobs[:1] + jobs[2:]) is None

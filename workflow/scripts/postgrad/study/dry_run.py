@@ -15,7 +15,8 @@ from postgrad.study.fingerprints import EXPENSIVE
 WIDTH = 110
 SHORT = 30  # a longer value, a prompt say, is not printed
 # From the weightiest cause on.
-CAUSES = ("forced", "spec", "reads", "code", "input", "other", "new", "follows")
+CAUSES = ("forced", "spec", "reads", "older", "code", "input", "other", "new", "follows")
+OLDER = "made by an earlier version"
 # What Snakemake says after its job stats, by event and by first words: the table tells it in fewer.
 EVENTS = {"RUN_INFO", "JOB_INFO", "GROUP_INFO", "SHELLCMD"}
 OPENINGS = ("Reasons:", "Some jobs were triggered by", "Rules with provenance triggered", "This was a dry-run")
@@ -80,11 +81,24 @@ def changed(old, new):
         return "spec", found + (f"; {words}" if words else "")
     if words:
         return "reads", words
+    if len(reads) == 1:  # up to version 0.1.0 no job recorded what it read
+        return "older", OLDER
     versions = [match[1] for value in [*old, *new] if (match := re.fullmatch(r"version (\d+)", value))]
     if len(versions) == 2:
         return "code", f"VERSION {versions[0]} -> {versions[1]}"
     hashed = any(re.fullmatch("[0-9a-f]{16}", value) for value in new)
     return ("code", "code changed") if hashed else ("other", "params changed")
+
+
+def upgrade_sentence(jobs):
+    """Return one sentence on what is done again because an earlier version of the workflow made it, or None."""
+    if all(job.cause != "older" for job in jobs):
+        return None
+    verbs = dict.fromkeys(job.verb for job in jobs if job.cause in ("older", "code", "follows"))
+    return (
+        f"An earlier version of Postgrad made some of these results, so the jobs of {', '.join(verbs)} run again once; a "
+        "model, a prediction or an answer in work/ is taken back where its options and posts are the same."
+    )
 
 
 def differences(old, new, path=""):
