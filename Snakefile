@@ -50,7 +50,12 @@ rule clean_work:
 
 
 onstart:
-    begin_run()
+    # The only run of the study from here on; a second one ends in a sentence.
+    try:
+        begin(STUDY.name, jobs_name(workflow.scheduler))
+    except BlockingIOError as fault:
+        remedy = "Wait for its end or end it; two minutes after its machine went down it counts as ended."
+        sys.exit(f"Nothing was run: another run of study {STUDY.name}, {fault}. {remedy}")
     tell_of_upgrade()
 
 

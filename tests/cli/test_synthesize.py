@@ -158,7 +158,7 @@ def test_the_report_tells_who_wrote_what_and_where_a_stand_in_did(tmp_path):
         flow = made.flow()
         flow["rows"][0]["stand_in"] = stand_in
         path.write_text(json.dumps(flow))
-        done = report_files.report([*report_files.inputs(tmp_path), "--written", str(path)], tmp_path)
+        done = report_files.report([*report_files.inputs(tmp_path), "--written", "ctyun", "made", str(path)], tmp_path)
         assert done.returncode == 0, done.stderr
         text_of_page = (tmp_path / "report.html").read_text()
         (row,) = re.findall(r"<tr><th scope=\"row\">stand-in<.*", text_of_page)

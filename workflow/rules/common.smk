@@ -1,7 +1,4 @@
-"""What the rules share and needs Snakemake: the study, and wildcards filled into look-ups.
-
-The rules' inputs come from PATHS, which is workflow/scripts/postgrad/study/paths.py.
-"""
+"""What the rules share: the study, and PATHS (postgrad/study/paths.py), whose look-ups are filled with wildcards."""
 
 import inspect
 import json
@@ -86,7 +83,7 @@ def reads(wildcards):
 
 
 def reached(wildcards, resources):
-    """How the models that a node asks are reached, and what each may cost. Tracked by nothing: see launch."""
+    """How the models that a node asks are reached, and what each may cost. Tracked by nothing: see launch in models.smk."""
     return json.dumps(language_models.reached(STUDY, PATHS.node(wildcards.recipe, wildcards.node)), sort_keys=True)
 
 
@@ -113,27 +110,7 @@ def machine(verb):
     return {name: asked(name) for name in NAMES} if STUDY.cluster is not None else {}
 
 
-def launch(verb):
-    """How many processes train. Snakemake tracks no param that comes from `resources`: other GPUs retrain nothing."""
-
-    def words(wildcards, resources):
-        asked = asks(wildcards.recipe, wildcards.node, verb, attempt=1)
-        options = {name: asked[name] for name in ("nodes", "ranks", "zero")} | {"cpus": asked["cpus_per_task"]}
-        return [word for name, value in options.items() for word in (f"--{name}", str(value))]
-
-    return words
-
-
 def scoring(wildcards):
     """The group of a recipe's cheap last jobs, one submission. A vote goes alone where a model waits for it."""
     teaches = wildcards.get("node") in queries.teaching(STUDY.graph(wildcards.recipe))
     return None if teaches else f"{wildcards.recipe}-scores"
-
-
-def begin_run():
-    """Be the only run of the study from here on; a second one ends in a sentence."""
-    try:
-        begin(STUDY.name, jobs_name(workflow.scheduler))
-    except BlockingIOError as fault:
-        remedy = "Wait for its end or end it; two minutes after its machine went down it counts as ended."
-        sys.exit(f"Nothing was run: another run of study {STUDY.name}, {fault}. {remedy}")

@@ -80,9 +80,9 @@ def test_a_changed_spec_is_told_before_what_the_job_follows():
         (["work/a"], ["work/b"], ("other", "params changed")),
         (['{"reads":{"data":["a"]}}'], ['{"reads":{"data":["a","b"]}}'], ("reads", "data: + b")),
         (['{"a":1}', '{"reads":{"data":["a"]}}'], ['{"a":2}', '{"reads":{}}'], ("spec", "spec: a 1 -> 2; data: - a")),
-        (["0" * 16], ["1" * 16, '{"reads":{"data":["a"]}}'], ("code", "code changed")),
+        (["0" * 16], ["1" * 16, '{"reads":{"data":["a"]}}'], ("older", "made by an earlier version")),
         ([["--flow", "a.json", "b.json"]], [["--flow", "a.json"]], ("reads", "files: - b.json")),
-        ([], ['{"reads":{"data":["a"]}}'], ("other", "params changed")),
+        ([], ['{"reads":{"data":["a"]}}'], ("older", "made by an earlier version")),
     ],
 )
 def test_changed_params(old, new, words):

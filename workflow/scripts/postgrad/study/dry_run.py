@@ -96,8 +96,8 @@ def upgrade_sentence(jobs):
         return None
     verbs = dict.fromkeys(job.verb for job in jobs if job.cause in ("older", "code", "follows"))
     return (
-        f"An earlier version of Postgrad made some of these results, so the jobs of {', '.join(verbs)} run again once; a "
-        "model, a prediction or an answer in work/ is taken back where its options and posts are the same."
+        f"An earlier version of Postgrad made some of these results, so the jobs of {', '.join(verbs)} run again "
+        "once; a model, a prediction or an answer in work/ is taken back where its options and posts are the same."
     )
 
 
