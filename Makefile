@@ -19,8 +19,8 @@ DONE_SLURM := $(VENV)/.installed-slurm
 
 help:
 	@echo "make demo      run the study 'demo' (made-up posts, tiny models, offline) and print its scores"
-	@echo "make test      run the tests that a change needs before a commit: TIME_TO_BE_MEASURED on two cores"
-	@echo "make test-all  run make test and then the slow tests, as CI does: TIME_TO_BE_MEASURED on two cores"
+	@echo "make test      run the tests that a change needs before a commit"
+	@echo "make test-all  run make test and then the slow tests, as CI does"
 	@echo "make lint      check the style of Python and rules, and lint the workflow"
 	@echo "make graph     draw every recipe into docs/graphs; only one: make graph RECIPE=ctyun"
 	@echo "make env       only make the environment in $(VENV)"
