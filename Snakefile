@@ -27,14 +27,6 @@ rule all_recipes:
         f"results/{STUDY.name}/all_recipes/scores.csv",
 
 
-@cache
-def left_over():
-    """Work that no study refers to, told on the screen once."""
-    folders = cleanup.leftovers()
-    logger.warning(cleanup.listing(folders))
-    return folders
-
-
 rule clean_work:
     log:
         f"work/{STUDY.name}/log/clean_work.log",
@@ -42,7 +34,7 @@ rule clean_work:
     conda:
         "envs/base.yaml"
     params:
-        folders=lambda wildcards: left_over(),
+        folders=lambda wildcards: cleanup.announce_leftovers(),
     message:
         "Removing work that no study refers to"
     shell:

@@ -3,12 +3,11 @@
 import inspect
 import json
 import os
-import sys
 from functools import cache
 
 from snakemake.exceptions import WorkflowError
 
-from postgrad.config.cluster import NAMES
+from postgrad.config.cluster import NAMES, launch_words
 from postgrad.config.errors import stop_on_faults
 from postgrad.config.yaml_files import read_yaml
 from postgrad.graph import queries
@@ -83,7 +82,7 @@ def reads(wildcards):
 
 
 def reached(wildcards, resources):
-    """How the models that a node asks are reached, and what each may cost. Tracked by nothing: see launch in models.smk."""
+    """How the models that a node asks are reached, and what each may cost. Tracked by nothing: see launch."""
     return json.dumps(language_models.reached(STUDY, PATHS.node(wildcards.recipe, wildcards.node)), sort_keys=True)
 
 
@@ -108,6 +107,11 @@ def machine(verb):
         )[name]
 
     return {name: asked(name) for name in NAMES} if STUDY.cluster is not None else {}
+
+
+def launch(verb):
+    """How many processes train. Snakemake tracks no param that comes from `resources`: other GPUs retrain nothing."""
+    return lambda wildcards, resources: launch_words(asks(wildcards.recipe, wildcards.node, verb, attempt=1))
 
 
 def scoring(wildcards):

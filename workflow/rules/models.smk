@@ -5,17 +5,6 @@ out: results/base/<model>, results/<study>/<recipe>/{pretrain,finetune}/<node>: 
 """
 
 
-def launch(verb):
-    """How many processes train. Snakemake tracks no param that comes from `resources`: other GPUs retrain nothing."""
-
-    def words(wildcards, resources):
-        asked = asks(wildcards.recipe, wildcards.node, verb, attempt=1)
-        options = {name: asked[name] for name in ("nodes", "ranks", "zero")} | {"cpus": asked["cpus_per_task"]}
-        return [word for name, value in options.items() for word in (f"--{name}", str(value))]
-
-    return words
-
-
 rule base:
     output:
         "results/base/{model}/model.json",

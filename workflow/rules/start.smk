@@ -1,16 +1,15 @@
 """What comes first: the process that reads the workflow, before any of the library is imported."""
 
 import gc
-import os
 import sys
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-from postgrad.study.environment import missing_sentence, path_with_interpreter
+from postgrad.study.environment import missing_sentence, put_interpreter_first
 
 # Jobs call `python`, which must be this one also where no environment is activated. What `--sdm conda` activates
 # in a job comes before it.
-os.environ["PATH"] = path_with_interpreter(os.environ.get("PATH", ""))
+put_interpreter_first()
 
 in_conda = any(method.name == "CONDA" for method in workflow.deployment_settings.deployment_method)
 if workflow.is_main_process and not in_conda:

@@ -44,6 +44,12 @@ def resources(ask, cluster, attempt, stops=False):
     return dict.fromkeys((*NAMES, *LAUNCH)) | found
 
 
+def launch_words(asked):
+    """The options of a training that say how many processes take part. asked: what `resources` returns."""
+    options = {name: asked[name] for name in ("nodes", "ranks", "zero")} | {"cpus": asked["cpus_per_task"]}
+    return [word for name, value in options.items() for word in (f"--{name}", str(value))]
+
+
 def within(value, most):
     return value if most is None else min(value, most)
 

@@ -1,5 +1,7 @@
 """What lies in work/ that no study refers to: checkpoints and kept results of nodes that are gone."""
 
+import sys
+from functools import cache
 from pathlib import Path
 
 from postgrad.config.errors import Fault
@@ -57,3 +59,11 @@ def listing(folders):
     told = f"{len(folders)} folder{'s' * (len(folders) != 1)} in work/ to which no study refers"
     end = f"Frees {freed / 1e6:.1f} MB; results/ stays as it is." if folders else "Nothing to remove."
     return "\n".join([told + (":" if folders else "."), *lines, end])
+
+
+@cache
+def announce_leftovers():
+    """Return the folders that `leftovers` finds, and list them on the screen, once in a process."""
+    folders = leftovers()
+    print(listing(folders), file=sys.stderr)
+    return folders

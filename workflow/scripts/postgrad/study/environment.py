@@ -36,6 +36,11 @@ def missing_sentence(requirements):
     )
 
 
+def put_interpreter_first():
+    """Change PATH in this process's environment by `path_with_interpreter`, for all jobs that it starts."""
+    os.environ["PATH"] = path_with_interpreter(os.environ.get("PATH", ""))
+
+
 def path_with_interpreter(path):
     """The search path `path` with the folder of the running interpreter first, so that `python` is this one."""
     folder = os.path.dirname(sys.executable)
