@@ -21,7 +21,7 @@ help:
 	@echo "make demo      run the study 'demo' (made-up posts, tiny models, offline) and print its scores"
 	@echo "make test      run the tests that a change needs before a commit"
 	@echo "make test-all  run make test and then the slow tests, as CI does"
-	@echo "make lint      check the style of Python and rules, and lint the workflow"
+	@echo "make lint      check the style of Python and rules, check types, and lint the workflow"
 	@echo "make graph     draw every recipe into docs/graphs; only one: make graph RECIPE=ctyun"
 	@echo "make env       only make the environment in $(VENV)"
 	@echo "make slurm     the environment with what submits jobs to a SLURM cluster"
@@ -46,6 +46,7 @@ lint: $(DONE_DEV)
 	@$(IN_ENV) ruff check .
 	@$(IN_ENV) ruff format --check .
 	@$(IN_ENV) snakefmt --check Snakefile workflow
+	@$(IN_ENV) mypy --no-error-summary
 	@$(IN_ENV) snakemake --lint
 
 graph: $(DONE)

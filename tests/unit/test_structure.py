@@ -2,6 +2,8 @@
 
 import ast
 import re
+import tomllib
+from fnmatch import fnmatch
 
 import pytest
 import yaml
@@ -29,6 +31,17 @@ MAKES_TINY_MODELS = "demo.tiny_models"
 NAMES_WHAT_IT_READS = ("predict", "score", "diversity")  # a report lists its files
 HEAVY = {"torch", "transformers", "accelerate", "tokenizers", "pandas", "pyarrow", "numpy", "sklearn", "scipy"}
 TORCH = {"torch", "transformers", "accelerate"}
+
+
+def annotated():
+    """The modules of the library whose functions all have annotations, as pyproject.toml lists them for mypy."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]
+    modules = [module for override in settings["overrides"] if "disallow_untyped_defs" in override
+               for module in override["module"]]  # fmt: skip
+    return [name for name in LIBRARY if any(fnmatch(f"postgrad.{name}", module) for module in modules)]
+
+
+ANNOTATED = annotated()
 
 
 def imports(path, at_import=False):
@@ -132,6 +145,54 @@ def test_scripts_import_the_library_and_never_each_other(name):
     assert "snakemake" not in roots(SCRIPTS[name])
     assert not roots(SCRIPTS[name]) & set(SCRIPTS)
     assert not {other.partition(".")[0] for other in local(SCRIPTS[name])} & set(READ_BY_SNAKEMAKE)
+
+
+def functions(tree, prefix=""):
+    """Each public function and method of a module as (dotted name, its node); what stands in a function is private."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not re.match(r"_[^_]", node.name):
+            yield prefix + node.name, node
+        elif isinstance(node, ast.ClassDef):
+            yield from functions(node, f"{prefix}{node.name}.")
+
+
+def lacks_annotations(tree):
+    """Dotted names of the public functions of a module that lack an annotation of a parameter or of the result."""
+    found = []
+    for name, node in functions(tree):
+        given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg]
+        is_method = "." in name and "staticmethod" not in [ast.unparse(item) for item in node.decorator_list]
+        bare = [arg for arg in given[is_method:] if arg is not None and arg.annotation is None]
+        if bare or node.returns is None and not (name.endswith(".__init__") and given[1:]):
+            found.append(name)
+    return found
+
+
+def test_lacking_annotations_are_found():
+    for text in ("def f(a): ...", "def f(a) -> int: ...", "def f(a: int): ...", "def f(*a) -> int: ...",
+                 "def f(**a) -> int: ...", "def f(*, a) -> int: ...", "def f(): ...", "async def f(): ...",
+                 "class A:\n    def f(self): ...", "class A:\n    def __call__(self, a) -> int: ...",
+                 "class A:\n    @staticmethod\n    def f(a) -> int: ..."):  # fmt: skip
+        assert lacks_annotations(ast.parse(text)), text
+    for text in ("def f(a: int, *b: int, c: int = 1, **d: int) -> int: ...", "def _f(a): ...",
+                 "class A:\n    def f(self, a: int) -> int: ...",
+                 "def f() -> int:\n    def g(a): ..."):  # fmt: skip
+        assert lacks_annotations(ast.parse(text)) == [], text
+
+
+@pytest.mark.parametrize("name", ANNOTATED)
+def test_public_functions_have_annotations(name):
+    assert lacks_annotations(ast.parse(LIBRARY[name].read_text())) == []
+
+
+def test_types_of_the_library_are_checked():
+    """No module of ours is left out, and those with annotations are checked as strictly as mypy can."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]
+    assert settings["files"] == ["workflow/scripts"] and "exclude" not in settings
+    ours = [override for override in settings["overrides"]
+            if any(module.split(".")[0] in {"postgrad", "*", *SCRIPTS} for module in override["module"])]  # fmt: skip
+    assert [override.keys() & {"ignore_errors", "follow_imports", "disable_error_code"} for override in ours] == [set()]
+    assert ANNOTATED and all(value is True for key, value in ours[0].items() if key != "module")
 
 
 @pytest.mark.parametrize("name", [name for name in LIBRARY if name.partition(".")[0] in WITHOUT_TORCH])

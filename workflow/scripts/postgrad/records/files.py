@@ -2,12 +2,13 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 
 @contextmanager
-def atomic_write(path):
+def atomic_write(path: Path | str) -> Iterator[Path]:
     """A path beside `path` at which the body writes a file; at the end the file takes the place of `path`.
 
     The folder is made where it is missing. If the body fails, nothing is left and `path` stays as it was.
@@ -22,13 +23,13 @@ def atomic_write(path):
         beside.unlink(missing_ok=True)
 
 
-def write_text(text, path):
+def write_text(text: str, path: Path | str) -> None:
     """Write `text` to `path` as UTF-8, by `atomic_write`."""
     with atomic_write(path) as beside:
         beside.write_text(text, encoding="utf-8")
 
 
-def link(source, target):
+def link(source: Path | str, target: Path | str) -> None:
     """A second name for a file, or for each file of a folder, without bytes being copied; a copy on another disk."""
     if Path(source).is_dir():
         shutil.copytree(source, target, copy_function=link)
@@ -39,7 +40,7 @@ def link(source, target):
         shutil.copyfile(source, target)
 
 
-def remove(path):
+def remove(path: Path) -> None:
     """Remove a file or a folder, if there is one."""
     if path.is_dir():
         shutil.rmtree(path)
@@ -48,7 +49,7 @@ def remove(path):
 
 
 @contextmanager
-def in_place(out):
+def in_place(out: Path | str) -> Iterator[Path]:
     """A path beside `out`, to make a file or a folder at; at the end it takes out's place.
 
     Nothing shows under `out` if the body fails. ValueError where `out` holds a folder: then it is no model's.

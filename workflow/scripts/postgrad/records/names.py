@@ -1,5 +1,7 @@
 """Names that all packages share: splits, held-out posts, folds, and how the id of a node is made."""
 
+from collections.abc import Mapping
+
 SPLITS = ("train", "dev", "test", "cross", "unlabeled")  # a task may have fewer
 HELD_OUT = "held-out"  # ages/held-out: the posts of a folded dataset, each predicted by the model that left it out
 FOLD = "fold"  # the axis of a dataset in folds, and of all that is made from it
@@ -7,7 +9,7 @@ FOLD = "fold"  # the axis of a dataset in folds, and of all that is made from it
 _AT = "@"
 
 
-def node_id(name, axes):
+def node_id(name: str, axes: Mapping[str, object]) -> str:
     """The id of a node at one point of its axes. Only made, never taken apart: name and axes are kept beside it.
 
     >>> node_id("ages-expert", {"seed": 1, "fold": 2})

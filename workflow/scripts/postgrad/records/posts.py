@@ -8,6 +8,8 @@ language model wrote).
 """
 
 import hashlib
+from collections.abc import Iterable
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -30,19 +32,19 @@ POSTS = pa.schema(
 DROPPED = pa.schema([("post_id", pa.string()), ("split", pa.string()), ("reason", pa.string())])
 
 
-def write_posts(frame, path, schema=POSTS):
+def write_posts(frame: pd.DataFrame, path: Path | str, schema: pa.Schema = POSTS) -> None:
     """Write posts in the order given. Columns that `frame` lacks become null."""
     write_table(frame, path, schema)
 
 
-def read_posts(path):
+def read_posts(path: Path | str) -> pd.DataFrame:
     """Posts of one file as a frame; `label` is a nullable integer."""
     frame = pq.read_table(path).to_pandas()
     frame["label"] = frame["label"].astype("Int64")
     return frame
 
 
-def read_union(paths, drops=()):
+def read_union(paths: Iterable[Path | str], drops: Iterable[Path | str] = ()) -> pd.DataFrame:
     """The posts of several files, in the order given (gold first), without those that any of `drops` names.
 
     drops: Parquet files with a column `post_id`, audit's and a fold's. What derives from such a post goes with it.
@@ -54,12 +56,12 @@ def read_union(paths, drops=()):
     return union[~(union["post_id"].isin(dropped) | union["parent"].isin(dropped))].reset_index(drop=True)
 
 
-def input_texts(frame):
+def input_texts(frame: pd.DataFrame) -> list[str]:
     """Each post as a classifier without a prompt reads it: `keyword: text`, or the text alone."""
     return [text if pd.isna(word) else f"{word}: {text}" for word, text in zip(frame["keyword"], frame["text"])]
 
 
-def first_by_hash(frame, n):
+def first_by_hash(frame: pd.DataFrame, n: int | None) -> pd.DataFrame:
     """n posts chosen by the SHA-1 of their post_id, in the order of `frame`: a smaller n gives a subset."""
     if n is None or n >= len(frame):
         return frame
@@ -67,6 +69,6 @@ def first_by_hash(frame, n):
     return frame.loc[digests.sort_values().index[:n].sort_values()].reset_index(drop=True)
 
 
-def class_sizes(path):
+def class_sizes(path: Path | str | None) -> dict[int, int] | None:
     """{class: how many posts} of a file of posts, without those that have no label; None without a file."""
     return read_posts(path)["label"].dropna().astype(int).value_counts().to_dict() if path else None

@@ -17,9 +17,9 @@ SIGNALS = (signal.SIGUSR1, signal.SIGTERM)
 LAUNCHER = "POSTGRAD_LAUNCHER"
 ECHO = 1.0  # seconds; srun and slurmstepd both pass a signal on, so one order may be heard twice
 
-heard = {}  # signal: when it was first heard
+heard: dict[int, float] = {}  # signal: when it was first heard
 patient = False  # whether a first signal waits for the end of a step
-children = []  # processes that are to hear all signals in this one's place
+children: list[subprocess.Popen] = []  # processes that are to hear all signals in this one's place
 
 
 @contextmanager
