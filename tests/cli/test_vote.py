@@ -36,6 +36,9 @@ def test_majority_logits_are_votes_and_a_fraction_of_probability():
     _, logits, _ = vote(PROBS, LABELS)
     shares = np.array([2 + 1.6 / 3 / 4, 1 + 1.1 / 3 / 4, 0 + 0.3 / 3 / 4])
     assert np.allclose(softmax(logits)[0], shares / shares.sum())
+    _, logits, _ = vote(PROBS, LABELS, "majority", "lowest")
+    shares = np.array([1 + 0.8 / 3 / 4 + 1 / 4, 1 + 1.3 / 3 / 4, 1 + 0.9 / 3 / 4])  # the first class gains 1/4
+    assert np.allclose(softmax(logits)[2], shares / shares.sum())
 
 
 def test_equal_votes_and_equal_probabilities_go_to_the_lowest_class():

@@ -16,7 +16,8 @@ def causal(tmp_path_factory):
 
 def test_a_long_post_is_cut_and_the_answer_stays(causal):
     tokenizer = load_tokenizer(causal)
-    frame = made.posts(2).assign(text=["rain " * 500, ""], keyword=["tea " * 500, None])
+    frame = made.posts(3).assign(text=["rain " * 500, "rain " * 500, ""], keyword=["tea " * 500, None, None])
+    assert {0, 1} <= set(frame["label"][:2])  # the longest answer stands behind one of the two long posts
     prompt = Prompt(tokenizer, made.PROMPT, ["no", "yes indeed"], 60)
     for example in answer_examples(frame, prompt):
         assert len(example["ids"]) <= 60
