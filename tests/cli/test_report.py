@@ -44,6 +44,20 @@ def test_csv_has_the_official_metric_first_and_no_row_twice():
     assert [row["value"] for row in rows if row["metric"] == "auc"].count("") == 1
 
 
+@pytest.mark.parametrize("metric", ["accuracy", "micro_f1"])
+def test_every_table_shows_the_official_metric_of_the_task(metric):
+    """It stands first in scores.csv, once, and in the heads of the tables; 0.6 is that of the other metrics."""
+    one = entry("ages-plain@seed=1", 6)
+    one = {**one, "metric": metric, "values": one["values"] | {metric: 0.875, "official": 0.875}}
+    score = {"recipe": "ctyun", "entries": [one]}
+    rows = list(csv.DictReader(io.StringIO(text_tables.csv_text([score], SPEC))))
+    assert (rows[0]["metric"], rows[0]["value"]) == (metric, "0.875000")
+    assert [row["metric"] for row in rows].count(metric) == 1
+    (row,) = score_tables.node_scores([score], FLOORS)
+    assert (row["metric"], row["mean"], row["macro_f1"]) == (metric, 0.875, 0.6)
+    assert f"ctyun  ages/dev  {metric}" in text_tables.text_table([row], [], SPEC)
+
+
 def test_csv_refuses_a_predictor_scored_twice():
     with pytest.raises(ValueError, match="ages-floor was scored twice on ages/dev"):
         text_tables.csv_text([{"recipe": "ctyun", "entries": [entry("ages-floor", 5), entry("ages-floor", 6)]}], SPEC)

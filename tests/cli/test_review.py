@@ -164,6 +164,13 @@ def test_a_gate_opens_where_dev_gains_and_only_below_its_margin(tmp_path):
     assert fit["reviews"]["gate"]["checked"] == 20 and fit["posts"] == 40
 
 
+@pytest.mark.parametrize("metric", ["accuracy", "micro_f1"])
+def test_a_gate_seeks_the_official_metric(tmp_path, metric):
+    with server(good=FALSE) as told:
+        fit, _ = run(tmp_path, told.base(), dev=DEV, **{**GATED, "metric": metric, "positive": []})
+    assert fit["metric"] == metric and (fit["before"], fit["after"]) == (0.5, 1.0) and fit["on"]
+
+
 @pytest.mark.parametrize("gold", [[1] * 40, [0, *[1] * 39]], ids=["a loss", "a gain of one post"])
 def test_a_gate_stays_shut_without_a_gain_beyond_chance_and_asks_no_more(tmp_path, gold):
     wrong = {"d0"} if gold[0] == 0 else set()

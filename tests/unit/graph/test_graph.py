@@ -177,6 +177,22 @@ def test_an_epoch_is_chosen_on_dev_and_the_node_says_so(tmp_path):
     assert graph.not_run["plain"] == "rain has no split dev, to choose an epoch on"
 
 
+@pytest.mark.parametrize("metric", ["accuracy", "micro_f1"])
+def test_a_task_without_positive_classes_has_accuracy_or_micro_f1_as_its_metric(tmp_path, metric):
+    def task(body):
+        body["metric"] = metric
+        del body["positive"]
+
+    def best(recipe):
+        recipe["models"]["plain"]["epoch"] = "best"
+
+    study = study_in(tmp_path, recipe=best, task=task)
+    spec = json.loads(specs.node_spec(study, "small", "plain@seed=1"))
+    assert (spec["metric"], spec["positive"]) == (metric, [])
+    pairs = json.loads(specs.score_spec(study, "small"))["pairs"]
+    assert {(pair["metric"], *pair["positive"]) for pair in pairs} == {(metric,)}
+
+
 @pytest.mark.parametrize("base, option, sentence", [
     ("linear", {"loss": "focal"}, "loss focal needs a model of kind encoder or causal; linear is of kind linear"),
     ("linear", {"drw": 0.5}, "drw 0.5 needs a model of kind encoder or causal"),

@@ -84,11 +84,12 @@ def test_the_best_cut_is_as_good_as_any():
         logits, gold = rng.normal(size=(30, 2)).round(1), rng.integers(0, 2, 30)
         margins = np.unique(logits[:, 1] - logits[:, 0])
         every = [*(margins[1:] + margins[:-1]) / 2, margins[0] - 1, margins[-1] + 1]
-        for metric in ("f1", "macro_f1", "accuracy"):
+        metrics = [(metric, [1]) for metric in ("f1", "macro_f1", "micro_f1", "accuracy")]
+        for metric, positive in [*metrics, ("micro_f1", [])]:
 
-            def score(cut, logits=logits, gold=gold, metric=metric):
+            def score(cut, logits=logits, gold=gold, metric=metric, positive=positive):
                 turned = moved(logits, [1], cut)
-                found = scores(gold, turned.argmax(axis=1), softmax(turned), ["no", "yes"], [1], metric)
+                found = scores(gold, turned.argmax(axis=1), softmax(turned), ["no", "yes"], positive, metric)
                 return found["values"]["official"]
 
             assert score(first_best(cuts(logits, gold, [1]), score)[0]) == max(map(score, every))

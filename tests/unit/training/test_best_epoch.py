@@ -62,7 +62,7 @@ def test_of_equal_epochs_the_first_is_best():
 
 
 def test_the_score_on_dev_by_hand():
-    """Three of four positives found and one false alarm: F1 6 / 8; the prompt and the batches change no order."""
+    """Three of four positives found and one false alarm; the prompt and the batches change no order."""
     logits = torch.tensor([[0.0, 1.0], [2.0, 0.0], [0.0, 3.0], [1.0, 0.0], [0.0, 0.1], [0.0, 0.2], [5.0, 0.0]])
     gold = [1, 0, 1, 1, 0, 1, 0]
     examples = [{"ids": [0] * (7 - i), "label": label, "place": i} for i, label in enumerate(gold)]
@@ -73,8 +73,12 @@ def test_the_score_on_dev_by_hand():
         assert not model.training
         return {"place": torch.tensor([example["place"] for example in batch])}
 
-    found = dev_score(model, examples, collate, lambda model, batch: logits[batch["place"]], spec)
-    assert found == 6 / 8 and model.training
+    def score(**options):
+        return dev_score(model, examples, collate, lambda model, batch: logits[batch["place"]], {**spec, **options})
+
+    assert score() == 6 / 8 and model.training
+    assert score(metric="accuracy") == 5 / 7
+    assert score(metric="micro_f1") == 6 / 8 and score(metric="micro_f1", positive=[]) == 5 / 7
 
 
 def test_the_model_of_the_best_epoch_is_written(tmp_path, bases, posts, monkeypatch):

@@ -8,7 +8,7 @@ import numpy as np
 
 from postgrad.records.predictions import ABSTAIN
 
-OFFICIAL = ("f1", "macro_f1", "auc", "accuracy")
+OFFICIAL = ("f1", "macro_f1", "micro_f1", "accuracy", "auc")
 
 
 def confusion(gold, predicted, classes):
@@ -48,15 +48,18 @@ def auc(gold, probs, positive=1):
 
 
 def of_labels(cells, support, positive):
-    """Values that hang on labels alone: pooled precision, recall and f1 of the positive classes, accuracy, macro_f1.
+    """Scores that depend on labels alone: precision, recall, f1, micro_f1, macro_f1 and accuracy.
 
     cells: the (K, K) confusion; support: (K,) gold posts, abstentions among them; positive: class codes, may be none.
+    Precision, recall and f1 are pooled (micro) over the positive classes, and None without any. micro_f1 is the same
+    f1 where there are positive classes, and is pooled over all classes where there are none. Over all classes it is the
+    accuracy if every post has an answer, and higher if some abstain, since an abstention is no false alarm.
     """
     hits, claimed = cells.diagonal(), cells.sum(axis=0)
-    if positive:
-        values = f1(hits[positive].sum(), claimed[positive].sum(), support[positive].sum())
-    else:
-        values = dict.fromkeys(("precision", "recall", "f1"))
+    counted = positive or list(range(len(cells)))
+    pooled = f1(hits[counted].sum(), claimed[counted].sum(), support[counted].sum())
+    values = dict(pooled) if positive else dict.fromkeys(pooled)
+    values["micro_f1"] = pooled["f1"]
     values["accuracy"] = ratio(hits.sum(), support.sum())
     values["macro_f1"] = float(np.mean([f1(*counts)["f1"] for counts in zip(hits, claimed, support)]))
     return values
