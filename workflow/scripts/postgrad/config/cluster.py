@@ -3,6 +3,9 @@
 None of it is part of a spec: another number of GPUs reruns nothing.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from postgrad.config.errors import Faults
 
 # Where a scale is silent. CPUs are the threads of the job's spec then.
@@ -16,7 +19,7 @@ EARLY = 600
 LAUNCH = ("ranks", "zero")  # what a training is launched with: processes a node, and DeepSpeed's stage
 
 
-def resources(ask, cluster, attempt, stops=False):
+def resources(ask: Mapping[str, Any], cluster: Mapping[str, Any], attempt: int, stops: bool = False) -> dict[str, Any]:
     """{name of NAMES: value} and LAUNCH: value} of a job that asks for {nodes, gpus, cpus, mem_mb, minutes,
     ranks, zero}.
 
@@ -44,17 +47,17 @@ def resources(ask, cluster, attempt, stops=False):
     return dict.fromkeys((*NAMES, *LAUNCH)) | found
 
 
-def launch_words(asked):
+def launch_words(asked: Mapping[str, Any]) -> list[str]:
     """The options of a training that say how many processes take part. asked: what `resources` returns."""
     options = {name: asked[name] for name in ("nodes", "ranks", "zero")} | {"cpus": asked["cpus_per_task"]}
     return [word for name, value in options.items() for word in (f"--{name}", str(value))]
 
 
-def within(value, most):
+def within(value: int, most: int | None) -> int:
     return value if most is None else min(value, most)
 
 
-def check(scale, cluster, where):
+def check(scale: Mapping[str, Any], cluster: Mapping[str, Any], where: str) -> None:
     """Nothing; Fault with a sentence for each thing that a scale asks of a node and the cluster's nodes lack."""
     faults = Faults()
     for base, body in scale["bases"].items():

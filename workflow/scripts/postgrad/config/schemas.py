@@ -1,12 +1,14 @@
 """Checks of the content of a configuration file against its schema in workflow/schemas."""
 
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 
-from postgrad.config.errors import Fault, nearest
+from postgrad.config.errors import Fault, Faults, nearest
 from postgrad.config.yaml_files import as_list, is_finite, read_yaml
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "schemas"
@@ -36,12 +38,12 @@ VALIDATOR = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_c
 
 
 @cache
-def schema(name):
+def schema(name: str) -> dict[str, Any]:
     """workflow/schemas/<name>.yaml."""
     return read_yaml(SCHEMAS / f"{name}.yaml")
 
 
-def fitting(content, schema, where, faults, path=()):
+def fitting(content: Any, schema: dict[str, Any], where: str, faults: Faults, path: Sequence[str | int] = ()) -> Any:
     """`content` without what does not fit `schema`; None where the rest does not fit either.
 
     A sentence for each misfit goes to `faults`. where: the file; path: the keys above `content` in it.
@@ -66,11 +68,11 @@ def fitting(content, schema, where, faults, path=()):
     return content if validator.is_valid(content) else None
 
 
-def _closed(error):
+def _closed(error: jsonschema.ValidationError) -> bool:
     return error.validator == "additionalProperties"
 
 
-def sentences(error, where, path=()):
+def sentences(error: jsonschema.ValidationError, where: str, path: Sequence[str | int] = ()) -> list[str]:
     """One misfit that jsonschema found, as sentences: file, key path, what was found, the remedy."""
     path = ".".join(map(str, [*path, *error.absolute_path]))
     place, value, wanted = f"{where}: {path}" if path else where, error.instance, error.validator_value
@@ -97,7 +99,7 @@ def sentences(error, where, path=()):
     return [f"{place}: {finding} {about or ''}".rstrip()]
 
 
-def found(value):
+def found(value: object) -> str:
     """A value as a sentence names it; a long text only by its length."""
     if isinstance(value, str):
         return repr(value) if len(value) <= SHOWN else f"a text of {len(value)} characters"
@@ -109,7 +111,7 @@ def found(value):
     return str(value)
 
 
-def _hint(value, wanted):
+def _hint(value: object, wanted: Iterable[str]) -> str:
     if isinstance(value, str) and {"number", "integer"} & set(wanted) and is_finite(value):
         return "; write it without quotes, and 1.0e-5 for 1e-5"
     if "string" in wanted and not isinstance(value, (list, dict, type(None))):

@@ -5,13 +5,16 @@ What a key alone must hold stands in workflow/schemas.
 
 import codecs
 import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 from postgrad.config.errors import Fault, Faults, lookup
 from postgrad.config.schemas import found
 from postgrad.config.yaml_files import as_list
 
 
-def task(body, where):
+def task(body: Mapping[str, Any], where: str) -> None:
     """Nothing; Fault, a sentence each, for what the parts of a task file say against each other."""
     faults = Faults()
     names = [label["name"] for label in body["labels"]]
@@ -32,7 +35,7 @@ def task(body, where):
     faults.end()
 
 
-def _prompt(body, where):
+def _prompt(body: Mapping[str, Any], where: str) -> None:
     text, where = body["prompt"], f"{where}: prompt"
     fields = re.findall(r"\{([^{}]*)\}", text)
     for field in fields:
@@ -46,7 +49,7 @@ def _prompt(body, where):
             raise Fault(f"{where}: it reads {{keyword}}, and splits.{split}.columns names no keyword; add it to one.")
 
 
-def _splits(body, where):
+def _splits(body: Mapping[str, Any], where: str) -> None:
     faults, parts = Faults(), body.get("divide", {}).get("parts", {})
     for split, part in body["splits"].items():
         place = f"{where}: splits.{split}"
@@ -71,7 +74,7 @@ def _splits(body, where):
     faults.end()
 
 
-def _divide(body, where):
+def _divide(body: Mapping[str, Any], where: str) -> None:
     divide = body.get("divide")
     if divide is None:
         return
@@ -88,7 +91,7 @@ def _divide(body, where):
     faults.end()
 
 
-def _columns(body, part, where):
+def _columns(body: Mapping[str, Any], part: Mapping[str, Any], where: str) -> None:
     """What a file's columns and encoding must be, in a split and in divide."""
     if isinstance(part.get("columns", {}).get("label"), dict) and len(body["labels"]) != 2:
         raise Fault(f"{where}.columns.label: among gives two classes, and the task has {len(body['labels'])} labels.")
@@ -99,7 +102,9 @@ def _columns(body, part, where):
         raise Fault(f"{where}.encoding: there is no encoding {name}; write utf-8, or cp1252 for old exports.") from None
 
 
-def raw_files(body, files, where):
+def raw_files(
+    body: Mapping[str, Any], files: Iterable[tuple[str, Mapping[str, Any], Iterable[Path]]], where: str
+) -> None:
     """Nothing; Fault with a sentence for each raw file of a task that is not there.
 
     files: (key path in the task file, part of the file, paths) as Study.raw_parts gives them.

@@ -3,6 +3,7 @@
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -13,11 +14,11 @@ TAG = "tag:yaml.org,2002:"
 MOST_VALUES = 20_000  # of one file, aliases written out: the largest file here has 600
 
 
-def as_list(value):
+def as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def read_yaml(path):
+def read_yaml(path: Path | str) -> dict[str, Any]:
     """One YAML file as a mapping.
 
     Raises Fault where it is missing, is not YAML or holds no mapping, and for what YAML 1.1 would read
@@ -40,8 +41,9 @@ def read_yaml(path):
     except (yaml.YAMLError, ValueError) as error:
         if isinstance(error, Fault):
             raise
-        line = error.problem_mark.line + 1 if getattr(error, "problem_mark", None) else "?"
-        raise Fault(f"{path}, line {line}: this is not YAML ({getattr(error, 'problem', 'unreadable')}).") from None
+        mark = getattr(error, "problem_mark", None)
+        place = mark.line + 1 if mark else "?"
+        raise Fault(f"{path}, line {place}: this is not YAML ({getattr(error, 'problem', 'unreadable')}).") from None
     if not isinstance(content, dict):
         raise Fault(
             f"{path}: expected a mapping of keys to values; {'the file is empty' if tree is None else 'mend it'}."
@@ -49,9 +51,10 @@ def read_yaml(path):
     return content
 
 
-def _check_tree(tree, where):
+def _check_tree(tree: yaml.Node | None, where: str) -> None:
     """Nothing; Fault for the first trap in a tree of YAML nodes: aliases are followed."""
-    todo, seen = [(tree, ())], 0
+    todo: list[tuple[yaml.Node | None, tuple[yaml.Node, ...]]] = [(tree, ())]
+    seen = 0
     while todo:
         node, above = todo.pop()
         seen += 1
@@ -69,7 +72,7 @@ def _check_tree(tree, where):
             todo += [(value, (*above, node)) for _, value in reversed(node.value)]
 
 
-def _check_keys(node, where):
+def _check_keys(node: yaml.Node, where: str) -> None:
     keys = set()
     for key, _ in node.value:
         place, word = f"{where}, line {key.start_mark.line + 1}", key.value
@@ -85,14 +88,14 @@ def _check_keys(node, where):
         keys.add(word)
 
 
-def _check_scalar(node, place):
+def _check_scalar(node: yaml.ScalarNode, place: str) -> None:
     if node.tag == f"{TAG}int" and re.fullmatch(r"[-+]?0[0-7_]+|[^x]*:.*", node.value):
         raise Fault(f"{place}: YAML reads {node.value} as another number; write it without 0 or colons, or in quotes.")
     if node.tag == f"{TAG}float" and not is_finite(node.value):
         raise Fault(f"{place}: {node.value} is no number that a setting can have; write a finite one.")
 
 
-def is_finite(text):
+def is_finite(text: str) -> bool:
     try:
         return math.isfinite(float(text.replace("_", "")))
     except ValueError:  # .nan, .inf, 1:30.5

@@ -1,11 +1,14 @@
 """Chance in a difference of scores: bootstraps over posts."""
 
+from collections.abc import Callable
+
 import numpy as np
 
+Score = Callable[[np.ndarray], float | None]
 DRAWS = 2000  # of posts with replacement; the smallest p is 1 / 2001
 
 
-def no_gain(posts, before, after, seed, draws=DRAWS):
+def no_gain(posts: int, before: Score, after: Score, seed: int, draws: int = DRAWS) -> float:
     """The one-sided p-value of a paired bootstrap: how likely the gain of a score over n posts is none.
 
     before, after: functions of rows (n,), drawn with replacement, to the score of these posts, or None where it does

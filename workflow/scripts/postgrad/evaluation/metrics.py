@@ -4,26 +4,69 @@ Two rules hold everywhere. A ratio without a denominator is 0. An abstention is 
 for its gold class and a false alarm for none.
 """
 
+from collections.abc import Sequence
+from typing import TypedDict
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from postgrad.records.predictions import ABSTAIN
 
 OFFICIAL = ("f1", "macro_f1", "micro_f1", "accuracy", "auc")
 
 
-def confusion(gold, predicted, classes):
+class F1(TypedDict):
+    precision: float
+    recall: float
+    f1: float
+
+
+class ClassScores(F1):
+    """Scores of one class; `support`: how many gold posts it has."""
+
+    label: str
+    support: int
+
+
+class Scores(TypedDict):
+    """Scores of one predictor on one dataset of n posts.
+
+    values: precision, recall and f1 of the positive classes, accuracy, macro_f1, auc, and `official`, which is the one
+    that `metric` names. confusion: as `confusion` counts it. abstained: how many posts got no answer.
+    """
+
+    n: int
+    metric: str
+    values: dict[str, float | None]
+    per_class: list[ClassScores]
+    confusion: list[list[int]]
+    abstained: int
+
+
+class ScoreEntry(Scores, total=False):
+    """An entry of score.json. Without gold labels n is 0, `reason` says so, and there are no scores."""
+
+    predictor: str  # the id of the node at one point of its axes
+    node: str
+    axes: dict[str, str]
+    dataset: str
+    task: str
+    reason: str
+
+
+def confusion(gold: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """(K, K) counts: gold classes down, predicted classes across. Abstentions stand in no cell."""
     answered = predicted != ABSTAIN
     cells = gold[answered] * classes + predicted[answered]
     return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
 
 
-def ratio(part, whole):
+def ratio(part: float, whole: float) -> float:
     """part / whole as a float, 0 where whole is 0."""
     return float(part) / float(whole) if whole else 0.0
 
 
-def f1(hits, claimed, support):
+def f1(hits: float, claimed: float, support: float) -> F1:
     """Precision, recall and F1 of `hits` among `claimed` answers and `support` gold posts."""
     return {
         "precision": ratio(hits, claimed),
@@ -32,7 +75,7 @@ def f1(hits, claimed, support):
     }
 
 
-def auc(gold, probs, positive=1):
+def auc(gold: np.ndarray, probs: np.ndarray, positive: int = 1) -> float | None:
     """Area under the ROC curve. gold: (n,); probs: (n, K).
 
     K = 2: of the positive class's probability. K > 2: mean over classes of one against the rest. None
@@ -47,7 +90,7 @@ def auc(gold, probs, positive=1):
     return float(np.mean([roc_auc_score(gold == code, probs[:, code]) for code in chosen]))
 
 
-def of_labels(cells, support, positive):
+def of_labels(cells: np.ndarray, support: np.ndarray, positive: list[int]) -> dict[str, float | None]:
     """Scores that depend on labels alone: precision, recall, f1, micro_f1, macro_f1 and accuracy.
 
     cells: the (K, K) confusion; support: (K,) gold posts, abstentions among them; positive: class codes, may be none.
@@ -58,27 +101,37 @@ def of_labels(cells, support, positive):
     hits, claimed = cells.diagonal(), cells.sum(axis=0)
     counted = positive or list(range(len(cells)))
     pooled = f1(hits[counted].sum(), claimed[counted].sum(), support[counted].sum())
-    values = dict(pooled) if positive else dict.fromkeys(pooled)
+    values: dict[str, float | None] = dict.fromkeys(("precision", "recall", "f1"))
+    if positive:
+        values.update(precision=pooled["precision"], recall=pooled["recall"], f1=pooled["f1"])
     values["micro_f1"] = pooled["f1"]
     values["accuracy"] = ratio(hits.sum(), support.sum())
     values["macro_f1"] = float(np.mean([f1(*counts)["f1"] for counts in zip(hits, claimed, support)]))
     return values
 
 
-def official_metric(gold, predicted, probs, classes, positive, metric):
+def official_metric(
+    gold: np.ndarray, predicted: np.ndarray, probs: np.ndarray, classes: int, positive: list[int], metric: str
+) -> float | None:
     """The official metric alone, as in `scores`, whose checks are left out: for thousands of draws of posts."""
     if metric == "auc":
         return auc(gold, probs, positive[0] if len(positive) == 1 else 1)
     return of_labels(confusion(gold, predicted, classes), np.bincount(gold, minlength=classes), positive)[metric]
 
 
-def scores(gold, predicted, probs, labels, positive, metric):
+def scores(
+    gold: ArrayLike,
+    predicted: ArrayLike,
+    probs: np.ndarray,
+    labels: Sequence[str],
+    positive: list[int],
+    metric: str,
+) -> Scores:
     """All scores of one predictor on one dataset.
 
     gold, predicted: (n,) class codes, predicted with ABSTAIN; probs: (n, K); labels: K names in class
     order; positive: codes of the classes whose pooled (micro) precision, recall and F1 are reported,
     None where the task has no positive class; metric: the official one (OFFICIAL).
-    Returns {"n", "metric", "values", "per_class", "confusion", "abstained"}.
     Raises ValueError for codes outside the task, another number of classes, an unknown metric, and F1
     without a positive class.
     """
@@ -93,7 +146,7 @@ def scores(gold, predicted, probs, labels, positive, metric):
         raise ValueError(f"a class code lies outside 0 to {classes - 1}; clean and predict again.")
     cells = confusion(gold, predicted, classes)
     hits, claimed, support = cells.diagonal(), cells.sum(axis=0), np.bincount(gold, minlength=classes)
-    per_class = [
+    per_class: list[ClassScores] = [
         {"label": label, **f1(hits[code], claimed[code], support[code]), "support": int(support[code])}
         for code, label in enumerate(labels)
     ]

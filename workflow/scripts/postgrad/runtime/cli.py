@@ -1,9 +1,11 @@
 """What every command line shares: a user's fault ends in one sentence, ours in a traceback."""
 
 import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 
-def run(main):
+def run(main: Callable[[], object]) -> None:
     """Run a script's `main()`. ValueError and FileNotFoundError become `<verb>: <sentence>` and exit code 1."""
     try:
         main()
@@ -11,17 +13,18 @@ def run(main):
         sys.exit(f"{sys.argv[0].rsplit('/', 1)[-1].removesuffix('.py')}: {fault}")
 
 
-def named_files(option, given, names=None):
+def named_files(option: str, given: Iterable[Sequence[str]], names: Iterable[Any] | None = None) -> dict[Any, str]:
     """The files of `--option NAME FILE`, an option that is given once for each file, as {name: file}.
 
     Parameters
     ----------
-    option : str
+    option
         The option with its hyphens, for the sentences.
-    given : list of lists of str
+    given
         As argparse collects them under `action="append"`: the name, of one word or several, and the file.
-    names : iterable, optional
-        The names that must be given, in the order of the result. Default: whichever are given.
+    names
+        The names that must be given, in the order of the result: str, or tuples of str where a name has several
+        words. Default: whichever are given.
 
     Raises
     ------
@@ -35,9 +38,9 @@ def named_files(option, given, names=None):
     >>> named_files("--train", [["sex", "b.parquet"], ["ages", "a.parquet"]], ["ages", "sex"])
     {'ages': 'a.parquet', 'sex': 'b.parquet'}
     """
-    files = {}
+    files: dict[Any, str] = {}
     for *words, file in given:
-        name = words[0] if len(words) == 1 else tuple(words)
+        name: Any = words[0] if len(words) == 1 else tuple(words)
         if name in files:
             raise ValueError(f"{option} names {' '.join(words)} twice: {files[name]} and {file}; give it one file.")
         files[name] = file

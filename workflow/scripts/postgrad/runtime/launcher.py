@@ -9,9 +9,12 @@ import ctypes
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
-from contextlib import nullcontext
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol
 
 from postgrad.runtime import signals
 from postgrad.runtime.signals import LAUNCHER, STOPPED, is_rank
@@ -21,7 +24,22 @@ GRACE = 30.0  # seconds in which the other ranks may end by themselves after one
 PAUSE = 0.05  # seconds between two looks at the ranks
 
 
-def add_arguments(parser):
+class Parser(Protocol):
+    """What `add_arguments` needs of an argparse.ArgumentParser."""
+
+    def add_argument(self, *name_or_flags: str, **settings: Any) -> Any: ...
+
+
+class Machine(Protocol):
+    """What `add_arguments` reads, as argparse holds it."""
+
+    nodes: int
+    ranks: int  # on each node
+    zero: int  # DeepSpeed's stage
+    cpus: int | None  # of the job on each node
+
+
+def add_arguments(parser: Parser) -> None:
     """Add the options of a training that say how many processes take part. No result depends on them."""
     parser.add_argument("--nodes", type=int, default=1, help="more than one: inside a SLURM job of so many")
     parser.add_argument("--ranks", type=int, default=1, help="processes on each node: one for each of its GPUs")
@@ -29,12 +47,12 @@ def add_arguments(parser):
     parser.add_argument("--cpus", type=int, help="CPUs of the job on each node; default: the threads of its ranks")
 
 
-def lock_unless_rank(lock):
+def lock_unless_rank(lock: AbstractContextManager) -> AbstractContextManager:
     """Return the lock for a process that is no rank. Ranks work under the lock of the process that launched them."""
     return nullcontext() if is_rank() else lock
 
 
-def launch_ranks(script, words, machine, threads):
+def launch_ranks(script: str, words: Sequence[str], machine: Machine, threads: int) -> None:
     """Start the ranks of a training and end this process with their exit code, or return where it is to train itself.
 
     It is to train itself where it is a rank, and where one process without ZeRO is asked for.
@@ -43,7 +61,7 @@ def launch_ranks(script, words, machine, threads):
     ----------
     script : path of the calling script
     words : the arguments of the calling script
-    machine : what `add_arguments` read: nodes, ranks, zero, cpus
+    machine : what `add_arguments` read
     threads : threads of one rank
 
     Raises
@@ -68,7 +86,7 @@ def launch_ranks(script, words, machine, threads):
 # -- in the launching process ---------------------------------------------------------------------
 
 
-def run_ranks(command, ranks, grace=GRACE):
+def run_ranks(command: Sequence[str], ranks: int, grace: float = GRACE) -> int:
     """Run a command in so many processes on this node and return one exit code for all of them.
 
     It is 0 where all ranks end with 0, and 75 where a rank has stopped after a checkpoint. Otherwise it is 1, and
@@ -91,7 +109,7 @@ def run_ranks(command, ranks, grace=GRACE):
     return 1 if failed else 0
 
 
-def run_on_nodes(step, nodes, ranks):
+def run_on_nodes(step: Sequence[str], nodes: int, ranks: int) -> int:
     """Run the ranks of several nodes in one step of the SLURM job, and return its exit code.
 
     srun itself passes signals on, tells which rank has ended with which code, and ends the others.
@@ -105,7 +123,7 @@ def run_on_nodes(step, nodes, ranks):
         return start(step, outer | everyone).wait()
 
 
-def srun_words(nodes, ranks, cpus, environment):
+def srun_words(nodes: int, ranks: int, cpus: int, environment: Mapping[str, str]) -> list[str]:
     """Return `srun` and its options, which stand before the command of a rank. cpus: of one rank.
 
     Snakemake's SLURM executor leaves hardly any SLURM variable, so each option is given by name. Ranks end one after
@@ -120,7 +138,7 @@ def srun_words(nodes, ranks, cpus, environment):
     return step
 
 
-def cpus_per_rank(ranks, threads, cpus=None):
+def cpus_per_rank(ranks: int, threads: int, cpus: int | None = None) -> int:
     """Return the CPUs of one rank: those that the job has on a node, shared out; by default as many as its threads."""
     if cpus is None:
         return threads
@@ -129,27 +147,33 @@ def cpus_per_rank(ranks, threads, cpus=None):
     return cpus // ranks
 
 
-def common_environment(world, ranks, address, port, launcher):
+def common_environment(world: int, ranks: int, address: str, port: int, launcher: int | str) -> dict[str, str]:
     """Return the variables that all ranks share. launcher: the process that starts them, or srun."""
-    found = {LAUNCHER: launcher, "WORLD_SIZE": world, "LOCAL_WORLD_SIZE": ranks, "MASTER_ADDR": address}
+    found: dict[str, object] = {
+        LAUNCHER: launcher,
+        "WORLD_SIZE": world,
+        "LOCAL_WORLD_SIZE": ranks,
+        "MASTER_ADDR": address,
+    }
     found |= {"MASTER_PORT": port, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", 1)}  # until the spec's are set
     # By default each rank remarks that all parameters are used.
     found["TORCH_CPP_LOG_LEVEL"] = os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR")
     return {name: str(value) for name, value in found.items()}
 
 
-def free_port():
+def free_port() -> int:
     with socket.socket() as taken:
         taken.bind((ADDRESS, 0))
         return taken.getsockname()[1]
 
 
-def wait_for_ranks(processes, grace):
+def wait_for_ranks(processes: Sequence[subprocess.Popen], grace: float) -> dict[int, int]:
     """Wait until all ranks have ended and return {rank: exit code} of those that failed, in the order of their ends.
 
     Those that still run `grace` seconds after the first has failed are killed; they are not in the result.
     """
-    failed, until = {}, None
+    failed: dict[int, int] = {}
+    until: float | None = None
     while running := [process for process in processes if process.poll() is None]:
         note_failures(failed, processes)
         if failed and until is None:
@@ -162,34 +186,34 @@ def wait_for_ranks(processes, grace):
     return failed
 
 
-def note_failures(failed, processes):
+def note_failures(failed: dict[int, int], processes: Sequence[subprocess.Popen]) -> None:
     for rank, process in enumerate(processes):
         if process.returncode:
             failed.setdefault(rank, process.returncode)
 
 
-def kill(processes):
+def kill(processes: Iterable[subprocess.Popen]) -> None:
     for process in processes:
         if process.poll() is None:
             process.kill()
             process.wait()
 
 
-def failure(failed, ranks):
+def failure(failed: Mapping[int, int], ranks: int) -> str:
     """Say which of the ranks have failed, and that the others were ended, if any."""
     ends = [f"rank {rank} with {exit_word(code)}" for rank, code in failed.items()]
     others = "" if len(failed) == ranks else f"; no other of the {ranks} ranks could go on"
     return f"launcher: ranks ended before their work was done: {', '.join(ends)}{others}"
 
 
-def exit_word(code):
+def exit_word(code: int) -> str:
     return f"exit code {code}" if code > 0 else signal.Signals(-code).name
 
 
 # -- in a rank ------------------------------------------------------------------------------------
 
 
-def begin_rank(world):
+def begin_rank(world: int) -> None:
     """Make this process die with its launcher, and put its number into its environment.
 
     Raise `ValueError` if the launcher started another number of ranks than `world`.

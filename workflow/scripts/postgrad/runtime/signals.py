@@ -9,7 +9,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
 
 STOPPED = 75  # EX_TEMPFAIL of sysexits.h: run again, it goes on from the checkpoint
 SIGNALS = (signal.SIGUSR1, signal.SIGTERM)
@@ -23,7 +26,7 @@ children: list[subprocess.Popen] = []  # processes that are to hear all signals 
 
 
 @contextmanager
-def heeded():
+def heeded() -> Iterator[None]:
     """Inside, SIGUSR1 and SIGTERM end the process by way of every `finally`, with exit code 128 + signal.
 
     After `wait_for_steps` a first one is only noted, see `wanted`; the same one again ends the process.
@@ -39,7 +42,7 @@ def heeded():
         patient = False
 
 
-def hear(number, frame):
+def hear(number: int, frame: FrameType | None) -> None:
     now, again = time.monotonic(), number in heard
     if again and now - heard[number] < ECHO:
         return
@@ -52,14 +55,14 @@ def hear(number, frame):
         raise SystemExit(128 + number)
 
 
-def wait_for_steps():
+def wait_for_steps() -> None:
     """From here on somebody asks `wanted` after each step."""
     global patient
     patient = True
 
 
 @contextmanager
-def by_steps():
+def by_steps() -> Iterator[None]:
     """Inside, a first signal waits for the end of a step: see `wait_for_steps`."""
     global patient
     before, patient = patient, True
@@ -69,20 +72,20 @@ def by_steps():
         patient = before
 
 
-def wanted():
+def wanted() -> bool:
     """Whether a stop was asked for."""
     return bool(heard)
 
 
 @contextmanager
-def passed_on():
+def passed_on() -> Iterator[Callable[[Sequence[str], Mapping[str, str]], subprocess.Popen]]:
     """Yield a function (command, environment) that starts a process, which then hears all signals in this one's place.
 
     So this process can keep the lock until the processes have ended, whatever it is told meanwhile.
     """
     wait_for_steps()
 
-    def start(command, environment):
+    def start(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen:
         child = subprocess.Popen(command, env=environment)
         children.append(child)
         for number in list(heard):  # while it was being started
@@ -95,7 +98,7 @@ def passed_on():
         children.clear()
 
 
-def stop(sentence):
+def stop(sentence: str | None) -> NoReturn:
     """End the process with exit code 75 and this sentence, if any: one rank tells for all."""
     if sentence:
         print(sentence, file=sys.stderr, flush=True)
@@ -103,12 +106,12 @@ def stop(sentence):
     raise SystemExit(STOPPED)
 
 
-def is_rank():
+def is_rank() -> bool:
     """Return whether this process is one of several that the launcher started for one training."""
     return LAUNCHER in os.environ
 
 
-def leave(code=0):
+def leave(code: int = 0) -> None:
     """End a rank whose work is done, at once: threads of gloo that still run abort Python's orderly end, 1 in 24.
 
     In a process that is no rank, do nothing.
