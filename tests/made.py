@@ -100,6 +100,12 @@ def training_words(spec, base, data, folder, name="out", **more):
     return arguments(spec, base=base, data=data, work=folder / f"{name}-work", out=folder / name, **more)
 
 
+def kept(work, name):
+    """What bears this name in the folder of the one key that a work folder holds."""
+    (path,) = work.glob(f"*/{name}")
+    return path
+
+
 def script(verb, words, **options):
     """A finished process of one script, run as the workflow runs it."""
     command = [sys.executable, f"workflow/scripts/{verb}.py", *words]

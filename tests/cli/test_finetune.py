@@ -79,9 +79,9 @@ def test_an_encoder_learns_and_the_same_spec_gives_the_same_bytes(tmp_path, base
     assert list(facts["data"]) == ["moods/train.parquet"] and "seconds" not in facts
     timing = json.loads((one / "timing.json").read_text())
     assert timing["steps"] == 36 and timing["tokens"] == 6 * facts["tokens"] and timing["threads"] == 1
-    assert not list((tmp_path / "one-work").glob("checkpoint-*"))
+    assert not list((tmp_path / "one-work").rglob("checkpoint-*"))
 
-    lines = (tmp_path / "one-work" / "progress.jsonl").read_text().splitlines()
+    lines = made.kept(tmp_path / "one-work", "progress.jsonl").read_text().splitlines()
     last = json.loads(lines[-1])
     assert last["step"] == last["of"] == 36 and last["eta_s"] == 0 and last["tokens_per_s"] > 0
     assert last["loss"] < 0.2, "24 posts that one word tells apart"
@@ -127,7 +127,7 @@ def test_a_causal_model_learns_its_answers(tmp_path, bases, train):
     spec = made.finetune_spec("causal", epochs=12, class_weights="balanced", schedule="linear")
     one, two = (run(spec, bases["causal"], train, tmp_path, name) for name in ("one", "two"))
     assert digests(one) == digests(two)
-    last = json.loads((tmp_path / "one-work" / "progress.jsonl").read_text().splitlines()[-1])
+    last = json.loads(made.kept(tmp_path / "one-work", "progress.jsonl").read_text().splitlines()[-1])
     assert last["loss"] < 0.3, "whole answers of 24 posts that one word tells apart"
     digit = run(spec | {"answers": "digits", "epochs": 1}, bases["causal"], train, tmp_path, "digits")
     assert digests(digit)["model.safetensors"] != digests(one)["model.safetensors"]
@@ -141,19 +141,20 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path, bases, train):
     words = made.arguments(spec, base=bases["encoder"], data=train, work=work, out=out)
     command = [sys.executable, "workflow/scripts/finetune.py", *words]
     killed = subprocess.Popen(command, cwd=made.ROOT, stderr=subprocess.DEVNULL)
-    while killed.poll() is None and not list(work.glob(f"checkpoint-*/{COMPLETE}")):
+    while killed.poll() is None and not list(work.glob(f"*/checkpoint-*/{COMPLETE}")):
         time.sleep(0.005)
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL, "the run must die before its end"
     assert not out.exists()
-    torn = work / "checkpoint-230"  # the highest number, and not complete
+    (folder,) = work.iterdir()
+    torn = folder / "checkpoint-230"  # the highest number, and not complete
     torn.mkdir()
     (torn / "model.safetensors").write_bytes(b"torn")
     finetune.main(words)
     timing = json.loads((out / "timing.json").read_text())
     assert timing["resumed"] and timing["resumed"] != "checkpoint-230" and timing["steps"] == 240
     assert digests(out) == digests(whole)
-    assert not list(work.glob("checkpoint-*"))
+    assert not list(work.rglob("checkpoint-*"))
 
 
 def test_two_checkpoints_are_kept_while_a_training_runs(tmp_path, bases, train, monkeypatch):
@@ -167,7 +168,7 @@ def test_two_checkpoints_are_kept_while_a_training_runs(tmp_path, bases, train, 
     run(made.finetune_spec("encoder", checkpoint_steps=3), bases["encoder"], train, tmp_path)
     pairs = [[f"checkpoint-{step}" for step in steps] for steps in ([3], [3, 6], [6, 9], [9, 12], [12, 15])]
     assert left == [sorted(pair) for pair in pairs], "18 steps, and the model itself after the last"
-    assert not list((tmp_path / "out-work").glob("checkpoint-*"))
+    assert not list((tmp_path / "out-work").rglob("checkpoint-*"))
 
 
 @pytest.mark.parametrize("kind", ["encoder", "causal", "linear"])

@@ -29,7 +29,7 @@ def pool(tmp_path_factory):
 
 
 def last_line(folder, name):
-    return json.loads((folder / f"{name}-work" / "progress.jsonl").read_text().splitlines()[-1])
+    return json.loads(made.kept(folder / f"{name}-work", "progress.jsonl").read_text().splitlines()[-1])
 
 
 def test_a_post_teaches_its_own_tokens_and_the_end(bases):

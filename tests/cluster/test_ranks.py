@@ -123,7 +123,7 @@ def test_the_folder_is_that_of_one_process(one, two, name):
     timing = [json.loads((folder / "timing.json").read_text()) for folder in (alone, ranks)]
     assert (timing[1]["world"], timing[1]["zero"]) == (2, zero)
     assert timing[0]["tokens"] == timing[1]["tokens"] or options is SHAKEN, "no dummy row is counted"
-    assert (two[0] / f"{name}-work" / "model").is_dir() and not list((two[0] / f"{name}-work").glob("checkpoint-*"))
+    assert list((two[0] / f"{name}-work").glob("*/model")) and not list((two[0] / f"{name}-work").rglob("checkpoint-*"))
     if options is not SHAKEN:
         tokenizer, form = load_tokenizer(alone), {"encoder": "encoder", "causal": "causal"}[kind]
         form = "plain" if (verb, kind) == ("pretrain", "encoder") else form
@@ -177,16 +177,16 @@ def test_a_killed_training_resumes_to_the_same_weights(tmp_path, bases, train, t
     work = tmp_path / "out-work"
     command = [sys.executable, "workflow/scripts/finetune.py", *given]
     killed = subprocess.Popen(command, cwd=made.ROOT, stderr=subprocess.PIPE, text=True)
-    while killed.poll() is None and not list(work.glob(f"checkpoint-*/{COMPLETE}")):
+    while killed.poll() is None and not list(work.glob(f"*/checkpoint-*/{COMPLETE}")):
         time.sleep(0.02)
     killed.kill()
     killed.communicate(timeout=30)  # the ranks hold stderr open: none outlives the launcher
     assert killed.returncode == -signal.SIGKILL and not (tmp_path / "out").exists()
 
     copied = shutil.copytree(work, tmp_path / "copied")
-    key = json.loads((work / "key.json").read_text())
+    key = json.loads(next(work.glob("*/key.json")).read_text())
     assert trainer.checkpoint_of(copied, key, Ranks(0, 2, zero)).name.startswith("checkpoint-")
-    assert trainer.checkpoint_of(copied, key, Ranks(0, 3, zero)) is None and not list(copied.glob("checkpoint-*"))
+    assert trainer.checkpoint_of(copied, key, Ranks(0, 3, zero)) is None and not list(copied.rglob("checkpoint-*"))
     heard = capfd.readouterr().err
     assert f"is of 2 ranks, ZeRO {zero} and this run has 3 ranks, ZeRO {zero}; training begins anew" in heard
 

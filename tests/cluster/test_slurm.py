@@ -18,6 +18,7 @@ from collections import Counter
 import pytest
 import slurm_cluster as cluster
 import yaml
+from made import kept
 from tree import ROOT, copy_of_tree, snakemake
 
 from postgrad.runtime import launcher
@@ -104,7 +105,7 @@ def test_nodes_without_several_ranks_behind_them_have_the_bytes_of_a_local_run(d
 
 def losses(folder, node):
     """Of the first steps of a node's training, one by one."""
-    text = (folder / "work/demo/ctyun" / node / "progress.jsonl").read_text()
+    text = kept(folder / "work/demo/ctyun" / node, "progress.jsonl").read_text()
     lines = [json.loads(line) for line in text.splitlines()][:FIRST_STEPS]
     assert [line["step"] for line in lines] == list(range(1, FIRST_STEPS + 1))
     return [line["loss"] for line in lines]

@@ -67,6 +67,14 @@ NOTHING = {
     "code of losses, VERSION as it was": (losses, ()),
 }
 
+# Run for real, one edit after the other: (edits, what becomes of a training and its prediction after each).
+ONE_AFTER_ANOTHER = {
+    "lr A, then B, then A again": (
+        [node_edit("models", "ages-plain", lr=rate) for rate in (1.0e-2, 2.0e-2, 1.0e-2)],
+        ["made", "made", "taken back"],
+    ),
+}
+
 SLOW = ("sent to a cluster",)  # it needs Snakemake's plugin for SLURM, which `make test` does without
 
 # The jobs, one by one. The recipe is ctyun where no other is named.
@@ -250,6 +258,25 @@ def test_these_jobs_and_what_follows_rerun_after(tree, edit, jobs):
     edit(tree)
     study = study_in(tree)
     assert planned(tree) == downstream(study, jobs_in(jobs, study))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("edits, expected", ONE_AFTER_ANOTHER.values(), ids=ONE_AFTER_ANOTHER)
+def test_an_earlier_setting_returns_without_training(tmp_path, edits, expected):
+    tree, node = copy_of_tree(tmp_path), "ages-plain@seed=1"
+    target = tree / f"results/demo/ctyun/predict/{node}/ages/dev.parquet"
+    logs = {"finetune": f"finetune/{node}.log", "predict": f"predict/{node}/ages/dev.log"}
+    found, predictions = {verb: [] for verb in logs}, []
+    for edit in edits:
+        edit(tree)
+        done = snakemake(tree, str(target.relative_to(tree)))
+        assert done.returncode == 0, done.stdout + done.stderr
+        for verb, log in logs.items():
+            told = (tree / "work/demo/log/ctyun" / log).read_text()
+            found[verb].append("taken back" if "taken back" in told else "made")
+        predictions.append(target.read_bytes())
+    assert found == {"finetune": expected, "predict": expected}
+    assert predictions[0] == predictions[2] != predictions[1]
 
 
 def test_files_are_compared_by_content_whatever_their_size():

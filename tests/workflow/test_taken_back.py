@@ -45,7 +45,7 @@ def run_again(demo, folder, edit, *arguments):
     tree = shutil.copytree(demo, folder / "tree", symlinks=True)
     edit(tree)
     plan = planned(tree, *arguments)
-    kept = {path.parent: weights(path.parent) for path in (tree / "work").rglob("key.json")}
+    kept = {path.parents[1]: weights(path.parent) for path in (tree / "work").rglob("key.json")}
     logs = {job: log_of(tree, job) for job in job_graph(study_in(tree)) if job.rule not in ("demo", "base")}
     before = {job: log.stat().st_mtime_ns for job, log in logs.items()}
     done = snakemake(tree, *arguments)
@@ -64,7 +64,7 @@ def trainings(run):
     """{node: "trained" or "taken back"} of the trainings that ran.
 
     Taken back: the log says so, and the weights under results/ are the very files that lay in work/ before. Trained:
-    the log does not, and neither place holds a file of before.
+    the log does not, the weights under results/ are new, and work/ holds both these and those of before.
     """
     found = {}
     for job in run.ran:
@@ -75,7 +75,9 @@ def trainings(run):
             if said_so(run, job):
                 assert now == kept == held and kept, f"{job} says that it was taken back, but its weights are new"
             else:
-                assert not (now | held) & kept, f"{job} does not say that it was taken back, but its weights are old"
+                assert held == now | kept and not now & kept, (
+                    f"{job} does not say that it was taken back, but its weights are old or lost"
+                )
             found[job.node.removesuffix("@seed=1")] = "taken back" if said_so(run, job) else "trained"
     return found
 

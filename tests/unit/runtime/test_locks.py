@@ -323,7 +323,7 @@ def test_a_waiter_resumes_what_a_killed_holder_left(tmp_path, paths):
     first = finetuning(made.arguments(spec, **paths, work=work, out=out))
     wait_for(lambda: lock_of(work).exists(), first)
     second = finetuning(made.arguments(spec, **paths, work=work, out=out))
-    wait_for(lambda: list(work.glob(f"checkpoint-*/{COMPLETE}")), first)
+    wait_for(lambda: list(work.glob(f"*/checkpoint-*/{COMPLETE}")), first)
     first.kill()
     assert finetuning(made.arguments(spec, **paths, work=tmp_path / "whole-work", out=whole)).wait() == 0
     told = second.communicate(timeout=80)[1]

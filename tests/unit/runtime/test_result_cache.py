@@ -1,12 +1,26 @@
 """A work folder: an equal key takes the finished result back, whole, whenever the one who kept it was killed."""
 
+import hashlib
+import json
 import os
+import shutil
 from contextlib import suppress
 from itertools import count
 
 import pytest
 
-from postgrad.runtime.result_cache import COMPLETE, MODEL, keep, open_work, restored
+from postgrad.runtime.result_cache import (
+    COMPLETE,
+    KEY,
+    MODEL,
+    collapsed_seeds,
+    keep,
+    move_older_work,
+    note_collapse,
+    open_work,
+    restored,
+    result_folder,
+)
 
 ONE, TWO = ({"spec": {"node": "plain"}, "version": version} for version in (1, 2))
 RESULTS = ["predictions.parquet", MODEL]  # a file and a folder
@@ -45,6 +59,10 @@ def made(path, name, letter):
     return path
 
 
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
 def content(path):
     return {file.name: file.read_text() for file in path.iterdir()} if path.is_dir() else path.read_text()
 
@@ -62,24 +80,40 @@ def test_an_equal_key_takes_the_result_back(tmp_path, name, capfd):
     assert vouching.stat().st_mtime > 1, "Snakemake takes an output older than its inputs for stale"
     os.rename(out, tmp_path / "elsewhere")
     assert restored(work, ONE, out, name) and content(out) == before
-    assert sorted(path.name for path in work.iterdir()) == ["key.json", name]
+    assert names(work) == [result_folder(work, ONE).name] and names(result_folder(work, ONE)) == [KEY, name]
     told = capfd.readouterr().err.splitlines()
     assert told == [f"plain: spec, version and inputs are as before; finished {name.split('.')[0]} taken back"] * 2
 
 
 @pytest.mark.parametrize("name", RESULTS)
-def test_another_key_takes_nothing_back_and_its_result_takes_the_place(tmp_path, name):
+def test_each_key_has_a_result_of_its_own_and_an_earlier_one_returns(tmp_path, name):
     work = tmp_path / "work"
     keep(work, ONE, made(tmp_path / "one", name, "a"), name)
-    assert not restored(work, TWO, tmp_path / "out", name)
+    assert not restored(work, TWO, tmp_path / "out", name) and not (tmp_path / "out").exists()
     keep(work, TWO, made(tmp_path / "two", name, "b"), name)
-    assert not restored(work, ONE, tmp_path / "out", name) and not (tmp_path / "out").exists()
-    assert restored(work, TWO, tmp_path / "out", name) and content(tmp_path / "out") == content(tmp_path / "two")
+    for key, source in ((ONE, "one"), (TWO, "two"), (ONE, "one")):
+        assert restored(work, key, tmp_path / "out", name)
+        assert content(tmp_path / "out") == content(tmp_path / source)
+    assert len(names(work)) == 2
+
+
+def test_the_folder_of_a_key_is_named_by_its_digest_and_explains_itself(tmp_path):
+    keep(tmp_path, ONE, made(tmp_path / "one", MODEL, "a"))
+    folder = result_folder(tmp_path, ONE)
+    text = (folder / KEY).read_text()
+    assert json.loads(text) == ONE and folder.name == hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def test_the_time_of_the_key_says_when_its_result_was_last_used(tmp_path):
+    keep(tmp_path, ONE, made(tmp_path / "one", MODEL, "a"))
+    os.utime(result_folder(tmp_path, ONE) / KEY, (1, 1))
+    assert restored(tmp_path, ONE, tmp_path / "out")
+    assert (result_folder(tmp_path, ONE) / KEY).stat().st_mtime > 1
 
 
 @pytest.mark.parametrize("name", RESULTS)
 def test_a_kill_at_any_moment_leaves_no_key_beside_what_is_not_its_own(tmp_path, name, monkeypatch):
-    """Another result is kept in the place of one: what is found afterwards is the old, the new or none."""
+    """Another result is kept beside one: the first is always found, the other whole or not at all."""
     done, found = False, 0
     for step in count(1):
         folder, whole = tmp_path / str(step), {}
@@ -91,16 +125,16 @@ def test_a_kill_at_any_moment_leaves_no_key_beside_what_is_not_its_own(tmp_path,
             kill_at(patched, step)
             keep(work, TWO, folder / "b", name)
             done = True
-        assert (work / name).exists() or not (work / "key.json").exists()
-        for key in (ONE, TWO):
-            if restored(work, key, folder / "out", name):
-                assert content(folder / "out") == whole[key["version"]]
-                found += 1
+        assert all((path.parent / name).exists() for path in work.glob(f"*/{KEY}"))
+        assert restored(work, ONE, folder / "out", name) and content(folder / "out") == whole[1]
+        if restored(work, TWO, folder / "out", name):
+            assert content(folder / "out") == whole[2]
+            found += 1
         keep(work, TWO, folder / "b", name)
         assert restored(work, TWO, folder / "out", name) and content(folder / "out") == whole[2]
         if done:
             break
-    assert step > 5 and 2 <= found < step
+    assert step > 5 and 1 <= found < step
 
 
 @pytest.mark.parametrize("name", RESULTS)
@@ -113,7 +147,9 @@ def test_a_kill_while_it_is_taken_back_leaves_the_result_or_none(tmp_path, name,
         with suppress(Killed), monkeypatch.context() as patched:
             kill_at(patched, step)
             done = restored(work, ONE, out, name)
-        assert content(work / name) == content(one) and (not out.exists() or content(out) == content(one))
+        assert content(result_folder(work, ONE) / name) == content(one) and (
+            not out.exists() or content(out) == content(one)
+        )
         if done:
             break
     assert step > 2 and out.exists()
@@ -129,7 +165,7 @@ def test_a_result_is_kept_on_another_disk_too(tmp_path, name, monkeypatch):
     monkeypatch.setattr("os.link", refuse)
     out = made(tmp_path / "one", name, "a")
     keep(tmp_path / "work", ONE, out, name)
-    assert content(tmp_path / "work" / name) == content(out)
+    assert content(result_folder(tmp_path / "work", ONE) / name) == content(out)
     assert restored(tmp_path / "work", ONE, tmp_path / "out", name) and content(tmp_path / "out") == content(out)
 
 
@@ -139,10 +175,10 @@ def test_what_is_no_result_is_not_taken_back_and_what_is_no_model_not_removed(tm
     made(out / "inside", MODEL, "b")
     with pytest.raises(ValueError, match="holds folders"):
         restored(work, ONE, out, MODEL)
-    (work / MODEL / "model.json").unlink()
+    (result_folder(work, ONE) / MODEL / "model.json").unlink()
     assert not restored(work, ONE, tmp_path / "new", MODEL), "a folder without model.json is no model"
     keep(work, ONE, tmp_path / "one", MODEL)
-    (work / "key.json").unlink()
+    (result_folder(work, ONE) / KEY).unlink()
     assert not restored(work, ONE, tmp_path / "new", MODEL) and not (tmp_path / "new").exists()
     keep(work, ONE, made(tmp_path / "predictions", RESULTS[0], "a"), RESULTS[0])
     with pytest.raises(IsADirectoryError):
@@ -150,27 +186,46 @@ def test_what_is_no_result_is_not_taken_back_and_what_is_no_model_not_removed(tm
     assert content(tmp_path / "one")["weights"] == "a"
 
 
-def checkpoint(work, step, complete=True):
-    (work / f"checkpoint-{step}").mkdir(parents=True)
+def checkpoint(work, key, step, complete=True):
+    folder = result_folder(work, key) / f"checkpoint-{step}"
+    folder.mkdir(parents=True)
     if complete:
-        (work / f"checkpoint-{step}" / COMPLETE).touch()
+        (folder / COMPLETE).touch()
 
 
 def test_a_training_goes_on_from_the_newest_complete_checkpoint_and_another_key_starts_anew(tmp_path):
     assert open_work(tmp_path, ONE) is None
     for step, complete in ((9, True), (10, True), (11, False)):
-        checkpoint(tmp_path, step, complete)
+        checkpoint(tmp_path, ONE, step, complete)
     assert open_work(tmp_path, ONE).name == "checkpoint-10"
     assert open_work(tmp_path, TWO) is None
-    assert [path.name for path in tmp_path.iterdir()] == ["key.json"]
+    assert names(tmp_path) == [result_folder(tmp_path, TWO).name], "what ONE left unfinished is gone"
+    assert names(result_folder(tmp_path, TWO)) == [KEY]
+
+
+def test_a_training_of_another_key_leaves_a_finished_result_alone(tmp_path):
+    keep(tmp_path / "work", ONE, made(tmp_path / "one", MODEL, "a"))
+    open_work(tmp_path / "work", TWO)
+    checkpoint(tmp_path / "work", TWO, 9)
+    assert restored(tmp_path / "work", ONE, tmp_path / "out")
+    assert open_work(tmp_path / "work", TWO).name == "checkpoint-9", "taking ONE back costs TWO nothing"
+
+
+def test_seeds_that_collapsed_are_those_of_the_key(tmp_path):
+    open_work(tmp_path, ONE)
+    checkpoint(tmp_path, ONE, 9)
+    note_collapse(tmp_path, ONE, [1, 1001])
+    assert collapsed_seeds(tmp_path, ONE) == [1, 1001] and collapsed_seeds(tmp_path, TWO) == []
+    assert open_work(tmp_path, ONE) is None, "the next seed does not go on from a checkpoint of the last one"
 
 
 def test_a_kill_while_old_work_is_removed_leaves_nothing_to_go_on_from(tmp_path, monkeypatch):
     done = False
     for step in count(1):
         work = tmp_path / str(step)
-        keep(work, ONE, made(tmp_path / f"model{step}", MODEL, "a"), MODEL)
-        checkpoint(work, 9)
+        open_work(work, ONE)
+        checkpoint(work, ONE, 9)
+        checkpoint(work, ONE, 10)
         with suppress(Killed), monkeypatch.context() as patched:
             kill_at(patched, step)
             open_work(work, TWO)
@@ -187,13 +242,76 @@ def test_no_checkpoint_outlives_the_finished_result(tmp_path, name):
     """Neither one of this key, nor of another, nor one that a kill between keeping and removing left."""
     work, out = tmp_path / "work", made(tmp_path / "one", name, "a")
     open_work(work, ONE)
-    checkpoint(work, 9)
-    checkpoint(work, 10, complete=False)
+    checkpoint(work, ONE, 9)
+    checkpoint(work, ONE, 10, complete=False)
     keep(work, ONE, out, name)
-    assert not list(work.glob("checkpoint-*"))
-    checkpoint(work, 10)
-    assert restored(work, ONE, tmp_path / "out", name) and not list(work.glob("checkpoint-*"))
+    assert not list(work.rglob("checkpoint-*"))
+    checkpoint(work, ONE, 10)
+    assert restored(work, ONE, tmp_path / "out", name) and not list(work.rglob("checkpoint-*"))
     open_work(work, TWO)
-    checkpoint(work, 8)
+    checkpoint(work, TWO, 8)
+    open_work(work, ONE)
     keep(work, ONE, out, name)
-    assert sorted(path.name for path in work.iterdir()) == ["key.json", name]
+    assert not list(work.rglob("checkpoint-*"))
+    assert names(work) == [result_folder(work, ONE).name] and names(result_folder(work, ONE)) == [KEY, name]
+
+
+# -- the older layout: key.json and one result directly in the node's folder ------------------------
+
+
+def older_work(folder, key, name, letter="a", steps=()):
+    made(folder / name, name, letter)
+    (folder / KEY).write_text(json.dumps(key, sort_keys=True))
+    (folder / "progress.jsonl").touch()
+    for step in steps:
+        (folder / f"checkpoint-{step}").mkdir()
+        (folder / f"checkpoint-{step}" / COMPLETE).touch()
+    return folder
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_finished_work_of_the_older_layout_is_taken_back(tmp_path, name):
+    work = older_work(tmp_path / "work", ONE, name)
+    assert not restored(work, TWO, tmp_path / "out", name)
+    assert restored(work, ONE, tmp_path / "out", name)
+    assert content(tmp_path / "out") == content(made(tmp_path / "same", name, "a"))
+    assert names(work) == [result_folder(work, ONE).name]
+    assert names(result_folder(work, ONE)) == sorted([KEY, name, "progress.jsonl"])
+    older_work(tmp_path / "node/rain/dev", TWO, name, "b")
+    move_older_work(tmp_path / "node", tmp_path / "node/rain/dev")
+    assert restored(tmp_path / "node", TWO, tmp_path / "out", name)
+
+
+def test_a_training_goes_on_from_a_checkpoint_of_the_older_layout(tmp_path):
+    shutil.rmtree(older_work(tmp_path, ONE, MODEL, steps=(9, 10)) / MODEL)
+    (tmp_path / "collapsed.json").write_text("[1]")
+    assert collapsed_seeds(tmp_path, ONE) == [1]
+    assert open_work(tmp_path, ONE) == result_folder(tmp_path, ONE) / "checkpoint-10"
+
+
+@pytest.mark.parametrize("name", RESULTS)
+@pytest.mark.parametrize("newer", ["none", "unfinished", "finished"])
+def test_a_kill_at_any_moment_of_the_move_loses_no_finished_result(tmp_path, name, newer, monkeypatch):
+    """newer: what lies in the folder of the same key, since an older checkout may have run in between."""
+    done = False
+    for step in count(1):
+        work, whole = tmp_path / str(step), made(tmp_path / f"whole-{step}" / "whole", name, "a")
+        if newer == "finished":
+            keep(work, ONE, whole, name)
+        elif newer == "unfinished":
+            open_work(work, ONE)
+            checkpoint(work, ONE, 9)
+        older_work(work, ONE, name)
+        with suppress(Killed), monkeypatch.context() as patched:
+            kill_at(patched, step)
+            move_older_work(work)
+            done = True
+        assert (
+            not (result_folder(work, ONE) / KEY).exists()
+            or (result_folder(work, ONE) / name).exists()
+            or (newer == "unfinished")
+        )
+        assert restored(work, ONE, tmp_path / "out", name) and content(tmp_path / "out") == content(whole)
+        if done:
+            break
+    assert step > 2 and names(work) == [result_folder(work, ONE).name]

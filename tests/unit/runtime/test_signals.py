@@ -88,8 +88,8 @@ def test_a_signal_leaves_a_complete_checkpoint_and_a_rerun_ends_the_same(tmp_pat
             "a rerun goes on from there"
         )
         assert told.count("a step") == 0, "the step that ran was the last"
-        assert (work / f"checkpoint-{steps}" / COMPLETE).is_file()
-        assert all((path / COMPLETE).is_file() for path in work.glob("checkpoint-*"))
+        assert (made.kept(work, f"checkpoint-{steps}") / COMPLETE).is_file()
+        assert all((path / COMPLETE).is_file() for path in work.glob("*/checkpoint-*"))
         assert [path.name for path in tmp_path.iterdir()] == ["work"], "no result, no half of one, and no lock"
     finetune.main(words)
     timing = json.loads((out / "timing.json").read_text())
@@ -121,14 +121,14 @@ def test_the_same_signal_again_ends_at_once_and_terminate_after_usr1_does_not(tm
     after_word(one, "a step")
     one.send_signal(signal.SIGUSR1)
     one.send_signal(signal.SIGTERM)
-    assert one.wait(timeout=60) == 75 and (work / "checkpoint-1" / COMPLETE).is_file()
+    assert one.wait(timeout=60) == 75 and (made.kept(work, "checkpoint-1") / COMPLETE).is_file()
     one = started(words, TOLD.replace("0.05", "60"))
     after_word(one, "a step")
     one.send_signal(signal.SIGTERM)
     time.sleep(signals.ECHO + 0.1)
     one.send_signal(signal.SIGTERM)
     assert one.wait(timeout=20) == 128 + signal.SIGTERM
-    assert [path.name for path in work.glob("checkpoint-*")] == ["checkpoint-1"] and not out.exists()
+    assert [path.name for path in work.glob("*/checkpoint-*")] == ["checkpoint-1"] and not out.exists()
     assert [path.name for path in tmp_path.iterdir()] == ["work"]
 
 
@@ -145,7 +145,7 @@ trainer.keep = kept
 """
     one = started(made.arguments(spec, **paths, work=work, out=out), code)
     assert one.communicate(timeout=60) and one.returncode == 0
-    assert weights(out) == weights(work / "model") == whole and not list(work.glob("checkpoint-*"))
+    assert weights(out) == weights(made.kept(work, "model")) == whole and not list(work.rglob("checkpoint-*"))
 
 
 def test_a_prediction_ends_at_once_and_shows_nothing(tmp_path, paths):

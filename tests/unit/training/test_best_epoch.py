@@ -90,7 +90,7 @@ def test_the_model_of_the_best_epoch_is_written(tmp_path, bases, posts, monkeypa
     found = load_file(out / "model.safetensors")
     assert all(torch.equal(found[name], part) for name, part in seen[1].items() if name in found)
     assert not all(torch.equal(found[name], part) for name, part in seen[3].items() if name in found)
-    assert not list((tmp_path / "out-work").glob("checkpoint-*"))
+    assert not list((tmp_path / "out-work").rglob("checkpoint-*"))
 
 
 @pytest.mark.parametrize("kind", ["encoder", "causal"])

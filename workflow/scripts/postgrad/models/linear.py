@@ -18,7 +18,7 @@ import numpy as np
 from postgrad.models.model_folder import base_facts, model_folder
 from postgrad.records.files import write_text
 from postgrad.records.posts import input_texts
-from postgrad.runtime.result_cache import keep
+from postgrad.runtime.result_cache import keep, open_work
 
 WORD = re.compile(r"(?u)\b\w\w+\b")  # scikit-learn's own words: two letters or digits at least
 UNSEEN = -20.0  # bias of a class without a training post: its probability stays below 1e-8 beside logit 0
@@ -37,6 +37,7 @@ def finetune(spec, base, frame, facts, work, out):
     base: a folder whose model.json alone is read. facts: model.json so far, which is the key of the work.
     """
     base_facts(base, spec["kind"])
+    open_work(work, facts)
     begun, texts = time.monotonic(), input_texts(frame)
     model = train(texts, frame["label"].tolist(), spec)
     tokens = sum(len(terms(text, (1, 1))) for text in texts)

@@ -19,13 +19,13 @@ SCORES = "scores.json"
 class BestEpoch(TrainerCallback):
     """Scores the model after each epoch and keeps the weights of the best, of equals the first.
 
-    score: model -> float. They lie in `checkpoint-best` of `work` and go with the other checkpoints. An epoch is
+    score: model -> float. They lie in `checkpoint-best` of `folder` and go with the other checkpoints. An epoch is
     scored before the checkpoint of its last step is written, so a run that was killed finds every score of the epochs
     behind its checkpoint; those it trains again are scored again.
     """
 
-    def __init__(self, score, work, among, steps):
-        self.score, self.folder, self.among, self.steps = score, Path(work) / "checkpoint-best", among, steps
+    def __init__(self, score, folder, among, steps):
+        self.score, self.folder, self.among, self.steps = score, Path(folder) / "checkpoint-best", among, steps
 
     def on_step_end(self, args, state, control, model=None, **_):
         if state.global_step % self.steps and state.global_step < state.max_steps:

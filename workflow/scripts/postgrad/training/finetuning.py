@@ -71,7 +71,7 @@ def finetune(spec, base, frame, facts, work, out, zero=0, dev=None):
         collapsed.append(seed)
         if seed != seeds[-1]:
             del model
-            begin_anew(collapsed, seed + RESTART, spec["node"], work, among)
+            begin_anew(collapsed, seed + RESTART, work, facts, among)
     told = {"seed": seed, "collapsed": collapsed} if "restarts" in spec else {}
     told |= {key: timing.pop(key) for key in ("epoch", "dev") if key in timing}
     finish(model, tokenizer, examples, timing, facts, told, work, out, among)
@@ -119,12 +119,12 @@ def one_class(model, examples, collate, logits_of, spec, among):
     return len({example["label"] for example in examples}) > 1
 
 
-def begin_anew(collapsed, seed, node, work, among):
+def begin_anew(collapsed, seed, work, facts, among):
     """Tell that a training ended in one class, and forget its checkpoints."""
     if among.first:
-        told = f"{node}: seed {collapsed[-1]} ended in one class for all training posts; seed {seed} begins"
-        print(told, file=sys.stderr, flush=True)
-        note_collapse(work, collapsed)
+        told = f"seed {collapsed[-1]} ended in one class for all training posts; seed {seed} begins"
+        print(f"{facts['spec']['node']}: {told}", file=sys.stderr, flush=True)
+        note_collapse(work, facts, collapsed)
     among.barrier()
     gc.collect()  # a trainer and its model hold each other
     torch.cuda.empty_cache()

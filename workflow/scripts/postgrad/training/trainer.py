@@ -17,7 +17,7 @@ from postgrad.models.loading import freeze
 from postgrad.models.model_folder import model_folder
 from postgrad.models.tokenization import UNTAUGHT
 from postgrad.runtime import signals
-from postgrad.runtime.result_cache import COMPLETE, keep, open_work, remove_checkpoints
+from postgrad.runtime.result_cache import COMPLETE, keep, open_work, remove_checkpoints, result_folder
 from postgrad.training import distributed
 from postgrad.training.best_epoch import BestEpoch
 
@@ -58,8 +58,8 @@ class PostTrainer(Trainer):
 class Keeper(TrainerCallback):
     """Sets the epoch of batches, masks and class weights, marks checkpoints complete, and reports progress."""
 
-    def __init__(self, trainer, work, by_epoch):
-        self.trainer, self.path, self.among = trainer, Path(work) / "progress.jsonl", trainer.among
+    def __init__(self, trainer, folder, by_epoch):
+        self.trainer, self.path, self.among = trainer, Path(folder) / "progress.jsonl", trainer.among
         self.by_epoch = by_epoch
         self.begun = self.told = time.monotonic()
         self.first = None
@@ -136,7 +136,7 @@ def checkpoint_of(work, key, among):
         if made != str(among):
             names = " and this run has ".join(words or "one process" for words in (made, str(among)))
             print(f"{key['spec']['node']}: {checkpoint.name} is of {names}; training begins anew", file=sys.stderr)
-            remove_checkpoints(work)
+            remove_checkpoints(result_folder(work, key))
             return None
     return checkpoint
 
@@ -152,11 +152,12 @@ def trained(model, examples, collate, loss, spec, work, key, among, score=None, 
     """
     distributed.check_parts(model, among)
     checkpoint = among.from_first(checkpoint_of(work, key, among) if among.first else None)
+    folder = result_folder(work, key)
     lengths = [len(example["ids"]) for example in examples]
     batches = Batches(lengths, spec["seed"], spec.get("batch"), spec.get("tokens"))
     freeze(model, spec["frozen"])
     arguments = TrainingArguments(
-        output_dir=str(work),
+        output_dir=str(folder),
         learning_rate=spec["lr"],
         lr_scheduler_type=spec["schedule"],
         warmup_steps=math.ceil(spec["warmup"] * len(batches) * spec["epochs"]),
@@ -181,8 +182,8 @@ def trained(model, examples, collate, loss, spec, work, key, among, score=None, 
         optimizer_cls_and_kwargs=optimizer_of(spec),
     )  # fmt: skip
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(Keeper(trainer, work, [batches, *by_epoch]))
-    chooser = BestEpoch(score, work, among, len(batches)) if score else None
+    trainer.add_callback(Keeper(trainer, folder, [batches, *by_epoch]))
+    chooser = BestEpoch(score, folder, among, len(batches)) if score else None
     if chooser:
         trainer.add_callback(chooser)
     begun = time.monotonic()
