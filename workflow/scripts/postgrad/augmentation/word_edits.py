@@ -6,7 +6,9 @@ model could tell a copy, and with it the class of which copies were made, withou
 """
 
 import math
+import random
 import re
+from collections.abc import Iterable, Mapping, Sequence
 
 KINDS = ("character", "keyboard", "synonym", "contraction")
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
@@ -41,14 +43,14 @@ EXPANDED = (
 CONTRACTED = {long: short for short, long in EXPANDED.items()}
 
 
-def word_spans(text):
+def word_spans(text: str) -> list[tuple[int, int]]:
     """[(start, end)] of a text's words, those left out that stand in mentions, hashtags, links and numbers."""
     whole = [match.span() for match in WHOLE.finditer(text)]
     found = [match.span() for match in WORD.finditer(text)]
     return [span for span in found if not any(start <= span[0] < end for start, end in whole)]
 
 
-def in_case(new, old):
+def in_case(new: str, old: str) -> str | None:
     """`new` in the case of `old`: lower, upper or a capital in front; None where old is in another (iPhone)."""
     for case in (str.lower, lambda text: text[:1].upper() + text[1:].lower(), str.upper):
         if case(old) == old:
@@ -56,7 +58,7 @@ def in_case(new, old):
     return None
 
 
-def with_letter(word, choices, rng):
+def with_letter(word: str, choices: Mapping[str, Sequence[str]], rng: random.Random) -> str | None:
     """The word with one of its letters a to z exchanged for another of that letter's choices; None without any."""
     places = [place for place, letter in enumerate(word) if letter.lower() in choices]
     if not places:
@@ -66,7 +68,7 @@ def with_letter(word, choices, rng):
     return word[:place] + (new.upper() if word[place].isupper() else new) + word[place + 1 :]
 
 
-def contraction(text, spans, i):
+def contraction(text: str, spans: Sequence[tuple[int, int]], i: int) -> tuple[int, str | None]:
     """(end, new) where the i-th word of a text is a short form, or begins a long one; (end, None) elsewhere.
 
     A pronoun's long form is only shortened before a further word: "yes, we are." has no short form. A text without an
@@ -86,7 +88,7 @@ def contraction(text, spans, i):
     return end, short.replace("'", signs[0])
 
 
-def expansions(texts):
+def expansions(texts: Iterable[str]) -> float:
     """The share of short forms to write out, so that as many are written out as long ones are shortened; 1 at most.
 
     Posts hold far more short forms than long ones. Were each as likely to be edited, copies would lack apostrophes.
@@ -101,7 +103,15 @@ def expansions(texts):
     return min(1, long / max(1, short))
 
 
-def edited(text, kinds, rate, synonyms, expand, rng, keyword=None):
+def edited(
+    text: str,
+    kinds: Sequence[str],
+    rate: float,
+    synonyms: Mapping[str, list[str]],
+    expand: float,
+    rng: random.Random,
+    keyword: str | None = None,
+) -> str | None:
     """The text with the share `rate` of its words edited, one at least; None where no word can be.
 
     kinds: some of KINDS. synonyms: {word: [other words]}; those are taken that are one letter longer or shorter at
@@ -113,7 +123,7 @@ def edited(text, kinds, rate, synonyms, expand, rng, keyword=None):
     spans = word_spans(text)
     wanted = max(1, int(rate * len(spans) + rng.random()))
     kept = STOP_WORDS | EXPANDED.keys() | set(WORD.findall((keyword or "").lower()))
-    new = {}  # where an edited word starts: (its end, what stands there now)
+    new: dict[int, tuple[int, str]] = {}  # where an edited word starts: (its end, what stands there now)
     for i in rng.sample(range(len(spans)), len(spans)):
         start, end = spans[i]
         word, taken = text[start:end], [place for begun, (ended, _) in new.items() for place in (begun, ended - 1)]

@@ -9,12 +9,14 @@ import html
 import random
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-from postgrad.corpus.readers import raw_rows, shown
+from postgrad.corpus.readers import Row, raw_rows, shown
 from postgrad.corpus.text_forms import normalized
 from postgrad.records.names import SPLITS
 from postgrad.records.posts import first_by_hash
@@ -45,7 +47,7 @@ _TWO_DIGITS = re.compile(r"(?<![\d.,])\d\d(?!\d|[.,]\d)")  # 27, but not 270, 27
 _DAMAGED_ID = re.compile(r"\d(\.\d+)?[eE]\+\d+")  # 1.29E+18: a spreadsheet has rounded the id away
 
 
-def cleaned_text(text):
+def cleaned_text(text: str | None) -> str:
     """A post as models read it: entities resolved, NFC, no control characters, white space as one blank.
 
     Mentions, links, emoji and case stay. A text of nothing visible becomes empty.
@@ -55,18 +57,18 @@ def cleaned_text(text):
     return text if text.strip(_UNSEEN) and text not in NOTHING else ""
 
 
-def selected(text, select):
+def selected(text: str, select: Mapping[str, Any]) -> bool:
     """Whether a pool post is read. select: `two_digit_number` (true), `min_words`, `max_words`, all optional."""
     words = len(text.split())
     long_enough = select.get("min_words", 0) <= words <= select.get("max_words", words)
     return long_enough and (not select.get("two_digit_number") or bool(_TWO_DIGITS.search(text)))
 
 
-def _as_list(value):
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _column(wanted, columns, name, task):
+def _column(wanted: Any, columns: Sequence[str], name: str, task: str) -> str | None:
     """The first of the wanted names that stands in a file.
 
     wanted: a name, a list of names of which one will do, or {column: name, ...}; None gives None.
@@ -85,12 +87,12 @@ def _column(wanted, columns, name, task):
     )
 
 
-def _codes(labels):
+def _codes(labels: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """Class code of each label value, the value as a string."""
     return {str(label["value"]): code for code, label in enumerate(labels)}
 
 
-def _code(value, codes, wanted, where):
+def _code(value: str | None, codes: Mapping[str, int], wanted: Any, where: str) -> int | None:
     """The class code of a cell, or None where it is empty. Raises ValueError, and does not show the value."""
     value = (value or "").strip()
     if value in NOTHING:
@@ -106,7 +108,7 @@ def _code(value, codes, wanted, where):
     return codes[value]
 
 
-def _path(folder, name, body, spec):
+def _path(folder: Path | str, name: str, body: Mapping[str, Any], spec: Mapping[str, Any]) -> Path:
     """The path of a raw file. Raises FileNotFoundError: name, columns expected, who hands it out."""
     path = Path(folder) / name
     if path.is_file():
@@ -117,7 +119,7 @@ def _path(folder, name, body, spec):
     raise FileNotFoundError(f"{name} is not in {folder}; expected are the columns {', '.join(names)}{source}.")
 
 
-def _names(folder, body):
+def _names(folder: Path | str, body: Mapping[str, Any]) -> list[str]:
     """The raw files of a split, relative to the folder, patterns filled in and sorted."""
     names = []
     for pattern in _as_list(body.get("files", body.get("file", body.get("from")))):
@@ -126,7 +128,7 @@ def _names(folder, body):
     return names
 
 
-def _gold_labels(folder, body, spec):
+def _gold_labels(folder: Path | str, body: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, int] | None:
     """{post_id: class code} of a split's gold file, or None where the split has none or it is not there."""
     name = body.get("gold")
     if name is None or not (Path(folder) / name).is_file():
@@ -144,7 +146,7 @@ def _gold_labels(folder, body, spec):
     return gold
 
 
-def _rejection(post, row, body, labelled):
+def _rejection(post: Mapping[str, Any], row: Row, body: Mapping[str, Any], labelled: bool) -> str | None:
     """Why a row alone is no post, or None."""
     if None in row:
         return "more cells than columns"
@@ -163,7 +165,14 @@ def _rejection(post, row, body, labelled):
     return None
 
 
-def _file_rows(path, name, split, body, spec, gold):
+def _file_rows(
+    path: Path,
+    name: str,
+    split: str,
+    body: Mapping[str, Any],
+    spec: Mapping[str, Any],
+    gold: Mapping[str, int] | None,
+) -> Iterator[dict[str, Any]]:
     """One record a raw row: its fate, and the post that it holds."""
     columns, rows = raw_rows(path, name, body.get("encoding", "utf-8"), body.get("sheet"))
     wanted = body["columns"]
@@ -176,7 +185,7 @@ def _file_rows(path, name, split, body, spec, gold):
         text = cleaned_text(cell["text"])
         if text and text not in REMOVED and "title" in cell:
             text = f"{cleaned_text(cell['title'])} {text}".strip()
-        post = {
+        post: dict[str, Any] = {
             "post_id": cell["id"].strip() if "id" in at else f"{Path(name).name.partition('.')[0]}-{line}",
             "text": text,
             "keyword": cleaned_text(cell.get("keyword")) or None,
@@ -198,9 +207,9 @@ def _file_rows(path, name, split, body, spec, gold):
         yield {"split": split, "file": name, "line": line, **post, "fate": fate, "reason": reason}
 
 
-def _reject_repeated_ids(records):
+def _reject_repeated_ids(records: Sequence[dict[str, Any]]) -> None:
     """Of the rows that share an id, the first of the split that comes first in CLAIMS stands; decoys claim none."""
-    owner = {}
+    owner: dict[str, dict[str, Any]] = {}
     for record in sorted(records, key=lambda record: CLAIMS.index(record["split"])):
         if record["fate"] == "kept":
             first = owner.setdefault(record["post_id"], record)
@@ -209,17 +218,18 @@ def _reject_repeated_ids(records):
                 record.update(fate="rejected", reason="repeated id" if same else f"id also in {first['split']}")
 
 
-def divided(texts, labels, parts, seed):
+def divided(texts: Sequence[str], labels: Sequence[Any], parts: Mapping[str, float], seed: int) -> list[str]:
     """The part of each post: stratified by label, by lot from the seed, equal texts (normalised) together.
 
     parts: {name: share}; each class fills the parts in the order of their size, smallest first, so that the
     largest takes what rounding leaves. Duplicates follow the label of the first of them.
     """
-    first, members = {}, {}
+    first: dict[str, int] = {}
+    members: dict[int, list[int]] = {}
     for i, text in enumerate(map(normalized, texts)):
         members.setdefault(first.setdefault(text, i), []).append(i)
-    part_of = [None] * len(texts)
-    order = sorted(parts, key=parts.get)
+    part_of = [""] * len(texts)
+    order = sorted(parts, key=lambda name: parts[name])
     for label in sorted({labels[i] for i in members}):
         groups = [members[i] for i in members if labels[i] == label]
         random.Random(f"{seed} {label}").shuffle(groups)
@@ -234,21 +244,21 @@ def divided(texts, labels, parts, seed):
     return part_of
 
 
-def _divide(records, parts, seed, **_):
+def _divide(records: Sequence[dict[str, Any]], parts: Mapping[str, float], seed: int, **_: object) -> None:
     whole = [record for record in records if record["split"] == "undivided" and record["fate"] == "kept"]
     texts, labels = ([record[key] for record in whole] for key in ("text", "label"))
     for record, part in zip(whole, divided(texts, labels, parts, seed), strict=True):
         record["split"] = part
 
 
-def _leave_out(table, most):
+def _leave_out(table: pd.DataFrame, most: int) -> None:
     """Reject what stands in train beyond `most` posts, drawn by their ids: a smaller number is a subset of a larger."""
     train = table[(table["fate"] == "kept") & (table["split"] == "train")]
     left = train.index[~train["post_id"].isin(first_by_hash(train, most)["post_id"])]
     table.loc[left, ["fate", "reason"]] = "rejected", f"left out: the study reads {most} train posts"
 
 
-def corpus(spec, folder):
+def corpus(spec: Mapping[str, Any], folder: Path | str) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     """All posts of a task and the ledger of its raw rows.
 
     spec: the task file less prompt and metric, plus `task`, and `most_train` where the study caps the posts of train;
@@ -256,7 +266,8 @@ def corpus(spec, folder):
     Returns ({split: posts} with all of SPLITS, ledger). Raises FileNotFoundError for a raw file that is not
     there, ValueError for one that cannot be read as the task file says.
     """
-    records, rows_in = [], 0
+    records: list[dict[str, Any]] = []
+    rows_in = 0
     bodies = {split: body for split, body in spec["splits"].items() if body and _names(folder, body)}
     if "divide" in spec:
         bodies["undivided"] = spec["divide"]
@@ -268,7 +279,7 @@ def corpus(spec, folder):
         unfound = set(gold or ()) - {record["post_id"] for record in found}
         if unfound:
             raise ValueError(
-                f"{body['gold']}: {len(unfound)} of its {len(gold)} ids stand nowhere in {name}; "
+                f"{body['gold']}: {len(unfound)} of its {len(gold or ())} ids stand nowhere in {name}; "
                 "both must come from the same release."
             )
         records += found

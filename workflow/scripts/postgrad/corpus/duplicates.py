@@ -6,6 +6,7 @@ near-copy of another one if they share at least SHARE of all their words.
 
 import hashlib
 import re
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 import pyarrow as pa
@@ -18,7 +19,7 @@ SHARE = 0.8  # of the words of two posts; one of ten words exchanged leaves 9 of
 TRAINED = ("train", "unlabeled")
 
 
-def duplicate_groups(splits):
+def duplicate_groups(splits: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """One row a post, (post_id, split, group): posts of one group are duplicates of each other.
 
     splits: {split: posts}. The group is a hash of the normalised text and of nothing else.
@@ -31,7 +32,7 @@ def duplicate_groups(splits):
     return pd.DataFrame(rows, columns=GROUPS.names)
 
 
-def left_out(splits, groups):
+def left_out(splits: Mapping[str, pd.DataFrame], groups: pd.DataFrame) -> pd.DataFrame:
     """The posts of train and unlabeled that no model may read: (post_id, split, reason).
 
     A copy of a text in test, dev or cross goes, and so does every copy but the first of a text within train
@@ -59,19 +60,20 @@ def left_out(splits, groups):
 class Known:
     """Texts that are there already, each at a place such as train, and whether another one nearly copies one."""
 
-    def __init__(self, places):
+    def __init__(self, places: Mapping[str, Iterable[str]]) -> None:
         """places: {place: texts}, in the order in which they are looked through."""
-        self.sizes = {}  # place -> {number of words: sets of so many words}
+        # place -> {number of words: sets of so many words}
+        self.sizes: dict[str, dict[int, list[frozenset[str]]]] = {}
         for place, texts in places.items():
             self.sizes[place] = {}
             for text in texts:
                 self.add(text, place)
 
-    def add(self, text, place):
+    def add(self, text: str, place: str) -> None:
         found = word_set(text)
         self.sizes.setdefault(place, {}).setdefault(len(found), []).append(found)
 
-    def place(self, text):
+    def place(self, text: str) -> str | None:
         """The first place with a near-copy of the text, or None: both share at least SHARE of all their words."""
         own = word_set(text)
         for place, sizes in self.sizes.items():
@@ -84,7 +86,7 @@ class Known:
         return None
 
 
-def word_set(text):
+def word_set(text: str) -> frozenset[str]:
     """The words of a text as a set, each once; case, links, mentions and punctuation play no part where words are."""
     plain = normalized(text)
     return frozenset(re.findall(r"\w+", plain)) or frozenset([plain])

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 
-def links(posts, duplicates):
+def links(posts: pd.DataFrame, duplicates: pd.DataFrame) -> pd.DataFrame:
     """(n, 3) frame of what links posts to each other: a group of duplicates, the post they derive from, the author.
 
     posts: n rows with post_id, parent and author. duplicates: audit's groups, a row a post (post_id, group).
@@ -17,7 +18,7 @@ def links(posts, duplicates):
     return pd.DataFrame({"group": group, "root": root, "author": posts["author"]})
 
 
-def grouped(links):
+def grouped(links: pd.DataFrame) -> np.ndarray:
     """(n,) numbers, equal for posts that share a value in any column, directly or through other posts."""
     found = pd.Series(np.arange(len(links)))
     while True:
@@ -29,12 +30,12 @@ def grouped(links):
             return found.to_numpy()
 
 
-def linked(links, held):
+def linked(links: pd.DataFrame, held: ArrayLike) -> np.ndarray:
     """(n,) whether a post shares a value in any column with one of those held out. held: (n,) of bool."""
     return np.any([column.isin(column[held].dropna()) for _, column in links.items()], axis=0)
 
 
-def folds(post_ids, labels, groups, k, seed):
+def folds(post_ids: ArrayLike, labels: ArrayLike, groups: ArrayLike, k: int, seed: int) -> np.ndarray:
     """(n,) fold of each post, 1 to k: whole groups, each class shared out evenly.
 
     post_ids, labels, groups: (n,). The groups come in the order of their sizes, those of one size in a seeded order;
