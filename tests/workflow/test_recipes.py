@@ -50,6 +50,23 @@ def test_every_recipe_dry_runs_whole(tree, mode):
         assert jobs["finetune", f"biobert/{task}-gru-more"] == jobs["label", f"biobert/{task}-guessed"] == 5
 
 
+@pytest.mark.parametrize("recipes", ["uccnlp,alex", "[uccnlp,alex]"])
+def test_recipes_and_scale_may_stand_on_the_command_line(tree, recipes):
+    """Here over a study that extends another: its own jobs are those of the study that says all by itself."""
+    (tree / "config/studies/large.yaml").write_text("extends: public\ntitle: Public posts\nseeds: 2\n")
+    words = ("scale=a800", f"recipes={recipes}", "check_data=false")
+    done = [
+        snakemake(tree, "-n", "--quiet", "rules", "--config", *study, *words)
+        for study in (("study=large",), ("study=public", "seeds=2"))
+    ]
+    assert [run.returncode for run in done] == [0, 0], done[0].stdout + done[0].stderr
+    jobs, written_out = (planned(run.stdout + run.stderr) for run in done)
+    config = {"study": "large", "scale": "a800", "recipes": ["uccnlp", "alex"], "check_data": False}
+    studied = Study(config, root=tree / "config")
+    nodes = Counter(node.verb for graph in studied.graphs.values() for node in graph.nodes.values())
+    assert jobs == written_out and jobs["score"] == 2 and jobs["finetune"] == nodes["finetune"] > 20
+
+
 def test_an_unknown_name_ends_in_one_sentence(tree):
     done = snakemake(tree, "-n", "--config", "study=demmo")
     message = done.stdout + done.stderr

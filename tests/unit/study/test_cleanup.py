@@ -1,6 +1,7 @@
 """clean_work: what no study refers to goes, whatever a study may still ask for stays."""
 
-from study_files import write_config
+import yaml
+from study_files import SCALE, write_config
 
 from postgrad.study.cleanup import leftovers, listing
 
@@ -40,6 +41,22 @@ def test_a_seed_above_the_cap_and_another_mode_are_referred_to(tmp_path):
         recipe["models"]["plain"]["faithful"] = {"epochs": 9}
 
     assert found(tmp_path, "test/small/finetune/plain@seed=3", recipe=split) == []
+
+
+def test_a_node_that_another_scale_has_a_model_for_is_referred_to(tmp_path):
+    """A scale may be named on the command line; one that lacks a base of the recipe says nothing."""
+    root = write_config(tmp_path / "config", scale=lambda scale: scale["bases"]["big"].update(model=None))
+    (root / "scales/large.yaml").write_text(yaml.safe_dump(SCALE))
+    (root / "scales/less.yaml").write_text(yaml.safe_dump({"bases": {}}))
+    work = work_in(tmp_path / "work", "test/small/finetune/plain@seed=1", "test/small/finetune/plane")
+    assert leftovers(root, work) == [work / "test/small/finetune/plane"]
+
+
+def test_a_study_that_extends_another_refers_to_its_nodes(tmp_path):
+    root = write_config(tmp_path / "config")
+    (root / "studies/wider.yaml").write_text(yaml.safe_dump({"extends": "test", "seeds": 3}))
+    work = work_in(tmp_path / "work", "wider/small/finetune/plain@seed=1", "wider/small/finetune/plane")
+    assert leftovers(root, work) == [work / "wider/small/finetune/plane"]
 
 
 def test_a_task_above_the_cap_is_referred_to(tmp_path):

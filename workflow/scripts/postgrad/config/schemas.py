@@ -43,6 +43,16 @@ def schema(name: str) -> dict[str, Any]:
     return read_yaml(SCHEMAS / f"{name}.yaml")
 
 
+def without_required(schema: Any) -> Any:
+    """A schema of which no key is required, at any depth: that of a file which says a part of the whole."""
+    if isinstance(schema, list):
+        return [without_required(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: value for key, value in schema.items() if key != "required" or not isinstance(value, list)}
+    return {key: without_required(value) for key, value in kept.items()}
+
+
 def fitting(content: Any, schema: dict[str, Any], where: str, faults: Faults, path: Sequence[str | int] = ()) -> Any:
     """`content` without what does not fit `schema`; None where the rest does not fit either.
 

@@ -2,10 +2,10 @@
 
 import sys
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 from postgrad.config.errors import Fault
-from postgrad.config.yaml_files import read_yaml
 from postgrad.study.study import Study
 
 EVERY = 10**6  # the cap of a study is no reason to call a seed, a fold or a task unknown
@@ -14,7 +14,9 @@ HELD = ("pretrain", "finetune", "predict", "review")  # the verbs with a work fo
 
 
 def leftovers(root="config", work="work"):
-    """Folders under `work` that no study in `root` refers to, in either mode, at any number of seeds, folds and shards.
+    """Folders under `work` that no study in `root` refers to, in either mode, at any scale, of however many seeds.
+
+    Folds, tasks and shards are counted as seeds are: a cap leaves nothing over.
 
     A study or recipe that cannot be read keeps all its folders. Logs and made-up posts of a study stay.
     """
@@ -34,18 +36,18 @@ def leftovers(root="config", work="work"):
 
 def referred(study, recipe, root="config"):
     """{(verb, id)} that one recipe of a study has at any setting of it; None where a file cannot be read."""
-    known = set()
-    try:
-        made = "made" in read_yaml(Path(root) / "studies" / f"{study}.yaml")
-        posts = {} if made else {"data": "posts"}
-        for mode in ("recommended", "faithful"):
-            config = {"study": study, "recipes": [recipe], "mode": mode, "check_data": False}
-            config |= {"seeds": EVERY, "folds": EVERY, "tasks": EVERY}
-            nodes = Study({**config, **posts}, root=root).graphs[recipe].nodes.values()
-            known |= {(node.verb, node.id) for node in nodes}
-            known |= {("predict", node.id) for node in nodes if node.verb == "finetune"}
-    except Fault:
-        return None
+    known, scales = set(), [path.stem for path in sorted((Path(root) / "scales").glob("*.yaml"))]
+    for scale, mode in product([None, *scales], ("recommended", "faithful")):
+        config = {"study": study, "recipes": [recipe], "mode": mode, "check_data": False}
+        config |= {"seeds": EVERY, "folds": EVERY, "tasks": EVERY} | ({"scale": scale} if scale else {})
+        try:
+            nodes = Study(config, root=root).graphs[recipe].nodes.values()
+        except Fault:
+            if scale:  # the recipe cannot be made at that scale
+                continue
+            return None
+        known |= {(node.verb, node.id) for node in nodes}
+        known |= {("predict", node.id) for node in nodes if node.verb == "finetune"}
     return known
 
 

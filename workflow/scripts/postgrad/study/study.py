@@ -7,13 +7,14 @@ from pathlib import Path
 
 from postgrad.config import cluster, task_files
 from postgrad.config.errors import Fault, Faults, lookup, nearest
-from postgrad.config.schemas import fitting, schema
+from postgrad.config.schemas import fitting, schema, without_required
 from postgrad.config.yaml_files import as_list, read_yaml
 from postgrad.graph.expansion import expanded, listed
 from postgrad.graph.graph import Graph
 from postgrad.graph.nodes import RESERVED, SECTIONS
 from postgrad.graph.options import options, options_schema
 from postgrad.records.names import SPLITS
+from postgrad.study import extension
 from postgrad.verbs import language_models
 from postgrad.verbs.rules import RULES
 
@@ -31,20 +32,20 @@ class Study:
 
     def __init__(self, config, root="config"):
         self.root, self.faults, self._tasks, self._prompts = Path(root), Faults(), {}, {}
-        told = f"{self.root}/config.yaml or --config"
-        truth = {"true": True, "false": False}  # Snakemake hands on --config check_data=false as text
-        config = {key: truth.get(value, value) if isinstance(value, str) else value for key, value in config.items()}
-        config = self._fits(config, schema("config"), told)
-        if config is None or "study" not in config:
+        self._told = f"{self.root}/config.yaml or --config"
+        self._config = self._fits(_typed(config), schema("config"), self._told)
+        if self._config is None or "study" not in self._config:
             self.faults.end()
-        self.name, self.where = config["study"], f"{self.root}/studies/{config['study']}.yaml"
-        raw = self._file("studies", self.name, "study", f"{told}: study")
-        if raw is None or not {"recipes", "scale"} <= raw.keys():
+        self.name, config = self._config["study"], self._config
+        self.where = f"{self.root}/studies/{self.name}.yaml"
+        raw = self._read_study()
+        if raw is None:
             self.faults.end()
         self.check_data, self.cluster = config.get("check_data", True), config.get("cluster")
         if "made" in raw and "data" in {**raw, **config}:
-            place = told if "data" in config else self.where
-            self.faults.append(f"{place}: data: {self.name} makes up its own posts; leave data out, or choose a study.")
+            self.faults.append(
+                f"{self.place('data')}: data: {self.name} makes up its own posts; leave data out, or choose a study."
+            )
         raw.update({key: value for key, value in config.items() if key not in ("study", "check_data", "cluster")})
         self.title, self.scale_name, self.mode = raw["title"], raw["scale"], raw.get("mode", "recommended")
         self.seeds, self.bind, self.made = raw.get("seeds", 3), raw.get("bind", {}), raw.get("made")
@@ -55,7 +56,7 @@ class Study:
         self._read_bases_and_scale()
         self.graphs, self.recipes = {}, raw["recipes"]
         for recipe in self.recipes:
-            self._read_recipe(recipe, f"{told} or {self.where}: recipes")
+            self._read_recipe(recipe, f"{self.place('recipes')}: recipes")
         self._check_bindings()
         self._check_posts(self.recipes)
         self.faults.end()
@@ -65,8 +66,30 @@ class Study:
     def _fits(self, content, schema, where, path=()):
         return fitting(content, schema, where, self.faults, path)
 
-    def _file(self, folder, name, kind, named):
-        """The file config/<folder>/<name>.yaml less what does not fit its schema; None where too little is left.
+    def _read_study(self):
+        """The study's file over those that it extends, less what does not fit; None if too little is left."""
+        files, part, before = [], without_required(schema("study")), len(self.faults)
+
+        def read(name, named):
+            return f"{self.root}/studies/{name}.yaml", self._file("studies", name, part, named)
+
+        with self.faults.gathered():
+            files = extension.study_files(self.name, read, f"{self._told}: study")
+        if not files:
+            return None
+        self._files, raw = files, extension.merged(files)
+        lacking = Faults() if len(self.faults) > before else self.faults  # a broken value does not count as missing
+        return fitting(raw, schema("study"), self.where, lacking)
+
+    def place(self, *keys):
+        """The file of the study, or of one that it extends, whose value stands under these keys.
+
+        Where the configuration overlays the first key, its place.
+        """
+        return self._told if keys[0] in self._config else extension.place_of(self._files, keys)
+
+    def _file(self, folder, name, schema, named):
+        """The file config/<folder>/<name>.yaml less what does not fit the schema; None where too little is left.
 
         named: the place that names it.
         """
@@ -75,7 +98,7 @@ class Study:
             if not path.is_file():
                 known = [file.stem for file in path.parent.glob("*.yaml")]
                 raise Fault(f"{named}: there is no file {path}; {nearest(name, known)}")
-            return self._fits(read_yaml(path), schema(kind), str(path))
+            return self._fits(read_yaml(path), schema, str(path))
         return None
 
     def _folder(self, raw):
@@ -99,8 +122,7 @@ class Study:
             sizes = body.get("make")
             if sizes and sizes["hidden"] % (2 * sizes["heads"]):
                 self.faults.append(f"{path}: {name}.make.hidden: {sizes['hidden']} is no multiple of twice the heads.")
-        named = f"{self.where}: scale"
-        self.scale = self._file("scales", self.scale_name, "scale", named)
+        self.scale = self._file("scales", self.scale_name, schema("scale"), f"{self.place('scale')}: scale")
         if self.scale is None or "bases" not in self.scale:
             self.scale = {"bases": {name: {} for name in self.bases}}
         for base, body in self.scale["bases"].items():
@@ -120,7 +142,7 @@ class Study:
         if recipe in RESERVED:
             self.faults.append(f"{named}: {recipe!r} is a folder of results; rename the recipe.")
         path = self.root / "recipes" / f"{recipe}.yaml"
-        raw = self._file("recipes", recipe, "recipe", named)
+        raw = self._file("recipes", recipe, schema("recipe"), named)
         content = read_yaml(path) if raw is not None else {}
         if raw is None or ("for" in content and "for" not in raw):  # its word would be called an unknown task
             return
@@ -150,7 +172,7 @@ class Study:
         """
         if name not in self._tasks:
             before = len(self.faults)
-            body = self._file("tasks", name, "task", named)
+            body = self._file("tasks", name, schema("task"), named)
             with self.faults.gathered():
                 if len(self.faults) == before:
                     task_files.task(body, f"{self.root}/tasks/{name}.yaml")
@@ -163,16 +185,16 @@ class Study:
         named: the place that names it.
         """
         if name not in self._prompts:
-            self._prompts[name] = self._file("prompts", name, "prompt", named)
+            self._prompts[name] = self._file("prompts", name, schema("prompt"), named)
         return self._prompts[name]
 
     def _check_bindings(self):
         """What a study says about recipes and tasks that it does not run."""
         for recipe in self.bind:
             with self.faults.gathered():
-                lookup(dict.fromkeys(self.all_recipes()), recipe, f"{self.where}: bind", "recipe")
+                lookup(dict.fromkeys(self.all_recipes()), recipe, f"{self.place('bind', recipe)}: bind", "recipe")
         for task in self.made.get("posts", {}) if self.made else []:
-            self.task(task, f"{self.where}: made.posts")
+            self.task(task, f"{self.place('made', 'posts', task)}: made.posts")
 
     def _check_posts(self, recipes):
         """The raw files of every task of these recipes, unless they are made here or not wanted."""
@@ -263,3 +285,12 @@ class Study:
         cpus = self.threads(recipe, id) if verb else 1
         ask = {"cpus": cpus, **cluster.LITTLE, **body.get("machine", {}).get(verb, {})}
         return cluster.resources(ask, self.cluster or {}, attempt, stops=verb in ("pretrain", "finetune"))
+
+
+def _typed(config):
+    """Snakemake's config with the types of the schema: what stands behind --config, it may hand on as text."""
+    truth = {"true": True, "false": False}
+    config = {key: truth.get(value, value) if isinstance(value, str) else value for key, value in config.items()}
+    if isinstance(config.get("recipes"), str):
+        config["recipes"] = [name.strip() for name in config["recipes"].split(",")]
+    return config
