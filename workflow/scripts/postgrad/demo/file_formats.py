@@ -1,7 +1,11 @@
 """The official shapes of made-up corpora: each task's files, columns, label values and spreadsheet leftovers."""
 
 import random
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+Row = list[Any]  # the cells of one line of a file
 
 _TWEETS = {"tweet_id": "id", "text": "text", "label": "label"}
 # The official names of the columns in the official order, each with ours.
@@ -19,14 +23,14 @@ COLUMNS = {
     "smm4h24-task6": {"id": "id", "text": "text", "source": "source", "label": "label"},
 }
 COMMAS = ("smm4h23-task2", "smm4h23-task4", "smm4h24-task3", "smm4h24-task6")  # csv files; the others are tsv
-VALUES = {  # else the class codes 0, 1, ...
+VALUES: dict[str, list[str] | list[int]] = {  # else the class codes 0, 1, ...
     "smm4h20-task5": [1, 2, 3],
     "smm4h22-task1a": ["NoADE", "ADE"],
     "smm4h23-task2": ["negative", "neutral", "positive"],
 }
 
 
-def cells(post, task):
+def cells(post: Mapping[str, Any], task: str) -> dict[str, Any]:
     """{official column: value} of a post, with a user and a time of its own that hang on its id alone."""
     rng = random.Random(post["id"])
     user = rng.getrandbits(30)
@@ -36,7 +40,7 @@ def cells(post, task):
     return {column: known[key] for column, key in COLUMNS[task].items()}
 
 
-def tables(task, made, seed):
+def tables(task: str, made: Mapping[str, Sequence[Mapping[str, Any]]], seed: int) -> dict[str, list[Row]]:
     """{file name: rows, the header first} of a corpus. made: {train, dev, test, decoys: posts}.
 
     The test file holds test posts and decoys without labels in a random order, test_gold the labels of test.
@@ -59,10 +63,10 @@ def tables(task, made, seed):
     return {f"{name}.{suffix}": rows for name, rows in files.items()}
 
 
-def with_leftovers(rows, train):
+def with_leftovers(rows: Sequence[Row], train: Sequence[Mapping[str, Any]]) -> list[Row]:
     """Rows as a spreadsheet left them in 2024 Task 3: a BOM, four columns without a name, a summary of seven rows."""
-    header, *rows = rows
+    header, *body = rows
     counts = [sum(post["label"] == label for post in train) for label in range(4)]
-    table = [[], ["label", "posts"], *enumerate(counts), ["all", sum(counts)]]
-    summary = [[None] * 4 + [*row] + [None] * (4 - len(row)) for row in table]
-    return [["\ufeff" + header[0], *header[1:], *[""] * 4], *(row + [""] * 4 for row in rows), *summary]
+    table: list[Row] = [[], ["label", "posts"], *map(list, enumerate(counts)), ["all", sum(counts)]]
+    summary = [[None] * 4 + row + [None] * (4 - len(row)) for row in table]
+    return [["\ufeff" + header[0], *header[1:], *[""] * 4], *(row + [""] * 4 for row in body), *summary]

@@ -8,8 +8,13 @@ cue speaks for another class. So scores rise with more data and stay below 1. Th
 import random
 import re
 import string
+from collections.abc import Iterable, Mapping, Sequence
+from random import Random
+from typing import Any
 
 from postgrad.demo.phrases import GRAMMAR
+
+Post = dict[str, Any]  # id, text, label (class code), source, and a keyword or a title where the task has one
 
 AMBIGUOUS = 0.04  # share of posts whose cue belongs to another class: no classifier can pass about 1 - this
 REPEATED = 0.02  # share of train posts that copy an earlier train post, for audit to find
@@ -39,7 +44,7 @@ ENTRIES = ("smm4h23-task4",)  # Reddit posts of a body alone
 REDDIT = {"train": 0, "dev": 1 / 3, "test": 2 / 3, "decoys": 2 / 3}  # 2024 Task 6: Reddit's share, about the official
 
 
-def _rules(grammar):
+def _rules(grammar: str) -> dict[str, list[list[str]]]:
     """symbol -> alternatives, each a list of literals and, at odd places, the symbols between them."""
     rules = {}
     for line in re.sub(r"\|\n  ", "|", grammar).split("\n"):
@@ -53,20 +58,20 @@ _RULES = _rules(GRAMMAR)
 _BASE36 = string.digits + string.ascii_lowercase
 
 
-def _phrase(rng, symbol):
+def _phrase(rng: Random, symbol: str) -> str:
     """One string of `symbol`. Index int(n * u^1.5): the first of 20 alternatives comes 14 %, the last 3 %."""
     alternatives = _RULES[symbol]
     parts = alternatives[int(len(alternatives) * rng.random() ** 1.5)]
     return "".join(_phrase(rng, part) if i % 2 else part for i, part in enumerate(parts))
 
 
-def _characters(rng, text):
+def _characters(rng: Random, text: str) -> str:
     """`text` with a digit 1..9 for each lone `#` and a letter or digit for each `*`; hashtags stay."""
     text = re.sub(r"#(?![A-Za-z]{2})", lambda _: _BASE36[1 + int(9 * rng.random())], text)
     return re.sub(r"\*", lambda _: _BASE36[int(36 * rng.random())], text)
 
 
-def _cue(rng, task, label):
+def _cue(rng: Random, task: str, label: int) -> str:
     """A phrase that speaks for `label`, or in AMBIGUOUS of the cases for another class of the task."""
     classes = len(SHARES[task])
     if rng.random() < AMBIGUOUS:
@@ -74,7 +79,7 @@ def _cue(rng, task, label):
     return _phrase(rng, f"{task}_{label}")
 
 
-def _joined(rng, segments, commas):
+def _joined(rng: Random, segments: list[str], commas: float) -> str:
     """Segments in random order, each closed by a comma (share `commas`) or a full stop."""
     rng.shuffle(segments)
     text = ""
@@ -83,7 +88,7 @@ def _joined(rng, segments, commas):
     return text[:-2] + ("." if rng.random() < 0.8 else "")
 
 
-def _outdoors(rng, label):
+def _outdoors(rng: Random, label: int) -> Post:
     """2024 Task 3: a Reddit post on social anxiety with a keyword; 1 to 8 segments, one in eight posts has one."""
     if rng.random() < 0.5:
         keyword = _phrase(rng, "place")
@@ -102,7 +107,7 @@ def _outdoors(rng, label):
     return {"keyword": keyword, "text": _characters(rng, _joined(rng, segments, 0.5)), "source": "reddit"}
 
 
-def _tweet(rng, task, label):
+def _tweet(rng: Random, task: str, label: int) -> Post:
     """A tweet: the label's cue, perhaps a mention, perhaps a phrase on something else."""
     segments = [_cue(rng, task, label)]
     if rng.random() < 0.5:
@@ -115,20 +120,20 @@ def _tweet(rng, task, label):
     return {"text": _characters(rng, text), "source": "twitter"}
 
 
-def _on_therapy(rng, label):
+def _on_therapy(rng: Random, label: int) -> Post:
     """2023 Task 2: a tweet with a therapy as its keyword."""
     therapy = _phrase(rng, "therapy")
     post = _tweet(rng, "smm4h23-task2", label)
     return {**post, "text": post["text"].replace("THING", therapy), "keyword": therapy}
 
 
-def _entry(rng, task, label):
+def _entry(rng: Random, task: str, label: int) -> Post:
     """A Reddit post of 2 to 6 sentences without a title, one of which holds the cue."""
     segments = [_cue(rng, task, label), *(_phrase(rng, "chat") for _ in range(1 + int(5 * rng.random())))]
     return {"text": _characters(rng, _joined(rng, segments, 0.3)), "source": "reddit"}
 
 
-def _reddit(rng, label):
+def _reddit(rng: Random, label: int) -> Post:
     """2024 Task 6 on Reddit: a title and a body of 3 to 8 sentences, one of which holds the cue."""
     segments = [_phrase(rng, "life") for _ in range(2 + int(6 * rng.random()))]
     segments.append(_cue(rng, "smm4h24-task6", label))
@@ -137,13 +142,13 @@ def _reddit(rng, label):
     return {"title": _characters(rng, title), "text": _characters(rng, body), "source": "reddit"}
 
 
-def _ageless(rng):
+def _ageless(rng: Random) -> Post:
     """A Reddit post without a cue and without a number of two digits: the pool's selection leaves it out."""
     sentences = [f"my {_phrase(rng, 'mate')} {_phrase(rng, 'did')}" for _ in range(1 + int(4 * rng.random()))]
     return {"title": _phrase(rng, "open"), "text": ". ".join(sentences), "source": "reddit"}
 
 
-def _labels(rng, task, n):
+def _labels(rng: Random, task: str, n: int) -> list[int]:
     """n labels in random order, their counts as near to SHARES[task] as whole numbers allow."""
     shares = SHARES[task]
     exact = [n * share / sum(shares) for share in shares]
@@ -154,15 +159,15 @@ def _labels(rng, task, n):
     return labels
 
 
-def _post_id(rng, source):
+def _post_id(rng: Random, source: str) -> str:
     """19 digits for a tweet, nine letters and digits for a Reddit post: no two alike in a million."""
     if source == "twitter":
         return str(10**18 + rng.getrandbits(59))
     return "".join(_BASE36[int(36 * rng.random())] for _ in range(9))
 
 
-def posts(task, n, seed, source=None):
-    """n made-up posts: dicts of id, text, label (class code), source, and a keyword or a title where the task has one.
+def posts(task: str, n: int, seed: int | str, source: str | None = None) -> list[Post]:
+    """n made-up posts.
 
     task: one of SHARES. source: twitter or reddit, for 2024 Task 6, which has both; the others have one each.
     """
@@ -187,14 +192,16 @@ def posts(task, n, seed, source=None):
     return made
 
 
-def pool(n, seed):
+def pool(n: int, seed: int) -> list[Post]:
     """n unlabelled Reddit posts (2024 Task 6), one in five without any age or other number of two digits."""
     made = posts("smm4h24-task6", n, f"{seed} pool", "reddit")
     rng = random.Random(f"{seed} ageless")
     return [{**post, **(_ageless(rng) if rng.random() < 0.2 else {}), "label": None} for post in made]
 
 
-def with_copies(train, evaluations, seed):
+def with_copies(
+    train: Sequence[Post], evaluations: Iterable[Sequence[Post]], seed: int
+) -> tuple[list[Post], list[list[Post]]]:
     """The splits again, some posts replaced by copies of other posts' text under their own id.
 
     REPEATED of train copies an earlier post of train, RELABELED of these with another label than the source;
@@ -220,7 +227,7 @@ def with_copies(train, evaluations, seed):
     return train, copied
 
 
-def corpus(task, sizes, seed):
+def corpus(task: str, sizes: Mapping[str, int], seed: int) -> dict[str, list[Post]]:
     """{train, dev, test, decoys: posts}, with copies of posts within train and from train to the others."""
     made = {}
     for split in ("train", "dev", "test", "decoys"):
@@ -237,7 +244,7 @@ def corpus(task, sizes, seed):
     return {"train": train, "dev": dev, "test": test, "decoys": made["decoys"]}
 
 
-def sample_texts(n, seed):
+def sample_texts(n: int, seed: int) -> list[str]:
     """n texts, a mixture of the corpora of 2024 and the pool in equal parts: food for a tokenizer."""
     quarter = -(-n // 4)
     kinds = [

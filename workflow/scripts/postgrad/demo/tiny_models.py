@@ -7,18 +7,36 @@ and finds no weight missing and none left over.
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+Shapes = dict[str, tuple[int, ...]]
 
 END, PAD = "<|endoftext|>", "<|pad|>"
 MARKS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
-def make(folder, kind, sizes, texts):
+class Sizes(TypedDict):
+    """The sizes of a tiny model, and the seed of its weights."""
+
+    hidden: int  # a multiple of twice the heads
+    layers: int
+    heads: int
+    vocabulary: int  # at most
+    length: int  # tokens
+    seed: int
+
+
+def make(folder: Path | str, kind: str, sizes: Sizes, texts: Iterable[str]) -> None:
     """Write config.json, model.safetensors and the tokenizer of a tiny model into `folder`.
 
-    kind: causal or encoder. sizes: hidden, layers, heads, vocabulary (at most), length and seed. Matrices are
+    kind: causal or encoder. Matrices are
     normal with deviation 1 / sqrt(hidden): with the usual 0.02, made for wide models, a narrow one has learned
     nothing from 400 posts after 5 epochs. texts: what the tokenizer is trained on.
     """
@@ -47,7 +65,7 @@ def make(folder, kind, sizes, texts):
         (folder / name).write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def byte_pairs(texts, vocabulary):
+def byte_pairs(texts: Iterable[str], vocabulary: int) -> tuple["Tokenizer", dict[str, Any]]:
     """(byte-level BPE tokenizer without marks around a text, its tokenizer_config.json)."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -62,7 +80,7 @@ def byte_pairs(texts, vocabulary):
     return tokenizer, {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": END, "pad_token": PAD}
 
 
-def word_pieces(texts, vocabulary):
+def word_pieces(texts: Iterable[str], vocabulary: int) -> tuple["Tokenizer", dict[str, Any]]:
     """(lower-case WordPiece tokenizer with [CLS] and [SEP], its tokenizer_config.json).
 
     The pieces are all characters and the most frequent words; the library's own trainer numbers its pieces
@@ -85,7 +103,7 @@ def word_pieces(texts, vocabulary):
     return tokenizer, {"tokenizer_class": "PreTrainedTokenizerFast"} | names
 
 
-def qwen2(sizes, tokenizer):
+def qwen2(sizes: Sizes, tokenizer: "Tokenizer") -> tuple[dict[str, Any], Shapes]:
     """(config.json, {name: shape}) of a Qwen2ForCausalLM whose output layer shares the input embeddings."""
     h, i, v = sizes["hidden"], 4 * sizes["hidden"], tokenizer.get_vocab_size()
     end = tokenizer.token_to_id(END)
@@ -96,7 +114,7 @@ def qwen2(sizes, tokenizer):
         "tie_word_embeddings": True, "bos_token_id": None, "eos_token_id": end,
         "pad_token_id": tokenizer.token_to_id(PAD), "use_sliding_window": False,
     }  # fmt: skip
-    shapes = {"model.embed_tokens.weight": (v, h), "model.norm.weight": (h,)}
+    shapes: Shapes = {"model.embed_tokens.weight": (v, h), "model.norm.weight": (h,)}
     for layer in range(sizes["layers"]):
         at = f"model.layers.{layer}"
         for part in "qkv":
@@ -107,7 +125,7 @@ def qwen2(sizes, tokenizer):
     return config, shapes
 
 
-def bert(sizes, tokenizer):
+def bert(sizes: Sizes, tokenizer: "Tokenizer") -> tuple[dict[str, Any], Shapes]:
     """(config.json, {name: shape}) of a BertModel with its pooler."""
     h, i, v = sizes["hidden"], 4 * sizes["hidden"], tokenizer.get_vocab_size()
     config = {
@@ -117,13 +135,13 @@ def bert(sizes, tokenizer):
         "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1,
     }  # fmt: skip
 
-    def linear(name, rows, columns):
+    def linear(name: str, rows: int, columns: int) -> Shapes:
         return {f"{name}.weight": (rows, columns), f"{name}.bias": (rows,)}
 
-    def norm(name):
+    def norm(name: str) -> Shapes:
         return {f"{name}.weight": (h,), f"{name}.bias": (h,)}
 
-    shapes = {f"embeddings.{name}_embeddings.weight": (rows, h) for name, rows in
+    shapes: Shapes = {f"embeddings.{name}_embeddings.weight": (rows, h) for name, rows in
               (("word", v), ("position", sizes["length"]), ("token_type", 1))}  # fmt: skip
     shapes |= norm("embeddings.LayerNorm") | linear("pooler.dense", h, h)
     for layer in range(sizes["layers"]):

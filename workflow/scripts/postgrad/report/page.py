@@ -1,15 +1,16 @@
 """The report as one HTML page."""
 
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
 
-def html(template, **tables):
+def html(template: Path | str, **tables: Any) -> str:
     """The page, one self-contained file. template: path of the Jinja2 file; everything is escaped."""
-    template = Path(template)
+    file = Path(template)
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template.parent),
+        loader=jinja2.FileSystemLoader(file.parent),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -17,10 +18,10 @@ def html(template, **tables):
         keep_trailing_newline=True,
     )
     environment.filters["figure"] = figure
-    return environment.get_template(template.name).render(**tables)
+    return environment.get_template(file.name).render(**tables)
 
 
-def figure(value, places=3, signed=False):
+def figure(value: float | None, places: int = 3, signed: bool = False) -> str:
     """A number as the page shows it: `0.953`, `+0.012`, `−0.004`; `–` for None."""
     if value is None:
         return "–"
