@@ -55,6 +55,19 @@ class Comparison(TypedDict):
     controls: list[Control]
 
 
+class ChainSets(TypedDict):
+    """A chain in compare.json: {dataset: what each of its steps adds there}."""
+
+    sets: dict[str, Comparison]
+
+
+class CompareFile(TypedDict):
+    """What compare.json holds."""
+
+    recipe: str
+    chains: dict[str, ChainSets]
+
+
 def spread(values: Sequence[float]) -> Spread:
     """The spread of a list; the sample's sd is None below two values, the mean without any."""
     return {

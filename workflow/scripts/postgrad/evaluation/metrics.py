@@ -54,6 +54,13 @@ class ScoreEntry(Scores, total=False):
     reason: str
 
 
+class ScoreFile(TypedDict):
+    """What score.json holds."""
+
+    recipe: str
+    entries: list[ScoreEntry]
+
+
 def confusion(gold: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """(K, K) counts: gold classes down, predicted classes across. Abstentions stand in no cell."""
     answered = predicted != ABSTAIN

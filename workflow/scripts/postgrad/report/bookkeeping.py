@@ -4,6 +4,11 @@ No table holds a post's text: all that comes in are counts and names.
 """
 
 import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypedDict
+
+import pandas as pd
 
 from postgrad.records.json_files import read_json
 from postgrad.records.names import SPLITS
@@ -17,7 +22,58 @@ WHY = {
 }
 
 
-def read_named(option, files):
+class Deviation(TypedDict):
+    """A value that is not the paper's; `node` is empty where it concerns a whole base or task."""
+
+    node: str
+    key: str
+    paper: Any
+    used: Any
+    why: str
+
+
+class Marks(TypedDict):
+    """Names of nodes whose scores need an explanation, see WHY; `fitted` holds {node: splits}."""
+
+    transductive: list[str]
+    stand_in: list[str]
+    fitted: dict[str, list[str]]
+
+
+class NodePoint(TypedDict):
+    """A node at one point of its axes."""
+
+    name: str
+    axes: dict[str, Any]
+
+
+class RecipeSpec(TypedDict):
+    """What the report says of a recipe beside its figures."""
+
+    title: str
+    tasks: dict[str, str]
+    floors: dict[str, str]  # {name of a task in the recipe: node}
+    not_run: list[dict[str, str]]
+    deviations: list[Deviation]
+    marks: Marks
+    nodes: dict[str, NodePoint]  # by their ids
+    readings: Any
+
+
+class ReportSpec(TypedDict):
+    """The spec of a report."""
+
+    study: str
+    title: str
+    scale: str
+    mode: str
+    posts: str
+    made_up: bool
+    page: str
+    recipes: dict[str, RecipeSpec]
+
+
+def read_named(option: str, files: Mapping[tuple[str, ...], Path | str]) -> dict[tuple[str, ...], Any]:
     """{(recipe, node, ...): JSON of its file}, of an option of report.py.
 
     Raises ValueError for a file that says itself that it is of another node.
@@ -30,7 +86,7 @@ def read_named(option, files):
     return found
 
 
-def ledger_rows(task, ledger, drop):
+def ledger_rows(task: str, ledger: pd.DataFrame, drop: pd.DataFrame) -> list[dict[str, Any]]:
     """Per split of a task: rows in, decoys, rejected (with reasons), kept, duplicates, used.
 
     ledger: one row a raw row, with split, fate (kept, rejected, decoy), reason, post_id. drop: audit's
@@ -66,7 +122,7 @@ def ledger_rows(task, ledger, drop):
     return rows
 
 
-def flow_table(flow, recipe):
+def flow_table(flow: Mapping[str, Any], recipe: str) -> dict[str, Any]:
     """A label flow as {recipe, node, keep, share, balance, fit, said, teachers, classes, stages, gold}.
 
     said: `agreed` of two teachers, `answered` of one. stages: {name, posts, share of the pool, counts (posts a class,
@@ -76,9 +132,9 @@ def flow_table(flow, recipe):
     classes = sorted(flow["kept"], key=int)  # codes; their names stand in flow["classes"]
     said = "agreed" if len(flow["teachers"]) > 1 else "answered"
 
-    def stage(name, by_class, posts=None):
-        counts = by_class and [by_class[code] for code in classes]
-        posts = sum(counts) if posts is None else posts
+    def stage(name: str, by_class: Mapping[str, int] | None, posts: int | None = None) -> dict[str, Any]:
+        counts = [by_class[code] for code in classes] if by_class else None
+        posts = sum(counts or ()) if posts is None else posts
         return {"name": name, "posts": posts, "share": posts / flow["pool"] if flow["pool"] else 0, "counts": counts}
 
     scored = "scored by both teachers" if said == "agreed" else "scored by the teacher"
@@ -107,7 +163,7 @@ def flow_table(flow, recipe):
     }
 
 
-def written_table(flow, recipe):
+def written_table(flow: Mapping[str, Any], recipe: str) -> dict[str, Any]:
     """Counts of a node that language models wrote, as {recipe, node, per_call, stand_in, rows}.
 
     rows: each writer's and class's, as synthesis.counted, with `left`, how many posts were left out, and `because`,
@@ -128,7 +184,7 @@ def written_table(flow, recipe):
     return {**stem, "stand_in": any(row["stand_in"] for row in rows), "rows": rows}
 
 
-def collapse_rows(models):
+def collapse_rows(models: Mapping[tuple[str, ...], Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Trainings that ended in one class, {recipe, node, collapsed, seed, lost}: the seeds, and the kept model's.
 
     models: {(recipe, node): model.json}. lost: the kept model is such a one as well.
@@ -146,7 +202,7 @@ def collapse_rows(models):
     ]
 
 
-def review_row(facts, recipe, dataset):
+def review_row(facts: Mapping[str, Any], recipe: str, dataset: str) -> dict[str, Any]:
     """A review of one dataset's predictions as a row of the report: its fit.json, and the counts in one place.
 
     predicted, checked, confirmed, rejected, changed and abstained are of the dataset; answers, tokens and stand_in are
@@ -165,12 +221,12 @@ def review_row(facts, recipe, dataset):
     }
 
 
-def node_of(spec, recipe, id):
+def node_of(spec: ReportSpec, recipe: str, id: str) -> NodePoint:
     """{name, axes} of the node of this id, from the report's spec; a node without axes has its name for an id."""
     return spec["recipes"][recipe]["nodes"].get(id, {"name": id, "axes": {}})
 
 
-def fitted(spec):
+def fitted(spec: ReportSpec) -> set[tuple[str, str, str]]:
     """{(recipe, node, split)}: where a node's score is on the gold labels that it was fitted or chosen on."""
     return {
         (recipe, node, split)
@@ -180,35 +236,38 @@ def fitted(spec):
     }
 
 
-def transductive(spec):
+def transductive(spec: ReportSpec) -> set[tuple[str, str]]:
     """{(recipe, node)}: the nodes whose result hangs on the texts of a test set."""
     return {(recipe, node) for recipe, body in spec["recipes"].items() for node in body["marks"]["transductive"]}
 
 
-def stand_ins(spec):
+def stand_ins(spec: ReportSpec) -> set[tuple[str, str]]:
     """{(recipe, node)}: the nodes whose result hangs on what a rule answered in a language model's place."""
     return {(recipe, node) for recipe, body in spec["recipes"].items() for node in body["marks"]["stand_in"]}
 
 
-def deviations_and_marks(body):
+def deviations_and_marks(body: RecipeSpec) -> list[Deviation]:
     """The deviations of a recipe in the report's spec, and a row of the same form for each of its marks.
 
     What concerns whole bases and tasks comes first, then node by node.
     """
     marks = body["marks"]
-    found = [(node, mark, True) for mark in ("transductive", "stand_in") for node in marks[mark]]
+    found: list[tuple[str, str, Any]] = [(node, "transductive", True) for node in marks["transductive"]]
+    found += [(node, "stand_in", True) for node in marks["stand_in"]]
     found += [(node, "fitted on", split) for node, splits in sorted(marks["fitted"].items()) for split in splits]
-    rows = [{"node": node, "key": key, "paper": None, "used": used, "why": WHY[key]} for node, key, used in found]
+    rows: list[Deviation] = [
+        {"node": node, "key": key, "paper": None, "used": used, "why": WHY[key]} for node, key, used in found
+    ]
     whole = [row for row in body["deviations"] if not row["node"]]
     rows += [row for row in body["deviations"] if row["node"]]
     return whole + sorted(rows, key=lambda row: (row["node"], row["key"]))
 
 
-def deviation_rows(deviations):
+def deviation_rows(deviations: Iterable[Deviation]) -> list[dict[str, Any]]:
     """Deviations as {nodes, key, paper, used, why}: nodes that deviate alike share a row."""
-    rows = {}
+    rows: dict[tuple[str, ...], list[str]] = {}
     for deviation in deviations:
-        shown = [json.dumps(deviation[name], ensure_ascii=False).strip('"') for name in ("paper", "used")]
+        shown = [json.dumps(value, ensure_ascii=False).strip('"') for value in (deviation["paper"], deviation["used"])]
         key = (deviation["key"], *["–" if text == "null" else text for text in shown], deviation["why"])
         rows.setdefault(key, []).append(deviation["node"])
     return [

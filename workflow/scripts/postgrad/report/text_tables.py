@@ -2,9 +2,12 @@
 
 import csv
 import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
-from postgrad.report.bookkeeping import fitted, node_of, stand_ins, transductive
-from postgrad.report.score_tables import METRICS
+from postgrad.evaluation.metrics import ScoreFile
+from postgrad.report.bookkeeping import ReportSpec, fitted, node_of, stand_ins, transductive
+from postgrad.report.score_tables import METRICS, NodeScores
 
 FIGURES = ("mean", "sd", "median", "seeds", "auc")  # the columns of scores.txt beside the node
 WIDTHS = (7, 7, 8, 7, 7)
@@ -12,14 +15,15 @@ VARIED = ("posts", "1-grams", "2-grams", "3-grams", "BLEU", "cosine", "nearest",
 NAMES = 100 - sum(WIDTHS) - len("  floor")  # the widest column of nodes
 
 
-def csv_text(scores, spec):
+def csv_text(scores: Iterable[ScoreFile], spec: ReportSpec) -> str:
     """scores.csv: one row a recipe, predictor, dataset and metric, the official metric first.
 
     scores: score.json files as dicts, in the order wanted. Six decimals; an empty value where the AUC
     does not exist (a class without gold); no row where the split has no gold labels. `transductive` and
     `stand_in` are yes or empty. Raises ValueError if a predictor was scored twice on one dataset.
     """
-    out, seen, marks = io.StringIO(), set(), (transductive(spec), stand_ins(spec))
+    out, marks = io.StringIO(), (transductive(spec), stand_ins(spec))
+    seen: set[tuple[str, str, str]] = set()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["recipe", "predictor", "dataset", "metric", "value", "n", "transductive", "stand_in"])
     for score in scores:
@@ -37,7 +41,13 @@ def csv_text(scores, spec):
     return out.getvalue()
 
 
-def text_table(rows, chains, spec, collapses=(), diversity=()):
+def text_table(
+    rows: Sequence[NodeScores],
+    chains: Iterable[Mapping[str, Any]],
+    spec: ReportSpec,
+    collapses: Sequence[Mapping[str, Any]] = (),
+    diversity: Iterable[Mapping[str, Any]] = (),
+) -> str:
     """scores.txt: aligned tables for the terminal, at most 100 columns wide; ends with the report's path.
 
     Scores first, a block a dataset under its recipe and metric, the floor on top; then the differences along each of
@@ -45,38 +55,43 @@ def text_table(rows, chains, spec, collapses=(), diversity=()):
     marks what was fitted on the dataset of its score, a dagger what is transductive, a double one what hangs on a
     stand-in's answers.
     """
-    marked, seen, ruled, blocks = fitted(spec), transductive(spec), stand_ins(spec), {}
+    marked, seen, ruled = fitted(spec), transductive(spec), stand_ins(spec)
+    blocks: dict[tuple[str, str], list[NodeScores]] = {}
 
-    def daggers(recipe, id):
+    def daggers(recipe: str, id: str) -> str:
         name = (recipe, node_of(spec, recipe, id)["name"])
         return signs(name in seen, name in ruled)
 
-    def signs_of(table, node):
-        name = (table["recipe"], node)
-        return signs(name in seen, name in ruled, (*name, table["dataset"]) in marked)
+    def signs_of(recipe: str, dataset: str, node: str) -> str:
+        name = (recipe, node)
+        return signs(name in seen, name in ruled, (recipe, node, dataset) in marked)
 
-    def signed(table, node):
-        return node + signs_of(table, node)
+    def signed(table: Mapping[str, Any], node: str) -> str:
+        return node + signs_of(table["recipe"], table["dataset"], node)
 
     for row in sorted(rows, key=lambda row: not row["is_floor"]):
         blocks.setdefault((row["recipe"], row["dataset"]), []).append(row)
-    names = {id(row): shortened(f"  {row['node']}", signs_of(row, row["name"])) for row in rows}
+    names = {
+        id(row): shortened(f"  {row['node']}", signs_of(row["recipe"], row["dataset"], row["name"])) for row in rows
+    }
     titles = {key: f"{key[0]}  {key[1]}  {block[0]['metric'] or 'not scored'}" for key, block in blocks.items()}
     width = max(map(len, [*names.values(), *titles.values()]), default=0)
     lines = []
     for key in sorted(blocks, key=[(row["recipe"], row["dataset"]) for row in rows].index):
         lines += ["", line(titles[key], FIGURES, width)]
         for row in blocks[key]:
-            found = ["-" if row[name] is None else f"{row[name]:.3f}" for name in ("mean", "sd", "median", "auc")]
-            cells = [*found[:3], str(row["seeds"]), found[3]]
+            figures = [decimals(value) for value in (row["mean"], row["sd"], row["median"])]
+            cells = [*figures, str(row["seeds"]), decimals(row["auc"])]
             lines.append(line(names[id(row)], cells, width) + "  floor" * row["is_floor"])
     lines = lines[1:]
     for table in chains:
         lines += ["", f"What each step of {table['recipe']}: {table['chain']} adds on {table['dataset']}"]
         for step in table["steps"]:
             lines.append(step_line(signed(table, step["from"]), signed(table, step["to"]), step))
-            for row in step["controls"]:
-                lines.append(step_line(signed(table, row["against"]), signed(table, row["node"]), row, "control"))
+            for control in step["controls"]:
+                lines.append(
+                    step_line(signed(table, control["against"]), signed(table, control["node"]), control, "control")
+                )
     for table in diversity:
         lines += ["", *diversity_lines(table, daggers)]
     alone = [row for row in rows if row["one_class"]]
@@ -85,10 +100,11 @@ def text_table(rows, chains, spec, collapses=(), diversity=()):
         where = f"{row['recipe']}: {row['node']}{daggers(row['recipe'], row['name'])} on {row['dataset']}"
         lines.append(f"  {where}, {row['one_class']} of {row['seeds']} seed{'s' * (row['seeds'] > 1)}")
     lines += ["", "Trainings that ended in one class:"] if collapses else []
-    for row in collapses:
-        seeds = f"seed{'s' * (len(row['collapsed']) > 1)} {', '.join(map(str, row['collapsed']))}"
-        kept = "the last model is kept all the same" if row["lost"] else f"the model is of seed {row['seed']}"
-        lines.append(f"  {row['recipe']}: {row['node']}{daggers(row['recipe'], row['node'])}, {seeds}; {kept}")
+    for training in collapses:
+        seeds = f"seed{'s' * (len(training['collapsed']) > 1)} {', '.join(map(str, training['collapsed']))}"
+        kept = "the last model is kept all the same" if training["lost"] else f"the model is of seed {training['seed']}"
+        node = training["node"] + daggers(training["recipe"], training["node"])
+        lines.append(f"  {training['recipe']}: {node}, {seeds}; {kept}")
     lines += [""] if marked or seen or ruled else []
     if marked:
         lines.append("* fitted or chosen on the gold labels of this dataset: its score here is no test.")
@@ -101,23 +117,28 @@ def text_table(rows, chains, spec, collapses=(), diversity=()):
     return "\n".join([*lines, "", f"Report: {spec['page']}"]) + "\n"
 
 
-def signs(transductive, stand_in, fitted=False):
+def decimals(value: float | None) -> str:
+    """A figure as scores.txt shows it; `-` for None."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+def signs(transductive: bool, stand_in: bool, fitted: bool = False) -> str:
     """The marks behind a node's name in scores.txt, which explains them below all its tables."""
     return "†" * transductive + "‡" * stand_in + "*" * fitted
 
 
-def shortened(name, signs):
+def shortened(name: str, signs: str) -> str:
     """A node's name with its signs, no wider than its column; the page and the CSV have the whole name."""
     space = NAMES - len(signs)
     return (name if len(name) <= space else name[: space - 1] + "…") + signs
 
 
-def line(name, cells, width):
+def line(name: str, cells: Iterable[str], width: int) -> str:
     """A line of scores.txt: a name on the left, its cells on the right."""
     return name.ljust(width) + "".join(cell.rjust(space) for cell, space in zip(cells, WIDTHS))
 
 
-def diversity_lines(table, dagger):
+def diversity_lines(table: Mapping[str, Any], dagger: Callable[[str, str], str]) -> list[str]:
     """The block of scores.txt on one task's datasets, class by class. dagger: (recipe, node) -> its sign."""
     title = f"{table['recipe']}  {table['task']}  diversity"
     if table["reason"]:
@@ -136,7 +157,7 @@ def diversity_lines(table, dagger):
     return lines
 
 
-def step_line(before, after, gain, note=""):
+def step_line(before: str, after: str, gain: Mapping[str, Any], note: str = "") -> str:
     """One step of a chain, or its control, as a line of scores.txt."""
     found = gain.get("reason")
     if not found:
