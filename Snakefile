@@ -32,13 +32,13 @@ rule clean_work:
         f"work/{STUDY.name}/log/clean_work.log",
     localrule: True
     conda:
-        "envs/base.yaml"
+        "envs/train.yaml"  # it has what reads the studies
     params:
-        folders=lambda wildcards: cleanup.announce_leftovers(),
+        limits=lambda wildcards: cleanup.announce_plan(config.get("older_than"), config.get("keep_gb")),
     message:
-        "Removing work that no study refers to"
+        "Removing work that no study refers to, and results of earlier settings as older_than and keep_gb say"
     shell:
-        "rm -rfv -- {params.folders:q} > {log:q} 2>&1"
+        "PYTHONPATH=workflow/scripts python -m postgrad.study.cleanup {params.limits:q} > {log:q} 2>&1"
 
 
 onstart:

@@ -1,9 +1,18 @@
-"""clean_work: what no study refers to goes, whatever a study may still ask for stays."""
+"""clean_work: what no study refers to goes, earlier results go by age and size, what is in use stays."""
 
+import json
+import os
+import time
+from types import SimpleNamespace
+
+import pytest
 import yaml
 from study_files import SCALE, write_config
 
-from postgrad.study.cleanup import leftovers, listing
+from postgrad.runtime.locks import held
+from postgrad.runtime.result_cache import KEY, MODEL, keep, open_work, result_folder
+from postgrad.study import cleanup
+from postgrad.study.cleanup import leftovers, listing, plan
 
 
 def work_in(folder, *names):
@@ -98,11 +107,154 @@ def test_a_lock_is_no_work(tmp_path):
     ]
 
 
-def test_the_listing_says_what_is_freed(tmp_path):
-    work = work_in(tmp_path, "old")
-    (work / "old" / "weights").write_bytes(b"0" * 3_000_000)
-    (work / "old" / "checkpoint").write_bytes(b"0" * 2_000_000)
-    (tmp_path / "results").hardlink_to(work / "old" / "weights")
-    lines = listing([work / "old"]).splitlines()
-    assert lines[1].split()[:2] == ["5.0", "MB"] and lines[2].startswith("Frees 2.0 MB")
-    assert "Nothing to remove" in listing([])
+# -- results of earlier settings --------------------------------------------------------------------
+
+NODE = "test/small/finetune/plain@seed=1"
+DAY = 86400.0
+
+
+def key(lr, **spec):
+    return {"spec": {"node": "plain@seed=1", "lr": lr, **spec}, "version": 1}
+
+
+def tree(folder):
+    """The folders config, work and results of one tree, results of `plain` in it at three rates: 1 MB, 2 MB, 3 MB."""
+    root, work = write_config(folder / "config"), folder / "work"
+    for megabytes, days in ((1, 40), (2, 20), (3, 0)):
+        model(folder, key(megabytes / 1000), megabytes * 10**6, days)
+    return root, work
+
+
+def model(folder, key, size, days):
+    """Train `plain` as if so many days ago: its result stands in results/ and is kept in work/."""
+    out = folder / "results" / NODE
+    out.mkdir(parents=True, exist_ok=True)
+    for name, content in (("weights", b"0" * size), ("model.json", json.dumps(key).encode())):
+        (out / name).unlink(missing_ok=True)
+        (out / name).write_bytes(content)
+    open_work(folder / "work" / NODE, key)
+    keep(folder / "work" / NODE, key, out)
+    used(folder, key, days)
+
+
+def used(folder, key, days):
+    os.utime(result_folder(folder / "work" / NODE, key) / KEY, (time.time() - days * DAY,) * 2)
+
+
+def rates(results):
+    return [json.loads((result.folder / KEY).read_text())["spec"]["lr"] for result in results]
+
+
+@pytest.mark.parametrize(
+    "older_than, keep_gb, removed",
+    [
+        (None, None, []),
+        (30, None, [0.001]),
+        (10, None, [0.001, 0.002]),
+        (50, None, []),
+        (None, 0.004, []),
+        (None, 0.0025, [0.001]),
+        (None, 0, [0.001, 0.002]),
+        (30, 0.004, [0.001]),
+        (50, 0.0025, [0.001]),
+    ],
+)
+def test_earlier_results_go_by_age_and_by_size(tmp_path, older_than, keep_gb, removed):
+    found = plan(older_than, keep_gb, *tree(tmp_path))
+    assert rates(found.earlier) == [0.001, 0.002] and rates(found.in_use) == [0.003]
+    assert rates(found.removed) == removed and found.unknown == []
+
+
+def test_the_setting_that_was_used_last_stays_and_so_does_what_stands_in_results(tmp_path):
+    root, work = tree(tmp_path)
+    used(tmp_path, key(0.002), -1)  # as after shuffled times: what stands in results/ was used before
+    found = plan(0, 0, root, work)
+    assert rates(found.removed) == [0.001] and sorted(rates(found.in_use)) == [0.002, 0.003]
+    (tmp_path / "results" / NODE / "model.json").unlink()
+    assert rates(plan(0, 0, root, work).in_use) == [0.002]
+
+
+def test_each_dataset_and_shard_of_a_prediction_has_a_setting_in_use(tmp_path):
+    root, work = write_config(tmp_path / "config"), tmp_path / "work"
+    node, table = work / "test/small/predict/plain@seed=1", tmp_path / "dev.parquet"
+    table.write_text("")
+    keys = [key(rate, dataset=dataset) for dataset in ("rain/dev", "rain/test") for rate in (1, 2)]
+    keys += [{**key(3, dataset="rain/dev"), "shard": f"{shard}-of-2"} for shard in (1, 2)]
+    for one in keys:
+        keep(node, one, table, table.name)
+    found = plan(0, 0, root, work)
+    assert rates(found.removed) == [1, 1] and rates(found.in_use) == [2, 2, 3, 3]
+
+
+def test_a_training_that_is_not_finished_is_in_use_until_another_setting_is(tmp_path):
+    root, work = tree(tmp_path)
+    folder = result_folder(work / NODE, key(0.004))
+    open_work(work / NODE, key(0.004))
+    (folder / "checkpoint-5").mkdir()
+    assert rates(plan(0, 0, root, work).in_use) == [0.003, 0.004]
+    used(tmp_path, key(0.004), 60)
+    found = plan(50, None, root, work)
+    assert rates(found.removed) == [0.004] and "not finished" in listing(found)
+
+
+def test_results_of_a_node_that_is_gone_stand_in_the_list_once(tmp_path):
+    root, work = write_config(tmp_path / "config"), tmp_path / "work"
+    table = tmp_path / "table.parquet"
+    table.write_text("")
+    for rate in (1, 2):
+        keep(work / "test/small/finetune/plane", key(rate), table, table.name)
+    found = plan(0, 0, root, work)
+    assert [held.folder for held in found.unknown] == [work / "test/small/finetune/plane"]
+    assert found.earlier == found.in_use == []
+
+
+def test_work_of_the_older_layout_is_no_earlier_result(tmp_path):
+    assert found(tmp_path, NODE) == []
+    assert plan(0, 0, tmp_path / "config", tmp_path / "work").removed == []
+
+
+def test_the_listing_says_what_is_held_and_freed_and_how_settings_differ(tmp_path):
+    root, work = tree(tmp_path)
+    old = work_in(work, "old") / "old"
+    (old / "weights").write_bytes(b"0" * 3_000_000)
+    (old / "checkpoint").write_bytes(b"0" * 2_000_000)
+    (tmp_path / "other-name").hardlink_to(old / "weights")
+    lines = listing(plan(30, None, root, work)).splitlines()
+    assert lines[0] == "1 folder in work/ to which no study refers:"
+    assert lines[1].split()[:3] == ["remove", "5.0", "MB"] and lines[1].endswith(str(old))
+    assert lines[2].startswith("2 folders in work/ with results of earlier settings")
+    assert lines[3].split()[:6] == ["remove", "1.0", "MB", "used", "40", "days"]
+    assert lines[3].endswith("(lr 0.001 -> 0.003)") and lines[4].split()[0] == "keep"
+    assert lines[5].startswith("1 folder in work/ with results in use: 3.0 MB, of which 3.0 MB are shared")
+    assert "older_than=DAYS" in lines[6] and lines[7].startswith("Frees 3.0 MB")
+    (tmp_path / "empty").mkdir()
+    assert "Nothing to remove" in listing(plan(root=root, work=tmp_path / "empty"))
+
+
+def test_what_the_list_says_is_removed_is_removed_and_a_folder_at_work_is_not(tmp_path, monkeypatch, capsys):
+    root, work = tree(tmp_path)
+    old = work_in(work, "old", "tets/small") / "old"
+    monkeypatch.chdir(tmp_path)
+    with held(old):
+        cleanup.main(["older_than=30", "keep_gb=1"])
+    told = capsys.readouterr()
+    assert f"{old.relative_to(tmp_path)} stays: " in told.err and old.is_dir() and not (work / "tets").exists()
+    assert not result_folder(work / NODE, key(0.001)).exists() and len(list((work / NODE).iterdir())) == 2
+    with held(work / NODE):
+        cleanup.main(["older_than=10"])
+    assert len(list((work / NODE).iterdir())) == 2 and not old.exists()
+    cleanup.main(["older_than=10.5"])
+    assert [path.name for path in (work / NODE).iterdir()] == [result_folder(work / NODE, key(0.003)).name]
+    assert (work / NODE).joinpath(result_folder(work / NODE, key(0.003)).name, MODEL, "weights").is_file()
+
+
+def test_a_kill_while_a_folder_is_removed_leaves_no_key(tmp_path, monkeypatch):
+    _, work = tree(tmp_path)
+
+    def killed(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cleanup, "shutil", SimpleNamespace(rmtree=killed))  # of this module alone
+    with pytest.raises(KeyboardInterrupt):
+        cleanup.remove_folder(work / NODE)
+    assert not list(work.rglob(KEY)) and len(list((work / NODE).glob(f"*/{MODEL}"))) == 3

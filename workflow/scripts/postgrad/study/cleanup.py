@@ -1,19 +1,83 @@
-"""What lies in work/ that no study refers to: checkpoints and kept results of nodes that are gone."""
+"""What `clean_work` lists and removes in work/: folders to which no study refers, and results of earlier settings.
 
+A node's folder in work/ keeps one result for each key (postgrad/runtime/result_cache.py). The key that was used last,
+and a model that stands in results/, are in use and stay. The others are earlier results: they hold space so that their
+settings return without training, and go by their age and by the space that they hold.
+
+The rule `clean_work` lists and then runs this module, which removes:
+
+PYTHONPATH=workflow/scripts python -m postgrad.study.cleanup older_than=30 keep_gb=50
+"""
+
+import json
+import shutil
 import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from postgrad.config.errors import Fault
+from postgrad.runtime.locks import held
+from postgrad.runtime.result_cache import KEY, MODEL, is_finished, is_key_folder, vouching
+from postgrad.study.dry_run import differences
 from postgrad.study.study import Study
 
 EVERY = 10**6  # the cap of a study is no reason to call a seed, a fold or a task unknown
 KEPT = ("log", "posts", "run", "answers")  # of a study, beside its recipes
-HELD = ("pretrain", "finetune", "predict", "review")  # the verbs with a work folder
+DAY = 86400.0
+GB = 1e9
 
 
-def leftovers(root="config", work="work"):
+@dataclass(frozen=True)
+class Held:
+    """A folder in work/ and the space that it holds; `freed`: the bytes of files that have no other name."""
+
+    folder: Path
+    size: int
+    freed: int
+    used: float  # the time of last use, in seconds since the epoch
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What work/ holds: folders to which no study refers, and earlier results, of which some are to be removed.
+
+    `in_use` are the results that stand in results/ now.
+    """
+
+    unknown: list[Held]
+    earlier: list[Held]
+    removed: list[Held]
+    in_use: list[Held]
+
+
+def plan(
+    older_than: float | None = None,
+    keep_gb: float | None = None,
+    root: str | Path = "config",
+    work: str | Path = "work",
+) -> Plan:
+    """What `clean_work` removes.
+
+    Parameters
+    ----------
+    older_than : float, optional
+        Remove earlier results that were not used for more days than this. Default: none for their age.
+    keep_gb : float, optional
+        Remove earlier results, the one that was used longest ago first, until the others hold at most so many
+        gigabytes. Default: none for their size.
+    """
+    unknown = leftovers(root, work)
+    earlier, in_use = kept_results(work, unknown)
+    return Plan([measured(folder) for folder in unknown], earlier, pruned(earlier, older_than, keep_gb), in_use)
+
+
+def leftovers(root: str | Path = "config", work: str | Path = "work") -> list[Path]:
     """Folders under `work` that no study in `root` refers to, in either mode, at any scale, of however many seeds.
 
     Folds, tasks and shards are counted as seeds are: a cap leaves nothing over.
@@ -21,22 +85,32 @@ def leftovers(root="config", work="work"):
     A study or recipe that cannot be read keeps all its folders. Logs and made-up posts of a study stay.
     """
     found, studies = [], {path.stem for path in (Path(root) / "studies").glob("*.yaml")}
-    for folder in sorted(path for path in Path(work).glob("*") if path.is_dir() and path.name != "base"):
+    for folder in sorted(path for path in Path(work).glob("[!.]*") if path.is_dir() and path.name != "base"):
         if folder.name not in studies:
             found.append(folder)
             continue
-        for recipe in sorted(path for path in folder.glob("[!.]*") if path.name not in KEPT):
+        for recipe in recipe_folders(folder):
             if not (Path(root) / "recipes" / f"{recipe.name}.yaml").is_file():
                 found.append(recipe)
             elif (known := referred(folder.name, recipe.name, root)) is not None:
-                nodes = (path for verb in HELD for path in sorted(recipe.glob(f"{verb}/[!.]*")))  # .x: a lock
-                found += [path for path in nodes if (path.parent.name, path.name) not in known]
+                found += [path for path in node_folders(recipe) if (path.parent.name, path.name) not in known]
     return found
 
 
-def referred(study, recipe, root="config"):
+def recipe_folders(study: Path) -> list[Path]:
+    """The folders of a study's recipes in work/."""
+    return sorted(path for path in study.glob("[!.]*") if path.is_dir() and path.name not in KEPT)
+
+
+def node_folders(recipe: Path) -> list[Path]:
+    """The work folders of a recipe's nodes, <verb>/<node>; a name with a dot first is a lock."""
+    return sorted(path for path in recipe.glob("[!.]*/[!.]*") if path.is_dir())
+
+
+def referred(study: str, recipe: str, root: str | Path = "config") -> set[tuple[str, str]] | None:
     """{(verb, id)} that one recipe of a study has at any setting of it; None where a file cannot be read."""
-    known, scales = set(), [path.stem for path in sorted((Path(root) / "scales").glob("*.yaml"))]
+    known: set[tuple[str, str]] = set()
+    scales = [path.stem for path in sorted((Path(root) / "scales").glob("*.yaml"))]
     for scale, mode in product([None, *scales], ("recommended", "faithful")):
         config = {"study": study, "recipes": [recipe], "mode": mode, "check_data": False}
         config |= {"seeds": EVERY, "folds": EVERY, "tasks": EVERY} | ({"scale": scale} if scale else {})
@@ -51,21 +125,128 @@ def referred(study, recipe, root="config"):
     return known
 
 
-def listing(folders):
-    """One line a folder with its size, and what their removal frees: files that results also hold stay there."""
-    lines, freed = [], 0
-    for folder in folders:
-        files = [path.stat() for path in folder.rglob("*") if path.is_file()]
-        lines.append(f"{sum(file.st_size for file in files) / 1e6:10.1f} MB  {folder}")
-        freed += sum(file.st_size for file in files if file.st_nlink == 1)
-    told = f"{len(folders)} folder{'s' * (len(folders) != 1)} in work/ to which no study refers"
-    end = f"Frees {freed / 1e6:.1f} MB; results/ stays as it is." if folders else "Nothing to remove."
-    return "\n".join([told + (":" if folders else "."), *lines, end])
+def kept_results(work: str | Path, unknown: Iterable[Path] = ()) -> tuple[list[Held], list[Held]]:
+    """Return (earlier results, the one used longest ago first; results in use) of all nodes outside `unknown`."""
+    earlier, in_use, apart = [], [], set(unknown)
+    recipes = [recipe for study in sorted(Path(work).glob("[!.]*")) for recipe in recipe_folders(study)]
+    for node in (node for recipe in recipes for node in node_folders(recipe)):
+        if apart.isdisjoint([node, *node.parents]):
+            for results in results_of(node):
+                last, key = results[-1]
+                for folder, own in results:
+                    if folder == last or stands_in_results(folder, work):
+                        in_use.append(measured(folder))
+                    else:
+                        note = ", ".join(differences(own["spec"], key["spec"])) or "other inputs or version"
+                        earlier.append(measured(folder, note if is_finished(folder) else f"{note}; not finished"))
+    return sorted(earlier, key=lambda result: (result.used, result.folder)), in_use
+
+
+def results_of(node: Path) -> list[list[tuple[Path, dict[str, Any]]]]:
+    """The results of a node, in a list for each of its datasets: (folder, its key), the one used last at the end."""
+    groups: dict[tuple, list] = {}
+    for file in sorted(node.rglob(KEY), key=lambda file: (file.stat().st_mtime_ns, file)):
+        if is_key_folder(file.parent):
+            key = json.loads(file.read_text(encoding="utf-8"))
+            group = (file.parent.parent, key["spec"].get("dataset"), key.get("shard"))
+            groups.setdefault(group, []).append((file.parent, key))
+    return list(groups.values())
+
+
+def stands_in_results(folder: Path, work: str | Path) -> bool:
+    """Whether the model in the folder of a key is the one in results/, whenever either was last used."""
+    kept = vouching(folder / MODEL)
+    place = Path(work).with_name("results") / folder.parent.relative_to(work) / kept.name
+    return kept.is_file() and place.is_file() and kept.read_bytes() == place.read_bytes()
+
+
+def pruned(earlier: Sequence[Held], older_than: float | None, keep_gb: float | None) -> list[Held]:
+    """The earlier results, the one used longest ago first, that are too old or hold too much: see `plan`."""
+    oldest = -float("inf") if older_than is None else time.time() - older_than * DAY
+    room = float("inf") if keep_gb is None else keep_gb * GB
+    found, left = [], sum(result.freed for result in earlier)
+    for result in earlier:
+        if result.used < oldest or left > room:
+            found.append(result)
+            left -= result.freed
+    return found
+
+
+def measured(folder: Path, note: str = "") -> Held:
+    """The space that a folder holds, and when it was last used: the newest time of a key.json, else of any file."""
+    files = {path: path.stat() for path in folder.rglob("*") if path.is_file()}
+    times = [told.st_mtime for path, told in files.items() if path.name == KEY]
+    used = max(times or [told.st_mtime for told in files.values()] or [folder.stat().st_mtime])
+    freed = sum(told.st_size for told in files.values() if told.st_nlink == 1)
+    return Held(folder, sum(told.st_size for told in files.values()), freed, used, note)
+
+
+def listing(found: Plan) -> str:
+    """What work/ holds, a line for each folder that goes or may go, and what the removal frees."""
+    lines = [f"{counted(found.unknown)} to which no study refers" + (":" if found.unknown else ".")]
+    lines += [line("remove", folder) for folder in found.unknown]
+    lines += [f"{counted(found.earlier)} with results of earlier settings, which return without being computed again"
+              + ("; how they differ from the present ones:" if found.earlier else ".")]  # fmt: skip
+    lines += [line("remove" if folder in found.removed else "keep", folder) for folder in found.earlier]
+    size = sum(folder.size for folder in found.in_use)
+    shared = size - sum(folder.freed for folder in found.in_use)
+    lines += [f"{counted(found.in_use)} with results in use: {gigabytes(size)}, "
+              f"of which {gigabytes(shared)} are shared with results/."]  # fmt: skip
+    if len(found.removed) < len(found.earlier):
+        lines += ["To remove results of earlier settings, add --config older_than=DAYS, or keep_gb=GB for the space "
+                  "that all of them may hold."]  # fmt: skip
+    gone = [*found.unknown, *found.removed]
+    freed = gigabytes(sum(folder.freed for folder in gone))
+    lines += [f"Frees {freed}; results/ stays as it is." if gone else "Nothing to remove."]
+    return "\n".join(lines)
+
+
+def counted(folders: Sequence[Held]) -> str:
+    return f"{len(folders)} folder{'s' * (len(folders) != 1)} in work/"
+
+
+def line(word: str, folder: Held) -> str:
+    days = max(0.0, (time.time() - folder.used) / DAY)
+    note = f"  ({folder.note})" if folder.note else ""
+    return f"  {word:<6}  {gigabytes(folder.size):>11}  used {days:.0f} days ago  {folder.folder}{note}"
+
+
+def gigabytes(size: int) -> str:
+    return f"{size / GB:.2f} GB" if size >= GB / 10 else f"{size / 1e6:.1f} MB"
 
 
 @cache
-def announce_leftovers():
-    """Return the folders that `leftovers` finds, and list them on the screen, once in a process."""
-    folders = leftovers()
-    print(listing(folders), file=sys.stderr)
-    return folders
+def announce_plan(older_than: float | None = None, keep_gb: float | None = None) -> list[str]:
+    """List on the screen what `clean_work` removes, once in a process; return the words of this module's command."""
+    print(listing(plan(older_than, keep_gb)), file=sys.stderr)
+    limits = {"older_than": older_than, "keep_gb": keep_gb}
+    return [f"{name}={value}" for name, value in limits.items() if value is not None]
+
+
+def remove_folder(folder: Path) -> bool:
+    """Remove a folder of work/ unless a job works on it; return whether it is gone.
+
+    Each key.json goes first, so that a kill leaves none beside half a result.
+    """
+    node = folder.parent if is_key_folder(folder) else folder
+    try:
+        with held(node, wait=False):
+            for file in folder.rglob(KEY):
+                file.unlink()
+            shutil.rmtree(folder)
+    except BlockingIOError as fault:
+        print(f"{folder} stays: {fault}", file=sys.stderr)
+        return False
+    return True
+
+
+def main(words: Sequence[str]) -> None:
+    limits = {name: float(value) for name, value in (word.split("=") for word in words)}
+    found = plan(limits.get("older_than"), limits.get("keep_gb"))
+    for gone in [*found.unknown, *found.removed]:
+        if remove_folder(gone.folder):
+            print(f"{gone.folder}: removed, {gigabytes(gone.freed)} freed")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
