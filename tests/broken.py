@@ -41,6 +41,10 @@ def drop(path):
     return change
 
 
+def drop_key(body, key):
+    return {name: value for name, value in body.items() if name != key}
+
+
 def both(*changes):
     return lambda content: [change(content) for change in changes]
 
@@ -74,11 +78,15 @@ FAULTS = {
         "a number for a model": (SCALE, put("bases.big.model", 7), "bases.big.model", "expected text or null, found 7"),
         "a list in each": (RECIPE, put("models.plain.each", {"frozen": [["a"]]}), "models.plain.each.frozen", "name: value"),
         "nothing for a rate": (RECIPE, put("models.plain.lr", None), "models.plain.lr", "a number, found nothing"),
+        "a number for the data of defaults": (RECIPE, both(drop("models.plain.data"), put("defaults.finetune.data", 3)), "defaults.finetune.data", "expected text or a list, found 3"),
+        "a number for the defaults of a base": (RECIPE, put("defaults.finetune.bases", {"big": 3}), "defaults.finetune.bases.big", "expected a mapping, found 3"),
         "a date for a title": (RECIPE, text("A small system", "2026-01-02"), "title", "expected text.*put it in quotes"),
     },
     "range": {
         "a rate of nought": (RECIPE, put("models.plain.lr", 0), "models.plain.lr", "more than 0, found 0"),
         "a rate in each": (RECIPE, put("models.plain.each", {"lr": [0.1, -1]}), "models.plain.each.lr.1", "more than 0, found -1"),
+        "a rate for a base": (RECIPE, put("defaults.finetune.bases", {"big": {"lr": 2}}), "defaults.finetune.bases.big.lr", "at most 1, found 2"),
+        "a faithful rate of defaults": (RECIPE, put("defaults.finetune.faithful", {"lr": 2}), "defaults.finetune.faithful.lr", "at most 1, found 2"),
         "a faithful rate": (RECIPE, put("models.plain.faithful", {"lr": 2}), "models.plain.faithful.lr", "at most 1, found 2"),
         "less than no GPU": (SCALE, put("bases.big.machine", {"finetune": {"gpus": -1}}), "bases.big.machine.finetune.gpus", "at least 0, found -1"),
         "no node": (SCALE, put("bases.big.machine", {"finetune": {"nodes": 0}}), "bases.big.machine.finetune.nodes", "at least 1, found 0"),
@@ -135,6 +143,26 @@ FAULTS = {
         "a bound place": (STUDY, put("bind", {"small": {"rian": "rain"}}), "bind.small", "did you mean 'rain'"),
         "a bound task": (STUDY, put("bind", {"small": {"rain": "rein"}}), "bind.small.rain", "no file .*did you mean 'rain'"),
         "a verb": (RECIPE, put("defaults.finetnue", {}), "defaults", "did you mean 'finetune'"),
+        "the verb of a node": (RECIPE, put("models.plain", {"finetun": "big", "data": ["rain/train"]}), "models.plain", "'finetun' is not a verb of a node; did you mean 'finetune'"),
+        "the verb of a predictor": (RECIPE, put("predictors.jury", {"voet": ["plain"]}), "predictors.jury", "'voet' is not a verb of a node; did you mean 'vote'"),
+        "the verb and an option of a node": (RECIPE, put("datasets.odd", {"methd": "shuffle", "agument": "rain/train"}), "datasets.odd", "'agument' is not a verb of a node; did you mean 'augment'"),
+        "a verb of another section": (RECIPE, put("predictors.plainer", MODEL), "predictors.plainer", "finetune stands under models; move the node there"),
+        "a verb that no node has": (RECIPE, put("predictors.plainer", {"predict": "plain"}), "predictors.plainer", "'predict' is not a verb of a node; known: augment, calibrate"),
+        "a base that votes": (RECIPE, put("predictors.jury", {"vote": ["plain", "big"], "rule": "soft", "ties": "lowest"}), "predictors.jury.vote", "'big' is a base, and bases do not predict; fine-tune it in a node, and name that node"),
+        "a base that teaches": (RECIPE, put("datasets.agreed.teachers", ["one", "big"]), "datasets.agreed.teachers", "'big' is a base, and bases do not predict"),
+        "a base that is picked": (RECIPE, put("predictors.best", {"pick": ["big"], "fit": "rain/dev"}), "predictors.best.pick", "'big' is a base, and bases do not predict"),
+        "a base that is scored": (RECIPE, put("score", {"big": "rain/dev"}), "score.big", "'big' is a base, and bases do not predict"),
+        "a base in a chain": (RECIPE, put("compare.rain.chain", ["big", "expert"]), "compare.rain.chain", "'big' is a base, and bases do not predict"),
+        "a base as data": (RECIPE, put("models.plain.data", ["rain/train", "big"]), "models.plain.data", "'big' is a base, and bases hold no posts; name a split or a dataset"),
+        "a base of defaults": (RECIPE, put("defaults.finetune.bases", {"bigg": {"lr": 0.1}}), "defaults.finetune.bases", "no base 'bigg'; did you mean 'big'"),
+        "a base of defaults that no node stands on": (RECIPE, put("defaults.finetune.bases", {"tiny": {"lr": 0.1}}), "defaults.finetune.bases", "no node of finetune stands on 'tiny'; known: big, linear"),
+        "a base of another verb's defaults": (RECIPE, put("defaults.pretrain.bases", {"linear": {"seed": 3}}), "defaults.pretrain.bases", "no node of pretrain stands on 'linear'; known: big"),
+        "an option of a base's defaults": (RECIPE, put("defaults.finetune.bases", {"big": {"lrr": 0.1}}), "defaults.finetune.bases.big", "no key 'lrr'; did you mean 'lr'"),
+        "bases where there are none": (RECIPE, put("defaults.augment.bases", {"big": {"seed": 3}}), "defaults.augment", "no key 'bases'"),
+        "axes of predictions": (RECIPE, put("defaults.predict.each", {"batch_tokens": [1, 2]}), "defaults.predict", "no key 'each'"),
+        "a verb's own key in defaults": (RECIPE, put("defaults.finetune.finetune", "big"), "defaults.finetune.finetune", "each node says this for itself; leave it out"),
+        "a key of another verb in defaults": (RECIPE, put("defaults.finetune.teachers", ["one"]), "defaults.finetune", "no key 'teachers'"),
+        "a dataset of defaults": (RECIPE, both(drop("models.plain.data"), drop("models.one.data"), put("defaults.finetune.data", ["agred"])), "defaults.finetune.data", "no node 'agred'; did you mean 'agreed'"),
         "an axis": (RECIPE, put("predictors.together.over", ["sed"]), "predictors.together.over", "did you mean 'seed'"),
         "a positive class": (TASK, put("positive", ["yess"]), "positive", "did you mean 'yes'"),
         "a field of the prompt": (TASK, put("prompt", "{txt} {text} Answer:"), "prompt", "no field 'txt'; did you mean 'text'"),
@@ -193,6 +221,10 @@ FAULTS = {
         "another task's test": (RECIPE, both(put("tasks.snow", "rain"), put("score", {"plain": "snow/dev"})), "score.plain", "predicts rain, not snow"),
         "a score on the pool": (RECIPE, put("score", {"plain": "rain/unlabeled"}), "score.plain", "no gold labels"),
         "nothing to fit on": (RECIPE, put("predictors.best", {"pick": ["plain"]}), "predictors.best", "pick needs gold posts; name the task's dev under fit"),
+        "nothing to fit on in folds": (RECIPE, both(POOLED, MEMBER, MEAN, put("predictors.best", {"pick": ["mean"]})), "predictors.best", "pick needs gold posts; name rain/held-out under fit"),
+        "nothing to fit on in folds of train": (RECIPE, both(put("datasets.pooled", {"fold": ["rain/train"], "k": 5, "seed": 42}), MEMBER, MEAN, put("predictors.fair", {**drop_key(CUT, "fit"), "calibrate": "mean"})), "predictors.fair", "calibrate needs gold posts; name rain/dev or rain/held-out under fit"),
+        "dev in the data of defaults": (RECIPE, both(drop("models.plain.data"), drop("models.one.data"), put("defaults.finetune.data", ["rain/dev"])), "defaults.finetune.data", "rain/dev is a dev set.*rain/train"),
+        "an axis of defaults and of nobody": (RECIPE, put("defaults.vote", {"over": ["sed"]}), "defaults.vote.over", "did you mean 'seed'"),
         "fitted on test": (RECIPE, put("predictors.fair", {**PRIOR, "fit": "rain/test"}), "predictors.fair.fit", "rain/test is a test set; fit may read rain/dev"),
         "fitted on test, owned up": (RECIPE, put("predictors.fair", {**PRIOR, "fit": "rain/test", "transductive": True}), "predictors.fair.fit", "rain/test is a test set; fit may read rain/dev"),
         "fitted on train": (RECIPE, put("predictors.fair", {**CUT, "fit": "rain/train"}), "predictors.fair.fit", "rain/train is what models learn from; fit may read rain/dev"),

@@ -133,6 +133,7 @@ SPEC = {
                 {"node": "ages-plain", "key": "seed", "paper": [1, 2, 3], "used": [1, 2], "why": "study"},
                 {"node": "", "key": "qwen", "paper": None, "used": "tiny", "why": "scale demo"},
             ],
+            "overrides": ["ages-drawn: lr 1e-5 overrides the scale's 3e-3"],
             "marks": {"transductive": [], "stand_in": [], "fitted": {}},
             "nodes": {
                 id: {"name": id.partition("@")[0], "axes": {"seed": "1"}}

@@ -365,6 +365,7 @@ def test_page_shows_every_section(made):
         "no prompt at this scale",
         "ages-expert, ages-plain",
         "Labels are answered as words.",
+        "ages-drawn: lr 1e-5 overrides the scale's 3e-3",
     ):
         assert shown in words, shown
 

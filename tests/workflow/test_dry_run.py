@@ -38,6 +38,24 @@ def test_a_fresh_study_is_new_and_every_node_has_one_row(tmp_path):
     assert total == "85 of 85 jobs: 24 cheap, 1 pretrain, 20 finetune, 40 predict"
 
 
+def test_a_number_of_a_node_that_overrides_its_scales_stands_above_the_total(tmp_path):
+    """With the recipe's name where several are planned; none stands there before the edit, as the test above shows."""
+    folder = copy_of_tree(tmp_path)
+    recipe = folder / "config/recipes/ctyun.yaml"
+    old, new = (
+        "ages-plain:        {finetune: qwen-72b-chat,",
+        "ages-plain:        {finetune: qwen-72b-chat, lr: 1.0e-5,",
+    )
+    assert recipe.read_text().count(old) == 1
+    recipe.write_text(recipe.read_text().replace(old, new))
+    for recipes, told in (
+        ("[ctyun]", "ages-plain: lr 1e-5 overrides the scale's 3e-3"),
+        ("[ctyun,utrad]", "ctyun/ages-plain: lr 1e-5 overrides the scale's 3e-3"),
+    ):
+        done = snakemake(folder, "-n", "--config", f"recipes={recipes}")
+        assert done.stdout.splitlines()[-3:][::2] == [told, LAST], done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     "file, old, new, expected",
     [

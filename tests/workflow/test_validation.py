@@ -94,13 +94,26 @@ def test_what_hangs_on_a_broken_node_is_not_told_again(tmp_path, monkeypatch):
     assert len(caught.value.sentences) == 1  # expert, again, together and the chain stand on reader
 
 
-def test_a_slip_in_an_anchor_is_told_once():
+def test_faults_that_differ_in_the_node_alone_stand_once():
+    file = "config/recipes/x.yaml"
     places = ["models.a.lr", "models.b.lr", "models.c.lr"]
-    alike = [f"config/recipes/x.yaml: {place}: expected a number: 'y'." for place in places]
+    alike = [f"{file}: {place}: expected a number: 'y'." for place in places]
+    named = [
+        f"{file}: score.{node}: {node} learns from rain/dev in folds; fold train alone." for node in ("one", "all")
+    ]
+    quoted = [f"{file}: score.{node}: {node!r} is made by augment; name another." for node in ("one", "all")]
     others = ["config/recipes/z.yaml: models.a.lr: expected a number: 'y'.", "config/bases.yaml: it is no YAML."]
-    assert told_once([alike[0], others[0], *alike[1:], others[1]]) == [
-        "config/recipes/x.yaml: models.a.lr and 2 more: expected a number: 'y'.", *others
-    ]  # fmt: skip
+    assert told_once([alike[0], others[0], *alike[1:], others[1], *named, *quoted]) == [
+        f"{file}: models.a.lr, models.b.lr, models.c.lr: expected a number: 'y'.",
+        *others,
+        f"{file}: score.one, score.all: each of them learns from rain/dev in folds; fold train alone.",
+        f"{file}: score.one, score.all: each of them is made by augment; name another.",
+    ]
+    assert told_once(named[:1]) == named[:1]
+    differing = [
+        f"{file}: score.{node}: {node} learns from {split}." for node, split in (("one", "a/dev"), ("all", "b/dev"))
+    ]
+    assert told_once(differing) == differing
 
 
 def snakemake(folder, *arguments):

@@ -17,11 +17,18 @@ def names_of(job):
     return found | {"node": PATHS.node(found["recipe"], found["node"]).name} if "node" in found else found
 
 
+def overrides(recipe, several):
+    """Where nodes of a recipe override their scale, a sentence each, with the recipe's name where there are several."""
+    sentences = queries.override_sentences(STUDY.graph(recipe), most=2)
+    return [f"{recipe}/{sentence}" if several else sentence for sentence in sentences]
+
+
 def planned():
-    """(jobs that will run, how many there are)."""
+    """(jobs that will run, how many there are, where nodes override their scale)."""
     dag, jobs = workflow.dag, []
     known = list(in_order(dag))
-    several = len({job.wildcards_dict["recipe"] for job in known if "recipe" in job.wildcards_dict}) > 1
+    recipes = sorted({job.wildcards_dict["recipe"] for job in known if "recipe" in job.wildcards_dict})
+    several = len(recipes) > 1
     named = {job: (job.rule.name, dry_run.node_of(names_of(job), several)) for job in known}
     place = {job: place for place, job in enumerate(named)}
     for job in filter(dag.needrun, named):
@@ -34,13 +41,13 @@ def planned():
         further = {other for nearer in upstream for other in dag.dependencies[nearer]}  # clean behind audit
         follows = tuple(named[other] for other in sorted(upstream - further, key=place.get))
         jobs.append(dry_run.Job(*named[job], *dry_run.cause(reason, change), follows))
-    return jobs, len(named)
+    return jobs, len(named), [line for recipe in recipes for line in overrides(recipe, several)]
 
 
 def tell_of_upgrade():
     """Say once, before the first job, what is done again because an earlier version made it."""
     try:
-        jobs, _ = planned()
+        jobs, *_ = planned()
     except Exception as error:  # a new Snakemake may name things otherwise; the run goes on without the sentence
         logger.warning(f"Nothing is said of an upgrade: {type(error).__name__}: {error}")
         return

@@ -3,12 +3,13 @@
 
 import json
 import re
+from copy import deepcopy
 
 import pytest
 import yaml
 from study_files import TASK, write_config
 
-from postgrad.config.errors import Fault
+from postgrad.config.errors import Fault, told_once
 from postgrad.study import specs
 from postgrad.study.study import Study
 
@@ -69,8 +70,11 @@ PARTS = [yaml.safe_load(text) for text in (LONG, LONG.replace("violence", "adver
 WRITTEN_OUT = {section: {**PARTS[0][section], **PARTS[1][section]} for section in SECTIONS}
 
 
-def study_in(folder, sections=SHORT, config=None, study=None):
-    """A study of one recipe with these sections (YAML or a mapping), and two tasks, rain and snow."""
+def study_in(folder, sections=SHORT, config=None, study=None, snow=None):
+    """A study of one recipe with these sections (YAML or a mapping), and two tasks, rain and snow.
+
+    snow: a function that changes the second task.
+    """
 
     def recipe(content):
         for section in SECTIONS:
@@ -78,7 +82,10 @@ def study_in(folder, sections=SHORT, config=None, study=None):
         content |= yaml.safe_load(sections) if isinstance(sections, str) else sections
 
     root = write_config(folder, recipe=recipe, study=study)
-    (root / "tasks/snow.yaml").write_text(yaml.safe_dump(TASK))
+    content = deepcopy(TASK)
+    if snow:
+        snow(content)
+    (root / "tasks/snow.yaml").write_text(yaml.safe_dump(content))
     return Study({"study": "test", "check_data": False, **(config or {})}, root=root)
 
 
@@ -132,21 +139,51 @@ def test_a_cap_that_nothing_meets_changes_nothing(tmp_path):
         ("for: {task: [violence, adverse]}", "for: {}", ["for"], "One word -> a list"),
         ("for: {task: [violence, adverse]}", "for: {task: [violence], other: [adverse]}", ["for"], "One word -> a list"),
         ("teachers: [one, two], keep: agreement", "teachers: [one, tow], keep: agreement",
-         ["datasets.violence-agreed.teachers", "datasets.adverse-agreed.teachers"], "did you mean '(violence|adverse)-two'"),
-        ("finetune: reader", "finetune: raeder", ["models.violence-expert.finetune", "models.adverse-expert.finetune"],
-         "no base or model 'raeder'"),
-        ("data: [pooled]", "data: [taks/train]", ["models.violence-member.data", "models.adverse-member.data"], "no task 'taks'"),
-        ("one: [task/dev]", "oen: [task/dev]", ["score.violence-oen", "score.adverse-oen"], "did you mean '(violence|adverse)-one'"),
+         ["datasets.agreed.teachers"], "no node 'tow'; did you mean 'two'"),
+        ("finetune: reader", "finetune: raeder", ["models.expert.finetune"],
+         "no base or model 'raeder'; did you mean 'reader'"),
+        ("data: [pooled]", "data: [taks/train]", ["models.member.data"], "no task 'taks'"),
+        ("one: [task/dev]", "oen: [task/dev]", ["score.oen"], "did you mean 'one'"),
         ("reader: {pretrain: big, data: [task/unlabeled]}", "reader: 3", ["models.reader"], "a mapping, found 3"),
+        ("data: [task/train], seed: 11", "data: [violence/dev], seed: 11", ["models.one.data"], "violence/dev is a dev set"),
+        ("data: [task/train], seed: 11", "data: [task/dev], seed: 11", ["models.one.data"], "task/dev is a dev set.*task/train"),
+        ("reader: {pretrain: big, data: [task/unlabeled]}", "reader: {pretrain: again, data: [task/unlabeled]}\n  again: {pretrain: reader, data: [task/unlabeled]}",
+         ["models.again"], "again -> reader -> again is a cycle"),
         ("adverse: snow}", "violence-one: snow}", ["for.task"], "no task 'adverse'"),
     ],
 )  # fmt: skip
-def test_a_fault_names_the_node_as_it_is_made(tmp_path, old, new, places, words):
+def test_a_fault_is_told_once_for_all_tasks_by_the_names_of_the_file(tmp_path, old, new, places, words):
     assert SHORT.count(old) == 1
     with pytest.raises(Fault) as caught:
         study_in(tmp_path, SHORT.replace(old, new))
     assert sorted(sentence.split(": ")[1] for sentence in caught.value.sentences) == sorted(places)
     assert all(re.search(words, sentence) for sentence in caught.value.sentences), caught.value
+
+
+def test_a_fault_of_one_task_names_its_node(tmp_path):
+    """Here the class weights of a node, since only the second task has a third label."""
+    sections = SHORT.replace(
+        "data: [task/train], seed: 11", 'data: [task/train], seed: 11, class_weights: {"no": 1, "yes": 2}'
+    )
+
+    def third(content):
+        content["labels"].append({"name": "sleet", "value": "2", "word": "sleet", "digit": "2"})
+
+    with pytest.raises(Fault) as caught:
+        study_in(tmp_path, sections, snow=third)
+    places = [sentence.split(": ")[1] for sentence in caught.value.sentences]
+    assert places == ["models.adverse-one.class_weights", "predictors.adverse-even.target"], caught.value
+
+
+def test_one_wrong_word_in_an_anchor_of_a_recipe_for_two_tasks_is_one_sentence(tmp_path):
+    wrong = SHORT.replace("one:    {finetune: big, data: [task/train], seed: 11}",
+                          "one:    &a {finetune: bigg, data: [task/train], seed: 11}\n  third:  {<<: *a, seed: 3}")  # fmt: skip
+    with pytest.raises(Fault) as caught:
+        study_in(tmp_path, wrong)
+    (sentence,) = told_once(caught.value.sentences)
+    assert (
+        ": models.one.finetune, models.third.finetune: there is no base or model 'bigg'; did you mean 'big'" in sentence
+    )
 
 
 def test_two_nodes_never_get_one_name(tmp_path):

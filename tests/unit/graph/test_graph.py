@@ -2,12 +2,17 @@
 
 import json
 import os
+from itertools import combinations
 
 import pytest
 from study_files import write_config
 from tree import ROOT
 
+from postgrad.config.errors import Fault
 from postgrad.graph import queries
+from postgrad.graph.defaults import BASED, defaults_schema
+from postgrad.graph.nodes import VERBS
+from postgrad.graph.options import node_schema, options
 from postgrad.study import specs
 from postgrad.study.study import Study
 
@@ -62,6 +67,210 @@ def test_the_later_level_wins(tmp_path):
     assert graph.nodes["expert@seed=1"].options["lr"] == 1.0e-3  # scale over defaults
     assert graph.nodes["plain@seed=1"].options["lr"] == 3.0e-4  # node over scale
     assert graph.nodes["expert@seed=1"].options["batch"] == 8  # defaults where the scale is silent
+
+
+DEFAULT, BASE, HERE, OWN, PAPER = 1e-5, 2e-5, 3e-3, 4e-5, 5e-5  # a learning rate at each level
+
+
+@pytest.mark.parametrize("mode", ["recommended", "faithful"])
+@pytest.mark.parametrize("levels", [levels for n in range(1, 6) for levels in combinations(range(5), n)])
+def test_of_two_levels_the_later_wins(tmp_path, levels, mode):
+    """Defaults of the verb, defaults for the base, scale, node, and `faithful` in mode faithful; all 31 ways."""
+
+    def recipe(content):
+        verb, node = content["defaults"]["finetune"], content["models"]["plain"]
+        del verb["lr"]
+        content["models"] = {"plain": node}
+        for key in ("datasets", "predictors", "compare"):
+            del content[key]
+        content["score"] = {"plain": ["rain/dev"]}
+        for level, where in ((0, verb), (1, verb.setdefault("bases", {}).setdefault("big", {})), (3, node),
+                             (4, node.setdefault("faithful", {}))):  # fmt: skip
+            if level in levels:
+                where["lr"] = (DEFAULT, BASE, HERE, OWN, PAPER)[level]
+
+    def scale(content):
+        content["bases"]["big"]["finetune"] = {"lr": HERE} if 2 in levels else {}
+
+    there = [level for level in levels if level < 4 or mode == "faithful"]
+    if not there:
+        with pytest.raises(Fault, match="finetune needs lr"):
+            study_in(tmp_path, {"mode": mode}, recipe=recipe, scale=scale)
+        return
+    graph = study_in(tmp_path, {"mode": mode}, recipe=recipe, scale=scale).graphs["small"]
+    assert graph.nodes["plain@seed=1"].options["lr"] == (DEFAULT, BASE, HERE, OWN, PAPER)[there[-1]]
+    rows = [row for row in graph.deviations if row["key"] == "lr"]
+    paper = [level for level in levels if level != 2]  # the scale says nothing of the paper
+    assert bool(rows) == (paper[-1:] != there[-1:]), rows
+    told = {3: "4e-5", 4: "5e-5"}.get(there[-1]) if 2 in levels else None
+    assert queries.override_sentences(graph) == ([f"plain: lr {told} overrides the scale's 3e-3"] if told else [])
+
+
+def test_a_node_belongs_to_the_base_at_the_bottom_of_its_chain(tmp_path):
+    def recipe(content):
+        content["defaults"]["finetune"]["bases"] = {"big": {"batch": 4}, "linear": {"c": 3.0}}
+
+    nodes = study_in(tmp_path, recipe=recipe).graphs["small"].nodes
+    assert [nodes[id].options["batch"] for id in ("plain@seed=1", "expert@seed=1", "again@seed=2")] == [4, 4, 4]
+    assert nodes["two"].options["c"] == 3.0 and nodes["reader"].options["batch"] == 8
+
+
+def test_axes_of_defaults_follow_the_same_order(tmp_path):
+    """A later level's one value takes the axis of an earlier one away, and a later axis the value."""
+
+    def ids(name, change, mode="recommended"):
+        return study_in(tmp_path / name, {"mode": mode}, recipe=change).graphs["small"].ids["plain"]
+
+    def of_the_base(content):
+        content["defaults"]["finetune"]["bases"] = {"big": {"each": {"seed": [7]}}}
+
+    def one_for_the_base(content):
+        content["defaults"]["finetune"]["bases"] = {"big": {"seed": 7}}
+        content["models"]["two"]["class_weights"] = "balanced"
+
+    def faithful_seed(content):
+        content["models"]["plain"]["faithful"] = {"seed": 7}
+        del content["compare"]
+
+    def faithful_rate_of_defaults(content):
+        content["defaults"]["finetune"]["faithful"] = {"lr": 0.5}
+        content["models"]["plain"]["each"] = {"lr": [0.1, 0.2], "seed": [1]}
+
+    assert ids("a", of_the_base) == ["plain@seed=7"]
+    assert ids("b", one_for_the_base) == ["plain"]
+    assert ids("c", faithful_seed) == ["plain@seed=1", "plain@seed=2"]
+    assert ids("d", faithful_seed, "faithful") == ["plain"]
+    assert ids("e", faithful_rate_of_defaults, "faithful") == ["plain@lr=0.1@seed=1", "plain@lr=0.2@seed=1"]
+
+
+def test_faithful_of_the_defaults_is_that_of_every_node(tmp_path):
+    def recipe(content):
+        content["defaults"]["finetune"] |= {
+            "faithful": {"lr": 0.5, "batch": 2},
+            "bases": {"big": {"faithful": {"lr": 0.25}}},
+        }
+        content["models"]["one"] |= {"lr": 0.125, "faithful": {"batch": 1}}
+
+    recommended = study_in(tmp_path / "a", recipe=recipe).graphs["small"]
+    nodes = study_in(tmp_path / "b", {"mode": "faithful"}, recipe=recipe).graphs["small"].nodes
+    assert [(nodes[id].options["lr"], nodes[id].options["batch"]) for id in ("one", "plain@seed=1")] == [
+        (0.25, 1),
+        (0.25, 2),
+    ]
+    assert recommended.nodes["one"].options["lr"] == 0.125 and recommended.nodes["plain@seed=1"].options["batch"] == 8
+    row = {"node": "one", "key": "lr", "paper": 0.25, "used": 0.125, "why": "mode recommended"}
+    assert row in recommended.deviations
+
+
+def test_an_option_may_be_read_beside_the_faithful_value_of_the_defaults(tmp_path):
+    def recipe(content):
+        content["defaults"]["finetune"]["faithful"] = {"loss": "focal"}
+        content["models"]["plain"]["gamma"] = 2
+
+    options = study_in(tmp_path / "a", recipe=recipe).graphs["small"].nodes["plain@seed=1"].options
+    assert "gamma" not in options
+    with pytest.raises(Fault, match="finetune needs gamma"):  # the other nodes
+        study_in(tmp_path / "b", {"mode": "faithful"}, recipe=recipe)
+
+
+@pytest.mark.parametrize("own, told", [
+    ({"lr": 1.0e-5}, ["plain: lr 1e-5 overrides the scale's 3e-3"]),
+    ({"lr": 3.0e-3}, []),
+    ({"lr": 0.02}, ["plain: lr 0.02 overrides the scale's 3e-3"]),
+    ({"epochs": 4}, ["plain: epochs 4 overrides the scale's 2"]),
+    ({"each": {"lr": [1.5e-5, 0.1], "seed": [1]}}, ["plain: lr 1.5e-5, 0.1 overrides the scale's 3e-3"]),
+    ({"each": {"lr": {"low": 1.5e-5}, "seed": [1]}}, ["plain: lr 1.5e-5 overrides the scale's 3e-3"]),
+    ({"batch": 4}, []),
+    ({"max_length": 32}, ["plain: max_length 32 overrides the scale's 48"]),
+    ({"faithful": {"lr": 0.5}}, []),
+])  # fmt: skip
+def test_a_value_of_a_node_that_overrides_its_scales_is_told(tmp_path, own, told):
+    def scale(content):
+        content["bases"]["big"] |= {"finetune": {"lr": 3.0e-3, "epochs": 2}, "predict": {"max_length": 48}}
+
+    study = study_in(tmp_path, recipe=lambda recipe: recipe["models"]["plain"].update(own), scale=scale)
+    graph = study.graphs["small"]
+    assert sorted(queries.override_sentences(graph)) == sorted(told)
+    assert sorted(json.loads(specs.report_spec(study))["recipes"]["small"]["overrides"]) == sorted(told)
+    (id, *_) = graph.ids["plain"]
+    assert study.predict_options(graph, graph.nodes[id])["max_length"] == own.get("max_length", 48)
+
+
+def test_nodes_that_override_alike_share_a_sentence_and_those_not_run_have_none(tmp_path):
+    def recipe(content):
+        for name in ("one", "plain", "again", "expert"):
+            content["models"][name]["lr"] = 1.0e-5
+
+    graph = study_in(tmp_path / "a", recipe=recipe).graphs["small"]
+    assert queries.override_sentences(graph) == ["again, expert, one, plain: lr 1e-5 overrides the scale's 1e-3"]
+    assert queries.override_sentences(graph, 2) == ["again, expert and 2 more: lr 1e-5 overrides the scale's 1e-3"]
+    graph = study_in(tmp_path / "b", recipe=recipe, task=lambda task: task["splits"].pop("unlabeled")).graphs["small"]
+    assert queries.override_sentences(graph) == ["one, plain: lr 1e-5 overrides the scale's 1e-3"]
+
+
+def test_defaults_hold_every_key_of_a_verb_but_its_own(tmp_path):
+    """All nodes of the verb have it; a node's own stands over it."""
+    pooled = {"fold": ["rain/train", "rain/dev"], "k": 2, "seed": 4}
+    review = {"prompt": "check", "check": "yes", "otherwise": "no", "shots": 0, "gate": "always", "seed": 1}
+    prior = {"method": "prior", "lambda": [0, 1.0]}
+
+    def written_out(content):
+        for name in ("one", "two", "plain", "again"):
+            content["models"][name]["data"] = ["rain/train"]
+        content["datasets"] |= {"pooled": pooled, "drawn": {"label": "rain/unlabeled", "teachers": ["one", "two"],
+            "keep": "random", "budget": "agreed"}, "again-filled": {"augment": "rain/train", "method": "duplicate",
+            "budget": "filled"}, "even": {"resample": "rain/train", "budget": "filled", "seed": 1}}  # fmt: skip
+        content["models"] |= {"member": {"finetune": "big", "data": ["pooled"]}}
+        content["predictors"] |= {
+            "mean": {"vote": ["member"], "over": ["fold"], "rule": "soft", "ties": "lowest"},
+            "fair": {"calibrate": "plain", "fit": "rain/dev", "target": "uniform", **prior},
+            "held": {
+                "calibrate": "mean",
+                "fit": "rain/held-out",
+                "target": "rain/unlabeled",
+                "transductive": True,
+                **prior,
+            },
+            "best": {"pick": ["plain", "again"], "fit": "rain/dev", "over": ["seed"]},
+            "checked": {"review": "plain", "reviewer": "judge", "fit": "rain/dev", **review},
+        }
+
+    def by_defaults(content):
+        written_out(content)
+        given = {
+            "finetune": {"data": ["rain/train"]},
+            "label": {"teachers": ["one", "two"]},
+            "resample": {"budget": "filled"},
+            "vote": {"over": ["fold"]},
+            "calibrate": {"fit": "rain/dev", "target": "uniform"},
+            "pick": {"fit": "rain/dev", "over": ["seed"]},
+            "review": {"fit": "rain/dev", "reviewer": "judge"},
+        }
+        content["predictors"]["together"]["over"] = ["seed"]
+        for section in ("datasets", "models", "predictors"):
+            for body in content[section].values():
+                verb = next(verb for verb in given if verb in body) if given.keys() & body.keys() else None
+                for key, value in given.get(verb, {}).items():
+                    if body.get(key) == value:
+                        del body[key]
+        for verb, keys in given.items():
+            content["defaults"].setdefault(verb, {}).update(keys)
+        assert content["models"]["plain"] == {"finetune": "big"} and "reviewer" not in content["predictors"]["checked"]
+
+    bases = {
+        "bases": lambda bases: bases.update(judge={"kind": "stand-in"}),
+        "scale": lambda scale: scale["bases"].update(judge={}),
+    }
+    long = study_in(tmp_path / "a", recipe=written_out, **bases).graphs["small"]
+    short = study_in(tmp_path / "b", recipe=by_defaults, **bases).graphs["small"]
+    assert long.nodes and short.nodes == long.nodes and short.ids == long.ids and short.not_run == long.not_run == {}
+
+
+def test_every_key_of_every_verb_stands_in_its_defaults_but_its_own():
+    for verb in VERBS:
+        keys = defaults_schema(verb)["properties"].keys()
+        assert keys == (node_schema(verb)["properties"].keys() - {verb}) | ({"bases"} if verb in BASED else set())
+    assert defaults_schema("predict")["properties"].keys() == {*options("predict"), "bases"}
 
 
 def test_faithful_overlays_the_node_in_that_mode_alone(tmp_path):

@@ -141,6 +141,13 @@ def test_the_table():
     assert table(JOBS, 9) == TABLE
 
 
+def test_nodes_that_override_their_scale_stand_above_the_total():
+    told = "expert: lr 1e-5 overrides the scale's 3e-3"
+    *rows_of_jobs, total = TABLE.splitlines()
+    assert table(JOBS, 9, [told]).splitlines() == [*rows_of_jobs, told, total]
+    assert len(table(JOBS, 9, ["long/" * 40]).splitlines()[-2]) == WIDTH
+
+
 def test_a_row_follows_no_job_of_its_own():
     """The job that gathers shards follows them and stands in their row."""
     shard = Job("predict", "expert", "follows", "", (("finetune", "expert"),))
@@ -182,7 +189,7 @@ def settings(quiet=(), **known):
 
 def test_the_table_stands_for_stats_paragraphs_and_reasons():
     handler = logging.Handler()
-    handler.addFilter(Outlook(lambda: (JOBS, 9)))
+    handler.addFilter(Outlook(lambda: (JOBS, 9, [])))
     assert heard(handler) == ["Building DAG", f"{TABLE}\n{LAST}", "3 jobs have missing metadata"]
 
 
@@ -211,7 +218,7 @@ def test_where_the_graph_cannot_be_read_snakemakes_own_words_stand():
 def test_who_gets_the_table(asked, first):
     handler = logging.Handler()
     handler.name = "DefaultStreamHandler"
-    attach(lambda: (JOBS, 9), [handler], asked)
+    attach(lambda: (JOBS, 9, []), [handler], asked)
     said = heard(handler)
     assert said[1].startswith(first) if first else said == []
     assert ("Job 1" in said) == (first == "stats")  # jobs go unsaid only behind a table
@@ -219,7 +226,7 @@ def test_who_gets_the_table(asked, first):
 
 def test_the_handler_of_a_plugin_is_left_alone():
     handler = logging.Handler()
-    attach(lambda: (JOBS, 9), [handler], settings())
+    attach(lambda: (JOBS, 9, []), [handler], settings())
     assert handler.filters == []
 
 

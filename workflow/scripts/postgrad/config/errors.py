@@ -2,14 +2,12 @@
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import TypeVar
 
 PLACE = re.compile(r"(?<=\.yaml): [^\s:]+(?=: )")  # in a sentence: the key, behind the file's name
-
-
 T = TypeVar("T")
 
 
@@ -42,12 +40,42 @@ class Faults(list[str]):
 
 
 def told_once(sentences: Iterable[str]) -> list[str]:
-    """Sentences that differ in their place alone as one, with the first place: an anchor's slip is one slip."""
-    groups: dict[str, list[str]] = {}
+    """Tell faults that differ in the node alone as one sentence, which lists their places.
+
+    A slip in an anchor, say, is found at each node that takes the anchor in. Where the sentences name the nodes of
+    their places, the common one says "each of them".
+    """
+    alike = _grouped(sentences, lambda place, finding: finding)
+    single = [group[0] for group in alike.values() if len(group) == 1]
+    several = [item for item in alike.items() if len(item[1]) > 1]
+    told = {}
+    for (start, finding), group in [*several, *_grouped(single, _without_node).items()]:
+        places = ", ".join(map(place_of, group))
+        told[group[0]] = f"{start}: {places}{finding}" if len(group) > 1 else group[0]
+    return [told[sentence] for sentence in sentences if sentence in told]
+
+
+def _grouped(sentences: Iterable[str], said: Callable[[str, str], str]) -> dict[tuple[str, str], list[str]]:
+    """{(file, what is found): sentences}; said: a function of a place and what is found there."""
+    groups: dict[tuple[str, str], list[str]] = {}
     for sentence in sentences:
-        groups.setdefault(PLACE.sub("", sentence, count=1), []).append(sentence)
-    more = {first: f" and {len(others)} more" if others else "" for first, *others in groups.values()}
-    return [PLACE.sub(rf"\g<0>{count}", first, count=1) for first, count in more.items()]
+        key = (sentence, "")
+        if match := PLACE.search(sentence):
+            key = (sentence[: match.start()], said(place_of(sentence), sentence[match.end() :]))
+        groups.setdefault(key, []).append(sentence)
+    return groups
+
+
+def _without_node(place: str, finding: str) -> str:
+    """What is found, with "each of them" for the node of the place, as in models.plain.lr."""
+    name = re.escape((place.split(".") + [place])[1])
+    return re.sub(rf"'{name}'|(?<![\w@-]){name}(?![\w@-])", "each of them", finding)
+
+
+def place_of(sentence: str) -> str:
+    """The key at which a sentence finds a fault; "" where it names a file alone."""
+    match = PLACE.search(sentence)
+    return match[0][2:] if match else ""
 
 
 @contextmanager

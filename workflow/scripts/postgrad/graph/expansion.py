@@ -5,6 +5,8 @@ violence/train and adverse/train, and what names a node names that of the same t
 tasks that stand under their own.
 """
 
+from difflib import get_close_matches
+
 from postgrad.config.errors import Fault, Faults, lookup
 from postgrad.graph.nodes import ROLES, SECTIONS
 
@@ -28,53 +30,72 @@ def listed(raw, where):
     return word, tasks
 
 
-def expanded(raw, word, tasks, nodes, where):
+def expanded(raw, word, tasks, nodes, bases, where):
     """The recipe with every node, score, compare and diversity entry made once for each of the tasks.
 
-    nodes: names of all nodes in the file, those that could not be read among them. Raises Fault where two entries
-    would get one name.
+    nodes: names of all nodes in the file, those that could not be read among them; bases: those of config/bases.yaml,
+    which keep their names wherever they stand. Raises Fault where two entries would get one name.
     """
+
+    def any_node(name):
+        return name not in bases
+
     made = {**raw, **{section: {} for section in (*SECTIONS, "score", "compare", "diversity")}}
     for task in tasks:
         for section in (*SECTIONS, "score", "compare"):
             for name, body in raw.get(section, {}).items():
                 own = f"{task}-{name}"
-                if own in made[section]:
+                if section == "score" and name in bases:  # a fault, which names the base as it is written
+                    own = name
+                elif own in made[section]:
                     raise Fault(f"{where}: {section}.{name}: two entries would be called {own!r}; rename this one.")
                 if section in SECTIONS:
-                    body = {key: _value(key, value, word, task, nodes) for key, value in body.items()}
+                    body = {key: _value(key, value, word, task, nodes, bases) for key, value in body.items()}
                 elif section == "compare":
-                    body = {key: _renamed(value, word, task) for key, value in body.items()}
+                    body = {key: _renamed(value, word, task, any_node) for key, value in body.items()}
                 else:
-                    body = _renamed(body, word, task, ())
+                    body = _renamed(body, word, task, _no_node)
                 made[section][own] = body
     for name, body in raw.get("diversity", {}).items():
         for task in tasks if name == word else [name]:
             if task in made["diversity"]:
                 raise Fault(f"{where}: diversity.{name}: {task} stands there twice; keep one.")
-            sets = _renamed(body["sets"], word, task) if name == word else body["sets"]
+            sets = _renamed(body["sets"], word, task, any_node) if name == word else body["sets"]
             made["diversity"][task] = {**body, "sets": sets}
     return made
 
 
-def _value(key, value, word, task, nodes):
+def _value(key, value, word, task, nodes, bases):
     """A key of a node: renamed where it names something."""
     if key not in NAMING:
         return value
     if key in ROLES:
-        return _renamed(value, word, task)
-    return _renamed(value, word, task, nodes if key in SECTIONS["models"] else ())
+        return _renamed(value, word, task, lambda name: name not in bases)
+    if key in SECTIONS["models"]:
+        return _renamed(value, word, task, lambda name: _means_node(name, nodes, bases))
+    return _renamed(value, word, task, _no_node)
 
 
-def _renamed(value, word, task, nodes=None):
-    """Names of the task for those of the word. nodes: which names without a slash are nodes; None: all of them."""
+def _means_node(name, nodes, bases):
+    """Whether a name of a base or a model is a model's. A misspelt one counts as what it is nearest to."""
+    if name in nodes or name in bases:
+        return name in nodes
+    return not nodes.isdisjoint(get_close_matches(name, [*nodes, *bases], 1))
+
+
+def _renamed(value, word, task, is_node):
+    """Names of the task for those of the word. is_node: a function of a name without a slash -> whether it is one."""
     if isinstance(value, list):
-        return [_renamed(item, word, task, nodes) for item in value]
+        return [_renamed(item, word, task, is_node) for item in value]
     if isinstance(value, dict):
-        return {_renamed(key, word, task, nodes): _renamed(item, word, task, nodes) for key, item in value.items()}
+        return {_renamed(key, word, task, is_node): _renamed(item, word, task, is_node) for key, item in value.items()}
     if not isinstance(value, str):
         return value
     alias, slash, split = value.partition("/")
     if slash:
         return f"{task}/{split}" if alias == word else value
-    return f"{task}-{value}" if nodes is None or value in nodes else value
+    return f"{task}-{value}" if is_node(value) else value
+
+
+def _no_node(name):
+    return False

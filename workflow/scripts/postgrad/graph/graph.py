@@ -14,18 +14,20 @@ from postgrad.config.schemas import fitting
 from postgrad.config.yaml_files import as_list
 from postgrad.graph import split_rules
 from postgrad.graph.axes import points_of
+from postgrad.graph.defaults import check_bases
 from postgrad.graph.nodes import RESERVED, ROLES, SECTIONS, VERBS, Node
 from postgrad.graph.options import (
+    faithful_values,
     missing,
     node_schema,
-    options_schema,
     read,
     references,
+    refuse_unknown_verb,
     resolve_options,
     unread,
     verbs,
 )
-from postgrad.graph.requests import measured, targets
+from postgrad.graph.requests import measured, refuse_base, targets
 from postgrad.graph.scale import kind_at_scale
 from postgrad.records.names import FOLD, HELD_OUT
 
@@ -33,9 +35,9 @@ from postgrad.records.names import FOLD, HELD_OUT
 class Graph:
     """A recipe under one scale and mode: nodes by id, what is not run and why, and the deviations.
 
-    raw: the recipe's file. faults: gathers what is wrong with names, options, joins and splits; the graph is whole
-    only where it stays empty. rules: a VerbRules. broken: names of the file that could not be read. left_out: tasks
-    of its `for` that the study does not use.
+    raw: the recipe, as `with_defaults` and `expanded` give it. faults: gathers what is wrong with names, options, joins
+    and splits; the graph is whole only where it stays empty. rules: a VerbRules. broken: names of nodes that could not
+    be read as a whole. left_out: tasks of its `for` that the study does not use.
     """
 
     def __init__(self, study, recipe, raw, faults, rules, broken=(), left_out=()):
@@ -52,18 +54,17 @@ class Graph:
             with faults.gathered():
                 bound = alias in study.bind.get(recipe, {})
                 study.task(task, f"{study.where}: bind.{recipe}.{alias}" if bound else f"{self.where}: tasks.{alias}")
-        self.defaults = {}
-        for verb, body in raw.get("defaults", {}).items():
-            with faults.gathered():
-                self.defaults[verb] = self._default(verb, body, faults)
+        self.defaults = raw.get("defaults", {})
         self.raw, self.places, self.broken = {}, {}, set(broken)
         for section, own in SECTIONS.items():
             for name, body in raw.get(section, {}).items():
                 with faults.gathered():
                     self._declare(section, own, name, body, faults)
+        self.broken |= set(broken)  # what is missing in them has been told already
         self.sound = not faults  # where values were taken out, none can be said to be missing
         self._lacking = {}  # (verb, options given nowhere) -> names of nodes
         self.nodes, self.not_run, self.deviations, self._open = {}, {}, [], []
+        self.overrides = []  # {node, key, used, scale}: where a node's own values stand over its scale's
         self.ids = {}  # name -> ids
         if left_out:
             (listed,) = raw["for"].values()
@@ -75,15 +76,7 @@ class Graph:
         self.diversity = measured(self, raw, faults)
         if self.sound:
             faults += self._told_missing(faults)
-
-    def _default(self, verb, body, faults):
-        where = f"{self.where}: defaults"
-        lookup(dict.fromkeys(verbs()), verb, where, "verb")
-        each = body.get("each")
-        schema = options_schema(verb)
-        if isinstance(each, dict):
-            schema = {**schema, "properties": {**schema["properties"], "each": node_schema(verb)["properties"]["each"]}}
-        return fitting(body, schema, self.where, faults, ("defaults", verb)) or {}
+            check_bases(self, self.where, faults)
 
     def _declare(self, section, own, name, body, faults):
         where = f"{self.where}: {section}.{name}"
@@ -91,6 +84,8 @@ class Graph:
             raise Fault(f"{where}: {name!r} is also a node under {self._section(name)}; choose another name.")
         self.broken.add(name)  # until all of it is read
         found = [verb for verb in own if verb in body]
+        if not found:
+            refuse_unknown_verb(section, body, where)
         if len(found) != 1:
             raise Fault(f"{where}: say exactly one of {', '.join(own)}; found {', '.join(found) or 'none'}.")
         verb = found[0]
@@ -171,7 +166,9 @@ class Graph:
         if verb in SECTIONS["models"] and not sources:
             faults.append(f"{where}: {verb} needs posts; name splits or datasets under data.")
         if verb in ("calibrate", "pick") and not fit:
-            faults.append(f"{where}: {verb} needs gold posts; name the task's dev under fit.")
+            ids = [id for member in members for id in self.ids.get(member, [])]
+            gold = split_rules.gold_to_fit_on(self, ids)
+            faults.append(f"{where}: {verb} needs gold posts; name {gold} under fit.")
         faults.end()
 
         names = [source for _, source in self._named(verb, body)] + ([base] if base in self.raw else [])
@@ -190,7 +187,7 @@ class Graph:
         if reason:
             self.not_run[name] = reason
             return []
-        unread(verb, kind, body, values, where)
+        unread(verb, kind, body, values, faithful_values(self, verb, body, root), where)
         if lacks := missing(verb, kind, values):
             self._lacking.setdefault((verb, lacks), []).append(name)
         if verb == "fold":
@@ -261,6 +258,7 @@ class Graph:
 
     def _look_up(self, key, name, where):
         if name not in self.broken:
+            refuse_base(self, name, ROLES[key], where)
             verb, _ = lookup(self.raw, name, where, "node")
             if verb not in ROLES[key]:
                 allowed = f"name a node made by {' or '.join(ROLES[key])}" if ROLES[key] else "name a split"
@@ -269,6 +267,12 @@ class Graph:
 
     def deviate(self, node, key, paper, used, why):
         self.deviations.append({"node": node, "key": key, "paper": paper, "used": used, "why": why})
+
+    def note_override(self, node, key, used, scale):
+        """Note where a node's own values stand over one that its scale has for the option."""
+        others = [value for value in scale if used != [value]]
+        if others:
+            self.overrides.append({"node": node, "key": key, "used": used, "scale": others[0]})
 
     # -- look-ups on names ------------------------------------------------------------------------
 

@@ -1,10 +1,13 @@
 """The options of a node: what each verb may say (workflow/schemas/verbs.yaml), and which of several values wins."""
 
+from difflib import get_close_matches
 from functools import cache
 
-from postgrad.config.errors import Fault
+from postgrad.config.errors import Fault, nearest
 from postgrad.config.schemas import schema
+from postgrad.graph.nodes import SECTIONS, VERBS
 
+LEVELS = ("each", "faithful", "bases")  # keys of a level that are no options themselves
 EACH = "^[A-Za-z0-9][A-Za-z0-9._+-]*$"  # the name of a value stands in names of files
 
 
@@ -13,7 +16,7 @@ def verbs():
 
 
 def references(verb):
-    """The keys that name other nodes, or how they are joined; they stand on a node alone."""
+    """The keys that name other nodes, or how they are joined; they stand on a node or in a recipe's defaults."""
     return schema("verbs")[verb]["references"]
 
 
@@ -71,6 +74,17 @@ def each_schema(verb):
     }
 
 
+def refuse_unknown_verb(section, body, where):
+    """Raise Fault that names the verb of a node which has none of its section: a misspelt one, or another section's."""
+    keys = {key for verb in SECTIONS[section] for key in node_schema(verb)["properties"]}
+    unknown = sorted(body.keys() - keys, key=lambda key: not get_close_matches(key, VERBS))
+    for key in unknown[:1]:
+        for other, own in SECTIONS.items():
+            if key in own:
+                raise Fault(f"{where}: {key} stands under {other}; move the node there.")
+        raise Fault(f"{where}: {key!r} is not a verb of a node; {nearest(key, VERBS)}")
+
+
 def missing(verb, kind, values):
     """The options that the verb reads and that are given nowhere. values: {option: list of those it may take}."""
     return tuple(
@@ -78,10 +92,13 @@ def missing(verb, kind, values):
     )
 
 
-def unread(verb, kind, body, values, where):
-    """Nothing; Fault for an option that a node gives and that nothing there reads. values: as of missing."""
-    own = [body, body.get("faithful", {})]
-    values = {key: [*values.get(key, []), *(part[key] for part in own if key in part)] for key in options(verb, kind)}
+def unread(verb, kind, body, values, faithful, where):
+    """Raise Fault for an option that a node gives and that nothing there reads.
+
+    values: as of missing. faithful: the node's values of mode faithful, those of the defaults among them.
+    """
+    own, given = [body, body.get("faithful", {})], [body, faithful]
+    values = {key: [*values.get(key, []), *(part[key] for part in given if key in part)] for key in options(verb, kind)}
     for key in values.keys() - read(verb, kind, values).keys():
         if any(key in part for part in [*own, body.get("each", {})]):
             (other, wanted), *_ = options(verb, kind)[key]["when"].items()
@@ -93,29 +110,81 @@ def unread(verb, kind, body, values, where):
 def resolve_options(graph, name, verb, body, root, kind):
     """Decide the options of a node, and return them and its axes as ({option: value}, {option: its values}).
 
-    Of two values for one option the later wins: the recipe's defaults for the verb, the scale, the node, and in mode
-    faithful the node's `faithful`. Every difference from the paper is noted in the graph's deviations.
+    Of two values for one option the later wins: the recipe's defaults for the verb, those for the base, the scale,
+    the node, and in mode faithful the node's `faithful`. The graph notes every difference from the paper, and every
+    value of a node that overrides its scale's.
     """
-    scale = graph.study.scale["bases"].get(root, {}).get(verb, {}) if root else {}
-    default = dict(graph.defaults.get(verb, {}))
-    own = {key: value for key, value in body.items() if key in options(verb)}
-    faithful = dict(body.get("faithful", {}))
-    each = {**default.pop("each", {}), **body.get("each", {})}
-    each = {key: each[key] for key in sorted(each) if key in body.get("each", {}) or key not in {**own, **scale}}
+    study = graph.study
     known = options(verb, kind) if root is None or kind else {}
-    paper = {**default, **own, **faithful}
-    used = {**default, **scale, **own, **(faithful if graph.study.mode == "faithful" else {})}
+    scale = study.scale["bases"].get(root, {}).get(verb, {}) if root else {}
+    node = {**{key: value for key, value in body.items() if key in options(verb)}, "each": body.get("each", {})}
+    before = [graph.defaults.get(verb, {}), base_defaults(graph, verb, root)]
+    faithful = faithful_values(graph, verb, body, root)
+    last = [faithful] if study.mode == "faithful" else []
+    decided = decided_by_node(graph, verb, body, root)
+    paper, paper_axes = _later_wins([*before, node, faithful])
+    used, each = _later_wins([*before, scale, node, *last])
     for key in known:
-        if key in each:
-            continue
-        if key in faithful and graph.study.mode != "faithful":
-            graph.deviate(name, key, paper[key], used.get(key), f"mode {graph.study.mode}")
-        elif key in scale and used.get(key) != paper.get(key):
-            graph.deviate(name, key, paper.get(key), used[key], f"scale {graph.study.scale_name}")
-    if isinstance(each.get("seed"), list) and len(each["seed"]) > graph.study.seeds:
-        graph.deviate(name, "seed", each["seed"], each["seed"][: graph.study.seeds], "study")
-        each["seed"] = each["seed"][: graph.study.seeds]
-    if verb == "fold" and graph.study.folds and used.get("k", 0) > graph.study.folds:
-        graph.deviate(name, "k", used["k"], graph.study.folds, "study")
-        used["k"] = graph.study.folds
-    return {key: used[key] for key in known if key in used}, {k: v for k, v in each.items() if k in known}
+        here, there = each.get(key, used.get(key)), paper_axes.get(key, paper.get(key))
+        if here != there:
+            mode = key in faithful and not last
+            graph.deviate(name, key, there, here, f"mode {study.mode}" if mode else f"scale {study.scale_name}")
+        if key in decided:
+            values = _axis_values(each[key]) if key in each else [here]
+            graph.note_override(name, key, values, _scale_values(study, verb, root, key))
+    if isinstance(each.get("seed"), list) and len(each["seed"]) > study.seeds:
+        graph.deviate(name, "seed", each["seed"], each["seed"][: study.seeds], "study")
+        each["seed"] = each["seed"][: study.seeds]
+    if verb == "fold" and study.folds and used.get("k", 0) > study.folds:
+        graph.deviate(name, "k", used["k"], study.folds, "study")
+        used["k"] = study.folds
+    return {key: used[key] for key in known if key in used}, {k: each[k] for k in sorted(each) if k in known}
+
+
+def base_defaults(graph, verb, root):
+    """What a recipe's defaults of a verb say for one base; empty where they say nothing, or there is no base."""
+    return graph.defaults.get(verb, {}).get("bases", {}).get(root, {})
+
+
+def faithful_values(graph, verb, body, root):
+    """A node's values of mode faithful: its own, and those of the defaults for what it does not vary under `each`."""
+    default = {
+        **graph.defaults.get(verb, {}).get("faithful", {}),
+        **base_defaults(graph, verb, root).get("faithful", {}),
+    }
+    own = {key: value for key, value in default.items() if key not in body.get("each", {})}
+    return {**own, **body.get("faithful", {})}
+
+
+def decided_by_node(graph, verb, body, root):
+    """The options that a node itself decides in the study's mode, whatever its scale says."""
+    faithful = faithful_values(graph, verb, body, root) if graph.study.mode == "faithful" else {}
+    return (body.keys() | body.get("each", {}).keys() | faithful.keys()) & options(verb).keys()
+
+
+def predict_defaults(graph, root):
+    """What a recipe's defaults say of predicting with a base."""
+    values = {**graph.defaults.get("predict", {}), **base_defaults(graph, "predict", root)}
+    return {key: value for key, value in values.items() if key not in LEVELS}
+
+
+def _later_wins(levels):
+    """({option: value}, {option: its values}) of levels, the last of which wins. Within one level `each` wins."""
+    used, each = {}, {}
+    for level in levels:
+        values = {key: value for key, value in level.items() if key not in LEVELS}
+        each = {key: value for key, value in each.items() if key not in values} | level.get("each", {})
+        used |= values
+    return used, each
+
+
+def _axis_values(axis):
+    """The values of an axis, which is a list or {name: value}, in an order that the file's keys do not decide."""
+    return [axis[name] for name in sorted(axis)] if isinstance(axis, dict) else axis
+
+
+def _scale_values(study, verb, root, key):
+    """The values that the scale has for an option of a node: to train with, and to predict with."""
+    body = study.scale["bases"].get(root, {})
+    verbs = (verb, "predict") if verb == "finetune" else (verb,)
+    return [body[one][key] for one in verbs if key in body.get(one, {})]

@@ -1,5 +1,7 @@
 """What is looked up on a finished graph: orders for people and rules, and what stands under what."""
 
+import json
+
 
 def reading_order(graph):
     """Names as a person reads scores: task by task floors, then each chain with its controls, then the others."""
@@ -9,6 +11,31 @@ def reading_order(graph):
             names += [node, *(control for control, beside in sorted(body["controls"].items()) if beside == node)]
     names = [name for name in dict.fromkeys([*names, *sorted(graph.ids)]) if graph.ids.get(name)]
     return sorted(names, key=lambda name: graph.nodes[graph.ids[name][0]].task or "")
+
+
+def override_sentences(graph, most=None):
+    """Where a node's own value overrides its scale's, a sentence for each option and pair of values.
+
+    most: how many nodes a sentence names at most; all of them by default.
+    """
+    groups = {}
+    for row in sorted(graph.overrides, key=lambda row: (row["node"], row["key"])):
+        if graph.ids.get(row["node"]):  # what is not run overrides nothing
+            used = ", ".join(map(_shown, row["used"]))
+            groups.setdefault((row["key"], used, _shown(row["scale"])), []).append(row["node"])
+    found = []
+    for (key, used, scale), nodes in groups.items():
+        more = f" and {len(nodes) - most} more" if most and len(nodes) > most else ""
+        found.append(f"{', '.join(nodes[:most])}{more}: {key} {used} overrides the scale's {scale}")
+    return found
+
+
+def _shown(value):
+    """A value as a recipe writes it: a small number with its power of ten."""
+    if isinstance(value, float) and 0 < abs(value) < 0.01:
+        digits, power = f"{value:e}".split("e")
+        return f"{digits.rstrip('0').rstrip('.')}e{int(power)}"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def scored(graph):

@@ -34,6 +34,17 @@ def targets(graph, raw, faults):
     return score, chains
 
 
+def refuse_base(graph, name, wanted, where):
+    """Raise Fault for the name of a base where a node is wanted. wanted: the verbs that may make the node."""
+    if name in graph.raw or name not in graph.study.bases:
+        return
+    if "finetune" in wanted:
+        raise Fault(
+            f"{where}: {name!r} is a base, and bases do not predict; fine-tune it in a node, and name that node."
+        )
+    raise Fault(f"{where}: {name!r} is a base, and bases hold no posts; name a split or a dataset.")
+
+
 def _scored_sets(graph, sets, where, faults):
     kept = []
     for name in sets:
@@ -46,6 +57,7 @@ def _ask(graph, score, name, sets, where, faults):
     with faults.gathered():
         if name in graph.broken:
             return
+        refuse_base(graph, name, PREDICTORS, where)
         verb, _ = lookup(graph.raw, name, where, "node")
         if verb not in PREDICTORS:
             predictors = " or ".join(PREDICTORS)

@@ -66,6 +66,16 @@ def audited_on(graph, body):
     return f"{alias}/dev" if there else None
 
 
+def gold_to_fit_on(graph, members):
+    """The gold posts to fit on, as a sentence names them; held-out ones where members, ids of nodes, stand on folds."""
+    folds = {id for member in members for id in graph.nodes[member].folds}
+    pooled = {split for id in folds for split in graph.nodes[id].sources}
+    alias = next((graph.nodes[id].task for id in folds), None)
+    if not folds:
+        return "the task's dev"
+    return f"{alias}/{HELD_OUT}" if f"{alias}/dev" in pooled else f"{alias}/dev or {alias}/{HELD_OUT}"
+
+
 def no_dev(graph, task, values):
     """Why a node is not run for want of a split to choose its epoch on, or None. values: as of `checks.missing`."""
     if task is None or "best" not in values.get("epoch", []) or "dev" in graph.study.task(graph.tasks[task])["splits"]:

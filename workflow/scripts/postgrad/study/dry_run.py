@@ -142,11 +142,15 @@ def rows(jobs):
         yield verb, node, len(group), (first.why or f"follows {', '.join(upstream[:2])}{more}") + part
 
 
-def table(jobs, known):
-    """The table, no line wider than WIDTH, and a total below; known: how many jobs there are, run or not."""
+def table(jobs, known, overrides=()):
+    """The table, no line wider than WIDTH, and a total below.
+
+    known: how many jobs there are, run or not. overrides: sentences on nodes that override their scale, which stand
+    above the total.
+    """
     cells = [("verb", "node", "jobs", "why"), *((v, n, str(count), why) for v, n, count, why in rows(jobs))]
     verb, node, number = (max(len(row[column]) for row in cells) for column in range(3))
-    lines = [f"{v:<{verb}}  {n:<{node}}  {count:>{number}}  {why}" for v, n, count, why in cells]
+    lines = [f"{v:<{verb}}  {n:<{node}}  {count:>{number}}  {why}" for v, n, count, why in cells] + [*overrides]
     lines = [line if len(line) <= WIDTH else line[: WIDTH - 3] + "..." for line in lines]
     counts = Counter(job.verb if job.verb in EXPENSIVE else "cheap" for job in jobs)
     parts = (f"{counts[name]} {name}" for name in ("cheap", *EXPENSIVE) if counts[name])
@@ -156,8 +160,9 @@ def table(jobs, known):
 class Outlook(logging.Filter):
     """On Snakemake's handler in a dry run: the table stands where the job stats stood, and the rest is left out.
 
-    planned: a function -> (jobs, how many there are, run or not), called once the graph stands. Where it fails,
-    say since a new Snakemake names things otherwise, Snakemake's own words stand.
+    planned: a function -> (jobs, how many there are, run or not, and sentences on nodes that override their scale),
+    called once the graph stands. Where it fails, say since a new Snakemake names things otherwise, Snakemake's own
+    words stand.
     """
 
     def __init__(self, planned):
@@ -168,9 +173,9 @@ class Outlook(logging.Filter):
         event = getattr(getattr(record, "event", None), "name", "")
         if self.state == "waiting" and event == "RUN_INFO":
             try:
-                jobs, known = self.planned()
+                jobs, known, overrides = self.planned()
                 if known:  # clean_work makes no file: Snakemake's own words will do
-                    record.msg, self.state = f"{table(jobs, known)}\n{LAST}", "told"
+                    record.msg, self.state = f"{table(jobs, known, overrides)}\n{LAST}", "told"
             except Exception as error:  # whatever it is, the dry run goes on
                 self.state = "failed"
                 record.msg = f"No table of what will run: {type(error).__name__}: {error}\n{record.msg}"

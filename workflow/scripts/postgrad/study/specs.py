@@ -9,7 +9,17 @@ import json
 import os
 
 from postgrad.config.yaml_files import as_list
-from postgrad.graph.queries import floors, labelled, measured, models_under, restarting, reviewed, scored, written
+from postgrad.graph.queries import (
+    floors,
+    labelled,
+    measured,
+    models_under,
+    override_sentences,
+    restarting,
+    reviewed,
+    scored,
+    written,
+)
 from postgrad.records.names import FOLD
 from postgrad.verbs import language_models
 
@@ -140,6 +150,8 @@ def diversity_spec(study, recipe):
 def report_spec(study, names=None, page=None):
     """What a report says beside the figures: titles, floors, what was not run, deviations, marks and readings.
 
+    `overrides` are sentences on nodes whose own value stands over their scale's.
+
     `nodes` holds name and axes of every node with axes whose id stands in a file that the report reads.
     names: its recipes, those asked for where silent; page: its path, to which scores.txt points.
     """
@@ -153,6 +165,7 @@ def report_spec(study, names=None, page=None):
             "not_run": [{"node": node, "reason": reason} for node, reason in sorted(graph.not_run.items())],
             "deviations": _stand_ins(study, graph)
             + sorted(graph.deviations, key=lambda row: (row["node"], row["key"])),
+            "overrides": override_sentences(graph),
             "marks": _marks(graph),
             "nodes": _reported_nodes(graph),
             "readings": graph.readings,

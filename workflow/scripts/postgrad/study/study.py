@@ -9,10 +9,12 @@ from postgrad.config import cluster, task_files
 from postgrad.config.errors import Fault, Faults, lookup, nearest
 from postgrad.config.schemas import fitting, schema, without_required
 from postgrad.config.yaml_files import as_list, read_yaml
+from postgrad.graph.defaults import with_defaults
 from postgrad.graph.expansion import expanded, listed
+from postgrad.graph.fault_places import as_in_file
 from postgrad.graph.graph import Graph
 from postgrad.graph.nodes import RESERVED, SECTIONS
-from postgrad.graph.options import options, options_schema
+from postgrad.graph.options import decided_by_node, options, options_schema, predict_defaults
 from postgrad.records.names import SPLITS
 from postgrad.study import extension
 from postgrad.verbs import language_models
@@ -149,13 +151,17 @@ class Study:
         told = [section for key, section in content.items() if key in SECTIONS and isinstance(section, dict)]
         names, left_out = {name for section in told for name in section}, ()
         broken = names - {name for section in SECTIONS for name in raw.get(section, {})}
+        told, word, tasks = len(self.faults), None, []
         with self.faults.gathered():
+            raw, lacking = with_defaults(raw, str(path), self.bases, self.faults)
+            broken |= lacking
             if "for" in raw:
                 word, tasks = listed(raw, str(path))
                 tasks, left_out = tasks[: self.most_tasks], tasks[self.most_tasks or len(tasks) :]
-                raw = expanded(raw, word, tasks, names, str(path))
+                raw = expanded(raw, word, tasks, names, self.bases, str(path))
                 broken = {f"{task}-{name}" for task in tasks for name in broken}
             self.graphs[recipe] = Graph(self, recipe, raw, self.faults, RULES, broken, left_out)
+        self.faults[told:] = as_in_file(self.faults[told:], content, word, tasks)
 
     def read(self, recipes):
         """Read the graphs of these recipes, asked for or not. Raises Fault as the study itself does."""
@@ -261,10 +267,11 @@ class Study:
         return [file for task in sorted(self.made["posts"]) for file in self.raw_files(task)] if self.made else []
 
     def predict_options(self, graph, node):
-        """The options with which a model predicts: its own, and over them those of its scale."""
+        """The options with which a model predicts: those of its training, of the scale, and what its node decides."""
         root, _ = graph.root(node.name)
         scale = self.scale["bases"].get(root, {}).get("predict", {})
-        values = {**graph.defaults.get("predict", {}), **node.options, **scale}
+        own = decided_by_node(graph, *graph.raw[node.name], root) & node.options.keys()
+        values = {**predict_defaults(graph, root), **node.options, **scale, **{key: node.options[key] for key in own}}
         return {key: values[key] for key in options("predict", node.kind) if key in values}
 
     def threads(self, recipe, id):

@@ -2,7 +2,9 @@
 
 from postgrad.config.errors import Fault, Faults, lookup, nearest
 from postgrad.config.yaml_files import as_list
+from postgrad.graph.options import predict_defaults
 from postgrad.graph.scale import kind_at_scale
+from postgrad.graph.split_rules import gold_to_fit_on
 from postgrad.llm.templates import FIELD
 from postgrad.records.names import HELD_OUT
 from postgrad.verbs.checks import posts_leave
@@ -82,7 +84,8 @@ def review(graph, made, prompt, where):
         lookup(dict.fromkeys(known), made.options[key], f"{where}.{key}", "label")
     if made.options["gate"] != ALWAYS:
         if not made.fit:
-            raise Fault(f"{where}: a gate is fitted on gold posts; name the task's dev under fit, or gate: always.")
+            gold = gold_to_fit_on(graph, made.members)
+            raise Fault(f"{where}: a gate is fitted on gold posts; name {gold} under fit, or write gate: always.")
         if "alpha" not in made.options:
             raise Fault(f"{where}: a gate opens where a paired test shows a gain; write alpha: 0.05, or gate: always.")
     if made.options["shots"] and prompt and "examples" not in FIELD.findall(prompt["system"] + prompt["user"]):
@@ -112,7 +115,7 @@ def described(graph, model, base):
     body = {key: value for key, value in study.bases[model].items() if key not in REACHING}
     if body["kind"] != "causal":
         return {"base": model, **body}
-    given = {**graph.defaults.get("predict", {}), **study.scale["bases"].get(base, {}).get("predict", {})}
+    given = {**predict_defaults(graph, base), **study.scale["bases"].get(base, {}).get("predict", {})}
     if lacks := [key for key in COMPUTING if key not in given]:
         place = f"{study.root}/scales/{study.scale_name}.yaml: bases.{base}.predict"
         raise Fault(f"{place}: {model} is to write, and needs {', '.join(lacks)}; give it there.")

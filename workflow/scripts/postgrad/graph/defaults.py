@@ -1,0 +1,87 @@
+"""A recipe's defaults: what every node of a verb says, or every node of it on one base, unless it says otherwise."""
+
+from functools import cache
+
+from postgrad.config.errors import Fault, lookup, nearest
+from postgrad.config.schemas import fitting, schema
+from postgrad.graph.nodes import SECTIONS, VERBS
+from postgrad.graph.options import each_schema, options, options_schema, references, verbs
+
+BASED = (*SECTIONS["models"], "predict")  # verbs whose nodes stand on a base, so that defaults may differ by it
+
+
+@cache
+def defaults_schema(verb):
+    """The schema of a verb's defaults: every key of its nodes but its own, and `bases` where nodes stand on one."""
+    described = schema("recipe")["properties"]["defaults"]["additionalProperties"]["properties"]
+    values = dict(options(verb))
+    if verb in VERBS:
+        values["each"] = {**each_schema(verb), "description": described["each"]["description"]}
+    if verb in VERBS and options(verb):
+        values["faithful"] = {**options_schema(verb), "description": described["faithful"]["description"]}
+    keys = {**{key: body for key, body in references(verb).items() if key != verb}, **values}
+    if verb in BASED:
+        one = {"type": "object", "additionalProperties": False, "properties": values}
+        keys["bases"] = {**described["bases"], "additionalProperties": one}
+    return {"type": "object", "additionalProperties": False, "properties": keys}
+
+
+def with_defaults(raw, where, bases, faults):
+    """Check a recipe's defaults, and let its nodes say what the defaults say for them.
+
+    Parameters
+    ----------
+    raw : dict
+        The recipe as its file has it.
+    where : str
+        The path of that file.
+    bases : dict
+        The bases of config/bases.yaml.
+    faults : Faults
+        Gathers what is wrong with the defaults.
+
+    Returns
+    -------
+    raw : dict
+        The recipe, whose defaults hold what fits their schema, and whose nodes have the keys of their verb's defaults
+        that are no options. Options stay in the defaults, since the scale may say otherwise.
+    broken : set of str
+        Names of the nodes that lack such a key because it did not fit.
+    """
+    defaults, lost = {}, {}
+    for verb, body in raw.get("defaults", {}).items():
+        with faults.gathered():
+            lookup(dict.fromkeys(verbs()), verb, f"{where}: defaults", "verb")
+            if verb in body:
+                faults.append(f"{where}: defaults.{verb}.{verb}: each node says this for itself; leave it out.")
+            body = {key: value for key, value in body.items() if key != verb}
+            defaults[verb] = fitting(body, defaults_schema(verb), where, faults, ("defaults", verb)) or {}
+            lost[verb] = (body.keys() & references(verb).keys()) - defaults[verb].keys()
+            for base in defaults[verb].get("bases", {}):
+                with faults.gathered():
+                    lookup(bases, base, f"{where}: defaults.{verb}.bases", "base")
+    made, broken = {**raw, "defaults": defaults}, set()
+    for section in SECTIONS:
+        made[section] = {}
+        for name, body in raw.get(section, {}).items():
+            given = [verb for verb in VERBS if verb in body]
+            if len(given) == 1:
+                (verb,) = given
+                inherited = defaults.get(verb, {}).keys() & references(verb).keys()
+                broken |= {name} if lost.get(verb, set()) - body.keys() else set()
+                body = {**{key: defaults[verb][key] for key in sorted(inherited)}, **body}
+            made[section][name] = body
+    return made, broken
+
+
+def check_bases(graph, where, faults):
+    """Gather a fault for each base under defaults on which no node of the verb stands: nothing would read it."""
+    for verb, body in ((verb, body) for verb, body in graph.defaults.items() if "bases" in body):
+        made_by = "finetune" if verb == "predict" else verb
+        standing = [name for name, (other, _) in graph.raw.items() if other == made_by and name not in graph.broken]
+        roots = {graph.root(name)[0] for name in standing}
+        for base in body["bases"]:
+            with faults.gathered():
+                if base not in roots:
+                    place = f"{where}: defaults.{verb}.bases"
+                    raise Fault(f"{place}: no node of {made_by} stands on {base!r}; {nearest(base, roots)}")

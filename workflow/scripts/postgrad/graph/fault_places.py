@@ -1,0 +1,65 @@
+"""Sentences on a recipe's graph, brought back to the places and names that stand in the recipe's file."""
+
+import re
+
+from postgrad.config.errors import PLACE, place_of
+from postgrad.graph.nodes import SECTIONS, VERBS
+
+
+def as_in_file(sentences, content, word, tasks):
+    """Tell the faults of a graph in the words of its file, each once.
+
+    Parameters
+    ----------
+    sentences : list of str
+        The faults, of nodes that `for` and the defaults have changed.
+    content : dict
+        The recipe as its file has it.
+    word : str or None
+        The word of its `for`.
+    tasks : list of str
+        The tasks for which all nodes were made; empty without `for`.
+
+    Returns
+    -------
+    list of str
+        A fault that all tasks share is told once, by the names of the file; one of a single task names that task. A
+        key that a node has from the defaults is told at the defaults.
+    """
+    told_of, found = {}, []
+    forms = {sentence: _without_task(sentence, word, tasks) for sentence in sentences}
+    for *written, task in forms.values():
+        for form in written:
+            told_of.setdefault(form, set()).add(task)
+    for sentence, (*written, _) in forms.items():
+        found.append(next((form for form in written if told_of[form] == set(tasks)), sentence))
+    return list(dict.fromkeys(_at_defaults(sentence, content, tasks) for sentence in found))
+
+
+def _without_task(sentence, word, tasks):
+    """The sentence with names as in the file; with splits of the task under the word, too; and the task told of.
+
+    The task is that of the first name. A node of another may be named as the nearest one; and a split may stand in the
+    file under its task's own name.
+    """
+    if not tasks:
+        return sentence, sentence, None
+    task = rf"(?<![\w/@-])({'|'.join(re.escape(task) for task in sorted(tasks, key=len, reverse=True))})"
+    names = re.sub(rf"{task}-(?=[a-z0-9])", "", sentence)
+    first = re.search(rf"{task}[/-](?=[a-z0-9])", sentence)
+    own = first and first[1]
+    return names, re.sub(rf"(?<![\w/@-]){re.escape(own or word)}/", f"{word}/", names), own
+
+
+def _at_defaults(sentence, content, tasks):
+    """The sentence at the place of the defaults, where a node's key stands there alone."""
+    section, name, key = (place_of(sentence).split(".", 2) + ["", ""])[:3]
+    if section not in SECTIONS:
+        return sentence
+    nodes = content.get(section, {})
+    name = next((one for one in [name, *(name.removeprefix(f"{task}-") for task in tasks)] if one in nodes), None)
+    body = nodes.get(name)
+    verb = next((verb for verb in VERBS if verb in body), None) if isinstance(body, dict) else None
+    if verb is None or key in body or key not in content.get("defaults", {}).get(verb, {}):
+        return sentence
+    return PLACE.sub(f": defaults.{verb}.{key}", sentence, count=1)
