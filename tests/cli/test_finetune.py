@@ -86,7 +86,7 @@ def test_an_encoder_learns_and_the_same_spec_gives_the_same_bytes(tmp_path, base
     assert last["step"] == last["of"] == 36 and last["eta_s"] == 0 and last["tokens_per_s"] > 0
     assert last["loss"] < 0.2, "24 posts that one word tells apart"
     heard = capfd.readouterr()
-    assert heard.out == "" and lines[-1] in heard.err
+    assert heard.out.count("\n") == 2 and lines[-1] in heard.err, "the command of each run, and nothing else"
     assert not any(word in heard.err + "".join(lines) for word in ("cheerful", "weary"))
     three = run(spec | {"seed": 2}, bases["encoder"], train, tmp_path, "three")
     assert digests(three)["model.safetensors"] != digests(one)["model.safetensors"]

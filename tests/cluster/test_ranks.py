@@ -256,7 +256,7 @@ def test_two_nodes_train_by_srun_and_no_shell_reads_a_value(tmp_path, bases, tra
     told = json.loads((tmp_path / "told.json").read_text())
     assert told["options"] == launcher.srun_words(2, 1, 2, place)[1:]
     assert told["port"] == str(20000 + os.getpid() % 20000)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "out", "out-work", "told.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "out", "out-work", "out.spec.json", "told.json"]
     facts = json.loads((tmp_path / "out" / "model.json").read_text())
     assert facts["spec"] == spec
     expected, found = weights(one[0] / "finetune-encoder"), weights(tmp_path / "out")

@@ -106,7 +106,7 @@ def test_shards_give_the_bytes_of_one_job(whole, sharded):
     assert [str(name) for name in one if one[name] != four[name] and name.name != "timing.json"] == []
     for teacher in TEACHERS:
         folder = sharded / "results/demo/small" / f"{POOL.format(teacher=teacher)}.shards"
-        assert sorted(path.name for path in folder.iterdir()) == [f"{k}-of-4.parquet" for k in (1, 2, 3, 4)]
+        assert sorted(path.name for path in folder.glob("*.parquet")) == [f"{k}-of-4.parquet" for k in (1, 2, 3, 4)]
 
 
 def test_only_the_pool_has_shards(sharded):

@@ -6,7 +6,9 @@ The posts are made here, so that each count can be worked out by hand. The folde
 import csv
 import json
 import random
+import shlex
 import shutil
+import subprocess
 from collections import Counter
 
 import numpy as np
@@ -248,6 +250,24 @@ def test_scores_are_those_of_scikit_learn(tree, small):
     assert {(row["predictor"], row["dataset"]): float(row["value"]) for row in rows} == pytest.approx(expected)
     assert 0 < expected["cut", "rain/test"] < 1, "a score of 0 or 1 would hide mistakes"
     assert {("one", "rain/test"), ("expert‡", "rain/test"), ("mean", "rain/held-out")} <= scored(tree, "test")
+
+
+def test_each_log_begins_with_the_command_that_repeats_the_job(tree):
+    logs = sorted((tree / "work").rglob("*.log"))
+    assert len(logs) > 50
+    for log in logs:
+        words = shlex.split(log.read_text().splitlines()[0])
+        assert words[1].startswith("workflow/scripts/") and words[2] == "--spec", log
+        assert json.loads((tree / words[3]).read_text()), log
+    for verb in ("augment", "score"):
+        log = next(log for log in logs if verb in log.relative_to(tree).as_posix())
+        words = shlex.split(log.read_text().splitlines()[0])
+        out = tree / words[words.index("--out") + 1]
+        before = out.read_bytes()
+        stamp = out.stat().st_mtime_ns
+        done = subprocess.run(["sh", "-c", log.read_text().splitlines()[0]], cwd=tree, capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (0, log.read_text().splitlines()[0] + "\n"), done.stderr
+        assert out.read_bytes() == before and out.stat().st_mtime_ns > stamp
 
 
 def test_a_second_run_does_nothing(tree):

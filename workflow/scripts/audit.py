@@ -5,7 +5,6 @@ python workflow/scripts/audit.py --spec '{"task": "caves"}' \
 """
 
 import argparse
-import json
 
 import pandas as pd
 
@@ -13,15 +12,15 @@ from postgrad.corpus.duplicates import GROUPS, duplicate_groups, left_out
 from postgrad.records.names import SPLITS
 from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import DROPPED, read_posts
-from postgrad.runtime.cli import run
+from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--spec", required=True, type=json.loads, help="task: its name")
+    add_spec(parser, "task: its name")
     parser.add_argument("--clean", required=True, help="folder of the cleaned splits and their ledger")
     parser.add_argument("--out", required=True, help="folder for groups.parquet and drop.parquet")
-    args = parser.parse_args(argv)
+    args = parse_arguments(parser, argv)
 
     splits = {split: read_posts(f"{args.clean}/{split}.parquet") for split in SPLITS}
     groups = duplicate_groups(splits)

@@ -6,23 +6,22 @@ python workflow/scripts/augment.py --data results/demo/clean/smm4h24-task3/train
 """
 
 import argparse
-import json
 import sys
 
 from postgrad.augmentation.shuffling import augmented
 from postgrad.augmentation.synonyms import thesaurus, wordnet
 from postgrad.records.posts import class_sizes, read_union, write_posts
-from postgrad.runtime.cli import run
+from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--spec", type=json.loads, required=True, help="the node's options, as JSON")
+    add_spec(parser, "the node's options")
     parser.add_argument("--data", nargs="+", required=True, help="posts to make new ones from")
     parser.add_argument("--drop", nargs="*", default=[], help="posts that audit, or a fold, leaves out")
     parser.add_argument("--budget", nargs="?", help="posts of another node: each class gets as many new ones")
     parser.add_argument("--out", required=True, help="the new posts alone")
-    args = parser.parse_args(argv)
+    args = parse_arguments(parser, argv)
 
     posts = read_union(args.data, args.drop)
     synonyms = thesaurus(wordnet()) if "synonym" in args.spec.get("edits", []) else {}

@@ -7,11 +7,10 @@ python workflow/scripts/base.py --spec '{"model": "minilm", "kind": "encoder",
 """
 
 import argparse
-import json
 
 from postgrad.models.model_folder import model_folder
 from postgrad.models.sources import base_folder, file_digests, take_files
-from postgrad.runtime.cli import run
+from postgrad.runtime.cli import add_spec, parse_arguments, run
 from postgrad.runtime.locks import held
 
 TEXTS = 2000  # posts that a made model's tokenizer is trained on
@@ -19,9 +18,9 @@ TEXTS = 2000  # posts that a made model's tokenizer is trained on
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--spec", required=True, type=json.loads)
-    parser.add_argument("--out", required=True)
-    options = parser.parse_args(argv)
+    add_spec(parser, "the model's name and entry in config/bases.yaml")
+    parser.add_argument("--out", required=True, help="the folder for the model")
+    options = parse_arguments(parser, argv)
     spec = options.spec
     origins = [key for key in ("hub", "folder", "package", "make") if key in spec]
     if len(origins) != (spec["kind"] != "linear"):

@@ -11,7 +11,6 @@ python workflow/scripts/calibrate.py --predictions results/demo/mine/predict/pla
 """
 
 import argparse
-import json
 import sys
 
 from postgrad.predictors.calibration import calibrated, fitted, metric_to_maximise
@@ -20,12 +19,12 @@ from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text, read_json
 from postgrad.records.posts import read_posts
 from postgrad.records.predictions import ABSTAIN, aligned, matrix, read_predictions, write_predictions
-from postgrad.runtime.cli import run
+from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--spec", type=json.loads, required=True, help="the node's options and its task, as JSON")
+    add_spec(parser, "the node's options and its task")
     parser.add_argument("--predictions", required=True, help="what is calibrated")
     parser.add_argument("--gold", required=True, help="labelled posts to fit on")
     parser.add_argument("--on-gold", required=True, help="the same predictor's predictions of them")
@@ -33,7 +32,7 @@ def main(argv=None):
     parser.add_argument("--model", nargs="?", help="model.json, for the class counts in training")
     parser.add_argument("--out", required=True, help="the calibrated predictions")
     parser.add_argument("--fit", required=True, help="what was fitted, as JSON")
-    args = parser.parse_args(argv)
+    args = parse_arguments(parser, argv)
 
     spec = args.spec
     task = (spec["labels"], spec["positive"], spec["metric"])

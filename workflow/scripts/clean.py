@@ -5,20 +5,19 @@ python workflow/scripts/clean.py --spec '{"task": "caves", "labels": [...], "spl
 """
 
 import argparse
-import json
 
 from postgrad.corpus.cleaning import LEDGER, corpus
 from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import write_posts
-from postgrad.runtime.cli import run
+from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--spec", required=True, type=json.loads, help="the task file, and `task`: its name")
+    add_spec(parser, "the task file, and `task`: its name")
     parser.add_argument("--data", required=True, help="folder of the raw files")
     parser.add_argument("--out", required=True, help="folder for <split>.parquet and ledger.parquet")
-    args = parser.parse_args(argv)
+    args = parse_arguments(parser, argv)
 
     splits, ledger = corpus(args.spec, args.data)
     for split, posts in splits.items():

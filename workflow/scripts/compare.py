@@ -17,20 +17,19 @@ Writes {"recipe": R, "chains": {name: {"sets": {dataset: {
 """
 
 import argparse
-import json
 
 from postgrad.evaluation.comparison import compared
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text, read_json
-from postgrad.runtime.cli import run
+from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--spec", type=json.loads, required=True, help="chains, as JSON")
+    add_spec(parser, "chains")
     parser.add_argument("--scores", required=True, help="score.json of the recipe")
     parser.add_argument("--out", required=True, help="the comparison, as JSON")
-    args = parser.parse_args(argv)
+    args = parse_arguments(parser, argv)
 
     scored = read_json(args.scores)
     chains = {}

@@ -14,7 +14,7 @@ import pyarrow as pa
 from postgrad.demo.file_formats import COLUMNS, tables
 from postgrad.demo.grammar import corpus, pool
 from postgrad.records.files import atomic_write, write_text
-from postgrad.runtime.cli import run
+from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
 def write_rows(rows, path):
@@ -33,9 +33,9 @@ def write_pool(found, path):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--spec", required=True, type=json.loads, help="seed, and posts: {task: {split: count}}")
+    add_spec(parser, "seed, and posts: {task: {split: count}}")
     parser.add_argument("--out", required=True, help="folder for <task>/<file>")
-    args = parser.parse_args(argv)
+    args = parse_arguments(parser, argv)
     seed = args.spec["seed"]
     for task, sizes in args.spec["posts"].items():
         if task not in COLUMNS:

@@ -18,7 +18,6 @@ Writes {"recipe": R, "tasks": {name: {
 """
 
 import argparse
-import json
 import os
 from functools import partial
 from pathlib import Path
@@ -28,7 +27,7 @@ from postgrad.models.model_folder import base_facts
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
 from postgrad.records.posts import read_union
-from postgrad.runtime.cli import named_files, run
+from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
 
 TOLD = ("embed", "model", "sample", "perplexity", "seed", "reason")  # of the spec, in the result as well
 
@@ -50,7 +49,7 @@ def entry(name, task, train, drop, base, data):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--spec", type=json.loads, required=True, help="recipe and tasks, as JSON")
+    add_spec(parser, "recipe and tasks")
     named = {"action": "append", "nargs": 2, "default": []}
     of_task = named | {"metavar": ("TASK", "FILE")}
     parser.add_argument("--train", **of_task, help="train posts, once for each task")
@@ -58,7 +57,7 @@ def main(argv=None):
     parser.add_argument("--base", **of_task, help="model.json of the encoder, once for each task")
     parser.add_argument("--data", **named, metavar=("DATASET", "FILE"), help="posts, once for each dataset")
     parser.add_argument("--out", required=True, help="the figures, as JSON")
-    args = parser.parse_args(argv)
+    args = parse_arguments(parser, argv)
 
     tasks = dict(sorted(args.spec["tasks"].items()))
     run_here = [name for name, task in tasks.items() if "reason" not in task]

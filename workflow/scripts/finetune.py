@@ -1,6 +1,6 @@
 """Fine-tune a base (or another model) into a classifier.
 
-python workflow/scripts/finetune.py --spec "$(cat spec.json)" --base results/base/minilm
+python workflow/scripts/finetune.py --spec spec.json --base results/base/minilm
     --data results/public/clean/caves/train.parquet --drop results/public/audit/caves/drop.parquet
     --work work/public/ctyun/finetune/plain --out results/public/ctyun/finetune/plain
 
@@ -8,13 +8,12 @@ python workflow/scripts/finetune.py --spec "$(cat spec.json)" --base results/bas
 """
 
 import argparse
-import json
 import os
 import sys
 
 from postgrad.models.model_folder import model_record, training_class_counts, training_posts
 from postgrad.runtime import launcher, signals
-from postgrad.runtime.cli import run
+from postgrad.runtime.cli import add_spec, parse_arguments, run
 from postgrad.runtime.locks import held
 from postgrad.runtime.result_cache import restored
 from postgrad.runtime.signals import heeded
@@ -25,15 +24,15 @@ VERSION = 1  # raise when the same spec gives another model
 def main(argv=None):
     words = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--spec", required=True, type=json.loads)
-    parser.add_argument("--base", required=True)
-    parser.add_argument("--data", required=True, nargs="+")
-    parser.add_argument("--drop", nargs="*", default=[])
+    add_spec(parser, "the node's options and its task")
+    parser.add_argument("--base", required=True, help="folder of the base or model that is trained on")
+    parser.add_argument("--data", required=True, nargs="+", help="labelled posts, gold first")
+    parser.add_argument("--drop", nargs="*", default=[], help="posts that audit, or a fold, leaves out")
     parser.add_argument("--dev", nargs="*", default=[], help="labelled posts on which epoch: best chooses")
-    parser.add_argument("--work", required=True)
-    parser.add_argument("--out", required=True)
+    parser.add_argument("--work", required=True, help="folder for checkpoints and for the finished model")
+    parser.add_argument("--out", required=True, help="the folder for the model")
     launcher.add_arguments(parser)
-    options = parser.parse_args(words)
+    options = parse_arguments(parser, words)
     spec = options.spec
     frame, digests = training_posts(options.data, options.drop, spec.get("input"))
     counts = training_class_counts(frame, spec["labels"], spec["node"])

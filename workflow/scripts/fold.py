@@ -9,7 +9,6 @@ python workflow/scripts/fold.py --data results/demo/clean/smm4h24-task6/train.pa
 """
 
 import argparse
-import json
 import sys
 
 import numpy as np
@@ -19,21 +18,21 @@ import pyarrow as pa
 from postgrad.corpus.folds import folds, grouped, linked, links
 from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import DROPPED, POSTS, read_posts, read_union, write_posts
-from postgrad.runtime.cli import run
+from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 FOLDED = POSTS.append(pa.field("held_out", pa.bool_()))
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--spec", type=json.loads, required=True, help="k, seed, the fold and the classes, as JSON")
+    add_spec(parser, "k, seed, the fold and the classes")
     parser.add_argument("--data", nargs="+", required=True, help="labelled posts to pool")
     parser.add_argument("--drop", nargs="*", default=[], help="posts that audit leaves out")
     parser.add_argument("--corpus", nargs="+", required=True, help="every split of the corpus")
     parser.add_argument("--groups", required=True, help="audit's groups of duplicates")
     parser.add_argument("--out", required=True, help="all pooled posts, with a column held_out")
     parser.add_argument("--out-drop", required=True, help="the fold's posts, and all that belongs with one of them")
-    args = parser.parse_args(argv)
+    args = parse_arguments(parser, argv)
 
     spec, duplicates = args.spec, pd.read_parquet(args.groups)
     posts = read_union(args.data, args.drop)

@@ -13,7 +13,6 @@ python workflow/scripts/label.py --pool results/demo/clean/smm4h24-task6/unlabel
 """
 
 import argparse
-import json
 import sys
 
 import numpy as np
@@ -24,7 +23,7 @@ from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
 from postgrad.records.posts import POSTS, read_posts, read_union, write_posts
 from postgrad.records.predictions import aligned, matrix, read_predictions
-from postgrad.runtime.cli import named_files, run
+from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
 
 # `teachers`: a list of K probabilities for each teacher, uncalibrated, in the order of the spec.
 LABELLED = POSTS.append(pa.field("teachers", pa.list_(pa.list_(pa.float64()))))
@@ -32,7 +31,7 @@ LABELLED = POSTS.append(pa.field("teachers", pa.list_(pa.list_(pa.float64()))))
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--spec", type=json.loads, required=True, help="the node's options, as JSON")
+    add_spec(parser, "the node's options")
     parser.add_argument("--pool", required=True, help="the posts to label")
     parser.add_argument("--drop", nargs="+", required=True, help="posts that audit leaves out")
     parser.add_argument("--held-out", nargs="*", default=[], help="posts that a fold leaves out")
@@ -44,7 +43,7 @@ def main(argv=None):
     parser.add_argument("--budget", nargs="?", help="posts of another label node: as many are kept")
     parser.add_argument("--out", required=True, help="the posts kept")
     parser.add_argument("--flow", required=True, help="how many posts went where, as JSON")
-    args = parser.parse_args(argv)
+    args = parse_arguments(parser, argv)
 
     spec, names, classes = args.spec, args.spec["teachers"], len(args.spec["classes"])
     pool = read_union([args.pool], args.drop).set_index("post_id")

@@ -11,7 +11,6 @@ python workflow/scripts/pick.py --gold results/demo/clean/smm4h24-task6/dev.parq
 """
 
 import argparse
-import json
 import sys
 
 from postgrad.predictors.calibration import first_best, metric_to_maximise
@@ -20,19 +19,19 @@ from postgrad.records.json_files import json_text
 from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import read_posts
 from postgrad.records.predictions import PREDICTIONS, aligned, matrix, read_predictions
-from postgrad.runtime.cli import named_files, run
+from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--spec", type=json.loads, required=True, help="the candidates and their task, as JSON")
+    add_spec(parser, "the candidates and their task")
     named = {"action": "append", "nargs": 2, "metavar": ("CANDIDATE", "FILE"), "default": []}
     parser.add_argument("--predictions", **named, help="once for each candidate")
     parser.add_argument("--gold", required=True, help="labelled posts to choose on")
     parser.add_argument("--on-gold", **named, help="the predictions of these posts, once for each candidate")
     parser.add_argument("--out", required=True, help="the predictions of the best")
     parser.add_argument("--fit", required=True, help="each candidate's score, as JSON")
-    args = parser.parse_args(argv)
+    args = parse_arguments(parser, argv)
 
     spec, posts = args.spec, read_posts(args.gold)
     if posts["label"].isna().all():

@@ -1,12 +1,11 @@
 """Score one dataset with one model: K logits and probabilities a post, in the dataset's order.
 
-python workflow/scripts/predict.py --spec "$(cat spec.json)" --model results/public/ctyun/finetune/plain
+python workflow/scripts/predict.py --spec spec.json --model results/public/ctyun/finetune/plain
     --data results/public/clean/caves/dev.parquet --work work/public/ctyun/predict/plain/caves/dev
     --out results/public/ctyun/predict/plain/caves/dev.parquet
 """
 
 import argparse
-import json
 import os
 
 from postgrad.corpus.text_forms import as_read
@@ -14,7 +13,7 @@ from postgrad.models.model_folder import model_facts, model_record, posts_digest
 from postgrad.records.names import HELD_OUT
 from postgrad.records.posts import first_by_hash, input_texts, read_posts
 from postgrad.records.predictions import gathered, write_predictions
-from postgrad.runtime.cli import run
+from postgrad.runtime.cli import add_spec, parse_arguments, run
 from postgrad.runtime.locks import held
 from postgrad.runtime.result_cache import keep, restored
 from postgrad.runtime.signals import heeded
@@ -26,14 +25,14 @@ KEPT = "predictions.parquet"
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--spec", required=True, type=json.loads)
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--work", required=True)
-    parser.add_argument("--out", required=True)
+    add_spec(parser, "the node's options, its task and the dataset")
+    parser.add_argument("--model", required=True, help="folder of the fine-tuned model")
+    parser.add_argument("--data", required=True, help="the posts to predict")
+    parser.add_argument("--work", required=True, help="folder for the finished predictions, kept under their key")
+    parser.add_argument("--out", required=True, help="the predictions")
     parser.add_argument("--shard", nargs="?", help="3-of-4: only every fourth batch, from the third on")
     parser.add_argument("--shards", nargs="*", default=[], help="all shards' files: gathered, no model is run")
-    options = parser.parse_args(argv)
+    options = parse_arguments(parser, argv)
     spec = options.spec
     facts, names = model_facts(options.model), [label["name"] for label in spec["labels"]]
     if facts["labels"] != names or facts["kind"] != spec["kind"]:

@@ -9,7 +9,6 @@ python workflow/scripts/report.py --spec '{"study":"demo","title":"Made-up posts
 """
 
 import argparse
-import json
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import pandas as pd
 from postgrad.records.files import write_text
 from postgrad.records.json_files import read_json
 from postgrad.report import bookkeeping, diversity_map, leaderboard, page, score_tables, text_tables
-from postgrad.runtime.cli import named_files, run
+from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
 
 TEMPLATE = Path(__file__).parent / "postgrad" / "report" / "report.html.j2"
 RECIPES = ("scores", "compare", "diversity")  # options with a JSON file of each recipe, which names the recipe
@@ -35,7 +34,7 @@ NAMED = {
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--spec", type=json.loads, required=True, help="study, recipes, deviations, as JSON")
+    add_spec(parser, "study, recipes, deviations")
     for option in RECIPES:
         parser.add_argument(f"--{option}", nargs="*", default=[], help="JSON of each recipe, which names the recipe")
     for option, (name, told) in NAMED.items():
@@ -43,7 +42,7 @@ def main(argv=None):
         parser.add_argument(f"--{option}", action="append", default=[], help=told, **words)
     for name, told in (("table", "scores.csv"), ("text", "scores.txt"), ("out", "report.html")):
         parser.add_argument(f"--{name}", required=True, help=told)
-    args = parser.parse_args(argv)
+    args = parse_arguments(parser, argv)
 
     spec, ledgers = args.spec, named_files("--ledger", args.ledger)
     audits = named_files("--audit", args.audit, ledgers)

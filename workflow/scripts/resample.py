@@ -6,22 +6,21 @@ python workflow/scripts/resample.py --data results/demo/clean/smm4h24-task3/trai
 """
 
 import argparse
-import json
 import sys
 
 from postgrad.augmentation.resampling import resampled
 from postgrad.records.posts import class_sizes, read_union, write_posts
-from postgrad.runtime.cli import run
+from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--spec", type=json.loads, required=True, help="the node's options, as JSON")
+    add_spec(parser, "the node's options")
     parser.add_argument("--data", nargs="+", required=True, help="labelled posts to balance, gold first")
     parser.add_argument("--drop", nargs="*", default=[], help="posts that audit, or a fold, leaves out")
     parser.add_argument("--budget", nargs="?", help="posts of another node: each class gets as many")
     parser.add_argument("--out", required=True, help="the whole balanced set")
-    args = parser.parse_args(argv)
+    args = parse_arguments(parser, argv)
 
     posts = read_union(args.data, args.drop)
     frame = resampled(posts, **args.spec, budget=class_sizes(args.budget))

@@ -5,7 +5,7 @@ python workflow/scripts/review.py --predictions results/demo/mine/predict/plain/
   --train results/demo/clean/smm4h24-task6/train.parquet --drop results/demo/audit/smm4h24-task6/drop.parquet \
   --gold results/demo/clean/smm4h24-task6/dev.parquet --on-gold results/demo/mine/predict/plain/ages/dev.parquet \
   --work work/demo/mine/review/checked/ages/test.parquet --out results/demo/mine/review/checked/ages/test.parquet \
-  --reached '{"answers":"work/demo/answers","bases":{},"budget":null}' --spec "$(cat spec.json)"
+  --reached '{"answers":"work/demo/answers","bases":{},"budget":null}' --spec spec.json
 """
 
 import argparse
@@ -22,7 +22,7 @@ from postgrad.records.json_files import json_text
 from postgrad.records.parquet_files import write_private
 from postgrad.records.posts import read_posts, read_union
 from postgrad.records.predictions import aligned, read_predictions, write_predictions
-from postgrad.runtime.cli import run
+from postgrad.runtime.cli import add_spec, parse_arguments, run
 from postgrad.runtime.signals import heeded
 
 VERSION = 1  # raise when the same answers give other predictions, or a model is asked otherwise
@@ -30,7 +30,7 @@ VERSION = 1  # raise when the same answers give other predictions, or a model is
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--spec", type=json.loads, required=True, help="the node's options and its task, as JSON")
+    add_spec(parser, "the node's options and its task")
     parser.add_argument("--reached", type=json.loads, required=True, help="how its models are reached, as JSON")
     parser.add_argument("--models", nargs="*", default=[], help="model.json of those in folders")
     parser.add_argument("--predictions", required=True, help="what is reviewed")
@@ -41,7 +41,7 @@ def main(argv=None):
     parser.add_argument("--on-gold", nargs="?", help="the predictions of these posts")
     parser.add_argument("--work", required=True, help="each answer with its reason, for the owner alone")
     parser.add_argument("--out", required=True, help="the predictions after the review; .fit.json beside them")
-    args = parser.parse_args(argv)
+    args = parse_arguments(parser, argv)
 
     spec, frame = args.spec, read_predictions(args.predictions)
     ((reviewer, ask),) = asked(spec, args.reached, args.models).items()

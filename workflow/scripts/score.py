@@ -8,14 +8,13 @@ python workflow/scripts/score.py --out results/demo/ctyun/score/score.json \
 """
 
 import argparse
-import json
 
 from postgrad.evaluation.metrics import scores
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
 from postgrad.records.posts import read_posts
 from postgrad.records.predictions import aligned, matrix, read_predictions
-from postgrad.runtime.cli import named_files, run
+from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
 
 
 def entry(pair, predictions_path, gold_path):
@@ -35,12 +34,12 @@ def entry(pair, predictions_path, gold_path):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--spec", type=json.loads, required=True, help="recipe and pairs, as JSON")
+    add_spec(parser, "recipe and pairs")
     for option, told in (("--predictions", "what a predictor says of a dataset"), ("--gold", "the dataset's posts")):
         words = {"nargs": 3, "metavar": ("PREDICTOR", "DATASET", "FILE")}
         parser.add_argument(option, action="append", default=[], help=f"{told}, once for each pair", **words)
     parser.add_argument("--out", required=True, help="the scores, as JSON")
-    args = parser.parse_args(argv)
+    args = parse_arguments(parser, argv)
 
     pairs = {(pair["predictor"], pair["dataset"]): pair for pair in args.spec["pairs"]}
     predictions = named_files("--predictions", args.predictions, pairs)

@@ -4,7 +4,7 @@ python workflow/scripts/synthesize.py --data results/demo/clean/smm4h24-task5/tr
   --drop results/demo/audit/smm4h24-task5/drop.parquet \
   --corpus train results/demo/clean/smm4h24-task5/train.parquet \
   --corpus dev results/demo/clean/smm4h24-task5/dev.parquet \
-  --reached '{"answers":"work/demo/answers","bases":{},"budget":null}' --spec "$(cat spec.json)" \
+  --reached '{"answers":"work/demo/answers","bases":{},"budget":null}' --spec spec.json \
   --out results/demo/mine/synthesize/made.parquet --flow results/demo/mine/synthesize/made.json
 """
 
@@ -17,7 +17,7 @@ from postgrad.llm.synthesis import Writing
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
 from postgrad.records.posts import read_posts, read_union, write_posts
-from postgrad.runtime.cli import named_files, run
+from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
 from postgrad.runtime.signals import heeded
 
 VERSION = 1  # raise when the same answers give other posts, or the same posts other requests
@@ -25,7 +25,7 @@ VERSION = 1  # raise when the same answers give other posts, or the same posts o
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--spec", type=json.loads, required=True, help="the node's options, as JSON")
+    add_spec(parser, "the node's options")
     parser.add_argument("--data", nargs="+", required=True, help="labelled posts from which examples are drawn")
     parser.add_argument("--drop", nargs="*", default=[], help="posts that audit leaves out")
     split = {"action": "append", "nargs": 2, "metavar": ("SPLIT", "FILE")}
@@ -34,7 +34,7 @@ def main(argv=None):
     parser.add_argument("--reached", type=json.loads, required=True, help="how models are reached, as JSON")
     parser.add_argument("--out", required=True, help="the new posts alone")
     parser.add_argument("--flow", required=True, help="how many posts and answers went where, as JSON")
-    args = parser.parse_args(argv)
+    args = parse_arguments(parser, argv)
 
     files = named_files("--corpus", args.corpus)
     corpus = {split: read_posts(file)["text"] for split, file in files.items()}

@@ -8,7 +8,6 @@ python workflow/scripts/vote.py --spec '{"rule":"majority","ties":"probability"}
 """
 
 import argparse
-import json
 import sys
 
 import numpy as np
@@ -18,17 +17,17 @@ from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
 from postgrad.records.posts import read_posts
 from postgrad.records.predictions import ABSTAIN, matrix, read_predictions, write_predictions
-from postgrad.runtime.cli import run
+from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--spec", type=json.loads, required=True, help="rule and ties, as JSON")
+    add_spec(parser, "rule and ties")
     parser.add_argument("--predictions", nargs="+", required=True, help="one file a member")
     parser.add_argument("--posts", nargs="?", help="the posts that the members share, where each has held out some")
     parser.add_argument("--out", required=True, help="the vote's predictions")
     parser.add_argument("--counts", required=True, help="members, ties and abstentions, as JSON")
-    args = parser.parse_args(argv)
+    args = parse_arguments(parser, argv)
 
     rule, ties = args.spec["rule"], args.spec["ties"]
     frames = [read_predictions(path) for path in args.predictions]

@@ -311,7 +311,7 @@ def test_the_second_of_two_trainings_takes_the_firsts_result_back(tmp_path, path
     assert '"step"' in told[0] and '"step"' not in told[1]
     lines = told[1].splitlines()
     assert len(lines) == 2 and f"process {first.pid} on" in lines[0] and lines[1].endswith("model taken back")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "work"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out.spec.json", "work"]
     begun = time.monotonic()
     assert finetuning(words).wait() == 0
     print(f"taken back in {time.monotonic() - begun:.1f} s")
@@ -332,7 +332,8 @@ def test_a_waiter_resumes_what_a_killed_holder_left(tmp_path, paths):
     timing = json.loads((out / "timing.json").read_text())
     assert timing["resumed"] and timing["steps"] == 144
     assert digests(out)["model.safetensors"] == digests(whole)["model.safetensors"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "whole", "whole-work", "work"]
+    names = ["out", "out.spec.json", "whole", "whole-work", "whole.spec.json", "work"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
 
 
 def test_pretrain_and_predict_wait_as_well(tmp_path, paths):

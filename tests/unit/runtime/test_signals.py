@@ -90,12 +90,13 @@ def test_a_signal_leaves_a_complete_checkpoint_and_a_rerun_ends_the_same(tmp_pat
         assert told.count("a step") == 0, "the step that ran was the last"
         assert (made.kept(work, f"checkpoint-{steps}") / COMPLETE).is_file()
         assert all((path / COMPLETE).is_file() for path in work.glob("*/checkpoint-*"))
-        assert [path.name for path in tmp_path.iterdir()] == ["work"], "no result, no half of one, and no lock"
+        names = sorted(path.name for path in tmp_path.iterdir())
+        assert names == ["out.spec.json", "work"], "no result, no half of one, and no lock"
     finetune.main(words)
     timing = json.loads((out / "timing.json").read_text())
     assert timing["resumed"] == f"checkpoint-{steps}" and timing["steps"] == STEPS
     assert weights(out) == whole
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "work"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out.spec.json", "work"]
 
 
 def test_a_signal_before_the_first_step_ends_at_once(tmp_path, paths, spec):
@@ -110,7 +111,7 @@ def test_a_signal_before_the_first_step_ends_at_once(tmp_path, paths, spec):
     one.send_signal(signal.SIGUSR1)
     told = one.communicate(timeout=20)[1]
     assert one.returncode == 128 + signal.SIGUSR1 and told == "ended by SIGUSR1\n"
-    assert list(tmp_path.iterdir()) == [], "neither lock nor work"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.spec.json"], "neither lock nor work"
 
 
 def test_the_same_signal_again_ends_at_once_and_terminate_after_usr1_does_not(tmp_path, paths, spec):
@@ -129,7 +130,7 @@ def test_the_same_signal_again_ends_at_once_and_terminate_after_usr1_does_not(tm
     one.send_signal(signal.SIGTERM)
     assert one.wait(timeout=20) == 128 + signal.SIGTERM
     assert [path.name for path in work.glob("*/checkpoint-*")] == ["checkpoint-1"] and not out.exists()
-    assert [path.name for path in tmp_path.iterdir()] == ["work"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.spec.json", "work"]
 
 
 def test_a_signal_while_the_finished_model_is_written_lets_it_be_finished(tmp_path, paths, spec, whole):
@@ -164,8 +165,9 @@ predict.run(predict.main)
                            stderr=subprocess.PIPE, text=True)  # fmt: skip
     after_word(one, "here")
     one.send_signal(signal.SIGTERM)
-    assert one.wait(timeout=20) == 128 + signal.SIGTERM and not out.parent.exists()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["floor", "model", "w"]
+    assert one.wait(timeout=20) == 128 + signal.SIGTERM
+    assert [path.name for path in out.parent.iterdir()] == ["dev.parquet.spec.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["floor", "model", "model.spec.json", "out", "w"]
 
 
 def test_handlers_are_put_back_and_nothing_is_remembered():

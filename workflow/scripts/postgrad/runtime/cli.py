@@ -1,8 +1,22 @@
-"""What every command line shares: a user's fault ends in one sentence, ours in a traceback."""
+"""What every command line shares: its spec, the command in its log, and one sentence for a fault of the user."""
 
+import json
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
+
+from postgrad.records.files import write_text
+from postgrad.runtime.signals import is_rank
+
+
+class Parser(Protocol):
+    """The part of `argparse.ArgumentParser` that the library knows."""
+
+    def add_argument(self, *name_or_flags: str, **settings: Any) -> Any: ...
+
+    def parse_args(self, args: Sequence[str]) -> Any: ...
 
 
 def run(main: Callable[[], object]) -> None:
@@ -11,6 +25,76 @@ def run(main: Callable[[], object]) -> None:
         main()
     except (ValueError, FileNotFoundError) as fault:
         sys.exit(f"{sys.argv[0].rsplit('/', 1)[-1].removesuffix('.py')}: {fault}")
+
+
+def add_spec(parser: Parser, told: str) -> None:
+    """Add the option `--spec` to a parser. told: what the spec holds, for its help."""
+    parser.add_argument("--spec", required=True, help=f"{told}, as JSON or as the path of a JSON file")
+
+
+def parse_arguments(parser: Parser, words: Sequence[str] | None = None) -> Any:
+    """Parse the command line of a script, keep its spec beside its result and print the command that repeats it.
+
+    The spec is written to `spec_path(out)` before the work begins, so that a stage that fails can be repeated as
+    well. The command is printed on one line, quoted for a shell, and names this file. Ranks write and print nothing.
+
+    Parameters
+    ----------
+    parser
+        It has the options `--spec` (see `add_spec`) and `--out`.
+    words
+        Default: the words of this process.
+
+    Returns
+    -------
+    argparse.Namespace
+        The options, with the spec as a dictionary.
+
+    Raises
+    ------
+    ValueError
+        If the spec is neither a JSON object nor a file that holds one.
+    """
+    words = sys.argv[1:] if words is None else list(words)
+    options = parser.parse_args(words)
+    given, options.spec = options.spec, read_spec(options.spec)
+    if not is_rank():
+        kept = spec_path(options.out)
+        write_text(json.dumps(options.spec, sort_keys=True, indent=1, ensure_ascii=False) + "\n", kept)
+        named = {given: str(kept), f"--spec={given}": f"--spec={kept}"}
+        print(shlex.join([sys.executable, sys.argv[0], *(named.get(word, word) for word in words)]), flush=True)
+    return options
+
+
+def spec_path(out: str | Path) -> Path:
+    """The file that keeps the spec of a result, a file or a folder.
+
+    Examples
+    --------
+    >>> str(spec_path("results/demo/ctyun/label/agreed.parquet"))
+    'results/demo/ctyun/label/agreed.parquet.spec.json'
+    >>> str(spec_path("results/demo/ctyun/finetune/plain@seed=1"))
+    'results/demo/ctyun/finetune/plain@seed=1.spec.json'
+    """
+    return Path(f"{out}.spec.json")
+
+
+def read_spec(given: str) -> dict[str, Any]:
+    """The spec that `--spec` gives: JSON, which begins with a brace, or the path of a file that holds it."""
+    is_json = given.lstrip().startswith("{")
+    place = "--spec" if is_json else f"--spec {given}"
+    if not is_json and not Path(given).is_file():
+        raise ValueError(f"{place}: there is no such file; give JSON, which begins with {{, or the path of a JSON file")
+    try:
+        spec = json.loads(given if is_json else Path(given).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as fault:
+        where = f"line {fault.lineno}, column {fault.colno}"
+        raise ValueError(
+            f"{place} is no JSON: {fault.msg} in {where}; quote it for the shell, or give a file"
+        ) from None
+    if not isinstance(spec, dict):
+        raise ValueError(f"{place}: expected a JSON object, which begins with {{, found {type(spec).__name__}")
+    return spec
 
 
 def named_files(option: str, given: Iterable[Sequence[str]], names: Iterable[Any] | None = None) -> dict[Any, str]:

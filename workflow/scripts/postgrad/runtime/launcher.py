@@ -14,20 +14,15 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Protocol
+from typing import Protocol
 
 from postgrad.runtime import signals
+from postgrad.runtime.cli import Parser
 from postgrad.runtime.signals import LAUNCHER, STOPPED, is_rank
 
 ADDRESS = "127.0.0.1"
 GRACE = 30.0  # seconds in which the other ranks may end by themselves after one has failed
 PAUSE = 0.05  # seconds between two looks at the ranks
-
-
-class Parser(Protocol):
-    """What `add_arguments` needs of an argparse.ArgumentParser."""
-
-    def add_argument(self, *name_or_flags: str, **settings: Any) -> Any: ...
 
 
 class Machine(Protocol):
