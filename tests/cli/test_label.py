@@ -152,6 +152,10 @@ def test_controls_leave_out_abstentions():
         ({"keep": "luck"}, "'luck' does not exist"),
         ({"keep": "random"}, "needs a budget or a share, and not both"),
         ({"keep": "random", "budget": [1, 1], "share": 0.5}, "needs a budget or a share, and not both"),
+        ({"keep": "random", "budget": [1, 1], "above": 0.9}, "reads no probability"),
+        ({"keep": "confidence"}, "exactly one of a budget, a share and a probability under `above`"),
+        ({"keep": "confidence", "share": 0.5, "above": 0.9}, "exactly one of"),
+        ({"keep": "confidence", "above": 0.9, "temperatures": [1.0, None]}, "needs gold posts to calibrate"),
         ({"keep": "agreement", "teachers": [FIRST]}, "needs two teachers"),
         ({"keep": "confidence", "budget": [1, 1], "temperatures": [1.0, None]}, "needs gold posts to calibrate"),
     ],
@@ -222,6 +226,39 @@ def test_one_teacher_keeps_a_share_of_each_predicted_class():
     assert rows.tolist() == [0, 1, 2, 3, 4, 5, 6] and labels.tolist() == VOTE["label"][:7].tolist()
     rows, _, _ = kept([VOTE], [None], "confidence", budget=[2, 1])
     assert rows.tolist() == [0, 2, 6]
+
+
+YES = np.array([0.05, 0.1, 0.11, 0.8, 0.98, 0.5])
+SURE = teacher(np.log(np.stack([1 - YES, YES], axis=1)), [0, 0, 0, 1, 1, ABSTAIN])
+ABOVE = [(0.89, [0, 1, 2, 4]), (0.9, [0, 1, 4]), (0.97, [4]), (0.99, []), (0.4, [0, 1, 2, 3, 4])]
+
+
+@pytest.mark.parametrize("above, rows", ABOVE)
+def test_the_posts_of_at_least_a_probability_are_kept(above, rows):
+    """The sixth post has no answer, at whatever probability."""
+    found, labels, shortfall = kept([SURE], [None], "confidence", above=above - 1e-12)
+    assert found.tolist() == rows and labels.tolist() == SURE["label"][rows].tolist() and not shortfall.any()
+
+
+def test_the_probability_of_two_teachers_is_that_of_their_calibrated_mean():
+    """At a temperature of 2 the probabilities .95 and .05 are .813 and .187, and the mean with .9 and .1 is .857."""
+    pair = [teacher(np.log([[0.95, 0.05], [0.1, 0.9]])), teacher(np.log([[0.9, 0.1], [0.1, 0.9]]))]
+    root = np.sqrt(0.95) / (np.sqrt(0.95) + np.sqrt(0.05))
+    for above, rows in ((0.92, []), ((root + 0.9) / 2 - 1e-9, [0]), ((root + 0.9) / 2 + 1e-9, [])):
+        assert kept(pair, [2.0, 1.0], "confidence", above=above)[0].tolist() == rows
+    assert kept(pair, [1.0, 1.0], "confidence", above=0.92)[0].tolist() == [0]
+    silent = [pair[0].assign(label=[ABSTAIN, 1]), pair[1]]
+    assert kept(silent, [1.0, 1.0], "confidence", above=0.5)[0].tolist() == [1]
+
+
+def test_posts_above_a_probability_are_drawn_in_the_proportions_of_gold():
+    """Of five posts, three of class 0 and two of class 1, the largest set of one to two holds one and two."""
+    found, labels, _ = kept([SURE], [None], "confidence", above=0.5, prior=[10, 20])
+    assert sorted(labels) == [0, 1, 1] and {3, 4} < set(found)
+    draws = {tuple(kept([SURE], [None], "confidence", above=0.5, prior=[10, 20], seed=seed)[0]) for seed in range(20)}
+    assert len(draws) == 3  # which one of class 0 depends on the seed
+    held_out = np.array([True, True, True, False, True, True])
+    assert kept([SURE], [None], "confidence", above=0.5, beside=held_out)[0].tolist() == [0, 1, 2, 4]
 
 
 def test_a_random_share_is_of_all_answers():

@@ -153,7 +153,7 @@ def drawn(rows, wanted, beside, seed, part=None):
     return rows[np.array(chosen, dtype=np.int64)]
 
 
-def kept(teachers, temperatures, keep, prior=None, budget=None, share=None, seed=1, beside=None, part=None):
+def kept(teachers, temperatures, keep, prior=None, budget=None, share=None, above=None, seed=1, beside=None, part=None):
     """Which posts are kept, and their labels: (rows sorted, labels of these rows, shortfall per class).
 
     teachers: predictions of the same n posts, sorted by post_id, of one teacher or two; temperatures: one a teacher,
@@ -161,9 +161,10 @@ def kept(teachers, temperatures, keep, prior=None, budget=None, share=None, seed
     may not; all where None.
     agreement: all posts agreed on; with a `prior` (K,), the largest random subset in its proportions.
     confidence: the posts whose answers are most probable, as many per class as in `budget` (K,), or this `share` of
-    each class of the answers. random: as many as the budget in all, or this share of all answers; `part` as of `drawn`.
-    The labels of both are those of `answers`; the prior plays no part. A share counts what a fold holds out as well, so
-    that it is the same number in each fold.
+    each class of the answers, or all whose answer has at least the probability `above`; of these with a prior, the
+    largest random subset in its proportions. random: as many as the budget in all, or this share of all answers; `part`
+    as of `drawn`. The labels of both are those of `answers`; the prior plays no part where a budget or a share says how
+    many are kept. A share counts what a fold holds out as well, so that it is the same number in each fold.
     Raises ValueError for an unknown way to keep, and for one that lacks a teacher, a number or temperatures.
     """
     if keep not in KEEP:
@@ -180,8 +181,10 @@ def kept(teachers, temperatures, keep, prior=None, budget=None, share=None, seed
             chosen = prior_matched(labels, prior, seed)
             rows, labels = rows[chosen], labels[chosen]
         return rows, labels, none
-    if (budget is None) == (share is None):
-        raise ValueError(f"keep {keep} needs a budget or a share, and not both.")
+    if keep == "random" and ((budget is None) == (share is None) or above is not None):
+        raise ValueError("keep random needs a budget or a share, and not both, and reads no probability.")
+    if sum(given is not None for given in (budget, share, above)) != 1:
+        raise ValueError(f"keep {keep} needs exactly one of a budget, a share and a probability under `above`.")
     if len(teachers) > 1 and None in temperatures:
         raise ValueError(f"keep {keep} needs gold posts to calibrate two teachers on; name them under `fit`.")
     labels, confidence = answers(teachers, temperatures)
@@ -189,6 +192,10 @@ def kept(teachers, temperatures, keep, prior=None, budget=None, share=None, seed
     if keep == "random":
         wanted = shared_out(len(rows), share) if budget is None else sum(budget)
         rows = drawn(rows, wanted, beside, seed, part)
+        return rows, labels[rows], none
+    if above is not None:
+        rows = rows[beside[rows] & (confidence[rows] >= above)]
+        rows = rows if prior is None else rows[prior_matched(labels[rows], prior, seed)]
         return rows, labels[rows], none
     budget = shared_out(class_counts(labels[rows], classes), share) if budget is None else budget
     rows = rows[beside[rows]]

@@ -1,5 +1,7 @@
 """Several predictions of the same posts as one: majority and soft votes, ties by a named rule."""
 
+import math
+
 import numpy as np
 import pandas as pd
 
@@ -48,29 +50,79 @@ def spread(frames, post_ids, names):
     return whole
 
 
-def vote(probs, labels, rule="majority", ties="probability"):
-    """One label a post from m members: (labels (n,), logits (n, K), number of ties).
+def whole_weights(weights):
+    """Weights as the smallest whole numbers in the same ratio, so that sums of them are exact and ties are found.
 
-    probs: (m, n, K); labels: (m, n), ABSTAIN where a member gives no answer; such members do not count,
-    and where all abstain so does the vote, at logits of 0.
-    majority: the class with most votes. A tie goes to the higher mean probability and then the lowest
-    class (`probability`), or to the lowest class at once (`lowest`). Logits are the logarithm of
-    (votes + mean probability / (m + 1)), normalised; the second term is below one vote, so it orders
-    ties only. Under `lowest` the voted class gains 1 / (m + 1) more, so that it stays the argmax.
-    soft: the class of the highest mean probability, the lowest where several are equal. Logits are the
-    logarithm of the mean probabilities.
-    Raises ValueError for an unknown rule.
+    Six decimals count. Raises ValueError unless all of them are positive then.
+
+    >>> whole_weights([0.2, 0.1, 0.3])
+    [2, 1, 3]
+    """
+    millionths = [round(1_000_000 * weight) for weight in weights]
+    if any(weight <= 0 for weight in millionths):
+        raise ValueError(f"the weights of a vote are positive numbers, found {min(weights):g}; leave that member out.")
+    return [weight // math.gcd(*millionths) for weight in millionths]
+
+
+def vote(probs, labels, rule="majority", ties="probability", weights=None):
+    """Return one label a post from the predictions of m members.
+
+    Members that abstain on a post do not count there, whatever their weight. Where all abstain, so does the vote, at
+    logits of 0.
+
+    Parameters
+    ----------
+    probs : array of shape (m, n, K)
+        Probabilities of n posts.
+    labels : array of shape (m, n)
+        Class codes, ABSTAIN where a member gives no answer.
+    rule : {"majority", "soft"}
+        majority: the class with the most votes, or with the highest sum of weights of its votes. soft: the class of the
+        highest mean probability, weighted if there are weights.
+    ties : {"probability", "lowest"}
+        Who wins where several classes have the most votes: the higher mean probability, weighted as above, and then the
+        lowest class; or the lowest class at once. A soft vote gives equal means to the lowest class.
+    weights : sequence of m positive numbers, optional
+        How much each member counts. Only their ratio matters, to six decimals. Default: all count alike.
+
+    Returns
+    -------
+    labels : array of shape (n,)
+    logits : array of shape (n, K)
+        soft: the logarithm of the mean probabilities. majority: that of (votes + mean probability / (m + 1)),
+        normalised, where votes are sums of whole weights. The second term is below one vote, so it orders ties only;
+        with ties `lowest` the voted class gains 1 / (m + 1) more, so that it stays the argmax.
+    ties : int
+        The number of posts on which several classes had the most.
+
+    Raises
+    ------
+    ValueError
+        If the rule or the way to break ties does not exist, or if there is not one positive weight a member.
+
+    Examples
+    --------
+    Two members say class 0 and one says class 1:
+
+    >>> probs = np.array([[[0.6, 0.4]], [[0.7, 0.3]], [[0.1, 0.9]]])
+    >>> vote(probs, [[0], [0], [1]])[0].tolist()
+    [0]
+    >>> vote(probs, [[0], [0], [1]], weights=[1, 1, 3])[0].tolist()
+    [1]
     """
     if rule not in RULES or ties not in TIES:
         raise ValueError(f"rule {rule!r} or ties {ties!r} does not exist; rules: {RULES}, ties: {TIES}.")
     probs, labels = np.asarray(probs, dtype=np.float64), np.asarray(labels)
     m, n, classes = probs.shape
+    whole = np.array([1] * m if weights is None else whole_weights(weights))
+    if len(whole) != m:
+        raise ValueError(f"{len(whole)} weights for {m} members; give each member one.")
     if n == 0:
         return np.zeros(0, dtype=np.int64), np.zeros((0, classes)), 0
-    counted = labels != ABSTAIN
+    counted = (labels != ABSTAIN) * whole[:, None]
     answers = counted.sum(axis=0)
     mean = (probs * counted[:, :, None]).sum(axis=0) / np.maximum(answers, 1)[:, None]
-    votes = (labels[:, :, None] == np.arange(classes)).sum(axis=0)
+    votes = ((labels[:, :, None] == np.arange(classes)) * whole[:, None, None]).sum(axis=0)
     share = mean if rule == "soft" else votes.astype(np.float64)
     tied = (share == share.max(axis=1, keepdims=True)).sum(axis=1) > 1
     if rule == "majority":
