@@ -1,9 +1,11 @@
 """Several predictions of the same posts as one: majority and soft votes, ties by a named rule."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from postgrad.records.predictions import ABSTAIN, matrix
 
@@ -50,7 +52,7 @@ def spread(frames, post_ids, names):
     return whole
 
 
-def whole_weights(weights):
+def whole_weights(weights: Sequence[float]) -> list[int]:
     """Weights as the smallest whole numbers in the same ratio, so that sums of them are exact and ties are found.
 
     Six decimals count. Raises ValueError unless all of them are positive then.
@@ -64,7 +66,13 @@ def whole_weights(weights):
     return [weight // math.gcd(*millionths) for weight in millionths]
 
 
-def vote(probs, labels, rule="majority", ties="probability", weights=None):
+def vote(
+    probs: ArrayLike,
+    labels: ArrayLike,
+    rule: str = "majority",
+    ties: str = "probability",
+    weights: Sequence[float] | None = None,
+) -> tuple[np.ndarray, np.ndarray, int]:
     """Return one label a post from the predictions of m members.
 
     Members that abstain on a post do not count there, whatever their weight. Where all abstain, so does the vote, at
