@@ -15,6 +15,6 @@ def normalized(text: str, link: str = "http") -> str:
     return _SPACE.sub(" ", text).strip()
 
 
-def as_read(frame: pd.DataFrame, form: str) -> pd.DataFrame:
+def as_read(frame: pd.DataFrame, form: str | None) -> pd.DataFrame:
     """The posts with the texts that a model reads. form: raw; or normalized, links left out (Bai & Zhou 2020)."""
     return frame.assign(text=[normalized(text, "") for text in frame["text"]]) if form == "normalized" else frame

@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,8 @@ class Request:
     leaves each to the model.
     """
 
-    messages: tuple
-    schema: dict | None = None
+    messages: tuple[tuple[str, str], ...]
+    schema: dict[str, Any] | None = None
     temperature: float | None = 0.0
     max_tokens: int | None = 256
     seed: int | None = 0
@@ -61,7 +62,7 @@ class Answer:
     stand_in: bool = False
 
 
-def judged(reply, schema):
+def judged(reply: Reply, schema: Mapping[str, Any] | None) -> tuple[Any, str | None]:
     """(value, None), or (None, the reason to abstain). A reason repeats nothing of the reply: logs may show it.
 
     JSON may stand alone or within one fence of three backticks.
@@ -82,27 +83,27 @@ def judged(reply, schema):
     return value, None
 
 
-def _no_number(word):
+def _no_number(word: str) -> Any:
     raise ValueError(f"{word} is no JSON")
 
 
-def digest(described, request):
+def digest(described: Mapping[str, Any], request: Request) -> str:
     """The name of an answer: SHA-256 of the request and of `described`, all of the base that decides its answers."""
     text = json.dumps([described, asdict(request)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def tally(answers):
+def tally(answers: Iterable[Answer]) -> dict[str, Any]:
     """{answers, kept, tokens_in, tokens_out, stand_in, abstained: {reason: how many}}; tokens of kept ones included."""
-    answers = list(answers)
-    found = {"answers": len(answers)}
+    given = list(answers)
+    found = {"answers": len(given)}
     for key in ("kept", "tokens_in", "tokens_out", "stand_in"):
-        found[key] = sum(getattr(answer, key) for answer in answers)
-    reasons = Counter(answer.reason for answer in answers if answer.reason is not None)
+        found[key] = sum(getattr(answer, key) for answer in given)
+    reasons = Counter(answer.reason for answer in given if answer.reason is not None)
     return found | {"abstained": dict(sorted(reasons.items()))}
 
 
-def heed(name):
+def heed(name: str) -> None:
     """Nothing; the job's end with exit code 75 where it was told to stop: see stopping."""
     if signals.wanted():
         signals.stop(f"base {name}: stopped as told; a rerun goes on from the answers that are kept")
@@ -114,24 +115,24 @@ class Kept:
     One job at a time works in it, under its lock.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.folder.chmod(0o700)
         for half in self.folder.glob(".*.partial"):  # of a killed run
             half.unlink()
 
-    def read(self, name):
+    def read(self, name: str) -> Reply | None:
         """The Reply of that name, or None; a file that a disk has spoilt is none either."""
         try:
             return Reply(**json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8")))
         except (FileNotFoundError, ValueError, TypeError):
             return None
 
-    def write(self, name, reply):
+    def write(self, name: str, reply: Reply) -> None:
         self.replace(f"{name}.json", asdict(reply))
 
-    def replace(self, file, content):
+    def replace(self, file: str, content: Any) -> None:
         """Write `content` as JSON beside the file, down to the disk, and rename: it is whole or not there."""
         with atomic_write(self.folder / file) as beside:
             descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -149,20 +150,23 @@ class Spent:
 
     FILE = "spent.json"
 
-    def __init__(self, kept, name, budget):
+    def __init__(self, kept: Kept, name: str, budget: Mapping[str, int] | None) -> None:
         self.kept, self.name, self.budget = kept, name, budget
         path = kept.folder / self.FILE
-        self.sums = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"requests": 0, "tokens": 0}
+        self.sums: dict[str, int] = (
+            json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"requests": 0, "tokens": 0}
+        )
 
-    def send(self):
+    def send(self) -> None:
         """Count one request before it is sent; ValueError where the budget has none left."""
-        for what, most in (self.budget or {}).items():
+        budget = self.budget or {}
+        for what, most in budget.items():
             if self.sums[what] >= most:
-                told = " and ".join(f"{self.sums[key]} of {self.budget[key]} {key}" for key in self.budget)
+                told = " and ".join(f"{self.sums[key]} of {budget[key]} {key}" for key in budget)
                 raise ValueError(f"base {self.name}: its budget is spent ({told}): raise endpoints.{what} in the study "
                                  "and run again, which goes on from the answers that are kept")  # fmt: skip
         self.add("requests", 1)
 
-    def add(self, what, number):
+    def add(self, what: str, number: int) -> None:
         self.sums[what] += number
         self.kept.replace(self.FILE, self.sums)

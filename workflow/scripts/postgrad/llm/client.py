@@ -3,17 +3,21 @@
 An answer that is kept costs nothing: no server is called and no model is loaded before a request is new.
 """
 
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from postgrad.llm import stand_in
-from postgrad.llm.answer_cache import Answer, Kept, Reply, Spent, digest, heed, judged
+from postgrad.llm.answer_cache import Answer, Kept, Reply, Request, Spent, digest, heed, judged
 from postgrad.models.model_folder import model_facts, model_record
 from postgrad.runtime import signals
 from postgrad.runtime.locks import held
 
 
-def answers(base, requests, folder, budget=None):
+def answers(
+    base: Mapping[str, Any], requests: Iterable[Request], folder: Path | str, budget: Mapping[str, int] | None = None
+) -> Iterator[Answer]:
     """An Answer for each Request, in order, one at a time.
 
     base: `base`, its name, `kind`, and what bases.yaml says of an endpoint, or a causal model's folder, threads,
@@ -28,7 +32,8 @@ def answers(base, requests, folder, budget=None):
     """
     with held(folder), signals.by_steps():
         kept, described, ask = Kept(folder), decisive(base), None
-        spent, asked = Spent(kept, base["base"], budget), set()
+        spent = Spent(kept, base["base"], budget)
+        asked: set[str] = set()
         for request in requests:
             heed(base["base"])
             name = digest(described, request)
@@ -52,14 +57,16 @@ def answers(base, requests, folder, budget=None):
             yield Answer(value, reason, text, reply.tokens_in, reply.tokens_out, not fresh, is_stand_in)
 
 
-def asked(spec, reached, models=()):
+def asked(
+    spec: Mapping[str, Any], reached: Mapping[str, Any], models: Iterable[Path | str] = ()
+) -> dict[str, Callable[[Iterable[Request]], Iterator[Answer]]]:
     """{model: a function of Requests that gives their Answers} of all that a node asks, in the order of its spec.
 
     spec: the node's, with `asked`. reached: how, as the rule's param says. models: model.json of those in folders, each
     of which says in its spec which base it is.
     """
     folders = {model_facts(folder)["spec"]["model"]: str(folder) for folder in (Path(path).parent for path in models)}
-    found = {}
+    found: dict[str, Callable[[Iterable[Request]], Iterator[Answer]]] = {}
     for base in spec["asked"]:
         name = base["base"]
         means = {**reached["bases"].get(name, {}), **({"folder": folders[name]} if base["kind"] == "causal" else {})}
@@ -68,7 +75,7 @@ def asked(spec, reached, models=()):
     return found
 
 
-def decisive(base):
+def decisive(base: Mapping[str, Any]) -> dict[str, Any]:
     """All of a base that decides its answers, as JSON. An endpoint's url does not: the same model may move."""
     named = {"base": base["base"], "kind": base["kind"]}
     if base["kind"] == "endpoint":
@@ -82,7 +89,7 @@ def decisive(base):
                      "causal or stand-in")  # fmt: skip
 
 
-def asker(base, spent):
+def asker(base: Mapping[str, Any], spent: Spent) -> Callable[[Request], Reply]:
     """A function of a Request that gives its Reply."""
     if base["kind"] == "endpoint":
         from postgrad.llm.endpoint import Endpoint

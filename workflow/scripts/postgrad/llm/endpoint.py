@@ -6,10 +6,12 @@ import math
 import os
 import re
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import openai
 
-from postgrad.llm.answer_cache import Reply, heed
+from postgrad.llm.answer_cache import Reply, Request, Spent, heed
 from postgrad.runtime import signals
 
 FIRST, LONGEST = 1.0, 60.0  # seconds before the second try; twice as long before each further one, to the longest
@@ -21,7 +23,7 @@ LETTERS = 4  # a token's, where a server does not count them
 class Failed(ValueError):
     """One request has got no answer, and others may. why: the reason in a few words."""
 
-    def __init__(self, sentence, why):
+    def __init__(self, sentence: str, why: str) -> None:
         super().__init__(sentence)
         self.why = why
 
@@ -33,7 +35,7 @@ class Endpoint:
     spent: counts each try before it is sent. Calling raises Failed for one request, ValueError where none will do.
     """
 
-    def __init__(self, base, spent):
+    def __init__(self, base: Mapping[str, Any], spent: Spent) -> None:
         self.base, self.spent = base, spent
         self.where = f"base {base['base']}: {base['url']}"
         self.timeout = base.get("timeout", 120)
@@ -46,7 +48,7 @@ class Endpoint:
             http_client=openai.DefaultHttpxClient(follow_redirects=False),
         )
 
-    def __call__(self, request):
+    def __call__(self, request: Request) -> Reply:
         body, tries = self.body(request), self.base.get("tries", 6)
         for tried in range(1, tries + 1):
             heed(self.base["base"])
@@ -71,7 +73,7 @@ class Endpoint:
         raise Failed(f"{self.where} gave no answer in {tries} tries (the last: {why}): run again later, which goes on "
                      "from the answers that are kept, or write failed: abstain in bases.yaml", why)  # fmt: skip
 
-    def body(self, request):
+    def body(self, request: Request) -> dict[str, Any]:
         """The request as the protocol names it; what is None is left to the server."""
         body = {"model": self.base["model"], "temperature": request.temperature, "seed": request.seed}
         body["messages"] = [{"role": role, "content": text} for role, text in request.messages]
@@ -81,7 +83,7 @@ class Endpoint:
             body["response_format"] = {"type": "json_schema", "json_schema": form}
         return {key: value for key, value in body.items() if value is not None}
 
-    def waiting(self, fault, wait):
+    def waiting(self, fault: openai.APIStatusError, wait: float) -> float:
         """The seconds before a next try after an error's status; an error where no further try helps."""
         status = fault.status_code
         if status in (401, 403):
@@ -102,7 +104,7 @@ class Endpoint:
         return max(wait, asked)
 
 
-def secret(base):
+def secret(base: Mapping[str, Any]) -> str:
     """The key, from the environment variable that the base names; servers that want none get a word."""
     if "key" not in base:
         return "none"  # else the client would send what OPENAI_API_KEY holds
@@ -114,7 +116,7 @@ def secret(base):
     return key
 
 
-def reply_in(text, body):
+def reply_in(text: str, body: Mapping[str, Any]) -> Reply:
     """The Reply in a chat completion; ValueError where it is none."""
     try:
         content = json.loads(text)
@@ -131,10 +133,12 @@ def reply_in(text, body):
         raise ValueError("no chat completion") from None
 
 
-def retry_after(header):
+def retry_after(header: str | None) -> float:
     """Seconds that a Retry-After header asks for, as a number or a date; 0 where it asks for none."""
+    if not header:
+        return 0.0
     try:
-        return max(0.0, float(header or 0))
+        return max(0.0, float(header))
     except ValueError:
         pass
     try:
@@ -143,7 +147,7 @@ def retry_after(header):
         return 0.0
 
 
-def pause(seconds):
+def pause(seconds: float) -> None:
     """Wait, or until the job is told to stop."""
     end = time.monotonic() + seconds
     while not signals.wanted() and (left := end - time.monotonic()) > 0:

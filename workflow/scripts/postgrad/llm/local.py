@@ -2,12 +2,14 @@
 
 import re
 import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jinja2
 import torch
 import transformers
 
-from postgrad.llm.answer_cache import Reply
+from postgrad.llm.answer_cache import Reply, Request
 from postgrad.models.loading import load_model, load_tokenizer, set_threads
 
 transformers.logging.set_verbosity_error()
@@ -21,7 +23,7 @@ class Local:
     in other company a token may differ.
     """
 
-    def __init__(self, base):
+    def __init__(self, base: Mapping[str, Any]) -> None:
         set_threads(base["threads"])
         self.name, self.bf16 = base["base"], base["precision"] == "bf16"
         self.tokenizer = load_tokenizer(base["folder"])
@@ -35,7 +37,7 @@ class Local:
             do_sample=False, eos_token_id=self.ends, pad_token_id=self.tokenizer.pad_token_id
         )
 
-    def __call__(self, request):
+    def __call__(self, request: Request) -> Reply:
         if request.temperature:
             raise ValueError(f"base {self.name}: a model in a folder answers greedily, and temperature "
                              f"{request.temperature:g} was asked for: write 0, or name an endpoint")  # fmt: skip
@@ -51,7 +53,7 @@ class Local:
         finish = "stop" if written[-1] in self.ends else "length"
         return Reply(self.tokenizer.decode(written, skip_special_tokens=True), finish, len(ids), len(written))
 
-    def prompt(self, messages):
+    def prompt(self, messages: Sequence[tuple[str, str]]) -> list[int]:
         """The ids of the messages, in the chat template where the tokenizer has one.
 
         Marks such as <|im_end|> inside a message stay plain text: a post cannot end its turn.
@@ -68,7 +70,7 @@ class Local:
                 roles = ", ".join(role for role, _ in messages)
                 raise ValueError(f"base {self.name}: its chat template does not take the turns {roles}: put the "
                                  "instruction into the user's turn")  # fmt: skip
-            ids = []
+            ids: list[int] = []
         else:
             marks = self.tokenizer("")["input_ids"]
             ids = marks[:1] if marks[:1] == [self.tokenizer.bos_token_id] else []
@@ -77,5 +79,5 @@ class Local:
             ids += self.ids(before) + self.ids(said, split_special_tokens=True)
         return ids + self.ids(text)
 
-    def ids(self, text, **options):
+    def ids(self, text: str, **options: Any) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False, **options)["input_ids"] if text else []

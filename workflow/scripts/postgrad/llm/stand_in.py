@@ -9,13 +9,17 @@ or a list of them where the user writes `numbered 1 to 10`.
 import json
 import random
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from postgrad.llm.answer_cache import Request
 
 VERSION = 2  # raise when the same request gets another answer
 DENIALS = {"no", "not", "never", "none", "nobody", "nothing", "without", "cannot"}
 WORDS = 12  # of a text that is made up
 
 
-def text(request, agrees=False):
+def text(request: Request, agrees: bool = False) -> str:
     """The answer to a Request as a model would write it: JSON where there is a schema.
 
     agrees: every truth value is true, whatever the user's text says, and every text says so.
@@ -32,7 +36,7 @@ def text(request, agrees=False):
     return "\n".join(f"{k}. {filled({'type': 'string'}, words, rng)}" for k in range(1, int(listed[1]) + 1))
 
 
-def filled(schema, words, rng):
+def filled(schema: Mapping[str, Any], words: Sequence[str], rng: random.Random) -> Any:
     """A value for a JSON schema; None for what no rule here makes."""
     for key in ("anyOf", "oneOf"):
         if key in schema:

@@ -3,12 +3,20 @@
 All of a head stands in config.json (`head_pooling`, `cosine_s`) and in the weights: no code comes with a model.
 """
 
+from collections.abc import Sequence
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
-from torch.nn.utils.rnn import pack_padded_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 from transformers.modeling_outputs import SequenceClassifierOutput
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel
+    from transformers import PreTrainedModel as Encoder
+else:
+    Encoder = object
 
 POOLINGS = ("mean", "last2+pooler", "last3", "last3+pooler", "bigru-pooler", "bigru-tokens")
 OWN = {"head": "linear", "pooling": "pooler"}  # the head that transformers gives an encoder, where a spec is silent
@@ -26,7 +34,7 @@ class Pooling(torch.nn.Module):
     ValueError where the encoder has no pooler, or too few layers.
     """
 
-    def __init__(self, config, pooler):
+    def __init__(self, config: "PretrainedConfig", pooler: bool) -> None:
         super().__init__()
         name, width = config.head_pooling, config.hidden_size
         self.pooler, self.last = name.endswith("pooler"), int(name[4]) if name.startswith("last") else 0
@@ -40,10 +48,14 @@ class Pooling(torch.nn.Module):
         read = 2 * units if self.gru else width * max(1, self.pooler + self.last)
         self.out = torch.nn.Linear(read, config.num_labels)
 
-    def features(self, states, pooled, mask):
-        """(n, D) of each post. states: layers + 1 tensors (n, T, H); pooled: (n, H); mask: (n, T), 0 on the right."""
+    def features(self, states: Sequence[torch.Tensor], pooled: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """The (n, D) features of n posts.
+
+        states: layers + 1 tensors (n, T, H). pooled: (n, H), None where it is not read. mask: (n, T), 0 on the right.
+        """
         if self.gru:
             with torch.autocast(mask.device.type, enabled=False):
+                row: torch.Tensor | PackedSequence
                 if self.pooler:
                     row = pooled[:, None].float()
                 else:
@@ -56,17 +68,17 @@ class Pooling(torch.nn.Module):
         weights = mask[:, :, None].to(states[-1].dtype)
         return (states[-1] * weights).sum(1) / weights.sum(1)
 
-    def forward(self, states, pooled, mask):
+    def forward(self, states: Sequence[torch.Tensor], pooled: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         return self.out(self.features(states, pooled, mask))
 
 
-class PooledEncoder:
+class PooledEncoder(Encoder):
     """The part of a class that `pooled_class` makes: a Pooling in the place of the head that transformers has.
 
     A pooler that is not read falls away: it would learn nothing, and ranks would wait for its gradients.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: "PretrainedConfig") -> None:
         super().__init__(config)
         for name in [name for name, _ in self.named_children() if name != self.base_model_prefix]:
             delattr(self, name)
@@ -74,7 +86,7 @@ class PooledEncoder:
         if not self.head.pooler:
             self.base_model.pooler = None
 
-    def forward(self, input_ids, attention_mask, **_):
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **_: Any) -> SequenceClassifierOutput:
         output = self.base_model(input_ids, attention_mask=attention_mask, output_hidden_states=True)
         return SequenceClassifierOutput(
             logits=self.head(output.hidden_states, output.get("pooler_output"), attention_mask)
@@ -82,7 +94,7 @@ class PooledEncoder:
 
 
 @cache
-def pooled_class(plain):
+def pooled_class(plain: type) -> type:
     """Return a class like `plain`, one of transformers, whose head is the Pooling that the config names.
 
     config.json names it under `architectures`, for example PooledBertForSequenceClassification: the head can be
@@ -97,16 +109,16 @@ class Cosine(torch.nn.Linear):
     Computed in float32: bf16 would round 30 times a cosine to steps of 0.1.
     """
 
-    def __init__(self, linear, s):
+    def __init__(self, linear: torch.nn.Linear, s: float) -> None:
         super().__init__(linear.in_features, linear.out_features, bias=False, device="meta")
         self.weight, self.s = linear.weight, s
 
-    def forward(self, inputs):
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         with torch.autocast(inputs.device.type, enabled=False):
             return self.s * F.linear(F.normalize(inputs.float(), dim=-1), F.normalize(self.weight.float(), dim=-1))
 
 
-def with_head(model):
+def with_head(model: "PreTrainedModel") -> "PreTrainedModel":
     """The encoder, a cosine layer in the place of its head's last where its config says so: `cosine_s`, the scale.
 
     So config.json and safetensors hold all of it; what transformers loads into the bias falls away.
@@ -120,7 +132,7 @@ def with_head(model):
     return model
 
 
-def new_head(model, seed):
+def new_head(model: "PreTrainedModel", seed: int) -> None:
     """Draw an encoder's head afresh from `seed`: weights normal(0, initializer_range), biases zero.
 
     A GRU's are uniform within 1 / sqrt(units), biases included, as PyTorch draws them.

@@ -1,6 +1,13 @@
 """The words around a post that a causal model reads, and the answers it may give."""
 
 import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 LEAST = 8  # tokens of a post that must fit, or the prompt is refused
 
@@ -15,7 +22,9 @@ class Prompt:
     (or digit) and the end token.
     """
 
-    def __init__(self, tokenizer, template, words, max_length):
+    def __init__(
+        self, tokenizer: "PreTrainedTokenizerBase", template: str, words: Sequence[str], max_length: int
+    ) -> None:
         if template.count("{text}") != 1:
             raise ValueError("prompt: write {text} exactly once, where the post goes")
         if tokenizer.eos_token_id is None:
@@ -24,7 +33,7 @@ class Prompt:
         if tokenizer.chat_template:
             turn = [{"role": "user", "content": template}]
             template = tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
-            start = []  # the chat template writes its own first mark
+            start: list[int] = []  # the chat template writes its own first mark
         else:
             marks = tokenizer("")["input_ids"]
             start = marks[:1] if marks[:1] == [tokenizer.bos_token_id] else []
@@ -35,8 +44,9 @@ class Prompt:
         parts[-1] = parts[-1].rstrip(" ")
         if not parts[-1]:
             raise ValueError("prompt: write a word after the last field, such as Answer:, for the answer to follow")
-        self.parts = [part if part in ("{keyword}", "{text}") else self.ids(part) for part in parts]
-        self.parts[0] = self.prefix = start + self.parts[0]
+        self.prefix = start + self.ids(parts[0])
+        rest = [part if part in ("{keyword}", "{text}") else self.ids(part) for part in parts[1:]]
+        self.parts: list[str | list[int]] = [self.prefix, *rest]
         end = [tokenizer.eos_token_id]
         self.answers = [self.ids(word if ends_line else f" {word}") + end for word in words]
         if len({tuple(answer) for answer in self.answers}) < len(words):
@@ -49,10 +59,10 @@ class Prompt:
                 f"raise it by {LEAST - self.room} or shorten the prompt"
             )
 
-    def ids(self, text, **options):
-        return self.tokenizer(text, add_special_tokens=False, **options)["input_ids"] if text else []
+    def ids(self, text: str) -> list[int]:
+        return self.tokenizer(text, add_special_tokens=False)["input_ids"] if text else []
 
-    def fields(self, frame):
+    def fields(self, frame: pd.DataFrame) -> list[list[int]]:
         """n lists of ids: each post's prompt without the shared prefix. keyword is empty where it is null."""
         columns = {"{text}": self.column(frame["text"], "{text}")}
         words = frame["keyword"].fillna("").astype(str)
@@ -64,7 +74,8 @@ class Prompt:
             rows.append([i for part in self.parts[1:] for i in (filled[part] if isinstance(part, str) else part)])
         return rows
 
-    def column(self, texts, field):
+    def column(self, texts: Iterable[str], field: str) -> list[list[int]]:
         lead = " " if field in self.spaced else ""
-        texts = [lead + text for text in texts]
-        return self.ids(texts, split_special_tokens=True) if texts else []
+        led = [lead + text for text in texts]
+        options = {"add_special_tokens": False, "split_special_tokens": True}
+        return self.tokenizer(led, **options)["input_ids"] if led else []

@@ -1,5 +1,8 @@
 """Models and tokenizers in and out of their folders: safetensors only, no remote code."""
 
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
 import torch
 from transformers import (
     MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
@@ -9,6 +12,8 @@ from transformers import (
     AutoModelForMaskedLM,
     AutoModelForSequenceClassification,
     AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
 )
 
 from postgrad.models.heads import OWN, pooled_class, with_head
@@ -18,14 +23,14 @@ CLASSES = {"encoder": AutoModelForSequenceClassification, "causal": AutoModelFor
 SAFE = {"trust_remote_code": False, "local_files_only": True}
 
 
-def set_threads(count):
+def set_threads(count: int) -> None:
     """Use `count` threads within an operation and one between them: other counts give other last digits."""
     torch.set_num_threads(count)
     if torch.get_num_interop_threads() != 1:
         torch.set_num_interop_threads(1)
 
 
-def load_tokenizer(folder):
+def load_tokenizer(folder: Path | str) -> PreTrainedTokenizerBase:
     """The tokenizer of a model folder; its end token pads where it has no padding token of its own."""
     tokenizer = AutoTokenizer.from_pretrained(folder, **SAFE)
     if tokenizer.pad_token_id is None:
@@ -33,7 +38,15 @@ def load_tokenizer(folder):
     return tokenizer
 
 
-def load_model(folder, form, attention="eager", dropout=None, labels=None, s=None, pooling=None):
+def load_model(
+    folder: Path | str,
+    form: str,
+    attention: str = "eager",
+    dropout: float | None = None,
+    labels: Sequence[str] | None = None,
+    s: float | None = None,
+    pooling: str | None = None,
+) -> PreTrainedModel:
     """A float32 model. form: encoder (with a head), causal, mlm, or plain (the body alone).
 
     attention: eager or sdpa. dropout: written over every dropout of the config unless None. labels: class
@@ -64,7 +77,7 @@ def load_model(folder, form, attention="eager", dropout=None, labels=None, s=Non
     return with_head(model) if form == "encoder" else model
 
 
-def freeze(model, names):
+def freeze(model: PreTrainedModel, names: Iterable[str]) -> None:
     """Hold parts of a model still. `embeddings` is the only part that has a name here."""
     for name in names:
         if name != "embeddings":

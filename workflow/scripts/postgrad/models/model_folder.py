@@ -3,8 +3,10 @@
 import hashlib
 import json
 import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -14,7 +16,7 @@ from postgrad.records.json_files import json_text
 from postgrad.records.posts import read_union
 
 
-def model_facts(folder):
+def model_facts(folder: Path | str) -> dict[str, Any]:
     """model.json of a folder. FileNotFoundError where there is none."""
     path = Path(folder) / "model.json"
     if not path.is_file():
@@ -22,7 +24,7 @@ def model_facts(folder):
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def base_facts(folder, kind):
+def base_facts(folder: Path | str, kind: str) -> dict[str, Any]:
     """model.json of a base; ValueError where it is of another kind than the node asks for."""
     facts = model_facts(folder)
     if facts["kind"] != kind:
@@ -30,14 +32,16 @@ def base_facts(folder, kind):
     return facts
 
 
-def model_record(folder):
+def model_record(folder: Path | str) -> dict[str, str]:
     """A model as part of a key: {"model": folder name, "sha256": of its model.json}."""
     model_facts(folder)
     digest = hashlib.sha256((Path(folder) / "model.json").read_bytes()).hexdigest()
     return {"model": Path(folder).name, "sha256": digest}
 
 
-def training_posts(paths, drops, form=None):
+def training_posts(
+    paths: Sequence[Path | str], drops: Sequence[Path | str], form: str | None = None
+) -> tuple[pd.DataFrame, dict[str, str]]:
     """(posts of all files in order, {"folder/file": SHA-256 of a file's kept ids, labels, keywords and texts}).
 
     form: of the posts' texts, see text_forms.as_read; the digests are of the texts as they stand in the files.
@@ -47,7 +51,7 @@ def training_posts(paths, drops, form=None):
     return as_read(pd.concat(frames, ignore_index=True), form), digests
 
 
-def posts_digest(frame, columns=("post_id", "label", "keyword", "text")):
+def posts_digest(frame: pd.DataFrame, columns: Iterable[str] = ("post_id", "label", "keyword", "text")) -> str:
     """SHA-256 of these columns of the posts, row by row in the frame's order."""
     digest = hashlib.sha256()
     cells = frame[list(columns)].astype(object)
@@ -56,7 +60,7 @@ def posts_digest(frame, columns=("post_id", "label", "keyword", "text")):
     return digest.hexdigest()
 
 
-def training_class_counts(frame, labels, node):
+def training_class_counts(frame: pd.DataFrame, labels: Sequence[Mapping[str, Any]], node: str) -> dict[str, int]:
     """{class name: number of training posts}.
 
     Raises ValueError if there is no post, or if a post has no label or one outside 0..K-1.
@@ -74,7 +78,7 @@ def training_class_counts(frame, labels, node):
 
 
 @contextmanager
-def model_folder(out, facts, timing=None):
+def model_folder(out: Path | str, facts: Mapping[str, Any], timing: Mapping[str, Any] | None = None) -> Iterator[Path]:
     """A folder beside `out` to save weights in; at the end it takes out's place, model.json already in it.
 
     facts become model.json, timing (a dict that may fill until the end) timing.json. ValueError as in_place.

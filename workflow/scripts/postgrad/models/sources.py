@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from postgrad.records.files import link
@@ -10,7 +11,7 @@ from postgrad.records.files import link
 WANTED = ["*.safetensors", "*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja"]
 
 
-def base_folder(spec):
+def base_folder(spec: Mapping[str, str]) -> Path:
     """The folder that holds a base's files: from the hub, from disk, or from an installed package.
 
     spec: one of hub (with revision), folder, package ("package_name/folder/in/it"). Errors say what to do.
@@ -25,7 +26,7 @@ def base_folder(spec):
     return folder
 
 
-def hub_folder(name, revision):
+def hub_folder(name: str, revision: str | None) -> Path:
     """A snapshot of hub model `name` at `revision`, downloaded now; its config is judged before the weights come."""
     if not revision:
         raise ValueError(f"hub model {name} has no revision: pin the commit, so that the same base comes tomorrow")
@@ -44,7 +45,7 @@ def hub_folder(name, revision):
         raise missing(name, revision, fault) from fault
 
 
-def missing(name, revision, fault):
+def missing(name: str, revision: str, fault: OSError) -> ValueError:
     """The one sentence for a download that failed; every error of the hub is an OSError."""
     return ValueError(
         f"hub model {name} at {revision} did not come ({type(fault).__name__}): "
@@ -52,7 +53,7 @@ def missing(name, revision, fault):
     )
 
 
-def package_folder(path):
+def package_folder(path: str) -> Path:
     """A folder inside an installed Python package, found without importing it."""
     package, _, inside = path.partition("/")
     found = importlib.util.find_spec(package)
@@ -64,7 +65,7 @@ def package_folder(path):
     return folder
 
 
-def refuse(model, config):
+def refuse(model: str, config: Path) -> None:
     """Nothing; ValueError for a config.json that needs code from outside or a class that does not exist."""
     if not config.is_file():
         raise FileNotFoundError(f"base {model}: {config} is missing; give a folder with config.json and safetensors")
@@ -75,7 +76,7 @@ def refuse(model, config):
         raise ValueError(f"base {model} needs code from its author (auto_map), and none is run: use another model")
 
 
-def take_files(model, source, target):
+def take_files(model: str, source: Path | str, target: Path | str) -> dict[str, str]:
     """Link (or copy, on another disk) a base's files from `source` to `target`: {file name: SHA-256}.
 
     ValueError without a safetensors file: weights as pickles may hold code, and are not read.
@@ -89,7 +90,7 @@ def take_files(model, source, target):
     return file_digests(target)
 
 
-def file_digests(folder):
+def file_digests(folder: Path | str) -> dict[str, str]:
     """{file name: SHA-256} of a folder's files."""
     digests = {}
     for path in sorted(Path(folder).iterdir()):

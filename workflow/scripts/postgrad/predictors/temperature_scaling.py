@@ -9,7 +9,7 @@ import numpy as np
 LOG_BOUNDS = (np.log(0.05), np.log(20.0))  # temperatures; a teacher without an error on dev ends at 0.05
 
 
-def nll(logits, gold, temperature):
+def nll(logits: np.ndarray, gold: np.ndarray, temperature: float) -> float:
     """Mean negative log-likelihood of gold labels (n,) under softmax(logits (n, K) / temperature)."""
     scaled = logits / temperature
     peak = scaled.max(axis=1)
@@ -17,7 +17,7 @@ def nll(logits, gold, temperature):
     return float(np.mean(log_sum - scaled[np.arange(len(gold)), gold]))
 
 
-def temperature(logits, gold):
+def temperature(logits: np.ndarray, gold: np.ndarray) -> float:
     """The temperature that minimises the NLL (Guo et al. 2017), by golden section over its logarithm.
 
     logits: (n, K), n > 0; gold: (n,). The NLL is convex in 1/T and so has one minimum in log T.
