@@ -7,6 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
+from errno import ESTALE
+from pathlib import Path
 from types import SimpleNamespace
 
 import made
@@ -27,6 +30,42 @@ with heeded(), held(sys.argv[1]):
     print("in", flush=True)
     time.sleep(float(sys.argv[3]))
     os.unlink(sys.argv[2])
+"""
+
+# Makes 200 processes that all want the lock of argv[1]; argv[2] is a file that only one may have at a time. Each notes
+# itself in argv[3]. While they hold the lock, some tear their own lock file or empty it, and some are killed.
+CROWD = """
+import os, signal, sys, time
+from postgrad.runtime import locks
+from postgrad.runtime.locks import held, lock_of
+locks.PATIENCE = 0.5
+work, busy, entered = sys.argv[1:]
+def enter(i):
+    with held(work):
+        os.close(os.open(busy, os.O_CREAT | os.O_EXCL))
+        (own,) = lock_of(work).iterdir()
+        if i % 10 in (1, 2):
+            own.write_text(own.read_text()[:20] if i % 10 == 1 else "")
+        time.sleep(0.005)
+        with open(entered, "a") as file:
+            file.write(f"{i} ")
+        os.unlink(busy)
+        if i % 10 == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+crowd = {}
+for i in range(200):
+    pid = os.fork()
+    if not pid:
+        code = 1
+        try:
+            enter(i)
+            code = 0
+        finally:
+            os._exit(code)
+    crowd[pid] = i
+while crowd:
+    pid, status = os.wait()
+    print(crowd.pop(pid), os.waitstatus_to_exitcode(status), flush=True)
 """
 
 
@@ -125,6 +164,20 @@ def test_ten_processes_enter_one_at_a_time(tmp_path):
     assert any("works on this; waiting for its end" in told for _, told in ends)
 
 
+def test_of_two_hundred_contenders_one_holds_the_lock_at_any_time(tmp_path):
+    """Over torn, empty and abandoned lock files; a process that finds `busy` there ends with an error."""
+    places = [tmp_path / name for name in ("work", "busy", "entered")]
+    command = [sys.executable, "-c", CROWD, *map(str, places)]
+    done = subprocess.run(command, cwd=made.ROOT / "workflow/scripts", capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0 and "Error" not in done.stderr, done.stderr[-2000:]
+    ends = dict(map(int, line.split()) for line in done.stdout.splitlines())
+    assert ends == {i: -signal.SIGKILL if i % 10 == 3 else 0 for i in range(200)}
+    assert sorted(map(int, places[2].read_text().split())) == list(range(200))
+    assert done.stderr.count("is gone; its lock is removed") >= 20
+    assert [path.name for path in tmp_path.iterdir()] in (["entered"], ["entered", ".work.lock"])
+    assert taken_in_time(places[0])
+
+
 def test_of_two_who_find_a_holder_gone_the_slower_removes_nothing(tmp_path, monkeypatch):
     """Between its look and its removal the faster one comes in: a second lock in the place of the first."""
     work, gone = tmp_path / "work", locks.gone
@@ -207,6 +260,78 @@ def test_a_rename_whose_answer_was_lost_is_ours(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "rename", lost)
     assert taken_in_time(tmp_path / "work") and list(tmp_path.iterdir()) == []
+
+
+# -- a file server on which another machine removed what this one just found -------------------------
+
+
+def stale(monkeypatch, place, name, times=10**6, done=False):
+    """Let calls of `place.name` for files of the lock fail as with a stale handle; done: after they did their work."""
+    call, count = getattr(place, name), Counter()
+
+    def failing(path, *rest, **options):
+        if ".work.lock" in str(path) and count["calls"] < times:
+            count["calls"] += 1
+            if done:
+                call(path, *rest, **options)
+            raise OSError(ESTALE, "Stale file handle", str(path))
+        return call(path, *rest, **options)
+
+    monkeypatch.setattr(place, name, failing)
+    return count
+
+
+READING = [(Path, "iterdir"), (Path, "read_text"), (os, "rename")]
+
+
+@pytest.mark.parametrize("place, name", READING)
+def test_a_stale_handle_is_looked_at_again(tmp_path, place, name, monkeypatch):
+    locked(tmp_path / "work", pid=4194305)
+    with monkeypatch.context() as patched:
+        count = stale(patched, place, name, times=3)
+        assert taken_in_time(tmp_path / "work") and count["calls"] == 3
+    assert list(tmp_path.iterdir()) == []
+    locked(tmp_path / "work", age=1e6)
+    stale(monkeypatch, place, name, times=3)
+    with pytest.raises(BlockingIOError, match=f"process {os.getpid()} on"), held(tmp_path / "work", wait=False):
+        pass
+
+
+@pytest.mark.parametrize("place, name", READING[:2])
+def test_a_handle_that_stays_stale_counts_as_a_held_lock(tmp_path, place, name, monkeypatch):
+    """Its holder may work on another machine; when the server finds the file again, the lock can be taken."""
+    locked(tmp_path / "work", pid=4194305)
+    with monkeypatch.context() as patched:
+        stale(patched, place, name)
+        with pytest.raises(BlockingIOError, match="someone unknown"), held(tmp_path / "work", wait=False):
+            pass
+    assert taken_in_time(tmp_path / "work") and list(tmp_path.iterdir()) == []
+
+
+def test_a_rename_whose_handle_stays_stale_ends_with_the_servers_error(tmp_path, monkeypatch):
+    stale(monkeypatch, os, "rename")
+    with pytest.raises(OSError, match="Stale file handle"), held(tmp_path / "work"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_vanishes_while_it_is_read_is_no_lock(tmp_path, monkeypatch):
+    file, read = locked(tmp_path / "work"), Path.read_text
+
+    def late(path, *rest, **options):
+        if path == file:
+            path.unlink()
+        return read(path, *rest, **options)
+
+    monkeypatch.setattr(Path, "read_text", late)
+    assert taken_in_time(tmp_path / "work") and list(tmp_path.iterdir()) == []
+
+
+def test_a_stale_handle_does_not_fail_who_gives_the_lock_back_or_removes_a_dead_holders(tmp_path, monkeypatch):
+    locked(tmp_path / "work", pid=4194305)
+    count = stale(monkeypatch, Path, "unlink", done=True)
+    assert taken_in_time(tmp_path / "work") and count["calls"] == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 AWAY = {"kernel": "another", "host": "node7", "job": "41"}

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import time
+from errno import ESTALE
+from pathlib import Path
 from types import SimpleNamespace
 
 import made
@@ -106,3 +108,29 @@ def test_where_there_is_no_slurm_nothing_is_waited_for(tmp_path, monkeypatch):
     begun = time.monotonic()
     study_lock.await_jobs("old", "a")
     assert time.monotonic() - begun < 1
+
+
+@pytest.mark.parametrize("text", ["", "\n"])
+def test_an_empty_name_of_jobs_asks_for_none(run, tmp_path, text):
+    """squeue would list every job of the cluster for it."""
+    (tmp_path / "work/a").mkdir(parents=True)
+    (tmp_path / "work/a/run").write_text(text)
+    (tmp_path / "queue").write_text("7\n")
+    assert run("new").stdout.readline() == "in\n" and not (tmp_path / "asked").exists()
+
+
+def test_the_name_of_jobs_is_read_again_where_its_file_handle_is_stale(tmp_path, monkeypatch):
+    (tmp_path / "run").write_text("old")
+    read, left = Path.read_text, [3]
+
+    def failing(path, *rest, **options):
+        left[0] -= 1
+        if left[0] >= 0:
+            raise OSError(ESTALE, "Stale file handle")
+        return read(path, *rest, **options)
+
+    monkeypatch.setattr(Path, "read_text", failing)
+    assert study_lock.jobs_of(tmp_path / "run") == "old" and study_lock.jobs_of(tmp_path / "none") == ""
+    left[0] = 10**6
+    with pytest.raises(OSError, match="try again later"):
+        study_lock.jobs_of(tmp_path / "run")

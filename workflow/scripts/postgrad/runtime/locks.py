@@ -15,20 +15,24 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from errno import EEXIST, ENOTEMPTY
+from errno import EEXIST, ENOTEMPTY, ESTALE
 from pathlib import Path
+from typing import Any
 
 BEAT = 10.0  # seconds between two touches of a held lock
 STALE = 120.0  # seconds without a touch after which a holder of whom nothing else is known is gone
 PATIENCE = 15.0  # seconds between two looks, at most; at first 0.2, then half the time waited so far
+LOOKS = 5  # at a lock whose file handle is stale, before it counts as held by someone unknown
 LOST = 75  # the exit code of a holder whose lock was taken from it; as that of a stopped training: try again
+Found = tuple[Path, dict[str, Any] | None, float]  # see `look`
 ENDED = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED",
          "REVOKED", "TIMEOUT"}  # fmt: skip
 
 
 @contextmanager
-def held(work, wait=True):
+def held(work: str | Path, wait: bool = True) -> Iterator[None]:
     """Hold the lock on the folder `work`, given back however the body ends; another holder's end is waited for.
 
     Without `wait`, BlockingIOError with a sentence where another holds it. A process whose lock was taken from it
@@ -38,7 +42,7 @@ def held(work, wait=True):
     while (found := attempt(lock, mine)) is not None:
         file, theirs, age = found
         if gone(theirs, mine, age):
-            file.unlink(missing_ok=True)
+            remove_file(file)
             tell(work, f"{told_of(theirs)} is gone; its lock is removed")
         elif not wait:
             raise BlockingIOError(f"{told_of(theirs)} works on this (lock: {lock})")
@@ -53,17 +57,17 @@ def held(work, wait=True):
         yield
     finally:
         over.set()
-        own.unlink(missing_ok=True)
+        remove_file(own)
         with suppress(OSError):  # another may have come in already
             lock.rmdir()
 
 
-def lock_of(work):
+def lock_of(work: str | Path) -> Path:
     """The lock's folder: beside the work, since work of another key is removed whole."""
     return Path(work).with_name(f".{Path(work).name}.lock")
 
 
-def holder():
+def holder() -> dict[str, Any]:
     """This process, as its lock tells it."""
     return {
         "token": secrets.token_hex(8),
@@ -77,12 +81,9 @@ def holder():
     }
 
 
-def attempt(lock, mine):
-    """None where the lock is now this process's, else (the holder's file, its record, seconds since its last touch).
-
-    The age is the difference to a file just made in the same place: clocks of two machines are not compared.
-    """
-    beside = lock.with_name(f"{lock.name}.{mine['token']}")
+def attempt(lock: Path, mine: dict[str, Any]) -> Found | None:
+    """None where the lock is now this process's, else what `look` found of its holder."""
+    beside, stale = lock.with_name(f"{lock.name}.{mine['token']}"), 0
     try:
         beside.mkdir(parents=True)
         (beside / mine["token"]).write_text(json.dumps(mine), encoding="utf-8")
@@ -92,20 +93,59 @@ def attempt(lock, mine):
                 os.rename(beside, lock)
                 return None
             except OSError as fault:
-                if (lock / mine["token"]).exists():  # the server renamed, and its answer was lost
+                if is_there(lock / mine["token"]):  # the server renamed, and its answer was lost
                     return None
-                if fault.errno not in (EEXIST, ENOTEMPTY):
+                stale += fault.errno == ESTALE
+                if fault.errno not in (EEXIST, ENOTEMPTY, ESTALE) or stale > LOOKS:
                     raise
-            with suppress(FileNotFoundError):  # given back since
-                for file in lock.iterdir():
-                    return file, record(file.read_text(encoding="utf-8", errors="replace")), now - file.stat().st_mtime
+            if found := look(lock, now):
+                return found
             with suppress(OSError):  # left empty by a killed process; not every file system renames onto that
                 lock.rmdir()
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def beat(own, over, work):
+def look(lock: Path, now: float) -> Found | None:
+    """(the holder's file, its record, seconds since its last touch), or None where nobody holds the lock any more.
+
+    `now` is the time of a file just made in the same place: clocks of two machines are not compared. The record is
+    None where it is torn. A file handle is stale where another machine removed the file, and the next look finds what
+    is there now. If it stays stale, the lock counts as held, and nothing is known of the holder.
+    """
+    for _ in range(LOOKS):
+        try:
+            for file in lock.iterdir():
+                return file, record(file.read_text(encoding="utf-8", errors="replace")), now - file.stat().st_mtime
+            return None
+        except FileNotFoundError:  # given back since
+            return None
+        except OSError as fault:
+            if fault.errno != ESTALE:
+                raise
+        time.sleep(0.05)
+    return lock, None, 0.0
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file exists; one whose handle is stale does not."""
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file of a lock, unless another process or machine did so first."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as fault:
+        if fault.errno != ESTALE:
+            raise
+
+
+def beat(own: Path, over: threading.Event, work: str | Path) -> None:
     """Touch the lock until `over`; end the process where another took it, before both write."""
     while not over.wait(BEAT):
         try:
@@ -118,7 +158,7 @@ def beat(own, over, work):
             pass
 
 
-def record(text):
+def record(text: str) -> dict[str, Any] | None:
     """What a lock's file says of its holder; None where it is torn."""
     try:
         theirs = json.loads(text)
@@ -127,7 +167,7 @@ def record(text):
     return theirs if isinstance(theirs, dict) and theirs.keys() >= holder().keys() else None
 
 
-def gone(theirs, mine, age):
+def gone(theirs: dict[str, Any] | None, mine: dict[str, Any], age: float) -> bool:
     """Whether a lock's holder works no more. On this machine its process tells, elsewhere SLURM, else the age.
 
     In one allocation several processes share a job's id, so the id alone makes no two of them one.
@@ -142,18 +182,18 @@ def gone(theirs, mine, age):
     return age > STALE
 
 
-def told_of(theirs):
+def told_of(theirs: dict[str, Any] | None) -> str:
     if theirs is None:
         return "someone unknown (a torn lock)"
     job = f"SLURM job {theirs['job']}, " if theirs["job"] else ""
     return f"{job}process {theirs['pid']} on {theirs['host']} since {theirs['since']}"
 
 
-def tell(work, sentence):
+def tell(work: str | Path, sentence: str) -> None:
     print(f"{Path(work).name}: {sentence}", file=sys.stderr, flush=True)
 
 
-def listed(job):
+def listed(job: str) -> bool | None:
     """Whether SLURM knows a job as not ended; None where it does not answer."""
     command = ["squeue", "-h", "-j", str(job), "-o", "%T"]
     try:
@@ -165,7 +205,7 @@ def listed(job):
     return bool(set(done.stdout.split()) - ENDED)
 
 
-def kernel():
+def kernel() -> str | None:
     """What processes are counted by: this boot of this machine and its PID namespace; None outside Linux."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -174,7 +214,7 @@ def kernel():
         return None
 
 
-def begun(pid):
+def begun(pid: int) -> str | None:
     """When a process began, in ticks since boot, which tells it from a later one of its number; None if unseen."""
     try:
         state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -183,7 +223,7 @@ def begun(pid):
     return None if state in "ZX" else fields[18]  # a zombie has ended
 
 
-def runs(pid, since):
+def runs(pid: int, since: str | None) -> bool:
     """Whether process `pid` of this machine is the one that began then."""
     try:
         os.kill(pid, 0)

@@ -16,6 +16,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from postgrad.records.files import in_place, link, remove, write_text
 
@@ -24,39 +25,41 @@ COMPLETE = "complete"  # the file that is written last into a checkpoint
 COLLAPSED = "collapsed.json"  # seeds whose training ended in one class
 MODEL = "model"  # the name of a finished model in the folder of its key
 
+Key = dict[str, Any]  # spec, version and the digests of what is read
 
-def key_text(key):
+
+def key_text(key: Key) -> str:
     return json.dumps(key, sort_keys=True)
 
 
-def digest(text):
+def digest(text: str) -> str:
     """The name of the folder of the key with this text."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def result_folder(work, key):
+def result_folder(work: str | Path, key: Key) -> Path:
     """The folder of this key in the work folder of its node."""
     return Path(work) / digest(key_text(key))
 
 
-def is_key_folder(path):
+def is_key_folder(path: Path) -> bool:
     """Whether a folder has the name of a key's folder."""
     return bool(re.fullmatch("[0-9a-f]{16}", path.name)) and path.is_dir()
 
 
-def is_finished(folder):
+def is_finished(folder: Path) -> bool:
     """Whether the folder of a key holds a finished result: a model, or a table of predictions."""
     results = (path for path in folder.glob("*") if path.name == MODEL or path.suffix == ".parquet")
     return (folder / KEY).is_file() and any(vouching(path).is_file() for path in results)
 
 
-def holds(folder, key):
+def holds(folder: Path, key: Key) -> bool:
     """Whether what lies in the folder of a key is of this key: a kill may have left a folder without one."""
     held = folder / KEY
     return held.is_file() and held.read_text(encoding="utf-8") == key_text(key)
 
 
-def open_work(work, key):
+def open_work(work: str | Path, key: Key) -> Path | None:
     """Begin a training of this key: return its newest complete checkpoint in `work`, or None.
 
     What other trainings left unfinished is removed. Finished results of other keys stay.
@@ -73,21 +76,21 @@ def open_work(work, key):
     return max(complete, key=lambda path: int(path.name.partition("-")[2]), default=None)
 
 
-def collapsed_seeds(work, key):
+def collapsed_seeds(work: str | Path, key: Key) -> list[int]:
     """The seeds that `note_collapse` wrote into `work` for this key."""
     move_older_work(work)
     path = result_folder(work, key) / COLLAPSED
     return json.loads(path.read_text(encoding="utf-8")) if holds(path.parent, key) and path.is_file() else []
 
 
-def note_collapse(work, key, seeds):
+def note_collapse(work: str | Path, key: Key, seeds: list[int]) -> None:
     """Go on with another seed: first no checkpoint is left, since the next seed would go on from it."""
     folder = result_folder(work, key)
     remove_checkpoints(folder)
     write_text(json.dumps(seeds), folder / COLLAPSED)
 
 
-def keep(work, key, out, name=MODEL):
+def keep(work: str | Path, key: Key, out: str | Path, name: str = MODEL) -> None:
     """Keep the finished result `out`, a file or a folder, in `work` as links, and remove every checkpoint of its key.
 
     key.json comes last: whenever a kill comes, it never stands beside a result that is not there or not its own.
@@ -102,7 +105,7 @@ def keep(work, key, out, name=MODEL):
     remove_checkpoints(folder)
 
 
-def restored(work, key, out, name=MODEL):
+def restored(work: str | Path, key: Key, out: str | Path, name: str = MODEL) -> bool:
     """Whether `work` holds the finished result of this key; if so it stands in `out` again, nothing computed.
 
     The time of key.json then says when the result was last used, as it does after `keep`.
@@ -122,25 +125,25 @@ def restored(work, key, out, name=MODEL):
     return True
 
 
-def vouching(result):
+def vouching(result: Path) -> Path:
     """The file whose presence says that a result is there: a folder's model.json, or the file itself."""
     return result / "model.json" if result.is_dir() else result
 
 
-def remove_checkpoints(folder):
+def remove_checkpoints(folder: Path) -> None:
     """Remove every checkpoint in the folder of a key."""
     for path in folder.glob("checkpoint-*"):
         shutil.rmtree(path)
 
 
-def remove_result(folder):
+def remove_result(folder: Path) -> None:
     """Remove the folder of a key, its key.json first, so that a kill leaves no key beside half a result."""
     (folder / KEY).unlink(missing_ok=True)
     if folder.is_dir():
         shutil.rmtree(folder)
 
 
-def move_older_work(work, older=None):
+def move_older_work(work: str | Path, older: str | Path | None = None) -> None:
     """Move work of the older layout to the folder of its key in `work`.
 
     key.json moves last: after a kill the next call moves the rest, and until then the new folder has no key.

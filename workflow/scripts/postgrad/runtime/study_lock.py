@@ -10,15 +10,16 @@ import atexit
 import subprocess
 import time
 from contextlib import ExitStack
+from errno import ESTALE
 from pathlib import Path
 
 from postgrad.records.files import write_text
-from postgrad.runtime.locks import held, tell
+from postgrad.runtime.locks import LOOKS, held, tell
 
 PAUSE = 5.0  # seconds between two looks at the queue
 
 
-def begin(study, name=None, work="work"):
+def begin(study: str, name: str | None = None, work: str | Path = "work") -> None:
     """Make this process the only run of `study` until it ends; wait for the jobs that an earlier one left.
 
     name: what SLURM calls the jobs of this run; None where it sends none. BlockingIOError with a sentence where
@@ -27,13 +28,26 @@ def begin(study, name=None, work="work"):
     place, stack = Path(work) / study / "run", ExitStack()
     stack.enter_context(held(place, wait=False))
     atexit.register(stack.close)
-    if place.is_file():
-        await_jobs(place.read_text(encoding="utf-8"), study)
+    if earlier := jobs_of(place):
+        await_jobs(earlier, study)
     if name:
         write_text(name, place)
 
 
-def jobs_name(scheduler):
+def jobs_of(place: Path) -> str:
+    """The name of the jobs of an earlier run, as it noted it; empty where none did."""
+    for _ in range(LOOKS):
+        try:
+            return place.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return ""
+        except OSError as fault:
+            if fault.errno != ESTALE:  # another machine replaced the file: the next look finds the new one
+                raise
+    raise OSError(ESTALE, "The name of the jobs of an earlier run cannot be read; try again later", str(place))
+
+
+def jobs_name(scheduler: object) -> str | None:
     """The name by which SLURM knows the jobs of this run, or None where it sends none.
 
     Snakemake has no public way to its executor. Where a later version calls it otherwise, this is None as well, and a
@@ -42,7 +56,7 @@ def jobs_name(scheduler):
     return getattr(getattr(scheduler, "_executor", None), "run_uuid", None)
 
 
-def await_jobs(name, study):
+def await_jobs(name: str, study: str) -> None:
     """Return once no job of this name is left in SLURM's queue; tell of those that are, each time there are fewer."""
     told = None
     while left := queued(name):
@@ -55,7 +69,7 @@ def await_jobs(name, study):
         time.sleep(PAUSE)
 
 
-def queued(name):
+def queued(name: str) -> list[str]:
     """Ids of the jobs of this name that have not ended; none where there is no SLURM; unknown where it is silent."""
     try:
         done = subprocess.run(["squeue", "-h", "-n", name, "-o", "%A"], capture_output=True, text=True, timeout=60)
