@@ -8,7 +8,9 @@ import json
 import logging
 import re
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from postgrad.study.fingerprints import EXPENSIVE
 
@@ -31,10 +33,10 @@ class Job:
     node: str
     cause: str
     why: str = ""
-    follows: tuple = ()
+    follows: tuple[tuple[str, str], ...] = ()
 
 
-def node_of(wildcards, several):
+def node_of(wildcards: Mapping[str, str], several: bool) -> str:
     """What a job is of: ages-expert, or with `several` recipes ctyun/ages-expert.
 
     wildcards: the job's; under `node` stands the node's name instead of its id.
@@ -44,7 +46,7 @@ def node_of(wildcards, several):
     return "/".join(filter(None, [recipe, name])) if several or not name else name
 
 
-def cause(reason, change=None):
+def cause(reason: Any, change: Any = None) -> tuple[str, str]:
     """(cause, why) of a job from Snakemake's Reason for it and the change of its params, if any.
 
     change: `only_old` and `only_new`, sets of Python literals, as Snakemake keeps params.
@@ -63,16 +65,18 @@ def cause(reason, change=None):
     return ("follows", "") if reason.updated_input_run else ("other", str(reason))
 
 
-def changed(old, new):
+def changed(old: Iterable[str], new: Iterable[str]) -> tuple[str, str]:
     """(cause, why) of params that are gone and params that came, as literals.
 
     A spec is a JSON mapping, what is read is a JSON mapping of the one key `reads` or, of a report, a list of
     files, and code is a word.
     """
-    old, new = ([ast.literal_eval(x) for x in sorted(literals) if x[:1] in ("'", '"', "[")] for literals in (old, new))
-    lists = [{"files": value} for value in [*old, *new] if isinstance(value, list)]
-    old, new = ([value for value in values if isinstance(value, str)] for values in (old, new))
-    mappings = [json.loads(value) for value in [*old, *new] if value.startswith("{")]
+    gone, came = (
+        [ast.literal_eval(x) for x in sorted(literals) if x[:1] in ("'", '"', "[")] for literals in (old, new)
+    )
+    lists = [{"files": value} for value in [*gone, *came] if isinstance(value, list)]
+    before, after = ([value for value in values if isinstance(value, str)] for values in (gone, came))
+    mappings = [json.loads(value) for value in [*before, *after] if value.startswith("{")]
     specs = [value for value in mappings if value.keys() != {"reads"}]
     reads = [value["reads"] for value in mappings if value.keys() == {"reads"}]
     words = ", ".join(exchanged(*(reads if len(reads) == 2 else lists))) if 2 in (len(reads), len(lists)) else ""
@@ -83,14 +87,14 @@ def changed(old, new):
         return "reads", words
     if len(reads) == 1:  # up to version 0.1.0 no job recorded what it read
         return "older", OLDER
-    versions = [match[1] for value in [*old, *new] if (match := re.fullmatch(r"version (\d+)", value))]
+    versions = [match[1] for value in [*before, *after] if (match := re.fullmatch(r"version (\d+)", value))]
     if len(versions) == 2:
         return "code", f"VERSION {versions[0]} -> {versions[1]}"
-    hashed = any(re.fullmatch("[0-9a-f]{16}", value) for value in new)
+    hashed = any(re.fullmatch("[0-9a-f]{16}", value) for value in after)
     return ("code", "code changed") if hashed else ("other", "params changed")
 
 
-def upgrade_sentence(jobs):
+def upgrade_sentence(jobs: Sequence[Job]) -> str | None:
     """Return one sentence on what is done again because an earlier version of the workflow made it, or None."""
     if all(job.cause != "older" for job in jobs):
         return None
@@ -101,9 +105,9 @@ def upgrade_sentence(jobs):
     )
 
 
-def differences(old, new, path=""):
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> list[str]:
     """What differs between two mappings: `lr 0.01 -> 0.001`, or `prompt changed` where a value is long."""
-    found = []
+    found: list[str] = []
     for key in sorted({*old, *new}):
         before, now = old.get(key), new.get(key)
         if isinstance(before, dict) and isinstance(now, dict):
@@ -116,7 +120,7 @@ def differences(old, new, path=""):
     return found
 
 
-def exchanged(old, new):
+def exchanged(old: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """What is read now and was not before, and the other way round, by role: `data: + label agreed`."""
     for role in sorted({*old, *new}):
         before, now = old.get(role, []), new.get(role, [])
@@ -127,9 +131,9 @@ def exchanged(old, new):
             yield f"{role}: {shown}" + (f" and {len(signed) - 2} more" if signed[2:] else "")
 
 
-def rows(jobs):
+def rows(jobs: Iterable[Job]) -> Iterator[tuple[str, str, int, str]]:
     """(verb, node, number of jobs, why) of each verb and node; of several causes the weightiest, and of how many."""
-    merged = {}
+    merged: dict[tuple[str, str], list[Job]] = {}
     for job in jobs:
         merged.setdefault((job.verb, job.node), []).append(job)
     for (verb, node), group in merged.items():
@@ -142,7 +146,7 @@ def rows(jobs):
         yield verb, node, len(group), (first.why or f"follows {', '.join(upstream[:2])}{more}") + part
 
 
-def table(jobs, known, overrides=()):
+def table(jobs: Sequence[Job], known: int, overrides: Iterable[str] = ()) -> str:
     """The table, no line wider than WIDTH, and a total below.
 
     known: how many jobs there are, run or not. overrides: sentences on nodes that override their scale, which stand
@@ -165,11 +169,11 @@ class Outlook(logging.Filter):
     words stand.
     """
 
-    def __init__(self, planned):
+    def __init__(self, planned: Callable[[], tuple[Sequence[Job], int, Iterable[str]]]) -> None:
         super().__init__()
         self.planned, self.state = planned, "waiting"
 
-    def filter(self, record):
+    def filter(self, record: logging.LogRecord) -> bool:
         event = getattr(getattr(record, "event", None), "name", "")
         if self.state == "waiting" and event == "RUN_INFO":
             try:
@@ -183,7 +187,11 @@ class Outlook(logging.Filter):
         return self.state != "told" or not (event in EVENTS or str(record.msg).startswith(OPENINGS))
 
 
-def attach(planned, handlers, settings):
+def attach(
+    planned: Callable[[], tuple[Sequence[Job], int, Iterable[str]]],
+    handlers: Iterable[logging.Handler],
+    settings: object,
+) -> None:
     """Put an Outlook on Snakemake's own handler in a dry run, unless commands, detail or fewer words are asked for."""
     quiet = {item.name for item in getattr(settings, "quiet", None) or ()}
     own = getattr(settings, "printshellcmds", False) or getattr(settings, "verbose", False)

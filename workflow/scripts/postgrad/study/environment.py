@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 
-def missing_packages(requirements):
+def missing_packages(requirements: Path | str) -> list[str]:
     """Names that a requirements file pins and this environment has not installed, in the order of the file.
 
     Versions are not compared, since a site may have another build.
@@ -25,7 +25,7 @@ def missing_packages(requirements):
     return missing
 
 
-def missing_sentence(requirements):
+def missing_sentence(requirements: Path | str) -> str | None:
     """One sentence on the packages that this environment lacks, or None."""
     missing = missing_packages(requirements)
     if not missing:
@@ -36,12 +36,12 @@ def missing_sentence(requirements):
     )
 
 
-def put_interpreter_first():
+def put_interpreter_first() -> None:
     """Change PATH in this process's environment by `path_with_interpreter`, for all jobs that it starts."""
     os.environ["PATH"] = path_with_interpreter(os.environ.get("PATH", ""))
 
 
-def path_with_interpreter(path):
+def path_with_interpreter(path: str) -> str:
     """The search path `path` with the folder of the running interpreter first, so that `python` is this one."""
     folder = os.path.dirname(sys.executable)
     folders = path.split(os.pathsep) if path else []
