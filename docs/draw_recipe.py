@@ -18,9 +18,8 @@ import jinja2
 
 from postgrad.config.errors import Fault
 from postgrad.config.yaml_files import as_list
-from postgrad.graph.nodes import SECTIONS, VERBS
 from postgrad.study.study import Study
-from postgrad.verbs.language_models import NAMED
+from postgrad.verbs.registry import VERBS
 
 TEMPLATE = Path(__file__).parent / "recipe.svg.j2"
 ROW, LANE, BOX, GUTTER, MARGIN = 44, 14, 34, 52, 20  # pixels: box to box, line to line, a box, between columns, around
@@ -51,7 +50,8 @@ def edges_of(graph):
     """What each node reads, as the recipe writes it: Edges, each once, sorted."""
     found = set()
     for name, (verb, body) in graph.raw.items():
-        own = "base" if verb in SECTIONS["models"] else "members" if verb in SECTIONS["predictors"] else "data"
+        record = VERBS.nodes[verb]
+        own = {"datasets": "data", "models": "base", "predictors": "members"}[record.section]
         for key, kind in (
             (verb, own),
             ("data", "data"),
@@ -59,7 +59,7 @@ def edges_of(graph):
             ("folds", "data"),
             ("teachers", "teachers"),
             ("budget", "budget"),
-            *((key, "base") for key in NAMED.values()),
+            (record.asks, "base"),
         ):
             found |= {Edge(source, name, kind) for source in as_list(body.get(key, []))}
         if "/" in body.get("target", ""):
@@ -237,7 +237,7 @@ def svg(graph):
         bands=[(band, graph.study.task(graph.tasks[band])["title"], *span) for band, span in bands.items()],
         verb=verb,
         mark=mark,
-        verbs=[word for word in VERBS if word in verb.values()],
+        verbs=[word for word in VERBS.nodes if word in verb.values()],
         controls={name for chain in graph.compare.values() for name in chain["controls"]},
         y=y,
         lefts=lefts,

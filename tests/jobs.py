@@ -7,8 +7,8 @@ from typing import NamedTuple
 from tree import snakemake
 
 from postgrad.graph import queries
-from postgrad.graph.nodes import SECTIONS
 from postgrad.records.names import HELD_OUT
+from postgrad.verbs.registry import VERBS
 
 
 class Job(NamedTuple):
@@ -39,10 +39,10 @@ def job_of(rule, output):
         return Job(rule)
     folder, rest = re.fullmatch(rf"results/(.+/)??{rule}/(.+)", output).groups()
     rest = re.sub(r"(\.fit|\.drop)?\.(parquet|json)$", "", rest)
-    if rule in ("score", "compare", "diversity"):
+    if rule in ("score", "compare", *VERBS.of_recipe):
         rest = ""
     recipe = (folder or "").removeprefix("demo/").rstrip("/")
-    if rule in ("predict", *SECTIONS["predictors"]):
+    if rule in ("predict", *VERBS.sections["predictors"]):
         node, _, dataset = rest.partition("/")
         return Job(rule, recipe, node, dataset)
     return Job(rule, recipe, rest.partition("/")[0])
@@ -58,7 +58,7 @@ def job_graph(study):
     for recipe, graph in study.graphs.items():
         scored = {job for pair in queries.scored(graph) for job in predicted(graph, recipe, *pair, reads)}
         for node in graph.nodes.values():
-            if node.verb in SECTIONS["predictors"]:
+            if node.verb in VERBS.sections["predictors"]:
                 continue
             job = Job(node.verb, recipe, node.id)
             reads[job] = set()
@@ -79,15 +79,14 @@ def job_graph(study):
         reads[Job("score", recipe)] = scored
         reads[Job("compare", recipe)] = {Job("score", recipe)}
         report |= {Job("score", recipe), Job("compare", recipe)}
-        if graph.diversity:
-            reads[Job("diversity", recipe)] = set()
-            report.add(Job("diversity", recipe))
-        for alias, sets in queries.measured(graph):
-            base = Job("base", node=graph.diversity[alias]["model"])
-            reads.setdefault(base, set())
-            reads[Job("diversity", recipe)] |= {base}.union(
-                *(posts(graph, recipe, source) for source in (f"{alias}/train", *sets))
-            )
+        for alias, body in graph.of_recipe.get("diversity", {}).items():
+            job, base = Job("diversity", recipe), Job("base", node=body["model"])
+            reads.setdefault(job, set())
+            report.add(job)
+            if "reason" not in body:
+                reads.setdefault(base, set())
+                sets = [part["dataset"] for part in body["sets"] if "reason" not in part]
+                reads[job] |= {base}.union(*(posts(graph, recipe, source) for source in (f"{alias}/train", *sets)))
     reads[Job("report")] = report
     asked = closure({Job("report")}, reads)
     return {job: before for job, before in reads.items() if job in asked}

@@ -14,12 +14,13 @@ from study_files import TASK, write_config
 from tree import ROOT, copy_of_tree, snakemake
 
 from postgrad.config.errors import Fault
-from postgrad.graph import queries
 from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import DROPPED, write_posts
 from postgrad.report import diversity_map, text_tables
 from postgrad.study import specs
+from postgrad.study.paths import Paths
 from postgrad.study.study import Study
+from postgrad.verbs.registry import VERBS
 
 WORDS = (
     "rust kettle sings quiet kitchen nobody listens radio window garden seven crows wait behind the old gate".split()
@@ -215,16 +216,36 @@ def study_in(folder, asked=ASKED, scale=None, change=None, **more):
 
 def test_the_spec_holds_all_that_decides(tmp_path):
     study = study_in(tmp_path, {**ASKED, "sample": 50})
-    task = json.loads(specs.diversity_spec(study, "small"))["tasks"]["rain"]
+    task = json.loads(specs.recipe_spec(study, "small", "diversity"))["tasks"]["rain"]
     assert task == {
         "embed": "small", "model": "small", "labels": ["no", "yes"], "sample": 50, "clusters": 10, "perplexity": 30,
         "seed": 1, "sets": [{"dataset": "filled"}, {"dataset": "agreed"}],
     }  # fmt: skip
-    assert queries.measured(study.graphs["small"]) == [("rain", ["filled", "agreed"])]
-    with_train = specs.diversity_spec(study_in(tmp_path / "b", {**ASKED, "sets": ["filled"]}), "small")
-    assert with_train == specs.diversity_spec(
-        study_in(tmp_path / "c", {**ASKED, "sets": ["filled", "rain/train"]}), "small"
-    )
+    assert VERBS["diversity"].measured(study.graphs["small"]) == [("rain", ["filled", "agreed"])]
+    bare, named = (study_in(tmp_path / str(len(sets)), {**ASKED, "sets": sets}) for sets in (["filled"],
+                   ["filled", "rain/train"]))  # fmt: skip
+    assert specs.recipe_spec(bare, "small", "diversity") == specs.recipe_spec(named, "small", "diversity")
+
+
+def test_its_job_reads_a_train_split_a_drop_list_and_an_encoder_of_each_task(tmp_path):
+    paths = Paths(study_in(tmp_path))
+    assert paths.inputs("diversity", "small", None, None, None) == {
+        "train": {"rain": "results/test/clean/rain/train.parquet"},
+        "drop": {"rain": "results/test/audit/rain/drop.parquet"},
+        "base": {"rain": "results/base/small/model.json"},
+        "data": {
+            "filled": "results/test/small/augment/filled.parquet",
+            "agreed": "results/test/small/label/agreed.parquet",
+        },
+    }
+    assert paths.report_files("")["diversity"] == ["results/test/small/diversity/diversity.json"]
+
+
+def test_utrad_embeds_what_it_writes_with_minilm():
+    for study in ("a800", "public", "demo"):
+        config = {"study": study, "recipes": ["utrad"], "check_data": False}
+        found = Study(config, root=ROOT / "config").graphs["utrad"].of_recipe["diversity"]
+        assert {task: body["embed"] for task, body in found.items()} == {"disorders": "minilm", "ages": "minilm"}
 
 
 def test_a_dataset_made_several_times_stands_there_as_often(tmp_path):
@@ -232,13 +253,13 @@ def test_a_dataset_made_several_times_stands_there_as_often(tmp_path):
         content["datasets"]["filled"]["each"] = {"seed": [1, 2]}
 
     graph = study_in(tmp_path, change=seeds).graphs["small"]
-    assert queries.measured(graph) == [("rain", ["filled@seed=1", "filled@seed=2", "agreed"])]
+    assert VERBS["diversity"].measured(graph) == [("rain", ["filled@seed=1", "filled@seed=2", "agreed"])]
 
 
 def test_a_dataset_that_is_not_run_says_so(tmp_path):
     graph = study_in(tmp_path, scale={"big": {"model": None}}).graphs["small"]
-    assert queries.measured(graph) == [("rain", ["filled"])]
-    (written,) = [part for part in graph.diversity["rain"]["sets"] if "reason" in part]
+    assert VERBS["diversity"].measured(graph) == [("rain", ["filled"])]
+    (written,) = [part for part in graph.of_recipe["diversity"]["rain"]["sets"] if "reason" in part]
     assert written["dataset"] == "agreed" and written["reason"].startswith("not run: needs one, which is not run")
 
 
@@ -248,8 +269,8 @@ def test_a_dataset_that_is_not_run_says_so(tmp_path):
 ])  # fmt: skip
 def test_without_an_encoder_nothing_is_measured(tmp_path, model, reason):
     study = study_in(tmp_path, scale={"small": {"model": model}})
-    assert queries.measured(study.graphs["small"]) == []
-    assert json.loads(specs.diversity_spec(study, "small"))["tasks"]["rain"]["reason"] == reason
+    assert VERBS["diversity"].measured(study.graphs["small"]) == []
+    assert json.loads(specs.recipe_spec(study, "small", "diversity"))["tasks"]["rain"]["reason"] == reason
 
 
 def test_another_encoder_is_a_deviation(tmp_path):
@@ -312,7 +333,7 @@ def test_for_makes_it_once_for_each_task(tmp_path):
     (tmp_path / "tasks").mkdir()
     (tmp_path / "tasks/snow.yaml").write_text(yaml.safe_dump(TASK))
     graph = study_in(tmp_path, change=change).graphs["small"]
-    assert queries.measured(graph) == [("rain", ["rain-more"]), ("snow", ["snow-more"])]
+    assert VERBS["diversity"].measured(graph) == [("rain", ["rain-more"]), ("snow", ["snow-more"])]
 
     def twice(content):
         change(content)

@@ -22,8 +22,10 @@ from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import DROPPED, write_posts
 from postgrad.records.predictions import ABSTAIN, matrix, read_predictions, write_predictions
 from postgrad.study import specs
+from postgrad.study.paths import Paths, path_list
 from postgrad.study.study import Study
 from postgrad.verbs import language_models
+from postgrad.verbs.registry import VERBS
 
 LABELS = [{"name": "no", "about": "no rain"}, {"name": "yes", "about": "rain"}]
 THREE = [{"name": name, "about": f"a {name} word"} for name in ("negative", "neutral", "positive")]
@@ -257,11 +259,30 @@ def test_a_review_has_a_node_for_each_seed_and_a_whole_spec(tmp_path):
         "shots": 1, "gate": [0.1, 0.3], "alpha": 0.05, "seed": 1, "labels": [{"name": "no"}, {"name": "yes"}],
         "prompt": PROMPT, "positive": [1], "metric": "f1", "asked": [{"base": "rule", "kind": "stand-in"}],
     }  # fmt: skip
-    assert queries.reviewed(graph) == [(f"checked@seed={seed}", "rain/dev") for seed in (1, 2)]
+    assert VERBS["review"].reviewed(graph) == [(f"checked@seed={seed}", "rain/dev") for seed in (1, 2)]
     assert queries.teaching(graph) >= {"plain@seed=1", "plain@seed=2"}
     told = json.loads(specs.report_spec(study))["recipes"]["small"]
     assert told["marks"]["stand_in"] == ["checked", "jury"]
     assert {"node": "", "key": "judge", "paper": "judge", "used": "rule", "why": "scale here"} in told["deviations"]
+
+
+def test_its_job_reads_examples_of_train_and_fits_its_gate_on_dev(tmp_path):
+    paths = Paths(study_of(tmp_path))
+    predicted = "results/test/small/predict/plain@seed=1/rain"
+    read = paths.inputs(None, "small", "checked@seed=1", "rain/unlabeled", None)
+    assert {role: path_list(files) for role, files in read.items()} == {
+        "train": ["results/test/clean/rain/train.parquet"],
+        "drop": ["results/test/audit/rain/drop.parquet"],
+        "gold": ["results/test/clean/rain/dev.parquet"],
+        "on_gold": [f"{predicted}/dev.parquet"],
+        "predictions": [f"{predicted}/unlabeled.parquet"],
+        "data": "results/test/clean/rain/unlabeled.parquet",
+        "models": [],
+    }
+    folder = "results/test/small/review"
+    assert paths.report_files("")["review"] == {
+        ("small", id, "rain/dev"): f"{folder}/{id}/rain/dev.fit.json" for id in ("checked@seed=1", "checked@seed=2")
+    }
 
 
 def test_in_mode_faithful_all_are_checked_and_nothing_is_fitted(tmp_path):
@@ -390,7 +411,7 @@ def test_held_out_posts_may_stand_among_the_examples(tmp_path):
 @pytest.mark.parametrize("path", sorted(Path("config/prompts").glob("review-*.yaml")), ids=lambda path: path.stem)
 def test_the_prompts_of_config_fit_and_end_with_the_post(path):
     prompt = yaml.safe_load((ROOT / path).read_text())
-    language_models.fitting(prompt, "review", path)
+    language_models.check_prompt(prompt, VERBS["review"], path)
     assert prompt["user"].rstrip().rpartition("\n\n")[2] == "{text}"  # so a stand-in reads the post alone
     assert "30 words" in "".join(prompt.values()) and "uncertain" in "".join(prompt.values())
 

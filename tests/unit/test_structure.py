@@ -9,8 +9,8 @@ import pytest
 import yaml
 from tree import ROOT
 
-from postgrad.graph.nodes import VERBS
 from postgrad.graph.options import verbs
+from postgrad.verbs.registry import VERBS
 
 SCRIPTS = {path.stem: path for path in sorted((ROOT / "workflow/scripts").glob("*.py"))}
 POSTGRAD = ROOT / "workflow/scripts/postgrad"
@@ -27,8 +27,8 @@ READ_BY_SNAKEMAKE = ("config", "graph", "verbs", "study")  # light at import
 WITHOUT_TORCH = ("records", "runtime", "corpus", "augmentation", "evaluation", "predictors", "demo", "report",
                  *READ_BY_SNAKEMAKE)  # fmt: skip
 MAKES_TINY_MODELS = "demo.tiny_models"
-# Whose inputs can change in number or name while spec and code stay, beside those of a recipe's verbs.
-NAMES_WHAT_IT_READS = ("predict", "score", "diversity")  # a report lists its files
+# Whose inputs can change in number or name while spec and code stay.
+NAMES_WHAT_IT_READS = (*VERBS, "score")  # a report lists its files
 HEAVY = {"torch", "transformers", "accelerate", "tokenizers", "pandas", "pyarrow", "numpy", "sklearn", "scipy"}
 TORCH = {"torch", "transformers", "accelerate"}
 
@@ -219,7 +219,7 @@ def test_every_script_is_a_verb_with_a_rule(verb):
 
 def test_every_verb_of_a_recipe_has_a_rule_and_options():
     assert set(VERBS) < set(RULES)
-    assert set(VERBS) | {"predict"} == set(verbs())
+    assert list(VERBS) == [*verbs(), *VERBS.of_recipe]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "workflow/schemas").glob("*.yaml")), ids=lambda path: path.stem)
@@ -247,7 +247,7 @@ def test_every_rule_has_the_same_silhouette(verb):
         assert re.search(rf"^        {param}=", body, re.M), f"rule {verb} has no param {param}"
     assert not re.search(r"^    (run|script):", body, re.M)
     reads = bool(re.search(r"^        reads=", body, re.M))
-    assert reads or verb not in {*VERBS, *NAMES_WHAT_IT_READS}, f"rule {verb} has no param reads: see profiles/default"
+    assert reads or verb not in NAMES_WHAT_IT_READS, f"rule {verb} has no param reads: see profiles/default"
     assert len(RULES[verb]) - 1 - reads <= 25, f"rule {verb} has {len(RULES[verb]) - 1} lines"
 
 

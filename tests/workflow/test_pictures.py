@@ -13,8 +13,8 @@ import yaml
 from study_files import write_config
 from tree import ROOT
 
-from postgrad.graph.nodes import VERBS
 from postgrad.study.study import Study
+from postgrad.verbs.registry import VERBS
 
 RECIPES = sorted(path.stem for path in (ROOT / "config/recipes").glob("*.yaml"))
 SVG = "{http://www.w3.org/2000/svg}"
@@ -128,7 +128,7 @@ def test_axes_controls_and_scores_are_marked(tmp_path):
 def test_every_verb_has_a_colour():
     style = (ROOT / "docs/recipe.svg.j2").read_text()
     assert [
-        verb for verb in (*VERBS, "base", "split") if f".v-{verb} " not in style and f".v-{verb}," not in style
+        verb for verb in (*VERBS.nodes, "base", "split") if f".v-{verb} " not in style and f".v-{verb}," not in style
     ] == []
 
 

@@ -47,7 +47,7 @@ wildcard_constraints:
 
 
 def look_up(method):
-    """A function of wildcards: it calls a method of PATHS with the wildcards that its parameters are named after."""
+    """A function of wildcards: it calls a method with the wildcards that its parameters are named after."""
     names = list(inspect.signature(method).parameters)
 
     def found(wildcards):
@@ -70,6 +70,22 @@ def named(**methods):
     """A rule's param: the words `--option NAME FILE` for each file that a method of PATHS gives under its name."""
     found = {option.replace("_", "-"): look_up(method) for option, method in methods.items()}
     return lambda wildcards: option_words({option: files(wildcards) for option, files in found.items()})
+
+
+def in_role(role, verb):
+    """The look-up of what a job reads in a role, by the record of the verb, or where that is None of its node's."""
+    return lambda recipe, node, dataset, shard: PATHS.inputs(verb, recipe, node, dataset, shard)[role]
+
+
+def inputs(*roles, verb=None):
+    """A rule's input: the files that its verb reads in a role; in several roles {role: files}, for `unpack`."""
+    found = {role: files(in_role(role, verb)) for role in roles}
+    return found[roles[0]] if len(roles) == 1 else lambda wildcards: {role: found[role](wildcards) for role in roles}
+
+
+def words(*roles, verb=None):
+    """A rule's param: the words `--role NAME FILE` for each file that its verb reads in these roles."""
+    return named(**{role: in_role(role, verb) for role in roles})
 
 
 def spec(wildcards):

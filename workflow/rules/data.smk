@@ -68,9 +68,9 @@ rule audit:
 
 rule augment:
     input:
-        data=files(PATHS.source_posts),
-        drop=files(PATHS.drops),
-        budget=files(PATHS.budget_posts),
+        data=inputs("data"),
+        drop=inputs("drop"),
+        budget=inputs("budget"),
     output:
         "results/{study}/{recipe}/augment/{node}.parquet",
     log:
@@ -90,9 +90,9 @@ rule augment:
 
 rule resample:
     input:
-        data=files(PATHS.source_posts),
-        drop=files(PATHS.drops),
-        budget=files(PATHS.budget_posts),
+        data=inputs("data"),
+        drop=inputs("drop"),
+        budget=inputs("budget"),
     output:
         "results/{study}/{recipe}/resample/{node}.parquet",
     log:
@@ -112,10 +112,10 @@ rule resample:
 
 rule synthesize:
     input:
-        data=files(PATHS.source_posts),
-        drop=files(PATHS.drops),
-        corpus=files(PATHS.labelled_corpus),  # of a pool no label is learnt: its posts may be met again
-        models=files(PATHS.asked_models),
+        data=inputs("data"),
+        drop=inputs("drop"),
+        corpus=inputs("corpus"),
+        models=inputs("models"),
     output:
         posts="results/{study}/{recipe}/synthesize/{node}.parquet",
         flow="results/{study}/{recipe}/synthesize/{node}.json",
@@ -130,7 +130,7 @@ rule synthesize:
         spec=spec,
         code=code("synthesize"),
         reads=reads,
-        corpus=named(corpus=PATHS.labelled_corpus),
+        corpus=words("corpus"),
         reached=reached,
     message:
         "Writing posts: {wildcards.recipe}/{wildcards.node}"
@@ -141,13 +141,13 @@ rule synthesize:
 
 rule label:
     input:
-        unpack(look_up(PATHS.fit_files)),  # gold, on_gold
-        pool=files(PATHS.source_posts),
-        drop=files(PATHS.audit_drops),
-        held_out=files(PATHS.held_out_drops),
-        train=files(PATHS.train_posts),
-        predictions=files(PATHS.pool_predictions),
-        budget=files(PATHS.budget_posts),
+        unpack(inputs("gold", "on_gold")),
+        pool=inputs("pool"),
+        drop=inputs("drop"),
+        held_out=inputs("held_out"),
+        train=inputs("train"),
+        predictions=inputs("predictions"),
+        budget=inputs("budget"),
     output:
         posts="results/{study}/{recipe}/label/{node}.parquet",
         flow="results/{study}/{recipe}/label/{node}.json",
@@ -159,7 +159,7 @@ rule label:
         spec=spec,
         code=code("label"),
         reads=reads,
-        teachers=named(predictions=PATHS.pool_predictions, on_gold=PATHS.fit_predictions),
+        teachers=words("predictions", "on_gold"),
     message:
         "Labelling posts: {wildcards.recipe}/{wildcards.node}"
     shell:
@@ -170,10 +170,10 @@ rule label:
 
 rule fold:
     input:
-        data=files(PATHS.source_posts),
-        drop=files(PATHS.drops),
-        corpus=files(PATHS.corpus),
-        groups=files(PATHS.duplicate_groups),
+        data=inputs("data"),
+        drop=inputs("drop"),
+        corpus=inputs("corpus"),
+        groups=inputs("groups"),
     output:
         posts="results/{study}/{recipe}/fold/{node}.parquet",
         drop="results/{study}/{recipe}/fold/{node}.drop.parquet",

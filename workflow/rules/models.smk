@@ -24,9 +24,9 @@ rule base:
 
 rule pretrain:
     input:
-        base=files(PATHS.base_model),
-        data=files(PATHS.source_posts),
-        drop=files(PATHS.drops),
+        base=inputs("base"),
+        data=inputs("data"),
+        drop=inputs("drop"),
     output:
         "results/{study}/{recipe}/pretrain/{node}/model.json",
     log:
@@ -51,10 +51,10 @@ rule pretrain:
 
 rule finetune:
     input:
-        base=files(PATHS.base_model),
-        data=files(PATHS.source_posts),
-        drop=files(PATHS.drops),
-        dev=files(PATHS.epoch_posts),
+        base=inputs("base"),
+        data=inputs("data"),
+        drop=inputs("drop"),
+        dev=inputs("dev"),
     output:
         "results/{study}/{recipe}/finetune/{node}/model.json",
     log:

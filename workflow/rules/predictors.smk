@@ -8,9 +8,9 @@ out: results/<study>/<recipe>/{predict,vote,calibrate,pick,review}/<node>/<task>
 
 rule predict:
     input:
-        model="results/{study}/{recipe}/finetune/{node}/model.json",
-        data=files(PATHS.posts),
-        shards=files(PATHS.shards),
+        model=inputs("model", verb="predict"),
+        data=inputs("data", verb="predict"),
+        shards=inputs("shards", verb="predict"),
     output:
         "results/{study}/{recipe}/predict/{node}/{dataset}{shard}.parquet",
     log:
@@ -35,8 +35,8 @@ rule predict:
 
 rule vote:
     input:
-        predictions=files(PATHS.member_predictions),
-        posts=files(PATHS.shared_posts),
+        predictions=inputs("predictions"),
+        posts=inputs("posts"),
     output:
         predictions="results/{study}/{recipe}/vote/{node}/{dataset}.parquet",
         counts="results/{study}/{recipe}/vote/{node}/{dataset}.json",
@@ -59,11 +59,11 @@ rule vote:
 
 rule calibrate:
     input:
-        predictions=files(PATHS.member_predictions),
-        gold=files(PATHS.fit_posts),
-        on_gold=files(PATHS.fit_predictions),
-        pool=files(PATHS.share_predictions),
-        model=files(PATHS.prior_model),
+        predictions=inputs("predictions"),
+        gold=inputs("gold"),
+        on_gold=inputs("on_gold"),
+        pool=inputs("pool"),
+        model=inputs("model"),
     output:
         predictions="results/{study}/{recipe}/calibrate/{node}/{dataset}.parquet",
         fit="results/{study}/{recipe}/calibrate/{node}/{dataset}.fit.json",
@@ -87,9 +87,9 @@ rule calibrate:
 
 rule pick:
     input:
-        predictions=files(PATHS.member_predictions),
-        gold=files(PATHS.fit_posts),
-        on_gold=files(PATHS.fit_predictions),
+        predictions=inputs("predictions"),
+        gold=inputs("gold"),
+        on_gold=inputs("on_gold"),
     output:
         predictions="results/{study}/{recipe}/pick/{node}/{dataset}.parquet",
         fit="results/{study}/{recipe}/pick/{node}/{dataset}.fit.json",
@@ -103,7 +103,7 @@ rule pick:
         spec=spec,
         code=code("pick"),
         reads=reads,
-        candidates=named(predictions=PATHS.member_predictions, on_gold=PATHS.fit_predictions),
+        candidates=words("predictions", "on_gold"),
     message:
         "Picking for {wildcards.dataset}: {wildcards.recipe}/{wildcards.node}"
     shell:
@@ -113,11 +113,11 @@ rule pick:
 
 rule review:
     input:
-        unpack(look_up(PATHS.example_files)),  # train, drop
-        unpack(look_up(PATHS.fit_files)),  # gold, on_gold
-        predictions=files(PATHS.member_predictions),
-        data=files(PATHS.posts),
-        models=files(PATHS.asked_models),
+        unpack(inputs("train", "drop")),
+        unpack(inputs("gold", "on_gold")),
+        predictions=inputs("predictions"),
+        data=inputs("data"),
+        models=inputs("models"),
     output:
         multiext("results/{study}/{recipe}/review/{node}/{dataset}", out=".parquet", fit=".fit.json"),
     log:

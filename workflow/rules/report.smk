@@ -51,10 +51,10 @@ rule compare:
 
 rule diversity:
     input:
-        train=files(PATHS.measured_train_posts),
-        drop=files(PATHS.measured_drops),
-        base=files(PATHS.measuring_encoders),
-        data=files(PATHS.measured_posts),
+        train=inputs("train", verb="diversity"),
+        drop=inputs("drop", verb="diversity"),
+        base=inputs("base", verb="diversity"),
+        data=inputs("data", verb="diversity"),
     output:
         "results/{study}/{recipe}/diversity/diversity.json",
     log:
@@ -62,15 +62,10 @@ rule diversity:
     conda:
         "../../envs/train.yaml"
     params:
-        spec=lambda wildcards: specs.diversity_spec(STUDY, wildcards.recipe),
+        spec=lambda wildcards: specs.recipe_spec(STUDY, wildcards.recipe, verb="diversity"),
         code=code("diversity"),
-        reads=lambda wildcards: specs.diversity_reads(STUDY, wildcards.recipe),
-        files=named(
-            train=PATHS.measured_train_posts,
-            drop=PATHS.measured_drops,
-            base=PATHS.measuring_encoders,
-            data=PATHS.measured_posts,
-        ),
+        reads=lambda wildcards: specs.recipe_reads(STUDY, wildcards.recipe, verb="diversity"),
+        files=words("train", "drop", "base", "data", verb="diversity"),
     message:
         "Measuring how varied the posts of {wildcards.recipe} are"
     shell:

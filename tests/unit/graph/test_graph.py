@@ -11,10 +11,10 @@ from tree import ROOT
 from postgrad.config.errors import Fault
 from postgrad.graph import queries
 from postgrad.graph.defaults import BASED, defaults_schema
-from postgrad.graph.nodes import VERBS
 from postgrad.graph.options import node_schema, options
 from postgrad.study import specs
 from postgrad.study.study import Study
+from postgrad.verbs.registry import VERBS
 
 
 def study_in(folder, config=None, **changes):
@@ -267,7 +267,7 @@ def test_defaults_hold_every_key_of_a_verb_but_its_own(tmp_path):
 
 
 def test_every_key_of_every_verb_stands_in_its_defaults_but_its_own():
-    for verb in VERBS:
+    for verb in VERBS.nodes:
         keys = defaults_schema(verb)["properties"].keys()
         assert keys == (node_schema(verb)["properties"].keys() - {verb}) | ({"bases"} if verb in BASED else set())
     assert defaults_schema("predict")["properties"].keys() == {*options("predict"), "bases"}

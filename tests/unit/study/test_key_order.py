@@ -13,7 +13,9 @@ from tree import ROOT
 
 from postgrad.graph import queries
 from postgrad.study import specs
+from postgrad.study.paths import Paths, option_words
 from postgrad.study.study import Study
+from postgrad.verbs.registry import VERBS
 
 
 def small():
@@ -81,6 +83,7 @@ def described(folder, files, config):
     study = Study({**config, "check_data": False}, root=folder)
     found = {
         "report_spec": specs.report_spec(study),
+        "report_files": option_words(Paths(study).report_files("")),
         "tasks": study.tasks(),
         "made_files": study.made_files(),
         "demo_spec": specs.demo_spec(study),
@@ -93,10 +96,10 @@ def described(folder, files, config):
     for recipe, graph in study.graphs.items():
         found["score_spec", recipe] = specs.score_spec(study, recipe)
         found["compare_spec", recipe] = specs.compare_spec(study, recipe)
-        found["diversity_spec", recipe] = specs.diversity_spec(study, recipe)
-        found["inputs of diversity", recipe] = queries.measured(graph)
+        for verb in VERBS.of_recipe:
+            found["recipe_spec", verb, recipe] = specs.recipe_spec(study, recipe, verb)
+            found["recipe_reads", verb, recipe] = specs.recipe_reads(study, recipe, verb)
         found["inputs of score", recipe] = [(node.id, dataset) for node, dataset in queries.scored(graph)]
-        found["flows of the report", recipe] = queries.labelled(graph)
         for node in graph.nodes.values():
             found["node_spec", recipe, node.id] = specs.node_spec(study, recipe, node.id)
             found["inputs", recipe, node.id] = (node.sources, node.base, node.members, node.budget, node.folds)

@@ -1,10 +1,12 @@
 """Where the files of every rule lie, on a small study: folds, held-out posts, shards, budgets, calibrations."""
 
 import doctest
+import re
 
 import pytest
 import yaml
 from study_files import write_config
+from tree import ROOT
 
 from postgrad.study import paths as module
 from postgrad.study.paths import Paths, UnknownNode, path_list
@@ -15,8 +17,6 @@ FIT = {"fit": "rain/dev", "method": "prior", "lambda": [0, 1.0]}
 RANDOM = {"label": "rain/unlabeled", "teachers": ["one"], "keep": "random", "budget": "agreed", "balance": "none"}
 WRITTEN = {"synthesize": "rain/train", "writers": ["big", "rule"], "prompt": "write", "count": 4, "per_call": 2,
            "shots": {"own": 1, "other": 0}, "calls": 4, "temperature": 0, "seed": 1}  # fmt: skip
-REVIEWED = {"review": "plain", "reviewer": "big", "fit": "rain/dev", "prompt": "check", "check": "yes",
-            "otherwise": "no", "shots": 1, "gate": [0.1], "alpha": 0.05, "seed": 1}  # fmt: skip
 
 
 def whole(content):
@@ -37,11 +37,9 @@ def whole(content):
         "pooled-fair": {"calibrate": "one", "target": "rain/unlabeled", **FIT},
         "warm": {"calibrate": "mean", "fit": "rain/held-out", "method": "temperature"},
         "best": {"pick": ["one", "fair"], "fit": "rain/dev"},
-        "reviewed": REVIEWED,
     }
-    content["score"] = {"chosen": ["rain/dev"], "mean": ["rain/held-out"], "reviewed": ["rain/dev"]}
+    content["score"] = {"chosen": ["rain/dev"], "mean": ["rain/held-out"]}
     content["compare"]["rain"] |= {"sets": ["rain/dev"], "controls": {}, "chain": ["one", "fair"]}
-    content["diversity"] = {"rain": {"embed": "small", "sets": ["rain/train", "filled", "agreed"]}}
 
 
 def study_in(folder, recipe=whole, **config):
@@ -61,6 +59,11 @@ def study_in(folder, recipe=whole, **config):
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
     return Paths(study_in(tmp_path_factory.mktemp("study")))
+
+
+def read(paths, node, dataset="rain/dev"):
+    """What the job of a node reads, by role."""
+    return paths.inputs(None, "small", node, dataset, None)
 
 
 SMALL = "results/test/small"
@@ -105,7 +108,6 @@ def test_drops_are_those_of_audit_and_of_every_fold_below(paths):
 def test_a_corpus_is_every_split_under_its_name(paths):
     splits = ("train", "dev", "test", "cross", "unlabeled")
     assert paths.corpus("small", "pooled@fold=1") == {split: f"{CLEAN}/{split}.parquet" for split in splits}
-    assert list(paths.labelled_corpus("small", "pooled@fold=1")) == list(splits[:-1])
     assert paths.duplicate_groups("small", "pooled@fold=1") == "results/test/audit/rain/groups.parquet"
     assert paths.train_posts("small", "agreed") == f"{CLEAN}/train.parquet"
 
@@ -137,24 +139,24 @@ def test_a_fit_on_held_out_posts_reads_the_first_fold_under_what_is_calibrated(p
 
 
 def test_a_calibration_may_estimate_class_shares_on_a_pool_and_take_out_a_prior(paths):
-    assert paths.share_predictions("small", "pooled-fair") == [f"{SMALL}/predict/one/rain/unlabeled.parquet"]
-    assert paths.share_predictions("small", "fair") == []
-    assert paths.prior_model("small", "fair") == [f"{SMALL}/finetune/one/model.json"]
-    assert paths.prior_model("small", "warm") == []
+    assert read(paths, "pooled-fair")["pool"] == [f"{SMALL}/predict/one/rain/unlabeled.parquet"]
+    assert read(paths, "fair")["pool"] == []
+    assert read(paths, "fair")["model"] == [f"{SMALL}/finetune/one/model.json"]
+    assert read(paths, "warm")["model"] == []
 
 
 def test_members_are_named_by_their_ids(paths):
     assert paths.member_predictions("small", "together", "rain/dev") == {
         f"expert@seed={seed}": f"{SMALL}/predict/expert@seed={seed}/rain/dev.parquet" for seed in (1, 2)
     }
-    assert paths.pool_predictions("small", "agreed") == {
+    assert read(paths, "agreed", None)["predictions"] == {
         teacher: f"{SMALL}/predict/{teacher}/rain/unlabeled.parquet" for teacher in ("one", "two")
     }
 
 
 def test_a_vote_over_folds_reads_the_held_out_posts_that_its_members_share(paths):
-    assert paths.shared_posts("small", "mean", "rain/held-out") == [f"{SMALL}/fold/pooled@fold=1.parquet"]
-    assert paths.shared_posts("small", "mean", "rain/dev") == []
+    assert read(paths, "mean", "rain/held-out")["posts"] == [f"{SMALL}/fold/pooled@fold=1.parquet"]
+    assert read(paths, "mean")["posts"] == []
 
 
 def test_a_training_starts_from_a_base_or_from_a_model_of_the_recipe(paths):
@@ -164,14 +166,23 @@ def test_a_training_starts_from_a_base_or_from_a_model_of_the_recipe(paths):
 
 
 def test_a_causal_base_that_is_asked_is_read_from_its_folder(paths):
-    assert paths.asked_models("small", "reviewed@seed=1") == ["results/base/tiny/model.json"]
+    assert paths.asked_models("small", "made") == ["results/base/tiny/model.json"], "a stand-in has no folder"
     assert paths.asked_models("small", "plain@seed=1") == []
 
 
-def test_a_review_draws_examples_from_train_and_fits_its_gate_on_dev(paths):
-    assert paths.example_files("small", "reviewed@seed=1") == {"train": [f"{CLEAN}/train.parquet"], "drop": [DROP]}
-    gold = {"gold": [f"{CLEAN}/dev.parquet"], "on_gold": [f"{SMALL}/predict/plain@seed=1/rain/dev.parquet"]}
-    assert paths.fit_files("small", "reviewed@seed=1") == gold
+def test_what_is_written_may_be_met_again_in_the_pool_alone(paths):
+    assert list(read(paths, "made", None)["corpus"]) == ["train", "dev", "test", "cross"]
+
+
+def test_every_rule_finds_the_roles_that_it_asks_for(paths):
+    """The record of each verb with a node here has all the roles that its rule names."""
+    text = "".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
+    rules = dict(re.findall(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", text, re.S | re.M))
+    verbs = {node.verb: node.id for node in paths.study.graph("small").nodes.values()}
+    assert len(verbs) > 8
+    for verb, id in verbs.items():
+        roles = set(re.findall(r'"(\w+)"', " ".join(re.findall(r"inputs\((.*?)\)", rules[verb]))))
+        assert roles and roles == read(paths, id).keys(), verb
 
 
 def test_a_pool_is_gathered_from_as_many_shards_as_the_study_says(tmp_path, paths):
@@ -193,29 +204,14 @@ def test_every_score_has_its_predictions_and_its_gold_posts(paths):
     assert posts["chosen", "rain/dev"] == f"{CLEAN}/dev.parquet"
 
 
-def test_diversity_has_a_train_split_a_drop_list_and_an_encoder_a_task(paths):
-    assert paths.measured_train_posts("small") == {"rain": f"{CLEAN}/train.parquet"}
-    assert paths.measured_drops("small") == {"rain": DROP}
-    assert paths.measuring_encoders("small") == {"rain": "results/base/small/model.json"}
-    assert paths.measured_posts("small") == {
-        "filled": f"{SMALL}/augment/filled.parquet",
-        "agreed": f"{SMALL}/label/agreed.parquet",
-    }
-
-
 def test_a_report_reads_the_results_of_its_recipes_under_what_they_are(paths):
     files = paths.report_files("")
     assert files["scores"] == [f"{SMALL}/score/score.json"]
     assert files["compare"] == [f"{SMALL}/compare/compare.json"]
-    assert files["diversity"] == [f"{SMALL}/diversity/diversity.json"]
     assert files["ledger"] == {"rain": f"{CLEAN}/ledger.parquet"} and files["audit"] == {"rain": DROP}
     assert files["flow"] == {("small", id): f"{SMALL}/label/{id}.json" for id in ("agreed", "guessed")}
     assert files["written"] == {("small", "made"): f"{SMALL}/synthesize/made.json"}
     assert files["model"] == {("small", "chosen"): f"{SMALL}/finetune/chosen/model.json"}
-    assert files["review"] == {
-        ("small", id, "rain/dev"): f"{SMALL}/review/{id}/rain/dev.fit.json"
-        for id in ("reviewed@seed=1", "reviewed@seed=2")
-    }
     assert paths.report_inputs("")["ledger"] == [f"{CLEAN}/ledger.parquet"]
     assert paths.page("") == "results/test/report.html"
     assert paths.page("all_recipes/") == "results/test/all_recipes/report.html"

@@ -9,7 +9,7 @@ from tree import ROOT
 from postgrad.config.errors import Fault
 from postgrad.study.specs import clean_spec
 from postgrad.study.study import Study
-from postgrad.verbs import checks
+from postgrad.verbs import language_models
 
 TASKS = ROOT / "config/tasks"
 BUDGET = {"requests": 10, "tokens": 1000}
@@ -33,10 +33,10 @@ def study(folder, task=None, endpoints=None, model="gpt", **changes):
 def test_posts_leave_where_task_and_study_allow_it(tmp_path, task, endpoints):
     read = study(tmp_path, task, endpoints)
     if task and endpoints:
-        assert checks.posts_leave(read, "gpt", "rain", "recipe.yaml: checked.review") is None
+        assert language_models.posts_leave(read, "gpt", "rain", "recipe.yaml: checked.review") is None
         return
     with pytest.raises(Fault) as caught:
-        checks.posts_leave(read, "gpt", "rain", "recipe.yaml: checked.review")
+        language_models.posts_leave(read, "gpt", "rain", "recipe.yaml: checked.review")
     (sentence,) = caught.value.sentences
     assert sentence.startswith("recipe.yaml: checked.review: gpt is an endpoint, and ")
     file = read.where if task else f"{read.root}/tasks/rain.yaml"
@@ -45,13 +45,13 @@ def test_posts_leave_where_task_and_study_allow_it(tmp_path, task, endpoints):
 
 @pytest.mark.parametrize("base", ["tiny", "linear", "big"])
 def test_what_answers_here_needs_no_leave(tmp_path, base):
-    assert checks.posts_leave(study(tmp_path), base, "rain", "here") is None
+    assert language_models.posts_leave(study(tmp_path), base, "rain", "here") is None
 
 
 def test_a_task_that_cannot_be_read_is_told_once(tmp_path):
     read = study(tmp_path, endpoints=BUDGET)
     read._tasks["rain"] = None  # as where the file has a fault
-    assert checks.posts_leave(read, "gpt", "rain", "here") is None
+    assert language_models.posts_leave(read, "gpt", "rain", "here") is None
 
 
 def test_the_command_line_overlays_the_budget(tmp_path):

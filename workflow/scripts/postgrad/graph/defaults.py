@@ -1,23 +1,25 @@
 """A recipe's defaults: what every node of a verb says, or every node of it on one base, unless it says otherwise."""
 
 from functools import cache
+from typing import Any
 
-from postgrad.config.errors import Fault, lookup, nearest
+from postgrad.config.errors import Fault, Faults, lookup, nearest
 from postgrad.config.schemas import fitting, schema
-from postgrad.graph.nodes import SECTIONS, VERBS
 from postgrad.graph.options import each_schema, options, options_schema, references, verbs
+from postgrad.graph.protocol import SECTIONS, Verbs
 
-BASED = (*SECTIONS["models"], "predict")  # verbs whose nodes stand on a base, so that defaults may differ by it
+BASED = ("pretrain", "finetune", "predict")  # verbs whose nodes stand on a base, so that defaults may differ by it
 
 
 @cache
-def defaults_schema(verb):
+def defaults_schema(verb: str) -> dict:
     """The schema of a verb's defaults: every key of its nodes but its own, and `bases` where nodes stand on one."""
+    is_of_nodes = verb != "predict"
     described = schema("recipe")["properties"]["defaults"]["additionalProperties"]["properties"]
     values = dict(options(verb))
-    if verb in VERBS:
+    if is_of_nodes:
         values["each"] = {**each_schema(verb), "description": described["each"]["description"]}
-    if verb in VERBS and options(verb):
+    if is_of_nodes and options(verb):
         values["faithful"] = {**options_schema(verb), "description": described["faithful"]["description"]}
     keys = {**{key: body for key, body in references(verb).items() if key != verb}, **values}
     if verb in BASED:
@@ -26,7 +28,7 @@ def defaults_schema(verb):
     return {"type": "object", "additionalProperties": False, "properties": keys}
 
 
-def with_defaults(raw, where, bases, faults):
+def with_defaults(raw: dict, where: str, bases: dict, faults: Faults, records: Verbs) -> tuple[dict, set[str]]:
     """Check a recipe's defaults, and let its nodes say what the defaults say for them.
 
     Parameters
@@ -39,6 +41,8 @@ def with_defaults(raw, where, bases, faults):
         The bases of config/bases.yaml.
     faults : Faults
         Gathers what is wrong with the defaults.
+    records : Verbs
+        The records of all verbs.
 
     Returns
     -------
@@ -48,7 +52,8 @@ def with_defaults(raw, where, bases, faults):
     broken : set of str
         Names of the nodes that lack such a key because it did not fit.
     """
-    defaults, lost = {}, {}
+    defaults: dict[str, dict] = {}
+    lost: dict[str, set[str]] = {}
     for verb, body in raw.get("defaults", {}).items():
         with faults.gathered():
             lookup(dict.fromkeys(verbs()), verb, f"{where}: defaults", "verb")
@@ -60,11 +65,12 @@ def with_defaults(raw, where, bases, faults):
             for base in defaults[verb].get("bases", {}):
                 with faults.gathered():
                     lookup(bases, base, f"{where}: defaults.{verb}.bases", "base")
-    made, broken = {**raw, "defaults": defaults}, set()
+    made: dict = {**raw, "defaults": defaults}
+    broken: set[str] = set()
     for section in SECTIONS:
         made[section] = {}
         for name, body in raw.get(section, {}).items():
-            given = [verb for verb in VERBS if verb in body]
+            given = [verb for verb in records.nodes if verb in body]
             if len(given) == 1:
                 (verb,) = given
                 inherited = defaults.get(verb, {}).keys() & references(verb).keys()
@@ -74,7 +80,7 @@ def with_defaults(raw, where, bases, faults):
     return made, broken
 
 
-def check_bases(graph, where, faults):
+def check_bases(graph: Any, where: str, faults: Faults) -> None:
     """Gather a fault for each base under defaults on which no node of the verb stands: nothing would read it."""
     for verb, body in ((verb, body) for verb, body in graph.defaults.items() if "bases" in body):
         made_by = "finetune" if verb == "predict" else verb

@@ -6,15 +6,13 @@ tasks that stand under their own.
 """
 
 from difflib import get_close_matches
+from typing import Any
 
 from postgrad.config.errors import Fault, Faults, lookup
-from postgrad.graph.nodes import ROLES, SECTIONS
-
-# Keys of a node that name nodes or splits; of these the models' may also name a base, and the last two only a split.
-NAMING = (*ROLES, *SECTIONS["models"], "fit", "target")
+from postgrad.graph.protocol import SECTIONS, Verbs
 
 
-def listed(raw, where):
+def listed(raw: dict, where: str) -> tuple[str, list[str]]:
     """(word, tasks): what stands in the places of the tasks that a recipe's `for` lists, and those, in its order.
 
     Raises Fault where the word is a task's own name, or a listed name is no task of the recipe. where: its path.
@@ -30,17 +28,20 @@ def listed(raw, where):
     return word, tasks
 
 
-def expanded(raw, word, tasks, nodes, bases, where):
-    """The recipe with every node, score, compare and diversity entry made once for each of the tasks.
+def expanded(
+    raw: dict, word: str, tasks: list[str], nodes: set[str], bases: dict, where: str, verbs: Verbs
+) -> dict[str, Any]:
+    """The recipe with every node, score and compare entry, and those of its own verbs, made once for each of the tasks.
 
     nodes: names of all nodes in the file, those that could not be read among them; bases: those of config/bases.yaml,
-    which keep their names wherever they stand. Raises Fault where two entries would get one name.
+    which keep their names wherever they stand; verbs: the records of all verbs. Raises Fault where two entries would
+    get one name.
     """
 
     def any_node(name):
         return name not in bases
 
-    made = {**raw, **{section: {} for section in (*SECTIONS, "score", "compare", "diversity")}}
+    made: dict[str, Any] = {**raw, **{key: {} for key in (*SECTIONS, "score", "compare", *verbs.of_recipe)}}
     for task in tasks:
         for section in (*SECTIONS, "score", "compare"):
             for name, body in raw.get(section, {}).items():
@@ -50,30 +51,30 @@ def expanded(raw, word, tasks, nodes, bases, where):
                 elif own in made[section]:
                     raise Fault(f"{where}: {section}.{name}: two entries would be called {own!r}; rename this one.")
                 if section in SECTIONS:
-                    body = {key: _value(key, value, word, task, nodes, bases) for key, value in body.items()}
+                    body = {key: _value(key, value, word, task, nodes, bases, verbs) for key, value in body.items()}
                 elif section == "compare":
                     body = {key: _renamed(value, word, task, any_node) for key, value in body.items()}
                 else:
                     body = _renamed(body, word, task, _no_node)
                 made[section][own] = body
-    for name, body in raw.get("diversity", {}).items():
-        for task in tasks if name == word else [name]:
-            if task in made["diversity"]:
-                raise Fault(f"{where}: diversity.{name}: {task} stands there twice; keep one.")
-            sets = _renamed(body["sets"], word, task, any_node) if name == word else body["sets"]
-            made["diversity"][task] = {**body, "sets": sets}
+    for verb, record in verbs.of_recipe.items():
+        for name, body in raw.get(verb, {}).items():
+            for task in tasks if name == word else [name]:
+                if task in made[verb]:
+                    raise Fault(f"{where}: {verb}.{name}: {task} stands there twice; keep one.")
+                naming = [key for key in record.naming if key in body and name == word]
+                named = {key: _renamed(body[key], word, task, any_node) for key in naming}
+                made[verb][task] = {**body, **named}
     return made
 
 
-def _value(key, value, word, task, nodes, bases):
+def _value(key, value, word, task, nodes, bases, verbs):
     """A key of a node: renamed where it names something."""
-    if key not in NAMING:
-        return value
-    if key in ROLES:
+    if any(key in record.names for record in verbs.nodes.values()):
         return _renamed(value, word, task, lambda name: name not in bases)
-    if key in SECTIONS["models"]:
+    if key in verbs.sections["models"]:
         return _renamed(value, word, task, lambda name: _means_node(name, nodes, bases))
-    return _renamed(value, word, task, _no_node)
+    return _renamed(value, word, task, _no_node) if key in ("fit", "target") else value
 
 
 def _means_node(name, nodes, bases):

@@ -3,10 +3,10 @@
 import re
 
 from postgrad.config.errors import PLACE, place_of
-from postgrad.graph.nodes import SECTIONS, VERBS
+from postgrad.graph.protocol import SECTIONS, Verbs
 
 
-def as_in_file(sentences, content, word, tasks):
+def as_in_file(sentences: list[str], content: dict, word: str | None, tasks: list[str], records: Verbs) -> list[str]:
     """Tell the faults of a graph in the words of its file, each once.
 
     Parameters
@@ -19,6 +19,8 @@ def as_in_file(sentences, content, word, tasks):
         The word of its `for`.
     tasks : list of str
         The tasks for which all nodes were made; empty without `for`.
+    records : Verbs
+        The records of all verbs.
 
     Returns
     -------
@@ -26,14 +28,15 @@ def as_in_file(sentences, content, word, tasks):
         A fault that all tasks share is told once, by the names of the file; one of a single task names that task. A
         key that a node has from the defaults is told at the defaults.
     """
-    told_of, found = {}, []
+    told_of: dict[str, set] = {}
+    found = []
     forms = {sentence: _without_task(sentence, word, tasks) for sentence in sentences}
     for *written, task in forms.values():
         for form in written:
             told_of.setdefault(form, set()).add(task)
     for sentence, (*written, _) in forms.items():
         found.append(next((form for form in written if told_of[form] == set(tasks)), sentence))
-    return list(dict.fromkeys(_at_defaults(sentence, content, tasks) for sentence in found))
+    return list(dict.fromkeys(_at_defaults(sentence, content, tasks, records) for sentence in found))
 
 
 def _without_task(sentence, word, tasks):
@@ -51,7 +54,7 @@ def _without_task(sentence, word, tasks):
     return names, re.sub(rf"(?<![\w/@-]){re.escape(own or word)}/", f"{word}/", names), own
 
 
-def _at_defaults(sentence, content, tasks):
+def _at_defaults(sentence, content, tasks, records):
     """The sentence at the place of the defaults, where a node's key stands there alone."""
     section, name, key = (place_of(sentence).split(".", 2) + ["", ""])[:3]
     if section not in SECTIONS:
@@ -59,7 +62,7 @@ def _at_defaults(sentence, content, tasks):
     nodes = content.get(section, {})
     name = next((one for one in [name, *(name.removeprefix(f"{task}-") for task in tasks)] if one in nodes), None)
     body = nodes.get(name)
-    verb = next((verb for verb in VERBS if verb in body), None) if isinstance(body, dict) else None
+    verb = next((verb for verb in records.nodes if verb in body), None) if isinstance(body, dict) else None
     if verb is None or key in body or key not in content.get("defaults", {}).get(verb, {}):
         return sentence
     return PLACE.sub(f": defaults.{verb}.{key}", sentence, count=1)

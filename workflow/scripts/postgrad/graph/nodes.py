@@ -1,31 +1,10 @@
-"""A node of a recipe's graph, and which verbs make nodes and which nodes a key may name."""
+"""A node of a recipe's graph."""
 
 from dataclasses import dataclass, field
 
 from postgrad.records.names import node_id
 
-SECTIONS = {
-    "datasets": ("augment", "resample", "synthesize", "label", "fold"),
-    "models": ("pretrain", "finetune"),
-    "predictors": ("vote", "calibrate", "pick", "review"),
-}
-VERBS = tuple(verb for verbs in SECTIONS.values() for verb in verbs)
-RESERVED = ("clean", "base", "audit", "demo", "report", "all_recipes")
-PREDICTORS = ("finetune", *SECTIONS["predictors"])
-# Which nodes a key may name, by their verbs.
-ROLES = {
-    "data": SECTIONS["datasets"],
-    "augment": SECTIONS["datasets"],
-    "resample": SECTIONS["datasets"],
-    "synthesize": (),
-    "label": (),
-    "fold": (),
-    "budget": tuple(verb for verb in SECTIONS["datasets"] if verb != "fold"),
-    "folds": ("fold",),
-    "diversity": tuple(verb for verb in SECTIONS["datasets"] if verb != "fold"),  # a fold holds posts of train
-    "teachers": PREDICTORS,
-    **dict.fromkeys(SECTIONS["predictors"], PREDICTORS),
-}
+RESERVED = ("clean", "base", "audit", "demo", "report", "all_recipes")  # folders of results that no name may have
 
 
 @dataclass(frozen=True)
@@ -37,7 +16,7 @@ class Node:
     verb: str
     axes: dict
     options: dict
-    sources: list  # names with a slash (splits) and ids of nodes: what `data`, `augment`, `resample`, `label` name
+    sources: list  # names with a slash (splits) and ids of nodes: the posts that it reads
     base: str | None = None  # a model of the scale, or the id of a model node
     members: list = field(default_factory=list)  # ids of teachers, of a vote's members, of what is calibrated
     budget: str | None = None  # the id of the dataset to whose class counts it keeps
@@ -54,5 +33,5 @@ class Node:
     folds: tuple = ()  # ids of the datasets in folds that it stands on: one where it has the axis, all where it reduces
 
     @property
-    def id(self):
+    def id(self) -> str:
         return node_id(self.name, self.axes)

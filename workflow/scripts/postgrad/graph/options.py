@@ -5,7 +5,8 @@ from functools import cache
 
 from postgrad.config.errors import Fault, nearest
 from postgrad.config.schemas import schema
-from postgrad.graph.nodes import SECTIONS, VERBS
+from postgrad.graph.protocol import Verbs
+from postgrad.graph.queries import scored
 
 LEVELS = ("each", "faithful", "bases")  # keys of a level that are no options themselves
 EACH = "^[A-Za-z0-9][A-Za-z0-9._+-]*$"  # the name of a value stands in names of files
@@ -74,15 +75,15 @@ def each_schema(verb):
     }
 
 
-def refuse_unknown_verb(section, body, where):
+def refuse_unknown_verb(records: Verbs, section: str, body: dict, where: str) -> None:
     """Raise Fault that names the verb of a node which has none of its section: a misspelt one, or another section's."""
-    keys = {key for verb in SECTIONS[section] for key in node_schema(verb)["properties"]}
-    unknown = sorted(body.keys() - keys, key=lambda key: not get_close_matches(key, VERBS))
+    keys = {key for verb in records.sections[section] for key in node_schema(verb)["properties"]}
+    unknown = sorted(body.keys() - keys, key=lambda key: not get_close_matches(key, records.nodes))
     for key in unknown[:1]:
-        for other, own in SECTIONS.items():
+        for other, own in records.sections.items():
             if key in own:
                 raise Fault(f"{where}: {key} stands under {other}; move the node there.")
-        raise Fault(f"{where}: {key!r} is not a verb of a node; {nearest(key, VERBS)}")
+        raise Fault(f"{where}: {key!r} is not a verb of a node; {nearest(key, records.nodes)}")
 
 
 def missing(verb, kind, values):
@@ -135,9 +136,11 @@ def resolve_options(graph, name, verb, body, root, kind):
     if isinstance(each.get("seed"), list) and len(each["seed"]) > study.seeds:
         graph.deviate(name, "seed", each["seed"], each["seed"][: study.seeds], "study")
         each["seed"] = each["seed"][: study.seeds]
-    if verb == "fold" and study.folds and used.get("k", 0) > study.folds:
-        graph.deviate(name, "k", used["k"], study.folds, "study")
-        used["k"] = study.folds
+    for key, limit in graph.verbs.nodes[verb].capped.items():
+        most = getattr(study, limit)
+        if most and used.get(key, 0) > most:
+            graph.deviate(name, key, used[key], most, "study")
+            used[key] = most
     return {key: used[key] for key in known if key in used}, {k: each[k] for k in sorted(each) if k in known}
 
 
@@ -188,3 +191,11 @@ def _scale_values(study, verb, root, key):
     body = study.scale["bases"].get(root, {})
     verbs = (verb, "predict") if verb == "finetune" else (verb,)
     return [body[one][key] for one in verbs if key in body.get(one, {})]
+
+
+def missing_to_predict(graph):
+    """(node's name, options of predict that are given nowhere) of the models that are asked for predictions."""
+    asked = {id for made in graph.nodes.values() for id in made.members} | {made.id for made, _ in scored(graph)}
+    for made in (graph.nodes[id] for id in sorted(asked)):
+        if made.verb == "finetune":
+            yield made.name, missing("predict", made.kind, graph.study.predict_options(graph, made))

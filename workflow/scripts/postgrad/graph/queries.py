@@ -1,9 +1,12 @@
 """What is looked up on a finished graph: orders for people and rules, and what stands under what."""
 
 import json
+from typing import Any
+
+from postgrad.graph.nodes import Node
 
 
-def reading_order(graph):
+def reading_order(graph: Any) -> list[str]:
     """Names as a person reads scores: task by task floors, then each chain with its controls, then the others."""
     names = sorted(floors(graph).values())
     for _, body in sorted(graph.compare.items()):
@@ -13,12 +16,12 @@ def reading_order(graph):
     return sorted(names, key=lambda name: graph.nodes[graph.ids[name][0]].task or "")
 
 
-def override_sentences(graph, most=None):
+def override_sentences(graph: Any, most: int | None = None) -> list[str]:
     """Where a node's own value overrides its scale's, a sentence for each option and pair of values.
 
     most: how many nodes a sentence names at most; all of them by default.
     """
-    groups = {}
+    groups: dict[tuple[str, str, str], list[str]] = {}
     for row in sorted(graph.overrides, key=lambda row: (row["node"], row["key"])):
         if graph.ids.get(row["node"]):  # what is not run overrides nothing
             used = ", ".join(map(_shown, row["used"]))
@@ -38,7 +41,7 @@ def _shown(value):
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def scored(graph):
+def scored(graph: Any) -> list[tuple[Node, str]]:
     """Every (node, dataset) that is scored, in reading order."""
     return [
         (graph.nodes[id], dataset)
@@ -48,46 +51,28 @@ def scored(graph):
     ]
 
 
-def teaching(graph):
-    """Ids of the predictors for which models wait that learn or review, members of their votes included."""
-    waiting = [node for node in graph.nodes.values() if node.verb in ("label", "review")]
-    found, todo = set(), [id for node in waiting for id in node.members]
+def teaching(graph: Any) -> set[str]:
+    """Ids of the predictors for which datasets or expensive predictors wait, members of their votes included."""
+    expensive = graph.verbs.that("expensive")
+    waiting = [n for n in graph.nodes.values() if n.verb in (*graph.verbs.sections["datasets"], *expensive)]
+    found: set[str] = set()
+    todo = [id for node in waiting for id in node.members]
     while todo:
         found.add(id := todo.pop())
         todo += graph.nodes[id].members
     return found
 
 
-def models_under(graph, id):
+def models_under(graph: Any, id: str) -> list[str]:
     """Ids of the models whose predictions a predictor is made of; a model's own."""
     node = graph.nodes[id]
     return [id] if node.verb == "finetune" else [found for id in node.members for found in models_under(graph, id)]
 
 
-def reviewed(graph):
-    """Every (id of a review, dataset) behind the scores, in reading order."""
-    found, todo = {}, [(node.id, dataset) for node, dataset in scored(graph)]
-    while todo:
-        id, dataset = todo.pop(0)
-        node = graph.nodes[id]
-        if node.verb == "review":
-            found[id, dataset] = None
-        todo += [(member, dataset) for member in node.members]
-    return list(found)
-
-
-def measured(graph):
-    """(task, ids of the datasets whose diversity is measured beside its train posts), task by task."""
-    return [
-        (alias, [part["dataset"] for part in body["sets"] if "reason" not in part])
-        for alias, body in sorted(graph.diversity.items())
-        if "reason" not in body
-    ]
-
-
-def restarting(graph):
+def restarting(graph: Any) -> list[str]:
     """Ids of the models behind the scores that begin anew where a training ends in one class."""
-    found, todo = set(), [node.id for node, _ in scored(graph)]
+    found: set[str] = set()
+    todo = [node.id for node, _ in scored(graph)]
     while todo:
         if (id := todo.pop()) in graph.nodes and id not in found:
             found.add(id)
@@ -96,21 +81,50 @@ def restarting(graph):
     return sorted(id for id in found if "restarts" in graph.nodes[id].options)
 
 
-def labelled(graph):
-    """Ids of the pseudo-labelled datasets by name, each with its controls behind it."""
-    nodes = [node for node in graph.nodes.values() if node.verb == "label"]
-    return [n.id for n in sorted(nodes, key=lambda n: (n.budget or n.id, n.budget is not None, n.id))]
-
-
-def written(graph):
-    """Ids of the datasets that language models wrote, by name."""
-    return sorted(node.id for node in graph.nodes.values() if node.verb == "synthesize")
-
-
-def floors(graph):
+def floors(graph: Any) -> dict[str, str]:
     """Per task the node whose base is written `linear`, the first by name: the floor that a recipe should beat."""
     return {
         graph.nodes[graph.ids[name][0]].task: name
         for name, (verb, body) in sorted(graph.raw.items(), reverse=True)
         if verb == "finetune" and body[verb] == "linear" and graph.ids.get(name)
     }
+
+
+def predicted_behind_scores(graph: Any) -> list[tuple[Node, str]]:
+    """Every (predictor, dataset) that a score is made of, those of members included, in reading order."""
+    found: dict[tuple[str, str], None] = {}
+    todo = [(node.id, dataset) for node, dataset in scored(graph)]
+    while todo:
+        id, dataset = todo.pop(0)
+        found[id, dataset] = None
+        todo += [(member, dataset) for member in graph.nodes[id].members]
+    return [(graph.nodes[id], dataset) for id, dataset in found]
+
+
+# -- the task of a node ---------------------------------------------------------------------------
+
+
+def task_file(graph: Any, node: Node) -> dict:
+    """The task file of a node that has a task."""
+    return graph.study.task(graph.tasks[node.task])
+
+
+def label_names(graph: Any, node: Node) -> list[str]:
+    """The names of the labels of a node's task in class order; none where the task's file has a fault."""
+    return [label["name"] for label in task_file(graph, node)["labels"]]
+
+
+def label_texts(graph: Any, node: Node) -> dict:
+    """What a model reads of its task's labels: their names in class order; a causal model also its prompt."""
+    task = task_file(graph, node)
+    if node.kind != "causal":
+        return {"labels": [{"name": label["name"]} for label in task["labels"]]}
+    labels = [{key: str(label[key]) for key in ("name", "word", "digit")} for label in task["labels"]]
+    return {"labels": labels, "prompt": task["prompt"]}
+
+
+def scoring(graph: Any, node: Node) -> dict:
+    """How a node's task is scored: its labels in class order, the codes of the positive ones, the metric."""
+    task, labels = task_file(graph, node), label_names(graph, node)
+    positive = [labels.index(label) for label in task.get("positive", [])]
+    return {"labels": labels, "positive": positive, "metric": task["metric"]}

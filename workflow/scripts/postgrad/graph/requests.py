@@ -1,21 +1,21 @@
-"""What a recipe asks for under score, compare and diversity, held against its nodes."""
+"""What a recipe asks for under score and compare, held against its nodes."""
 
-from postgrad.config.errors import Fault, lookup
+from typing import Any
+
+from postgrad.config.errors import Fault, Faults, lookup
 from postgrad.config.yaml_files import as_list
 from postgrad.graph import split_rules
-from postgrad.graph.nodes import PREDICTORS, ROLES
-from postgrad.graph.scale import kind_at_scale
+from postgrad.graph.protocol import PREDICTOR
 from postgrad.records.names import HELD_OUT, SPLITS
 
-MEASURING = {"sample": 1000, "clusters": 10, "perplexity": 30, "seed": 1}  # where a recipe is silent
 
-
-def targets(graph, raw, faults):
+def targets(graph: Any, raw: dict, faults: Faults) -> tuple[dict[str, list[str]], dict[str, dict]]:
     """score: predictor name -> datasets; compare: chain name -> {chain, controls, sets}.
 
     Splits that a task lacks drop out.
     """
-    score, chains = {}, {}
+    score: dict[str, list[str]] = {}
+    chains: dict[str, dict] = {}
     for name, body in sorted(raw.get("compare", {}).items()):
         where = f"{graph.where}: compare.{name}"
         chain, controls = body["chain"], body.get("controls", {})
@@ -34,7 +34,7 @@ def targets(graph, raw, faults):
     return score, chains
 
 
-def refuse_base(graph, name, wanted, where):
+def refuse_base(graph: Any, name: str, wanted: tuple[str, ...], where: str) -> None:
     """Raise Fault for the name of a base where a node is wanted. wanted: the verbs that may make the node."""
     if name in graph.raw or name not in graph.study.bases:
         return
@@ -57,10 +57,10 @@ def _ask(graph, score, name, sets, where, faults):
     with faults.gathered():
         if name in graph.broken:
             return
-        refuse_base(graph, name, PREDICTORS, where)
+        refuse_base(graph, name, graph.verbs.making(PREDICTOR), where)
         verb, _ = lookup(graph.raw, name, where, "node")
-        if verb not in PREDICTORS:
-            predictors = " or ".join(PREDICTORS)
+        if verb not in graph.verbs.making(PREDICTOR):
+            predictors = " or ".join(graph.verbs.making(PREDICTOR))
             raise Fault(f"{where}: {name!r} is made by {verb} and gives no predictions; name a {predictors}.")
         for alias in {dataset.partition("/")[0] for dataset in sets}:
             for id in graph.ids[name][:1]:
@@ -71,48 +71,3 @@ def _ask(graph, score, name, sets, where, faults):
                 split_rules.untouched(graph, graph.nodes[id], dataset, where)
         asked = {*score.get(name, []), *sets}
         score[name] = sorted(asked, key=lambda dataset: (*SPLITS, HELD_OUT).index(dataset.partition("/")[2]))
-
-
-def measured(graph, raw, faults):
-    """diversity: task -> {embed, model, sets, sample, clusters, perplexity, seed}, with a `reason` where it is not run.
-
-    sets: [{dataset: id of a node}], with a `reason` where that is not run. model: the encoder in the place of `embed`.
-    """
-    found = {}
-    for alias, body in sorted(raw.get("diversity", {}).items()):
-        where = f"{graph.where}: diversity.{alias}"
-        with faults.gathered():
-            lookup(graph.tasks, alias, f"{graph.where}: diversity", "task")
-            lookup(graph.study.bases, body["embed"], f"{where}.embed", "base")
-            kind = kind_at_scale(graph.study, body["embed"], f"{where}.embed")
-            options = {key: body.get(key, silent) for key, silent in MEASURING.items()}
-            found[alias] = {"embed": body["embed"], "model": graph.study.model_of(body["embed"]), "sets": [], **options}
-            if kind != "encoder":
-                scale, base = graph.study.scale_name, body["embed"]
-                nothing = f"scale {scale} has no model in the place of {base}"
-                of_kind = f"embeddings need an encoder; {base} is of kind {kind} at this scale"
-                found[alias]["reason"] = of_kind if kind else nothing
-            for name in body["sets"]:
-                with faults.gathered():
-                    found[alias]["sets"] += _measured_sets(graph, name, alias, f"{where}.sets")
-    return found
-
-
-def _measured_sets(graph, name, alias, where):
-    """The datasets of a name; none for the train posts, which all are held against, named or not."""
-    if "/" in name:
-        split_rules.split_of(graph, name, where)
-        if name != f"{alias}/train":
-            raise Fault(f"{where}: {name} is no dataset of {alias}; name {alias}/train, or nodes that make its posts.")
-        return []
-    if name in graph.broken:
-        return []
-    verb, _ = lookup(graph.raw, name, where, "node")
-    if verb not in ROLES["diversity"]:
-        allowed = " or ".join(ROLES["diversity"])
-        raise Fault(f"{where}: {name!r} is made by {verb}, which makes no posts; name a node made by {allowed}.")
-    for id in graph.ids[name][:1]:
-        if graph.nodes[id].task != alias:
-            raise Fault(f"{where}: {name!r} holds posts of {graph.nodes[id].task}, not {alias}.")
-    reason = {"reason": f"not run: {graph.not_run[name]}"} if name in graph.not_run else {}
-    return [{"dataset": name, **reason}] if reason else [{"dataset": id} for id in graph.ids[name]]

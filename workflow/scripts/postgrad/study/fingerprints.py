@@ -13,8 +13,10 @@ import json
 from functools import cache
 from pathlib import Path
 
+from postgrad.verbs.registry import VERBS
+
 SCRIPTS = Path(__file__).resolve().parents[2]
-EXPENSIVE = ("synthesize", "pretrain", "finetune", "predict", "review")
+EXPENSIVE = VERBS.that("expensive")
 LOCK = SCRIPTS / "versions.json"
 
 

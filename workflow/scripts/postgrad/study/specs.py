@@ -9,19 +9,8 @@ import json
 import os
 
 from postgrad.config.yaml_files import as_list
-from postgrad.graph.queries import (
-    floors,
-    labelled,
-    measured,
-    models_under,
-    override_sentences,
-    restarting,
-    reviewed,
-    scored,
-    written,
-)
-from postgrad.records.names import FOLD
-from postgrad.verbs import language_models
+from postgrad.graph.queries import floors, override_sentences, restarting, scored, scoring
+from postgrad.verbs.registry import VERBS
 
 # What a task file says to people and to models; the other keys decide how its files are read.
 _NOT_READING = ("prompt", "metric", "positive", "title", "source", "endpoints")
@@ -54,62 +43,13 @@ def node_spec(study, recipe, id):
     """The spec of a dataset, a model, or a predictor that is no model."""
     graph = study.graph(recipe)
     node = graph.nodes[id]
-    spec = {"node": node.id, **node.options}
-    if node.kind:
-        spec["kind"] = node.kind
-    if node.verb == "finetune":
-        spec.update(_reading(study, graph, node))
-    if node.options.get("epoch") == "best":
-        spec.update({key: _scoring(study, graph, node)[key] for key in ("metric", "positive")})
-    if node.verb == "label":
-        spec |= {"teachers": node.members, "fit": node.fit, **({"part": node.part} if node.part else {})}
-    if node.verb == "fold":
-        spec[FOLD] = node.axes[FOLD]
-    if node.verb in ("label", "fold"):
-        spec["classes"] = [label["name"] for label in study.task(graph.tasks[node.task])["labels"]]
-    if node.verb == "synthesize":
-        spec["platform"] = study.task(graph.tasks[node.task])["platform"]
-    if node.verb in ("augment", "synthesize") and "classes" in spec:
-        names = [label["name"] for label in study.task(graph.tasks[node.task])["labels"]]
-        spec["classes"] = [names.index(name) for name in spec["classes"]]
-    if isinstance(spec.get("class_weights"), dict):
-        names = [label["name"] for label in study.task(graph.tasks[node.task])["labels"]]
-        spec["class_weights"] = [spec["class_weights"][name] for name in names]
-    if node.verb in ("calibrate", "pick"):
-        spec.update(of=node.members, fit=node.fit, **_scoring(study, graph, node))
-    if node.asked:
-        task = study.task(graph.tasks[node.task])
-        spec["labels"] = [{key: label[key] for key in ("name", "about") if key in label} for label in task["labels"]]
-        spec["asked"] = [language_models.described(graph, *pair) for pair in node.asked.items()]
-        spec["prompt"] = study.prompt(node.options["prompt"], graph.where)
-    if node.verb == "review":
-        scoring = _scoring(study, graph, node)
-        spec |= {"of": node.members, "fit": node.fit, **{key: scoring[key] for key in ("metric", "positive")}}
-        if not node.fit:  # no gate, no test
-            spec.pop("alpha", None)
-    if node.target is not None:
-        spec["target"] = node.target
-    return canonical(spec)
+    return canonical(VERBS.nodes[node.verb].spec(graph, node))
 
 
 def predict_spec(study, recipe, id, dataset):
     """The spec of a model's predictions of one dataset."""
     graph = study.graph(recipe)
-    node = graph.nodes[id]
-    spec = study.predict_options(graph, node)
-    pool = spec.pop("pool", None)
-    if dataset.endswith("/unlabeled"):
-        spec["pool"] = pool
-    return canonical({"node": node.id, "kind": node.kind, "dataset": dataset, **spec, **_reading(study, graph, node)})
-
-
-def _reading(study, graph, node):
-    """Labels in class order; for a causal model also the prompt."""
-    task = study.task(graph.tasks[node.task])
-    if node.kind != "causal":
-        return {"labels": [{"name": label["name"]} for label in task["labels"]]}
-    labels = [{key: str(label[key]) for key in ("name", "word", "digit")} for label in task["labels"]]
-    return {"labels": labels, "prompt": task["prompt"]}
+    return canonical(VERBS["predict"].spec(graph, graph.nodes[id], dataset))
 
 
 def score_spec(study, recipe):
@@ -118,7 +58,7 @@ def score_spec(study, recipe):
     pairs = []
     for node, dataset in scored(graph):
         named = {"predictor": node.id, "node": node.name, "axes": _axes(node), "dataset": dataset}
-        pairs.append({**named, "task": graph.tasks[node.task], **_scoring(study, graph, node)})
+        pairs.append({**named, "task": graph.tasks[node.task], **scoring(graph, node)})
     return canonical({"recipe": recipe, "pairs": pairs})
 
 
@@ -127,24 +67,13 @@ def _axes(node):
     return {key: str(value) for key, value in sorted(node.axes.items())}
 
 
-def _scoring(study, graph, node):
-    """How a node's task is scored: its labels in class order, the codes of the positive ones, the metric."""
-    task = study.task(graph.tasks[node.task])
-    labels = [label["name"] for label in task["labels"]]
-    positive = [labels.index(label) for label in task.get("positive", [])]
-    return {"labels": labels, "positive": positive, "metric": task["metric"]}
-
-
 def compare_spec(study, recipe):
     return canonical({"recipe": recipe, "chains": study.graph(recipe).compare})
 
 
-def diversity_spec(study, recipe):
-    graph, tasks = study.graph(recipe), {}
-    for alias, body in graph.diversity.items():
-        labels = [label["name"] for label in study.task(graph.tasks[alias])["labels"]]
-        tasks[alias] = {**body, "labels": labels}
-    return canonical({"recipe": recipe, "tasks": tasks})
+def recipe_spec(study, recipe, verb):
+    """The spec of a verb that does one job a recipe."""
+    return canonical(VERBS.of_recipe[verb].spec(study.graph(recipe)))
 
 
 def report_spec(study, names=None, page=None):
@@ -188,10 +117,9 @@ def _stand_ins(study, graph):
     """Deviations that concern whole bases and tasks: another model at this scale, other or fewer posts here."""
     found = []
     roots = {graph.root(name)[0] for name, (verb, _) in graph.raw.items() if verb in ("pretrain", "finetune")}
-    roots |= {
-        base for verb, body in graph.raw.values() for base in as_list(body.get(language_models.NAMED.get(verb), []))
-    }
-    roots |= {body["embed"] for body in graph.diversity.values()}
+    asking = [(VERBS.nodes[verb].asks, body) for verb, body in graph.raw.values()]
+    roots |= {base for key, body in asking if key for base in as_list(body.get(key, []))}
+    roots |= {base for record in VERBS.of_recipe.values() for base in record.bases(graph)}
     for base in sorted(roots):
         if study.model_of(base) != base:
             found.append({"node": "", "key": base, "paper": base, "used": study.model_of(base)})
@@ -226,10 +154,8 @@ def _marks(graph):
 
 
 def _reported_nodes(graph):
-    """{id: {name, axes}} of the nodes with axes that a label flow, diversity, a model or a review is told of."""
-    ids = [*labelled(graph), *written(graph), *restarting(graph)]
-    ids += [member for id in labelled(graph) for member in graph.nodes[id].members]
-    ids += [id for _, sets in measured(graph) for id in sets] + [id for id, _ in reviewed(graph)]
+    """{id: {name, axes}} of the nodes with axes whose ids stand in the files that a report reads."""
+    ids = [*restarting(graph), *(id for record in VERBS.values() for id in record.reported_nodes(graph))]
     nodes = {id: graph.nodes[id] for id in ids}
     return {id: {"name": node.name, "axes": _axes(node)} for id, node in sorted(nodes.items()) if node.axes}
 
@@ -255,8 +181,7 @@ def node_reads(study, recipe, id, dataset=None):
         reads["fit"] = [named(node.fit)] if node.fit else []
         reads["models"] = [model for model in node.asked if study.bases[model]["kind"] == "causal"]
         reads["task"] = [graph.tasks[node.task]] if node.task else []
-        if node.options.get("method") == "prior":
-            reads["trained"] = models_under(graph, id)[:1]
+        reads |= VERBS.nodes[node.verb].reads(graph, node)
     return _reads(reads)
 
 
@@ -268,10 +193,11 @@ def score_reads(study, recipe):
     return _reads({"predictors": _with_verbs(graph, ids), "folds": _with_verbs(graph, dict.fromkeys(folds))})
 
 
-def diversity_reads(study, recipe):
-    """Task by task the posts whose diversity is measured."""
+def recipe_reads(study, recipe, verb):
+    """What the job of a verb reads that does one a recipe, by role."""
     graph = study.graph(recipe)
-    return _reads({graph.tasks[alias]: _with_verbs(graph, ids) for alias, ids in measured(graph)})
+    roles = VERBS.of_recipe[verb].reads(graph)
+    return _reads({role: _with_verbs(graph, ids) for role, ids in roles.items()})
 
 
 def _with_verbs(graph, ids):

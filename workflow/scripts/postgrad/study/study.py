@@ -13,12 +13,13 @@ from postgrad.graph.defaults import with_defaults
 from postgrad.graph.expansion import expanded, listed
 from postgrad.graph.fault_places import as_in_file
 from postgrad.graph.graph import Graph
-from postgrad.graph.nodes import RESERVED, SECTIONS
+from postgrad.graph.nodes import RESERVED
 from postgrad.graph.options import decided_by_node, options, options_schema, predict_defaults
+from postgrad.graph.protocol import SECTIONS
 from postgrad.records.names import SPLITS
 from postgrad.study import extension
 from postgrad.verbs import language_models
-from postgrad.verbs.rules import RULES
+from postgrad.verbs.registry import VERBS
 
 # In the place of a task that cannot be read, so that the rest can be checked: it has every split and allows all.
 _ANY_TASK = {"splits": dict.fromkeys(SPLITS, {}), "labels": [], "endpoints": True}
@@ -153,15 +154,15 @@ class Study:
         broken = names - {name for section in SECTIONS for name in raw.get(section, {})}
         told, word, tasks = len(self.faults), None, []
         with self.faults.gathered():
-            raw, lacking = with_defaults(raw, str(path), self.bases, self.faults)
+            raw, lacking = with_defaults(raw, str(path), self.bases, self.faults, VERBS)
             broken |= lacking
             if "for" in raw:
                 word, tasks = listed(raw, str(path))
                 tasks, left_out = tasks[: self.most_tasks], tasks[self.most_tasks or len(tasks) :]
-                raw = expanded(raw, word, tasks, names, self.bases, str(path))
+                raw = expanded(raw, word, tasks, names, self.bases, str(path), VERBS)
                 broken = {f"{task}-{name}" for task in tasks for name in broken}
-            self.graphs[recipe] = Graph(self, recipe, raw, self.faults, RULES, broken, left_out)
-        self.faults[told:] = as_in_file(self.faults[told:], content, word, tasks)
+            self.graphs[recipe] = Graph(self, recipe, raw, self.faults, VERBS, broken, left_out)
+        self.faults[told:] = as_in_file(self.faults[told:], content, word, tasks, VERBS)
 
     def read(self, recipes):
         """Read the graphs of these recipes, asked for or not. Raises Fault as the study itself does."""

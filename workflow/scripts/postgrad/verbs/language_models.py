@@ -1,112 +1,120 @@
 """Nodes that ask language models: which ones at this scale, whether posts may go there, and what they are told."""
 
+from pathlib import Path
+from typing import Any
+
 from postgrad.config.errors import Fault, Faults, lookup, nearest
 from postgrad.config.yaml_files import as_list
+from postgrad.graph.nodes import Node
 from postgrad.graph.options import predict_defaults
+from postgrad.graph.protocol import NodeVerb
+from postgrad.graph.queries import task_file
 from postgrad.graph.scale import kind_at_scale
-from postgrad.graph.split_rules import gold_to_fit_on
 from postgrad.llm.templates import FIELD
-from postgrad.records.names import HELD_OUT
-from postgrad.verbs.checks import posts_leave
 
-NAMED = {"review": "reviewer", "synthesize": "writers"}  # verb -> the key under which it names its bases
-# Verb -> the fields that it fills in, and those of them that the user's text has to hold.
-FIELDS = {
-    "review": ("text", "label", "about", "labels", "examples"),
-    "synthesize": ("posts", "number", "label", "about", "labels", "own", "other", "attributes"),
-}
-NEEDED = {"review": ("text",), "synthesize": ("number",)}
 WRITING = ("endpoint", "causal", "stand-in")  # kinds of model that write
-ALWAYS = "always"  # the gate of a review that checks every prediction of its label
 COMPUTING = ("threads", "attention", "precision")  # of a model in a folder: the scale's options of predict
 # How an endpoint is reached decides no answer: no spec holds it.
 REACHING = ("url", "key", "timeout", "tries", "limit")
 
 
-def models(graph, verb, body, where):
-    """({model of the scale: the base that the node names}, why the node is not run or None); ({}, None) for others.
+class AskingVerb(NodeVerb):
+    """A verb whose nodes ask language models.
 
-    Bases that become one model are asked as one. Raises Fault for a name that is no base, and where none is named.
+    Attributes
+    ----------
+    asks : str
+        The key under which a node names its models.
+    fields : tuple of str
+        What is filled in where a prompt has it in braces.
+    needed_fields : tuple of str
+        Those of them that the user's text has to hold.
     """
-    if verb not in NAMED:
-        return {}, None
-    key, found, faults, why = NAMED[verb], {}, Faults(), None
-    if key not in body:
-        raise Fault(f"{where}: {verb} asks a language model; name a base under {key}.")
-    for base in as_list(body[key]):
-        with faults.gathered():
-            lookup(graph.study.bases, base, f"{where}.{key}", "base")
-            kind = kind_at_scale(graph.study, base, f"{where}.{key}")
-            if kind is None:
-                why = why or f"scale {graph.study.scale_name} has no model in the place of {base}"
-            elif kind not in WRITING:
-                why = why or f"{verb} asks a model that writes; {base} is of kind {kind} at this scale"
-            else:
-                found.setdefault(graph.study.model_of(base), base)
-    faults.end()
-    return found, why
+
+    asks: str
+    fields: tuple[str, ...]
+    needed_fields: tuple[str, ...]
+
+    def asked_models(self, graph: Any, body: dict, where: str) -> tuple[dict[str, str], str | None]:
+        """Bases that become one model are asked as one. Raises Fault for a name that is no base, and for none."""
+        found: dict[str, str] = {}
+        faults, why = Faults(), None
+        if self.asks not in body:
+            raise Fault(f"{where}: {self.name} asks a language model; name a base under {self.asks}.")
+        for base in as_list(body[self.asks]):
+            with faults.gathered():
+                lookup(graph.study.bases, base, f"{where}.{self.asks}", "base")
+                kind = kind_at_scale(graph.study, base, f"{where}.{self.asks}")
+                if kind is None:
+                    why = why or f"scale {graph.study.scale_name} has no model in the place of {base}"
+                elif kind not in WRITING:
+                    why = why or f"{self.name} asks a model that writes; {base} is of kind {kind} at this scale"
+                else:
+                    found.setdefault(graph.study.model_of(base), base)
+        faults.end()
+        return found, why
+
+    def check(self, graph: Any, node: Node, where: str) -> None:
+        """Raise Fault where posts may not go to the models of a node, or its prompt does not fit."""
+        for model, base in node.asked.items():
+            posts_leave(graph.study, model, graph.tasks[node.task], f"{where}.{self.asks}")
+            described(graph, model, base)
+        if prompt := prompt_of(graph, node, where):
+            check_prompt(prompt, self, prompt_file(graph, node))
+
+    def spec(self, graph: Any, node: Node) -> dict:
+        labels = task_file(graph, node)["labels"]
+        return super().spec(graph, node) | {
+            "labels": [{key: label[key] for key in ("name", "about") if key in label} for label in labels],
+            "asked": [described(graph, *pair) for pair in node.asked.items()],
+            "prompt": graph.study.prompt(node.options["prompt"], graph.where),
+        }
 
 
-def read_by_review(task, values, fit):
-    """(the splits from which a review draws examples, the split on which its gate is fitted or None).
+def posts_leave(study: Any, base: str, task: str, where: str) -> None:
+    """Raise Fault where posts of a task would go to an endpoint without the leave of its data agreement or the study.
 
-    values: the options at one point; fit: the split that the node names.
+    base: the model of bases.yaml that a node asks, where: the node's place. An address on this machine makes no
+    difference, since it may be a tunnel.
     """
-    return [f"{task}/train"] if values.get("shots") else [], None if values.get("gate") == ALWAYS else fit
+    if study.bases.get(base, {}).get("kind") != "endpoint":
+        return
+    finding = f"{where}: {base} is an endpoint, and"
+    if not study.task(task).get("endpoints", False):
+        raise Fault(
+            f"{finding} no post of {task} goes to one; name another base, or, if the data agreement allows it, write "
+            f"endpoints: true in {study.root}/tasks/{task}.yaml."
+        )
+    if study.endpoints is None:
+        raise Fault(
+            f"{finding} this study sends no posts to one; name another base, or write endpoints: {{requests: 1000, "
+            f"tokens: 1000000}}, the most to spend, in {study.where}."
+        )
 
 
-def stood_in(study, asked):
-    """Whether a rule answers in the place of one of these models."""
-    return any(study.bases[model]["kind"] == "stand-in" for model in asked)
+def prompt_of(graph: Any, node: Node, where: str) -> dict[str, str] | None:
+    """The prompt of a node, {system, user}; None where it is missing or cannot be read, which is told elsewhere."""
+    name = node.options.get("prompt")
+    return graph.study.prompt(name, f"{where}.prompt") if name else None
 
 
-def check(graph, made, where):
-    """Nothing; Fault where the posts of a resolved node may not go to its models, or its prompt does not fit."""
-    place = f"{where}.{NAMED.get(made.verb)}"
-    for model, base in made.asked.items():
-        posts_leave(graph.study, model, graph.tasks[made.task], place)
-        described(graph, model, base)
-    name = made.options.get("prompt")  # None where it is missing, which is told elsewhere
-    prompt = graph.study.prompt(name, f"{where}.prompt") if made.asked and name else None
-    if prompt:
-        file = f"{graph.study.root}/prompts/{name}.yaml"
-        fitting(prompt, made.verb, file)
-        if made.options.get("attributes") and "attributes" not in FIELD.findall(prompt["user"]):
-            raise Fault(f"{where}.attributes: {file} shows none; write {{attributes}} there, or name another prompt.")
-    if made.verb == "review" and {"check", "otherwise", "gate", "shots"} <= made.options.keys():
-        review(graph, made, prompt, where)
+def prompt_file(graph: Any, node: Node) -> str:
+    """The path of a node's prompt."""
+    return f"{graph.study.root}/prompts/{node.options['prompt']}.yaml"
 
 
-def review(graph, made, prompt, where):
-    """Nothing; Fault where a review's labels, gate and examples do not fit its task, its posts and its prompt."""
-    names = [label["name"] for label in graph.study.task(graph.tasks[made.task])["labels"]]
-    for key, known in (("check", names), ("otherwise", [*names, "proposed"])) if names else ():
-        lookup(dict.fromkeys(known), made.options[key], f"{where}.{key}", "label")
-    if made.options["gate"] != ALWAYS:
-        if not made.fit:
-            gold = gold_to_fit_on(graph, made.members)
-            raise Fault(f"{where}: a gate is fitted on gold posts; name {gold} under fit, or write gate: always.")
-        if "alpha" not in made.options:
-            raise Fault(f"{where}: a gate opens where a paired test shows a gain; write alpha: 0.05, or gate: always.")
-    if made.options["shots"] and prompt and "examples" not in FIELD.findall(prompt["system"] + prompt["user"]):
-        file = f"{graph.study.root}/prompts/{made.options['prompt']}.yaml"
-        raise Fault(f"{where}.shots: {file} has no {{examples}}; write them there, or shots: 0.")
-    if made.options["shots"] and made.fit == f"{made.task}/{HELD_OUT}":
-        raise Fault(f"{where}.fit: {made.fit} holds the posts of train that the prompt shows; write shots: 0.")
-
-
-def fitting(prompt, verb, file):
-    """Nothing; Fault for a field that the verb does not fill in, or that the user's text lacks."""
+def check_prompt(prompt: dict[str, str], record: AskingVerb, file: str | Path) -> None:
+    """Raise Fault for a field that the verb does not fill in, or that the user's text lacks."""
     for role in ("system", "user"):
         for field in FIELD.findall(prompt[role]):
-            if field not in FIELDS[verb]:
-                raise Fault(f"{file}: {role}: {verb} fills in no {{{field}}}; {nearest(field, FIELDS[verb])}")
-    for field in NEEDED[verb]:
+            if field not in record.fields:
+                raise Fault(f"{file}: {role}: {record.name} fills in no {{{field}}}; {nearest(field, record.fields)}")
+    for field in record.needed_fields:
         if field not in FIELD.findall(prompt["user"]):
             raise Fault(f"{file}: user: {{{field}}} is missing; write it where the model is to read it.")
 
 
-def described(graph, model, base):
+def described(graph: Any, model: str, base: str) -> dict:
     """All of a model that decides its answers but the weights in its folder: what stands in a node's spec.
 
     Raises Fault where a model in a folder lacks an option of predict, by which it computes.
@@ -122,12 +130,12 @@ def described(graph, model, base):
     return {"base": model, "kind": "causal", **{key: given[key] for key in COMPUTING}}
 
 
-def threads(graph, node):
+def threads(graph: Any, node: Node) -> int:
     """The most threads of a job that asks these models."""
     return max(described(graph, *pair).get("threads", 1) for pair in node.asked.items())
 
 
-def reached(study, node):
+def reached(study: Any, node: Node) -> dict:
     """How the models of a node are reached and what each may cost; no part of any spec, so nothing reruns for it.
 
     {"answers": the folder of all their answers, "budget": {requests, tokens} or None, "bases": {model: its url, ...}}.

@@ -1,0 +1,36 @@
+"""augment: new posts made from labelled ones."""
+
+from typing import Any
+
+from postgrad.config.errors import Fault
+from postgrad.graph.nodes import Node
+from postgrad.graph.protocol import DATASET, NEW_POSTS, Files, NodeVerb
+from postgrad.verbs.classes import check_classes, class_codes
+
+
+class Augment(NodeVerb):
+    name, section, makes = "augment", "datasets", (DATASET, NEW_POSTS)
+    names = {"augment": DATASET, "budget": NEW_POSTS}
+    readable = {"augment": ("train",)}
+    labels = {"classes": ()}
+    learns_labels = varies_posts = True
+
+    def check(self, graph: Any, node: Node, where: str) -> None:
+        if not (node.options.get("copies") or node.options.get("fill") or node.budget):
+            raise Fault(f"{where}: nothing to make; set copies to a number from 1, fill: largest, or a budget.")
+        if node.budget and "fill" in node.options:
+            raise Fault(f"{where}: fill and budget both say how many posts there are; leave one out.")
+        check_classes(graph, node, where)
+
+    def spec(self, graph: Any, node: Node) -> dict:
+        return super().spec(graph, node) | class_codes(graph, node)
+
+    def inputs(self, paths: Any, recipe: str, node: str, dataset: str, shard: str) -> dict[str, Files]:
+        return {
+            "data": paths.source_posts(recipe, node),
+            "drop": paths.drops(recipe, node),
+            "budget": paths.budget_posts(recipe, node),
+        }
+
+
+RECORD = Augment()

@@ -1,0 +1,73 @@
+"""finetune: a model that learns labels, and so predicts."""
+
+from typing import Any
+
+from postgrad.config.errors import Fault
+from postgrad.graph.nodes import Node
+from postgrad.graph.options import options
+from postgrad.graph.protocol import DATASET, PREDICTOR, Files, NodeVerb
+from postgrad.graph.queries import label_names, label_texts, scoring
+
+# Where a node says otherwise, only the kinds of model that read the option can do it.
+USUAL = {
+    "answers": "words",
+    "loss": "cross-entropy",
+    "head": "linear",
+    "pooling": "pooler",
+    "drw": None,
+    "epoch": "last",
+}
+
+
+class Finetune(NodeVerb):
+    name, section, makes = "finetune", "models", (PREDICTOR,)
+    names = {"data": DATASET}
+    readable = {"data": ("train",)}
+    expensive = has_work_folder = learns_labels = True
+
+    def reason_not_to_run(self, graph: Any, body: dict, kind: str | None, root: str | None) -> str | None:
+        for key, usual in USUAL.items():
+            if body.get(key, usual) != usual and key not in options(self.name, kind):
+                kinds = " or ".join(options(self.name)[key]["kinds"])
+                return f"{key} {body[key]} needs a model of kind {kinds}; {root} is of kind {kind} at this scale"
+        return None
+
+    def check(self, graph: Any, node: Node, where: str) -> None:
+        if node.options.get("drw") is not None:
+            share, epochs = node.options["drw"], node.options["epochs"]
+            if share * epochs < 1:
+                raise Fault(
+                    f"{where}.drw: {share:g} of {epochs:g} epochs is before the second, so nothing is deferred; train "
+                    "for more epochs, or leave it out."
+                )
+            if node.options["class_weights"] != "none":
+                raise Fault(
+                    f"{where}.drw: it sets the weights of the classes itself; write class_weights: none beside it."
+                )
+        if isinstance(weights := node.options.get("class_weights"), dict):
+            names = label_names(graph, node)
+            if names and graph.sound and weights.keys() != set(names):
+                task = graph.tasks[node.task]
+                raise Fault(f"{where}.class_weights: give each label of {task} a weight: {', '.join(names)}.")
+        fewest, most = node.options.get("ngrams", (1, 1))
+        if fewest > most:
+            raise Fault(f"{where}.ngrams: {[fewest, most]} holds no length of a term; write the smaller first.")
+
+    def spec(self, graph: Any, node: Node) -> dict:
+        spec = super().spec(graph, node) | label_texts(graph, node)
+        if node.options.get("epoch") == "best":
+            spec |= {key: scoring(graph, node)[key] for key in ("metric", "positive")}
+        if isinstance(weights := spec.get("class_weights"), dict):
+            spec["class_weights"] = [weights[name] for name in label_names(graph, node)]
+        return spec
+
+    def inputs(self, paths: Any, recipe: str, node: str, dataset: str, shard: str) -> dict[str, Files]:
+        return {
+            "base": paths.base_model(recipe, node),
+            "data": paths.source_posts(recipe, node),
+            "drop": paths.drops(recipe, node),
+            "dev": paths.epoch_posts(recipe, node),
+        }
+
+
+RECORD = Finetune()

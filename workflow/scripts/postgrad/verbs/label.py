@@ -1,0 +1,107 @@
+"""label: posts of a pool with the labels that one or two predictors give them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from postgrad.config.errors import Fault
+from postgrad.graph.nodes import Node
+from postgrad.graph.protocol import DATASET, FOLDS, NEW_POSTS, PREDICTOR, Files, NodeVerb
+from postgrad.graph.queries import label_names
+from postgrad.graph.split_rules import GOLD
+from postgrad.records.names import FOLD
+
+
+class Label(NodeVerb):
+    name, section, makes = "label", "datasets", (DATASET, NEW_POSTS)
+    names = {"label": None, "budget": NEW_POSTS, "folds": FOLDS, "teachers": PREDICTOR}
+    readable = {"label": ("unlabeled",), "fit": GOLD}
+
+    def fit_split(self, graph: Any, body: dict) -> str | None:
+        """The gold split on which the teachers are audited: the task's dev where `fit` is not given."""
+        alias = body["label"].partition("/")[0]
+        has_dev = alias in graph.tasks and "dev" in graph.study.task(graph.tasks[alias])["splits"]
+        return body.get("fit", f"{alias}/dev" if has_dev else None)
+
+    def reason_of_values(self, graph: Any, body: dict, values: dict[str, list], fit: str | None, where: str):
+        """Why a node is not run. Raises Fault where teachers, budget and share do not fit the way to keep."""
+        lacking = None
+        for keep in values.get("keep", []):
+            if keep == "agreement" and "budget" in body:
+                raise Fault(
+                    f"{where}.budget: agreement keeps what the teachers agree on; leave the budget to its controls."
+                )
+            if keep == "agreement" and len(body.get("teachers", [])) == 1:
+                raise Fault(f"{where}.teachers: agreement is of two; name a second one, or keep confidence or random.")
+            given = [key for key, there in (("budget", body), ("share", values)) if key in there]
+            if keep != "agreement" and len(given) != 1 and (given or graph.sound):
+                found = "found both; leave one out" if given else "found neither"
+                raise Fault(
+                    f"{where}: keep {keep} needs a budget, the label node whose counts it keeps to, or a share; "
+                    f"{found}."
+                )
+            if self.is_fitted(body, {"keep": keep}) and not fit:
+                lacking = f"{graph.tasks[body['label'].partition('/')[0]]} has no split dev, to calibrate teachers on"
+        return lacking
+
+    def is_fitted(self, body: dict, options: dict) -> bool:
+        """Whether the posts depend on temperatures: one teacher's answers are ordered by its own probabilities."""
+        return len(body.get("teachers", [])) > 1 and options.get("keep") in ("confidence", "random")
+
+    def part(self, graph: Any, body: dict, options: dict, axes: dict, bound: dict) -> tuple[int, int] | None:
+        """The part of the pool from which a random draw for one fold is taken, so that no two folds share a post."""
+        if "folds" not in body or options.get("keep") != "random":
+            return None
+        return axes[FOLD], graph.nodes[bound[body["folds"]][0]].options.get("k", 1)
+
+    def check(self, graph: Any, node: Node, where: str) -> None:
+        if node.part and node.part[1] * node.options.get("share", 0) > 1 + 1e-9:
+            share, k = node.options["share"], node.part[1]
+            raise Fault(
+                f"{where}.share: {share:g} of the posts for each of {k} folds is more than all of them; write "
+                f"{1 / k:.3g} at most, or leave folds out."
+            )
+        if len(node.members) > 1:
+            one, other = (graph.nodes[id] for id in node.members)
+            if logits_key(one) == logits_key(other):
+                raise Fault(
+                    f"{where}.teachers: {one.name} and {other.name} are the same model ({one.base}) trained in the "
+                    "same way at this scale, so they agree on everything; give them different bases or seeds."
+                )
+
+    def spec(self, graph: Any, node: Node) -> dict:
+        part = {"part": node.part} if node.part else {}
+        own = {"teachers": node.members, "fit": node.fit, "classes": label_names(graph, node)}
+        return super().spec(graph, node) | own | part
+
+    def inputs(self, paths: Any, recipe: str, node: str, dataset: str, shard: str) -> dict[str, Files]:
+        return {
+            "gold": paths.fit_posts(recipe, node),
+            "on_gold": paths.fit_predictions(recipe, node),
+            "pool": paths.source_posts(recipe, node),
+            "drop": paths.audit_drops(recipe, node),
+            "held_out": paths.held_out_drops(recipe, node),
+            "train": paths.train_posts(recipe, node),
+            "predictions": paths.member_predictions(recipe, node, paths.node(recipe, node).sources[0]),
+            "budget": paths.budget_posts(recipe, node),
+        }
+
+    def labelled(self, graph: Any) -> list[str]:
+        """Ids of the pseudo-labelled datasets by name, each with its controls behind it."""
+        nodes = [node for node in graph.nodes.values() if node.verb == self.name]
+        return [n.id for n in sorted(nodes, key=lambda n: (n.budget or n.id, n.budget is not None, n.id))]
+
+    def reported_nodes(self, graph: Any) -> Iterable[str]:
+        ids = self.labelled(graph)
+        return [*ids, *(member for id in ids for member in graph.nodes[id].members)]
+
+    def report_files(self, paths: Any, graph: Any) -> dict[str, Files]:
+        return {"flow": {(graph.recipe, id): paths.result(graph.recipe, id, ".json") for id in self.labelled(graph)}}
+
+
+def logits_key(teacher: Node) -> tuple:
+    """All that decides a teacher's logits; those of a linear model do not depend on its seed."""
+    values = {key: value for key, value in teacher.options.items() if (key, teacher.kind) != ("seed", "linear")}
+    return teacher.verb, teacher.base, teacher.sources, teacher.members, teacher.target, values
+
+
+RECORD = Label()

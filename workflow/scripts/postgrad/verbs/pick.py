@@ -1,0 +1,28 @@
+"""pick: of several predictors the one that is best on gold posts."""
+
+from typing import Any
+
+from postgrad.graph.nodes import Node
+from postgrad.graph.protocol import PREDICTOR, Files, NodeVerb
+from postgrad.graph.queries import scoring
+from postgrad.graph.split_rules import GOLD
+
+
+class Pick(NodeVerb):
+    name, section, makes = "pick", "predictors", (PREDICTOR,)
+    names = {"pick": PREDICTOR}
+    readable = {"fit": GOLD}
+    reduces = needs_fit = True
+
+    def spec(self, graph: Any, node: Node) -> dict:
+        return super().spec(graph, node) | {"of": node.members, "fit": node.fit} | scoring(graph, node)
+
+    def inputs(self, paths: Any, recipe: str, node: str, dataset: str, shard: str) -> dict[str, Files]:
+        return {
+            "predictions": paths.member_predictions(recipe, node, dataset),
+            "gold": paths.fit_posts(recipe, node),
+            "on_gold": paths.fit_predictions(recipe, node),
+        }
+
+
+RECORD = Pick()

@@ -1,0 +1,30 @@
+"""predict: the predictions of a fine-tuned model; no key of a recipe, since each such model predicts."""
+
+from typing import Any
+
+from postgrad.graph.nodes import Node
+from postgrad.graph.protocol import Files, Verb
+from postgrad.graph.queries import label_texts
+
+
+class Predict(Verb):
+    name = "predict"
+    expensive = has_work_folder = True
+
+    def spec(self, graph: Any, node: Node, dataset: str) -> dict:
+        """All that decides the predictions of one dataset beside the model, its posts and the code."""
+        spec = graph.study.predict_options(graph, node)
+        pool = spec.pop("pool", None)
+        if dataset.endswith("/unlabeled"):
+            spec["pool"] = pool
+        return {"node": node.id, "kind": node.kind, "dataset": dataset, **spec, **label_texts(graph, node)}
+
+    def inputs(self, paths: Any, recipe: str, node: str, dataset: str, shard: str) -> dict[str, Files]:
+        return {
+            "model": paths.result(recipe, node, "/model.json"),
+            "data": paths.posts(recipe, node, dataset),
+            "shards": paths.shards(recipe, node, dataset, shard),
+        }
+
+
+RECORD = Predict()

@@ -1,0 +1,77 @@
+"""synthesize: posts that language models write after examples from train."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from postgrad.config.errors import Fault
+from postgrad.graph.nodes import Node
+from postgrad.graph.protocol import DATASET, NEW_POSTS, Files
+from postgrad.graph.queries import task_file
+from postgrad.llm.templates import FIELD
+from postgrad.verbs.classes import check_classes, class_codes
+from postgrad.verbs.language_models import AskingVerb, prompt_file, prompt_of
+
+
+class Synthesize(AskingVerb):
+    name, section, makes = "synthesize", "datasets", (DATASET, NEW_POSTS)
+    names = {"synthesize": None}
+    readable = {"synthesize": ("train",)}
+    labels = {"classes": ()}
+    expensive = learns_labels = True
+    asks = "writers"
+    fields = ("posts", "number", "label", "about", "labels", "own", "other", "attributes")
+    needed_fields = ("number",)
+
+    def check(self, graph: Any, node: Node, where: str) -> None:
+        check_classes(graph, node, where)
+        check_writing(graph, node, where)
+        super().check(graph, node, where)
+        prompt = prompt_of(graph, node, where)
+        if node.options.get("attributes") and prompt and "attributes" not in FIELD.findall(prompt["user"]):
+            file = prompt_file(graph, node)
+            raise Fault(f"{where}.attributes: {file} shows none; write {{attributes}} there, or name another prompt.")
+
+    def spec(self, graph: Any, node: Node) -> dict:
+        platform = {"platform": task_file(graph, node)["platform"]}
+        return super().spec(graph, node) | class_codes(graph, node) | platform
+
+    def inputs(self, paths: Any, recipe: str, node: str, dataset: str, shard: str) -> dict[str, Files]:
+        corpus = paths.corpus(recipe, node)
+        corpus.pop("unlabeled")  # no label is learnt of the pool, so that its posts may be met again
+        return {
+            "data": paths.source_posts(recipe, node),
+            "drop": paths.drops(recipe, node),
+            "corpus": corpus,
+            "models": paths.asked_models(recipe, node),
+        }
+
+    def reported_nodes(self, graph: Any) -> Iterable[str]:
+        return sorted(node.id for node in graph.nodes.values() if node.verb == self.name)
+
+    def report_files(self, paths: Any, graph: Any) -> dict[str, Files]:
+        ids = self.reported_nodes(graph)
+        return {"written": {(graph.recipe, id): paths.result(graph.recipe, id, ".json") for id in ids}}
+
+
+def check_writing(graph: Any, node: Node, where: str) -> None:
+    """Raise Fault where a node could not get its posts, or they would lack what the posts of its task have."""
+    name, options, task = graph.tasks[node.task], node.options, task_file(graph, node)
+    parts = [task["splits"].get("train") or {}, task.get("divide", {})]
+    if any("keyword" in part.get("columns", {}) for part in parts):
+        raise Fault(
+            f"{where}: the posts of {name} have a keyword each, and a written post has none; choose another task."
+        )
+    given = {"calls", "per_call", "count"} <= options.keys()
+    calls, posts, count = (options[key] if given else 0 for key in ("calls", "per_call", "count"))
+    if calls * posts * len(node.asked) < count:
+        raise Fault(
+            f"{where}.calls: {calls} calls of {posts} posts to each of {len(node.asked)} writers cannot give {count}; "
+            "write more calls, or a smaller count."
+        )
+    local = [model for model in node.asked if graph.study.bases[model]["kind"] == "causal"]
+    if local and options.get("temperature"):
+        raise Fault(f"{where}.temperature: {local[0]} is a model in a folder and writes the likeliest word alone; "
+                    "write temperature: 0, or name an endpoint.")  # fmt: skip
+
+
+RECORD = Synthesize()
