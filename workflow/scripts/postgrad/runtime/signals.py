@@ -22,7 +22,7 @@ ECHO = 1.0  # seconds; srun and slurmstepd both pass a signal on, so one order m
 
 heard: dict[int, float] = {}  # signal: when it was first heard
 patient = False  # whether a first signal waits for the end of a step
-children: list[subprocess.Popen] = []  # processes that are to hear all signals in this one's place
+children: list[subprocess.Popen[bytes]] = []  # processes that are to hear all signals in this one's place
 
 
 @contextmanager
@@ -78,14 +78,14 @@ def wanted() -> bool:
 
 
 @contextmanager
-def passed_on() -> Iterator[Callable[[Sequence[str], Mapping[str, str]], subprocess.Popen]]:
+def passed_on() -> Iterator[Callable[[Sequence[str], Mapping[str, str]], subprocess.Popen[bytes]]]:
     """Yield a function (command, environment) that starts a process, which then hears all signals in this one's place.
 
     So this process can keep the lock until the processes have ended, whatever it is told meanwhile.
     """
     wait_for_steps()
 
-    def start(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen:
+    def start(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         child = subprocess.Popen(command, env=environment)
         children.append(child)
         for number in list(heard):  # while it was being started

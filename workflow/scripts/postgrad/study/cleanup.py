@@ -144,7 +144,7 @@ def kept_results(work: str | Path, unknown: Iterable[Path] = ()) -> tuple[list[H
 
 def results_of(node: Path) -> list[list[tuple[Path, dict[str, Any]]]]:
     """The results of a node, in a list for each of its datasets: (folder, its key), the one used last at the end."""
-    groups: dict[tuple, list] = {}
+    groups: dict[tuple[Any, ...], list[tuple[Path, dict[str, Any]]]] = {}
     for file in sorted(node.rglob(KEY), key=lambda file: (file.stat().st_mtime_ns, file)):
         if is_key_folder(file.parent):
             key = json.loads(file.read_text(encoding="utf-8"))
