@@ -158,7 +158,7 @@ def test_marks_stand_where_the_points_are():
 
 def test_scores_txt_has_a_block_of_at_most_100_columns(made):
     tables = diversity_map.diversity_tables([json.loads((made[0] / "one.json").read_text())])
-    lines = text_tables.text_table([], [], SPEC, diversity=tables).splitlines()
+    lines = text_tables.text_table([], [], SPEC, sections=[(diversity_map.SECTION, tables)]).splitlines()
     assert max(map(len, lines)) <= 100
     at = lines.index("ctyun  rain  diversity, 20 posts of each dataset and class")
     assert lines[at + 1].split() == "posts 1-grams 2-grams 3-grams BLEU cosine nearest covered entropy".split()

@@ -24,7 +24,7 @@ from report_files import (
     report,
 )
 
-from postgrad.report import bookkeeping, score_tables, text_tables
+from postgrad.report import bookkeeping, label_flow, score_tables, text_tables
 
 
 def test_csv_has_the_official_metric_first_and_no_row_twice():
@@ -170,16 +170,6 @@ def test_what_hangs_on_a_stand_in_is_marked_wherever_it_stands():
     assert {row["stand_in"] for row in found} == {"yes", ""} and {row["transductive"] for row in found} == {""}
 
 
-def test_a_reviews_counts_are_the_datasets_own_and_its_cost_is_that_of_all_requests():
-    gate = {"checked": 5, "answers": 5, "tokens_in": 50, "tokens_out": 5, "stand_in": 0, "abstained": {}}
-    own = {"checked": 2, "answers": 2, "tokens_in": 20, "tokens_out": 2, "stand_in": 2, "abstained": {"not JSON": 2}}
-    facts = {"node": "checked@seed=1", "fit": "ages/dev", "reviews": {"gate": gate, "dataset": own}}
-    row = bookkeeping.review_row(facts, "ctyun", "ages/test")
-    found = {key: row[key] for key in ("recipe", "dataset", "checked", "abstained", "answers", "tokens", "stand_in")}
-    told = {"recipe": "ctyun", "dataset": "ages/test", "checked": 2, "abstained": 2}
-    assert found == told | {"answers": 7, "tokens": 77, "stand_in": True}
-
-
 def test_one_class_for_all_posts_is_told():
     """Two gold classes of ten posts, all answered alike in one of two seeds. Posts of one class are no such case."""
     alike = {**entry("ages-plain@seed=2", 5), "confusion": [[10, 0], [10, 0]]}
@@ -243,7 +233,7 @@ def test_confusion_adds_the_seeds():
 
 
 def test_flow_counts_per_class():
-    flow = bookkeeping.flow_table(FLOW, "ctyun")
+    flow = label_flow.flow_table(FLOW, "ctyun")
     assert [(stage["name"], stage["posts"], stage["counts"]) for stage in flow["stages"]] == [
         ("pool", 40, None),
         ("scored by both teachers", 40, None),
@@ -254,7 +244,7 @@ def test_flow_counts_per_class():
 
 
 def test_flow_of_one_teacher_speaks_of_answers():
-    flow = bookkeeping.flow_table(GUESSED, "ctyun")
+    flow = label_flow.flow_table(GUESSED, "ctyun")
     assert [(stage["name"], stage["posts"], stage["counts"]) for stage in flow["stages"]] == [
         ("pool", 40, None),
         ("scored by the teacher", 40, None),

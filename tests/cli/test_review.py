@@ -21,6 +21,7 @@ from postgrad.llm.reviewing import margins
 from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import DROPPED, write_posts
 from postgrad.records.predictions import ABSTAIN, matrix, read_predictions, write_predictions
+from postgrad.report.reviews import review_row
 from postgrad.study import specs
 from postgrad.study.paths import Paths, path_list
 from postgrad.study.study import Study
@@ -266,6 +267,16 @@ def test_a_review_has_a_node_for_each_seed_and_a_whole_spec(tmp_path):
     assert {"node": "", "key": "judge", "paper": "judge", "used": "rule", "why": "scale here"} in told["deviations"]
 
 
+def test_a_reviews_counts_are_the_datasets_own_and_its_cost_is_that_of_all_requests():
+    gate = {"checked": 5, "answers": 5, "tokens_in": 50, "tokens_out": 5, "stand_in": 0, "abstained": {}}
+    own = {"checked": 2, "answers": 2, "tokens_in": 20, "tokens_out": 2, "stand_in": 2, "abstained": {"not JSON": 2}}
+    facts = {"node": "checked@seed=1", "fit": "ages/dev", "reviews": {"gate": gate, "dataset": own}}
+    row = review_row(facts, "ctyun", "ages/test")
+    found = {key: row[key] for key in ("recipe", "dataset", "checked", "abstained", "answers", "tokens", "stand_in")}
+    told = {"recipe": "ctyun", "dataset": "ages/test", "checked": 2, "abstained": 2}
+    assert found == told | {"answers": 7, "tokens": 77, "stand_in": True}
+
+
 def test_its_job_reads_examples_of_train_and_fits_its_gate_on_dev(tmp_path):
     paths = Paths(study_of(tmp_path))
     predicted = "results/test/small/predict/plain@seed=1/rain"
@@ -454,7 +465,7 @@ def test_a_run_reviews_with_a_stand_in_and_marks_it(tmp_path):
         ("plain", "ages/test"),
     } <= scored(tree)
     page = (tree / "results/demo/report.html").read_text()
-    reviews = page[page.index('<h2 id="reviews">') : page.index('<h2 id="not-run">')]
+    reviews = page[page.index('<h2 id="review">') : page.index("<h2 ", page.index('<h2 id="review">') + 1)]
     assert reviews.count("a rule, no model") == 3 and "yes → no" in reviews
     assert "review asks a model that writes; bertweet-base is of kind encoder" in page
     answers = tree / "work/demo/answers/stand-in"

@@ -18,7 +18,7 @@ from written_posts import numbered, posts, spec, text, written
 from postgrad.llm.synthesis import Writing
 from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import DROPPED, read_posts, write_posts
-from postgrad.report.bookkeeping import written_table
+from postgrad.report.written_posts import written_table
 
 # -- the command -------------------------------------------------------------------------------------
 

@@ -16,28 +16,29 @@ import pandas as pd
 
 from postgrad.records.files import write_text
 from postgrad.records.json_files import read_json
-from postgrad.report import bookkeeping, diversity_map, leaderboard, page, score_tables, text_tables
+from postgrad.report import bookkeeping, leaderboard, page, score_tables, text_tables
+from postgrad.report.sections import all_sections, read_named
 from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
 
 TEMPLATE = Path(__file__).parent / "postgrad" / "report" / "report.html.j2"
-RECIPES = ("scores", "compare", "diversity")  # options with a JSON file of each recipe, which names the recipe
+RECIPES = ("scores", "compare")  # options with a JSON file of each recipe, which names the recipe
 # Files that are named, by their option: the words of the name, and what the file is.
 NAMED = {
     "ledger": (("TASK",), "ledger.parquet of each task"),
     "audit": (("TASK",), "drop.parquet of each task"),
-    "flow": (("RECIPE", "NODE"), "label flow of each label node"),
-    "written": (("RECIPE", "NODE"), "counts of each synthesize node"),
     "model": (("RECIPE", "NODE"), "model.json of each model that may begin anew"),
-    "review": (("RECIPE", "NODE", "DATASET"), "fit.json of each review"),
 }
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "study, recipes, deviations")
-    for option in RECIPES:
-        parser.add_argument(f"--{option}", nargs="*", default=[], help="JSON of each recipe, which names the recipe")
-    for option, (name, told) in NAMED.items():
+    sections = all_sections()
+    whole = dict.fromkeys(RECIPES, "JSON of each recipe, which names the recipe")
+    for option, told in (whole | {one.option: one.told for one in sections if not one.words}).items():
+        parser.add_argument(f"--{option}", nargs="*", default=[], help=told)
+    named = NAMED | {section.option: (section.words, section.told) for section in sections if section.words}
+    for option, (name, told) in named.items():
         words = {"nargs": len(name) + 1, "metavar": (*name, "FILE")}
         parser.add_argument(f"--{option}", action="append", default=[], help=told, **words)
     for name, told in (("table", "scores.csv"), ("text", "scores.txt"), ("out", "report.html")):
@@ -46,10 +47,10 @@ def main(argv=None):
 
     spec, ledgers = args.spec, named_files("--ledger", args.ledger)
     audits = named_files("--audit", args.audit, ledgers)
-    scores, compares, varied = ([read_json(file) for file in vars(args)[option]] for option in RECIPES)
-    flows, written, models, reviews = (
-        bookkeeping.read_named(option, named_files(f"--{option}", vars(args)[option])) for option in list(NAMED)[2:]
-    )
+    scores, compares = ([read_json(file) for file in vars(args)[option]] for option in RECIPES)
+    models = read_named("model", named_files("--model", args.model), ("spec", "node"))
+    shown = [(section, section.read(vars(args)[section.option])) for section in sections]
+    shown = [(section, entries) for section, entries in shown if entries]
     rows = score_tables.node_scores(scores, {recipe: body["floors"] for recipe, body in spec["recipes"].items()})
     books = []
     for task, ledger in ledgers.items():
@@ -58,11 +59,11 @@ def main(argv=None):
         name: {**body, "deviations": bookkeeping.deviation_rows(bookkeeping.deviations_and_marks(body))}
         for name, body in spec["recipes"].items()
     }
-    chains, diversity = score_tables.chain_tables(compares), diversity_map.diversity_tables(varied)
+    chains = score_tables.chain_tables(compares)
     collapses = bookkeeping.collapse_rows(models)
     ranks = leaderboard.rankings(rows, compares, spec) if len(recipes) > 1 else []
     write_text(text_tables.csv_text(scores, spec), args.table)
-    write_text(leaderboard.text(ranks) + text_tables.text_table(rows, chains, spec, collapses, diversity), args.text)
+    write_text(leaderboard.text(ranks) + text_tables.text_table(rows, chains, spec, collapses, shown), args.text)
     html = page.html(
         TEMPLATE,
         spec=spec,
@@ -75,12 +76,9 @@ def main(argv=None):
         chains=chains,
         close_ups=score_tables.close_ups(rows, compares),
         node_of=partial(bookkeeping.node_of, spec),
-        flows=[bookkeeping.flow_table(flow, recipe) for (recipe, _), flow in flows.items()],
-        diversity=diversity,
-        written=[bookkeeping.written_table(counts, recipe) for (recipe, _), counts in written.items()],
+        sections=shown,
         books=books,
         collapses=collapses,
-        reviews=[bookkeeping.review_row(facts, recipe, name) for (recipe, _, name), facts in reviews.items()],
     )
     write_text(html, args.out)
 

@@ -47,6 +47,18 @@ def test_a_template_counts(scripts):
     assert fingerprint("vote") != before
 
 
+def test_modules_count_that_a_module_looks_for_in_its_package(scripts):
+    (scripts / "postgrad" / "found.py").write_text("one = 1\n")
+    before = fingerprint("vote")
+    (scripts / "postgrad" / "found.py").write_text("one = 2\n")
+    assert fingerprint("vote") == before
+    voting = scripts / "postgrad" / "voting.py"
+    voting.write_text("import pkgutil\n" + voting.read_text())
+    before = fingerprint("vote")
+    (scripts / "postgrad" / "found.py").write_text("one = 3\n")
+    assert fingerprint("vote") != before
+
+
 def test_an_expensive_verb_goes_by_its_version(scripts):
     assert fingerprint("finetune") == "version 3"
     (scripts / "finetune.py").write_text("VERSION = 3\nprint()\n")

@@ -1,16 +1,14 @@
-"""What stands beside the scores: ledgers and audits, label flows, trainings that collapsed, and deviations.
+"""What stands beside the scores: ledgers and audits, trainings that collapsed, and deviations.
 
 No table holds a post's text: all that comes in are counts and names.
 """
 
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, TypedDict
 
 import pandas as pd
 
-from postgrad.records.json_files import read_json
 from postgrad.records.names import SPLITS
 
 FATES = ("kept", "rejected", "decoy")
@@ -73,19 +71,6 @@ class ReportSpec(TypedDict):
     recipes: dict[str, RecipeSpec]
 
 
-def read_named(option: str, files: Mapping[tuple[str, ...], Path | str]) -> dict[tuple[str, ...], Any]:
-    """{(recipe, node, ...): JSON of its file}, of an option of report.py.
-
-    Raises ValueError for a file that says itself that it is of another node.
-    """
-    found = {name: read_json(file) for name, file in files.items()}
-    for (_, node, *_), content in found.items():
-        told = (content["spec"] if option == "model" else content)["node"]
-        if told != node:
-            raise ValueError(f"--{option} {node}: the file is of node {told}; give each file under its own node.")
-    return found
-
-
 def ledger_rows(task: str, ledger: pd.DataFrame, drop: pd.DataFrame) -> list[dict[str, Any]]:
     """Per split of a task: rows in, decoys, rejected (with reasons), kept, duplicates, used.
 
@@ -122,68 +107,6 @@ def ledger_rows(task: str, ledger: pd.DataFrame, drop: pd.DataFrame) -> list[dic
     return rows
 
 
-def flow_table(flow: Mapping[str, Any], recipe: str) -> dict[str, Any]:
-    """A label flow as {recipe, node, keep, share, balance, fit, said, teachers, classes, stages, gold}.
-
-    said: `agreed` of two teachers, `answered` of one. stages: {name, posts, share of the pool, counts (posts a class,
-    or None)}. gold, None without gold posts on `fit`: n, kappa, said (share of posts with a label), right (share of
-    these labels), classes: {accuracy, coverage} each.
-    """
-    classes = sorted(flow["kept"], key=int)  # codes; their names stand in flow["classes"]
-    said = "agreed" if len(flow["teachers"]) > 1 else "answered"
-
-    def stage(name: str, by_class: Mapping[str, int] | None, posts: int | None = None) -> dict[str, Any]:
-        counts = [by_class[code] for code in classes] if by_class else None
-        posts = sum(counts or ()) if posts is None else posts
-        return {"name": name, "posts": posts, "share": posts / flow["pool"] if flow["pool"] else 0, "counts": counts}
-
-    scored = "scored by both teachers" if said == "agreed" else "scored by the teacher"
-    stages = [stage("pool", None, flow["pool"]), stage(scored, None, flow["scored"]), stage(said, flow[said])]
-    for name, key in (("beside the held-out fold", "beside"), ("budget", "budget")):
-        stages += [stage(name, flow[key])] if flow[key] else []
-    stages.append(stage("kept", flow["kept"]))
-    gold = flow["gold"]
-    if gold:
-        per_class = [gold["classes"][code] for code in classes]
-        named = sum(one[said] for one in per_class)
-        right = sum(one[said] * (one["accuracy"] or 0) for one in per_class)
-        gold = {**gold, "said": gold[said], "right": right / named if named else None, "classes": per_class}
-    teachers = [
-        {"name": name, "temperature": temperature, "accuracy": gold["accuracy"][i] if gold else None}
-        for i, (name, temperature) in enumerate(zip(flow["teachers"], flow["temperatures"]))
-    ]
-    return {
-        **{key: flow[key] for key in ("node", "keep", "share", "balance", "fit")},
-        "recipe": recipe,
-        "said": said,
-        "classes": flow["classes"],
-        "stages": stages,
-        "gold": gold,
-        "teachers": teachers,
-    }
-
-
-def written_table(flow: Mapping[str, Any], recipe: str) -> dict[str, Any]:
-    """Counts of a node that language models wrote, as {recipe, node, per_call, stand_in, rows}.
-
-    rows: each writer's and class's, as synthesis.counted, with `left`, how many posts were left out, and `because`,
-    {reason: how many calls without a list, or posts left out}. stand_in: whether a rule wrote in a model's place.
-    Raises ValueError where the counts do not balance: every call has a list or none, every post in one is kept or not.
-    """
-    rows = []
-    for row in flow["rows"]:
-        left = {f"like one {place if place == 'written' else f'of {place}'}": n for place, n in row["copies"].items()}
-        left |= {"more than wanted": row["over"]} if row["over"] else {}
-        if row["calls"] != row["answered"] + sum(row["malformed"].values()):
-            raise ValueError(f"flow of {flow['node']}: calls are not answered + malformed; run synthesize again")
-        if row["answered"] * flow["per_call"] != row["kept"] + sum(left.values()):
-            raise ValueError(f"flow of {flow['node']}: posts in lists are not kept + left out; run synthesize again")
-        because = dict([*sorted(row["malformed"].items()), *sorted(left.items())])
-        rows.append({**row, "left": sum(left.values()), "because": because})
-    stem = {"recipe": recipe, "node": flow["node"], "per_call": flow["per_call"]}
-    return {**stem, "stand_in": any(row["stand_in"] for row in rows), "rows": rows}
-
-
 def collapse_rows(models: Mapping[tuple[str, ...], Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Trainings that ended in one class, {recipe, node, collapsed, seed, lost}: the seeds, and the kept model's.
 
@@ -200,25 +123,6 @@ def collapse_rows(models: Mapping[tuple[str, ...], Mapping[str, Any]]) -> list[d
         for (recipe, node), facts in models.items()
         if facts["collapsed"]
     ]
-
-
-def review_row(facts: Mapping[str, Any], recipe: str, dataset: str) -> dict[str, Any]:
-    """A review of one dataset's predictions as a row of the report: its fit.json, and the counts in one place.
-
-    predicted, checked, confirmed, rejected, changed and abstained are of the dataset; answers, tokens and stand_in are
-    of all requests, those that fitted the gate among them.
-    """
-    own, every = facts["reviews"]["dataset"], list(facts["reviews"].values())
-    return {
-        **facts,
-        **own,
-        "recipe": recipe,
-        "dataset": dataset,
-        "abstained": sum(own["abstained"].values()),
-        "answers": sum(one["answers"] for one in every),
-        "tokens": sum(one["tokens_in"] + one["tokens_out"] for one in every),
-        "stand_in": any(one["stand_in"] for one in every),
-    }
 
 
 def node_of(spec: ReportSpec, recipe: str, id: str) -> NodePoint:

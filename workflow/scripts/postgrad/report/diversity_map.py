@@ -1,4 +1,4 @@
-"""What diversity.json becomes on the page: a table's rows, and a map as paths of an SVG, one panel a dataset.
+"""The section on diversity: a table's rows, a map as paths of an SVG, one panel a dataset, and lines of scores.txt.
 
 No post's text comes in: only counts, figures and points.
 """
@@ -6,6 +6,9 @@ No post's text comes in: only counts, figures and points.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from postgrad.report.sections import Entries, Section, Signs
+
+VARIED = ("posts", "1-grams", "2-grams", "3-grams", "BLEU", "cosine", "nearest", "covered", "entropy")
 SIDE, EDGE = 240, 10  # of a panel and of its margin, in the SVG's own units
 # A class has a colour and a mark: either tells it. A dot and a square are the caps of a line without length.
 COLOURS = 6
@@ -75,3 +78,35 @@ def path(points: Iterable[Sequence[float]], mark: str) -> str:
     """A mark at each of the points of the unit square, as one path."""
     reach = SIDE - 2 * EDGE
     return "".join(f"M{EDGE + reach * x:.1f} {SIDE - EDGE - reach * y:.1f}{MARKS[mark]}" for x, y in points)
+
+
+def diversity_lines(table: Mapping[str, Any], signs: Signs) -> list[str]:
+    """The block of scores.txt on one task's datasets, class by class."""
+    title = f"{table['recipe']}  {table['task']}  diversity"
+    if table["reason"]:
+        return [title, f"  not run: {table['reason']}"]
+    lines = [f"{title}, {table['n']} posts of each dataset and class"]
+    lines.append(" " * 27 + "".join(word.rjust(8) for word in VARIED))
+    for part in table["sets"]:
+        lines.append("  " + part["dataset"] + signs(table["recipe"], part["dataset"]))
+        lines += [f"    {part['reason']}"] if part["reason"] else []
+        for group in part["groups"]:
+            name = f"    {group['label'] if len(group['label']) < 23 else group['label'][:21] + '…'}".ljust(27)
+            cells = [str(group["rows"]), *map(str, group.get("unique", []))]
+            shares = (group.get(key) for key in ("self_bleu", "cosine", "nearest", "coverage", "entropy"))
+            cells += [f"{share:.3f}" for share in shares if share is not None]
+            lines.append((name + "".join(cell.rjust(8) for cell in cells) + f"  {group['reason'] or ''}").rstrip())
+    return lines
+
+
+def entries(files: Mapping[Any, Any]) -> Entries:
+    """A table for each recipe and task."""
+    return diversity_tables(files.values())
+
+
+def blocks(entries: Entries, signs: Signs) -> list[list[str]]:
+    """A block of scores.txt for each table."""
+    return [diversity_lines(table, signs) for table in entries]
+
+
+SECTION = Section("diversity", "diversity", "Diversity", (), "diversity.json of each recipe", entries, blocks)

@@ -2,16 +2,16 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from postgrad.evaluation.metrics import ScoreFile
 from postgrad.report.bookkeeping import ReportSpec, fitted, node_of, stand_ins, transductive
 from postgrad.report.score_tables import METRICS, NodeScores
+from postgrad.report.sections import Entries, Section
 
 FIGURES = ("mean", "sd", "median", "seeds", "auc")  # the columns of scores.txt beside the node
 WIDTHS = (7, 7, 8, 7, 7)
-VARIED = ("posts", "1-grams", "2-grams", "3-grams", "BLEU", "cosine", "nearest", "covered", "entropy")
 NAMES = 100 - sum(WIDTHS) - len("  floor")  # the widest column of nodes
 
 
@@ -46,12 +46,12 @@ def text_table(
     chains: Iterable[Mapping[str, Any]],
     spec: ReportSpec,
     collapses: Sequence[Mapping[str, Any]] = (),
-    diversity: Iterable[Mapping[str, Any]] = (),
+    sections: Iterable[tuple[Section, Entries]] = (),
 ) -> str:
     """scores.txt: aligned tables for the terminal, at most 100 columns wide; ends with the report's path.
 
     Scores first, a block a dataset under its recipe and metric, the floor on top; then the differences along each of
-    `chains`, the `diversity` of datasets, predictions of one class alone, and the `collapses` of trainings. A star
+    `chains`, what the `sections` of verbs say, predictions of one class alone, and the `collapses` of trainings. A star
     marks what was fitted on the dataset of its score, a dagger what is transductive, a double one what hangs on a
     stand-in's answers.
     """
@@ -92,8 +92,9 @@ def text_table(
                 lines.append(
                     step_line(signed(table, control["against"]), signed(table, control["node"]), control, "control")
                 )
-    for table in diversity:
-        lines += ["", *diversity_lines(table, daggers)]
+    for section, entries in sections:
+        for block in section.blocks(entries, daggers):
+            lines += ["", *block]
     alone = [row for row in rows if row["one_class"]]
     lines += ["", "One class alone is predicted:"] if alone else []
     for row in alone:
@@ -136,25 +137,6 @@ def shortened(name: str, signs: str) -> str:
 def line(name: str, cells: Iterable[str], width: int) -> str:
     """A line of scores.txt: a name on the left, its cells on the right."""
     return name.ljust(width) + "".join(cell.rjust(space) for cell, space in zip(cells, WIDTHS))
-
-
-def diversity_lines(table: Mapping[str, Any], dagger: Callable[[str, str], str]) -> list[str]:
-    """The block of scores.txt on one task's datasets, class by class. dagger: (recipe, node) -> its sign."""
-    title = f"{table['recipe']}  {table['task']}  diversity"
-    if table["reason"]:
-        return [title, f"  not run: {table['reason']}"]
-    lines = [f"{title}, {table['n']} posts of each dataset and class"]
-    lines.append(" " * 27 + "".join(word.rjust(8) for word in VARIED))
-    for part in table["sets"]:
-        lines.append("  " + part["dataset"] + dagger(table["recipe"], part["dataset"]))
-        lines += [f"    {part['reason']}"] if part["reason"] else []
-        for group in part["groups"]:
-            name = f"    {group['label'] if len(group['label']) < 23 else group['label'][:21] + '…'}".ljust(27)
-            cells = [str(group["rows"]), *map(str, group.get("unique", []))]
-            shares = (group.get(key) for key in ("self_bleu", "cosine", "nearest", "coverage", "entropy"))
-            cells += [f"{share:.3f}" for share in shares if share is not None]
-            lines.append((name + "".join(cell.rjust(8) for cell in cells) + f"  {group['reason'] or ''}").rstrip())
-    return lines
 
 
 def step_line(before: str, after: str, gain: Mapping[str, Any], note: str = "") -> str:

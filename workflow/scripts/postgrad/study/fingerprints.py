@@ -18,13 +18,15 @@ from postgrad.verbs.registry import VERBS
 SCRIPTS = Path(__file__).resolve().parents[2]
 EXPENSIVE = VERBS.that("expensive")
 LOCK = SCRIPTS / "versions.json"
+FINDER = "pkgutil"
 
 
 def shape(tree, words, imported):
-    """Append a syntax tree as words, and the dotted names of `postgrad` that it imports; docstrings are left out.
+    """Append a syntax tree as words, and the dotted names of `postgrad`, and pkgutil, that it imports.
 
     Raises ValueError for a relative import, since which module it names depends on where the file lies.
-    Empty fields, whose names differ between Pythons, and `ctx`, which follows from the place, are left out as well.
+    Docstrings are left out, and so are empty fields, whose names differ between Pythons, and `ctx`, which follows from
+    the place.
     """
     if isinstance(tree, list):
         words.append("[")
@@ -37,7 +39,7 @@ def shape(tree, words, imported):
         if isinstance(tree, ast.ImportFrom) and (tree.module or "").split(".")[0] == "postgrad":
             imported.update([tree.module, *(f"{tree.module}.{alias.name}" for alias in tree.names)])
         elif isinstance(tree, ast.Import):
-            imported.update(alias.name for alias in tree.names if alias.name.startswith("postgrad"))
+            imported.update(name.name for name in tree.names if name.name.startswith("postgrad") or name.name == FINDER)
         words.append(type(tree).__name__)
         for name in tree._fields:
             value = getattr(tree, name, None)
@@ -67,11 +69,12 @@ def code(verb):
 def parsed(path, changed):
     """(shape of a file's syntax tree as text, paths of the local modules that it imports and of their packages).
 
+    A module that imports pkgutil looks for modules in its own package, so all of them count as imported.
     changed: the file's time of change. Most modules stand behind many verbs: to read each once saves 0.15 s a start.
     """
     words, imported = [], set()
     shape(ast.parse(path.read_text(encoding="utf-8")), words, imported)
-    paths = set()
+    paths = set(path.parent.glob("*.py")) if FINDER in imported else set()
     for parts in (name.split(".") for name in imported):
         for depth in range(1, len(parts) + 1):
             place = SCRIPTS.joinpath(*parts[:depth])

@@ -4,7 +4,7 @@ import pytest
 from written_posts import numbered, posts, spec, text, written
 
 from postgrad.llm.synthesis import Writing
-from postgrad.report.bookkeeping import written_table
+from postgrad.report.written_posts import written_table
 
 # -- the report --------------------------------------------------------------------------------------
 
