@@ -12,7 +12,7 @@ BASED = ("pretrain", "finetune", "predict")  # verbs whose nodes stand on a base
 
 
 @cache
-def defaults_schema(verb: str) -> dict:
+def defaults_schema(verb: str) -> dict[str, Any]:
     """The schema of a verb's defaults: every key of its nodes but its own, and `bases` where nodes stand on one."""
     is_of_nodes = verb != "predict"
     described = schema("recipe")["properties"]["defaults"]["additionalProperties"]["properties"]
@@ -28,7 +28,9 @@ def defaults_schema(verb: str) -> dict:
     return {"type": "object", "additionalProperties": False, "properties": keys}
 
 
-def with_defaults(raw: dict, where: str, bases: dict, faults: Faults, records: Verbs) -> tuple[dict, set[str]]:
+def with_defaults(
+    raw: dict[str, Any], where: str, bases: dict[str, Any], faults: Faults, records: Verbs
+) -> tuple[dict[str, Any], set[str]]:
     """Check a recipe's defaults, and let its nodes say what the defaults say for them.
 
     Parameters
@@ -52,7 +54,7 @@ def with_defaults(raw: dict, where: str, bases: dict, faults: Faults, records: V
     broken : set of str
         Names of the nodes that lack such a key because it did not fit.
     """
-    defaults: dict[str, dict] = {}
+    defaults: dict[str, dict[str, Any]] = {}
     lost: dict[str, set[str]] = {}
     for verb, body in raw.get("defaults", {}).items():
         with faults.gathered():
@@ -65,7 +67,7 @@ def with_defaults(raw: dict, where: str, bases: dict, faults: Faults, records: V
             for base in defaults[verb].get("bases", {}):
                 with faults.gathered():
                     lookup(bases, base, f"{where}: defaults.{verb}.bases", "base")
-    made: dict = {**raw, "defaults": defaults}
+    made: dict[str, Any] = {**raw, "defaults": defaults}
     broken: set[str] = set()
     for section in SECTIONS:
         made[section] = {}

@@ -1,49 +1,53 @@
 """The options of a node: what each verb may say (workflow/schemas/verbs.yaml), and which of several values wins."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
+from typing import Any
 
 from postgrad.config.errors import Fault, nearest
 from postgrad.config.schemas import schema
 from postgrad.graph.protocol import Verbs
 from postgrad.graph.queries import scored
 
+Options = dict[str, Any]  # {option: its value, or its schema}
+
 LEVELS = ("each", "faithful", "bases")  # keys of a level that are no options themselves
 EACH = "^[A-Za-z0-9][A-Za-z0-9._+-]*$"  # the name of a value stands in names of files
 
 
-def verbs():
+def verbs() -> tuple[str, ...]:
     return tuple(schema("verbs"))
 
 
-def references(verb):
+def references(verb: str) -> Options:
     """The keys that name other nodes, or how they are joined; they stand on a node or in a recipe's defaults."""
     return schema("verbs")[verb]["references"]
 
 
-def options(verb, kind=None):
+def options(verb: str, kind: str | None = None) -> Options:
     """{option: its schema} of what a kind of model reads (causal, encoder, linear); of all kinds for None."""
     found = schema("verbs")[verb]["options"]
     return {key: body for key, body in found.items() if kind is None or kind in body.get("kinds", [kind])}
 
 
-def read(verb, kind, values):
+def read(verb: str, kind: str | None, values: Mapping[str, list[Any]]) -> Options:
     """{option: its schema} of what a kind of model reads beside these values, {option: list of those it may take}."""
 
-    def beside(body):
+    def beside(body: Mapping[str, Any]) -> bool:
         return all(set(wanted) & set(values.get(key, [])) for key, wanted in body.get("when", {}).items())
 
     return {key: body for key, body in options(verb, kind).items() if beside(body)}
 
 
 @cache
-def options_schema(verb):
+def options_schema(verb: str) -> Options:
     """The schema of defaults, of a scale's values and of faithful."""
     return {"type": "object", "additionalProperties": False, "properties": options(verb)}
 
 
 @cache
-def node_schema(verb):
+def node_schema(verb: str) -> Options:
     """The schema of a node: its references and options, faithful, and each."""
     keys = references(verb)
     if options(verb):
@@ -53,7 +57,7 @@ def node_schema(verb):
 
 
 @cache
-def each_schema(verb):
+def each_schema(verb: str) -> Options:
     """The schema of each: a list of values, or a mapping that names them."""
     name = {"pattern": EACH, "description": "A value's name is made of letters, digits, dots, hyphens and underscores."}
     values = {
@@ -75,7 +79,7 @@ def each_schema(verb):
     }
 
 
-def refuse_unknown_verb(records: Verbs, section: str, body: dict, where: str) -> None:
+def refuse_unknown_verb(records: Verbs, section: str, body: dict[str, Any], where: str) -> None:
     """Raise Fault that names the verb of a node which has none of its section: a misspelt one, or another section's."""
     keys = {key for verb in records.sections[section] for key in node_schema(verb)["properties"]}
     unknown = sorted(body.keys() - keys, key=lambda key: not get_close_matches(key, records.nodes))
@@ -86,14 +90,16 @@ def refuse_unknown_verb(records: Verbs, section: str, body: dict, where: str) ->
         raise Fault(f"{where}: {key!r} is not a verb of a node; {nearest(key, records.nodes)}")
 
 
-def missing(verb, kind, values):
+def missing(verb: str, kind: str | None, values: Mapping[str, list[Any]]) -> tuple[str, ...]:
     """The options that the verb reads and that are given nowhere. values: {option: list of those it may take}."""
     return tuple(
         key for key, body in read(verb, kind, values).items() if body.get("needed", True) and key not in values
     )
 
 
-def unread(verb, kind, body, values, faithful, where):
+def unread(
+    verb: str, kind: str | None, body: Options, values: Mapping[str, list[Any]], faithful: Options, where: str
+) -> None:
     """Raise Fault for an option that a node gives and that nothing there reads.
 
     values: as of missing. faithful: the node's values of mode faithful, those of the defaults among them.
@@ -108,7 +114,9 @@ def unread(verb, kind, body, values, faithful, where):
             raise Fault(f"{where}.{key}: nothing reads it here; leave it out, or write {other}: {' or '.join(wanted)}.")
 
 
-def resolve_options(graph, name, verb, body, root, kind):
+def resolve_options(
+    graph: Any, name: str, verb: str, body: Options, root: str | None, kind: str | None
+) -> tuple[Options, Options]:
     """Decide the options of a node, and return them and its axes as ({option: value}, {option: its values}).
 
     Of two values for one option the later wins: the recipe's defaults for the verb, those for the base, the scale,
@@ -144,12 +152,12 @@ def resolve_options(graph, name, verb, body, root, kind):
     return {key: used[key] for key in known if key in used}, {k: each[k] for k in sorted(each) if k in known}
 
 
-def base_defaults(graph, verb, root):
+def base_defaults(graph: Any, verb: str, root: str | None) -> Options:
     """What a recipe's defaults of a verb say for one base; empty where they say nothing, or there is no base."""
     return graph.defaults.get(verb, {}).get("bases", {}).get(root, {})
 
 
-def faithful_values(graph, verb, body, root):
+def faithful_values(graph: Any, verb: str, body: Options, root: str | None) -> Options:
     """A node's values of mode faithful: its own, and those of the defaults for what it does not vary under `each`."""
     default = {
         **graph.defaults.get(verb, {}).get("faithful", {}),
@@ -159,21 +167,22 @@ def faithful_values(graph, verb, body, root):
     return {**own, **body.get("faithful", {})}
 
 
-def decided_by_node(graph, verb, body, root):
+def decided_by_node(graph: Any, verb: str, body: Options, root: str | None) -> set[str]:
     """The options that a node itself decides in the study's mode, whatever its scale says."""
     faithful = faithful_values(graph, verb, body, root) if graph.study.mode == "faithful" else {}
     return (body.keys() | body.get("each", {}).keys() | faithful.keys()) & options(verb).keys()
 
 
-def predict_defaults(graph, root):
+def predict_defaults(graph: Any, root: str | None) -> Options:
     """What a recipe's defaults say of predicting with a base."""
     values = {**graph.defaults.get("predict", {}), **base_defaults(graph, "predict", root)}
     return {key: value for key, value in values.items() if key not in LEVELS}
 
 
-def _later_wins(levels):
+def _later_wins(levels: Iterable[Options]) -> tuple[Options, Options]:
     """({option: value}, {option: its values}) of levels, the last of which wins. Within one level `each` wins."""
-    used, each = {}, {}
+    used: Options = {}
+    each: Options = {}
     for level in levels:
         values = {key: value for key, value in level.items() if key not in LEVELS}
         each = {key: value for key, value in each.items() if key not in values} | level.get("each", {})
@@ -181,19 +190,19 @@ def _later_wins(levels):
     return used, each
 
 
-def _axis_values(axis):
+def _axis_values(axis: Any) -> list[Any]:
     """The values of an axis, which is a list or {name: value}, in an order that the file's keys do not decide."""
     return [axis[name] for name in sorted(axis)] if isinstance(axis, dict) else axis
 
 
-def _scale_values(study, verb, root, key):
+def _scale_values(study: Any, verb: str, root: str | None, key: str) -> list[Any]:
     """The values that the scale has for an option of a node: to train with, and to predict with."""
     body = study.scale["bases"].get(root, {})
     verbs = (verb, "predict") if verb == "finetune" else (verb,)
     return [body[one][key] for one in verbs if key in body.get(one, {})]
 
 
-def missing_to_predict(graph):
+def missing_to_predict(graph: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
     """(node's name, options of predict that are given nowhere) of the models that are asked for predictions."""
     asked = {id for made in graph.nodes.values() for id in made.members} | {made.id for made, _ in scored(graph)}
     for made in (graph.nodes[id] for id in sorted(asked)):

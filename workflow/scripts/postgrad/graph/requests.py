@@ -9,13 +9,13 @@ from postgrad.graph.protocol import PREDICTOR
 from postgrad.records.names import HELD_OUT, SPLITS
 
 
-def targets(graph: Any, raw: dict, faults: Faults) -> tuple[dict[str, list[str]], dict[str, dict]]:
+def targets(graph: Any, raw: dict[str, Any], faults: Faults) -> tuple[dict[str, list[str]], dict[str, dict[str, Any]]]:
     """score: predictor name -> datasets; compare: chain name -> {chain, controls, sets}.
 
     Splits that a task lacks drop out.
     """
     score: dict[str, list[str]] = {}
-    chains: dict[str, dict] = {}
+    chains: dict[str, dict[str, Any]] = {}
     for name, body in sorted(raw.get("compare", {}).items()):
         where = f"{graph.where}: compare.{name}"
         chain, controls = body["chain"], body.get("controls", {})
@@ -45,15 +45,15 @@ def refuse_base(graph: Any, name: str, wanted: tuple[str, ...], where: str) -> N
     raise Fault(f"{where}: {name!r} is a base, and bases hold no posts; name a split or a dataset.")
 
 
-def _scored_sets(graph, sets, where, faults):
-    kept = []
+def _scored_sets(graph: Any, sets: list[str], where: str, faults: Faults) -> list[str]:
+    kept: list[str] = []
     for name in sets:
         with faults.gathered():
             kept += [name] if split_rules.scored_split(graph, name, where) else []
     return kept
 
 
-def _ask(graph, score, name, sets, where, faults):
+def _ask(graph: Any, score: dict[str, list[str]], name: str, sets: list[str], where: str, faults: Faults) -> None:
     with faults.gathered():
         if name in graph.broken:
             return

@@ -24,7 +24,7 @@ class Draft:
     name: str
     verb: str
     record: NodeVerb
-    body: dict
+    body: dict[str, Any]
     where: str
     sources: list[str]  # splits and names of nodes: the posts that it reads
     fit: str | None
@@ -36,9 +36,9 @@ class Draft:
     task: str | None = None
     asked: dict[str, str] = field(default_factory=dict)
     lacking: str | None = None  # the first reason why it is not run that was found while its names were read
-    options: dict = field(default_factory=dict)  # those that are the same at each of its points
-    each: dict = field(default_factory=dict)
-    values: dict[str, list] = field(default_factory=dict)  # option -> list of the values that it may take
+    options: dict[str, Any] = field(default_factory=dict)  # those that are the same at each of its points
+    each: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, list[Any]] = field(default_factory=dict)  # option -> list of the values that it may take
 
 
 def made_nodes(graph: Any, name: str) -> list[Node]:
@@ -109,13 +109,13 @@ def read_names(graph: Any, name: str) -> Draft:
     return draft
 
 
-def named_nodes(record: NodeVerb, body: dict) -> list[tuple[str, str]]:
+def named_nodes(record: NodeVerb, body: dict[str, Any]) -> list[tuple[str, str]]:
     """(key, name) of every other node that a node names, its base left out."""
     keys = [key for key in record.names if key in body and key in references(record.name)]
     return [(key, name) for key in keys for name in as_list(body[key]) if "/" not in name]
 
 
-def named_folds(body: dict) -> list[str]:
+def named_folds(body: dict[str, Any]) -> list[str]:
     return as_list(body.get("folds", []))
 
 
@@ -207,7 +207,9 @@ def nodes_at(graph: Any, draft: Draft, points: list[Point]) -> list[Node]:
     return made
 
 
-def node_at(graph: Any, draft: Draft, axes: dict, options: dict, bound: dict[str, list[str]]) -> Node:
+def node_at(
+    graph: Any, draft: Draft, axes: dict[str, Any], options: dict[str, Any], bound: dict[str, list[str]]
+) -> Node:
     """The node at one point. options: all of them there; bound: the ids of the nodes that it stands on, by name."""
     record, body, task = draft.record, draft.body, draft.task
     below = [graph.nodes[id] for ids in bound.values() for id in ids]

@@ -21,7 +21,7 @@ def split_of(graph: Any, name: str, where: str) -> tuple[str, str]:
     return alias, part
 
 
-def split(graph: Any, record: NodeVerb, key: str, body: dict, source: str, where: str) -> str | None:
+def split(graph: Any, record: NodeVerb, key: str, body: dict[str, Any], source: str, where: str) -> str | None:
     """Why a node is not run for want of a split, or None; Fault where it would read one that it may not.
 
     key: the one that names the split. What is chosen or scored on is never trained on, and only gold has labels to
@@ -63,7 +63,7 @@ def gold_to_fit_on(graph: Any, members: list[str]) -> str:
     return f"{alias}/{HELD_OUT}" if f"{alias}/dev" in pooled else f"{alias}/dev or {alias}/{HELD_OUT}"
 
 
-def no_dev(graph: Any, task: str | None, values: dict[str, list]) -> str | None:
+def no_dev(graph: Any, task: str | None, values: dict[str, list[Any]]) -> str | None:
     """Why a node is not run for want of a split to choose its epoch on, or None. values: as of `options.missing`."""
     if task is None or "best" not in values.get("epoch", []) or "dev" in graph.study.task(graph.tasks[task])["splits"]:
         return None

@@ -3,7 +3,9 @@
 Nothing heavy is imported: Snakemake reads this at every start.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from postgrad.config import cluster, task_files
 from postgrad.config.errors import Fault, Faults, lookup, nearest
@@ -13,7 +15,7 @@ from postgrad.graph.defaults import with_defaults
 from postgrad.graph.expansion import expanded, listed
 from postgrad.graph.fault_places import as_in_file
 from postgrad.graph.graph import Graph
-from postgrad.graph.nodes import RESERVED
+from postgrad.graph.nodes import RESERVED, Node
 from postgrad.graph.options import decided_by_node, options, options_schema, predict_defaults
 from postgrad.graph.protocol import SECTIONS
 from postgrad.records.names import SPLITS
@@ -33,8 +35,10 @@ class Study:
     what was found, remedy. The raw posts must be there unless `check_data` is false.
     """
 
-    def __init__(self, config, root="config"):
-        self.root, self.faults, self._tasks, self._prompts = Path(root), Faults(), {}, {}
+    def __init__(self, config: Mapping[str, Any], root: Path | str = "config") -> None:
+        self.root, self.faults = Path(root), Faults()
+        self._tasks: dict[str, dict[str, Any] | None] = {}
+        self._prompts: dict[str, dict[str, str] | None] = {}
         self._told = f"{self.root}/config.yaml or --config"
         self._config = self._fits(_typed(config), schema("config"), self._told)
         if self._config is None or "study" not in self._config:
@@ -57,7 +61,8 @@ class Study:
         self.endpoints = raw.get("endpoints")  # requests and tokens to spend; None where no post goes to an endpoint
         self.data = self._folder(raw)
         self._read_bases_and_scale()
-        self.graphs, self.recipes = {}, raw["recipes"]
+        self.graphs: dict[str, Graph] = {}
+        self.recipes: list[str] = raw["recipes"]
         for recipe in self.recipes:
             self._read_recipe(recipe, f"{self.place('recipes')}: recipes")
         self._check_bindings()
@@ -66,14 +71,15 @@ class Study:
 
     # -- files ------------------------------------------------------------------------------------
 
-    def _fits(self, content, schema, where, path=()):
+    def _fits(self, content: Any, schema: dict[str, Any], where: str, path: Sequence[str | int] = ()) -> Any:
         return fitting(content, schema, where, self.faults, path)
 
-    def _read_study(self):
+    def _read_study(self) -> Any:
         """The study's file over those that it extends, less what does not fit; None if too little is left."""
-        files, part, before = [], without_required(schema("study")), len(self.faults)
+        part, before = without_required(schema("study")), len(self.faults)
+        files: extension.Files = []
 
-        def read(name, named):
+        def read(name: str, named: str) -> tuple[str, Any]:
             return f"{self.root}/studies/{name}.yaml", self._file("studies", name, part, named)
 
         with self.faults.gathered():
@@ -84,14 +90,14 @@ class Study:
         lacking = Faults() if len(self.faults) > before else self.faults  # a broken value does not count as missing
         return fitting(raw, schema("study"), self.where, lacking)
 
-    def place(self, *keys):
+    def place(self, *keys: str) -> str:
         """The file of the study, or of one that it extends, whose value stands under these keys.
 
         Where the configuration overlays the first key, its place.
         """
         return self._told if keys[0] in self._config else extension.place_of(self._files, keys)
 
-    def _file(self, folder, name, schema, named):
+    def _file(self, folder: str, name: str, schema: dict[str, Any], named: str) -> Any:
         """The file config/<folder>/<name>.yaml less what does not fit the schema; None where too little is left.
 
         named: the place that names it.
@@ -104,19 +110,20 @@ class Study:
             return self._fits(read_yaml(path), schema, str(path))
         return None
 
-    def _folder(self, raw):
-        """The folder of the raw posts."""
+    def _folder(self, raw: Mapping[str, Any]) -> str:
+        """The folder of the raw posts; empty where it is not given, which is a fault."""
         if self.made is not None:
             return f"work/{self.name}/posts"
         if "data" not in raw and self.check_data:
             self.faults.append(f"{self.where}: this study needs posts: add --config data=FOLDER, which holds them.")
-            return None
+            return ""
         return str(Path(raw.get("data", "posts")).expanduser())
 
-    def _read_bases_and_scale(self):
+    def _read_bases_and_scale(self) -> None:
         """Bases and scale; what could not be read stands there empty, so that it is not called unknown as well."""
         path = self.root / "bases.yaml"
-        self.bases, told = {}, {}
+        self.bases: dict[str, dict[str, Any]] = {}
+        told: dict[str, Any] = {}
         with self.faults.gathered():
             told = read_yaml(path)
             self.bases = self._fits(told, schema("bases"), str(path)) or {}
@@ -125,7 +132,7 @@ class Study:
             sizes = body.get("make")
             if sizes and sizes["hidden"] % (2 * sizes["heads"]):
                 self.faults.append(f"{path}: {name}.make.hidden: {sizes['hidden']} is no multiple of twice the heads.")
-        self.scale = self._file("scales", self.scale_name, schema("scale"), f"{self.place('scale')}: scale")
+        self.scale: Any = self._file("scales", self.scale_name, schema("scale"), f"{self.place('scale')}: scale")
         if self.scale is None or "bases" not in self.scale:
             self.scale = {"bases": {name: {} for name in self.bases}}
         for base, body in self.scale["bases"].items():
@@ -141,7 +148,7 @@ class Study:
         with self.faults.gathered():
             cluster.check(self.scale, self.cluster or {}, f"{self.root}/scales/{self.scale_name}.yaml")
 
-    def _read_recipe(self, recipe, named):
+    def _read_recipe(self, recipe: str, named: str) -> None:
         if recipe in RESERVED:
             self.faults.append(f"{named}: {recipe!r} is a folder of results; rename the recipe.")
         path = self.root / "recipes" / f"{recipe}.yaml"
@@ -149,10 +156,13 @@ class Study:
         content = read_yaml(path) if raw is not None else {}
         if raw is None or ("for" in content and "for" not in raw):  # its word would be called an unknown task
             return
-        told = [section for key, section in content.items() if key in SECTIONS and isinstance(section, dict)]
-        names, left_out = {name for section in told for name in section}, ()
+        sections = [section for key, section in content.items() if key in SECTIONS and isinstance(section, dict)]
+        names = {name for section in sections for name in section}
         broken = names - {name for section in SECTIONS for name in raw.get(section, {})}
-        told, word, tasks = len(self.faults), None, []
+        told = len(self.faults)
+        word: str | None = None
+        tasks: list[str] = []
+        left_out: list[str] = []
         with self.faults.gathered():
             raw, lacking = with_defaults(raw, str(path), self.bases, self.faults, VERBS)
             broken |= lacking
@@ -164,7 +174,7 @@ class Study:
             self.graphs[recipe] = Graph(self, recipe, raw, self.faults, VERBS, broken, left_out)
         self.faults[told:] = as_in_file(self.faults[told:], content, word, tasks, VERBS)
 
-    def read(self, recipes):
+    def read(self, recipes: Iterable[str]) -> None:
         """Read the graphs of these recipes, asked for or not. Raises Fault as the study itself does."""
         for recipe in recipes:
             if recipe not in self.graphs:
@@ -172,7 +182,7 @@ class Study:
         self._check_posts(recipes)
         self.faults.end()
 
-    def task(self, name, named=""):
+    def task(self, name: str, named: str = "") -> dict[str, Any]:
         """The task file of that name, read once, its parts held against each other where each fits.
 
         named: the place that names it.
@@ -186,7 +196,7 @@ class Study:
             self._tasks[name] = body
         return self._tasks[name] or _ANY_TASK
 
-    def prompt(self, name, named):
+    def prompt(self, name: str, named: str) -> dict[str, str] | None:
         """The prompt config/prompts/<name>.yaml, read once: {system, user}; None where it cannot be read, told already.
 
         named: the place that names it.
@@ -195,7 +205,7 @@ class Study:
             self._prompts[name] = self._file("prompts", name, schema("prompt"), named)
         return self._prompts[name]
 
-    def _check_bindings(self):
+    def _check_bindings(self) -> None:
         """What a study says about recipes and tasks that it does not run."""
         for recipe in self.bind:
             with self.faults.gathered():
@@ -203,13 +213,13 @@ class Study:
         for task in self.made.get("posts", {}) if self.made else []:
             self.task(task, f"{self.place('made', 'posts', task)}: made.posts")
 
-    def _check_posts(self, recipes):
+    def _check_posts(self, recipes: Iterable[str]) -> None:
         """The raw files of every task of these recipes, unless they are made here or not wanted."""
         tasks = self.tasks(recipes)
         for task in tasks if self.made is not None else []:
             if task not in self.made.get("posts", {}) and not self._broken_task(task):
                 self.faults.append(f"{self.where}: made.posts: {task} is missing; say how many posts it gets.")
-        if self.made is not None or not self.check_data or self.data is None or any(map(self._broken_task, tasks)):
+        if self.made is not None or not self.check_data or not self.data or any(map(self._broken_task, tasks)):
             return
         lacking = Faults()
         for task in tasks:
@@ -221,31 +231,31 @@ class Study:
             )
             self.faults += [*lacking, remedy]
 
-    def _broken_task(self, name):
+    def _broken_task(self, name: str) -> bool:
         return self._tasks.get(name) is None
 
     # -- look-ups ---------------------------------------------------------------------------------
 
-    def all_recipes(self):
+    def all_recipes(self) -> list[str]:
         """The names of all recipes of config/recipes."""
         return sorted(path.stem for path in (self.root / "recipes").glob("*.yaml"))
 
-    def graph(self, recipe):
+    def graph(self, recipe: str) -> Graph:
         """The graph of a recipe, asked for or not, read at the first look. Raises Fault."""
         if recipe not in self.graphs:
             self.read([recipe])
         return self.graphs[recipe]
 
-    def tasks(self, recipes=None):
+    def tasks(self, recipes: Iterable[str] | None = None) -> list[str]:
         """The tasks that these recipes read, those asked for where silent, each once, by name."""
         graphs = [self.graphs[recipe] for recipe in recipes or self.recipes if recipe in self.graphs]
         return sorted({task for graph in graphs for task in graph.tasks.values()})
 
-    def model_of(self, base):
+    def model_of(self, base: str) -> str | None:
         """The model in a base's place at this scale: None where there is none, itself where the scale is silent."""
         return self.scale["bases"].get(base, {}).get("model", base)
 
-    def raw_parts(self, task):
+    def raw_parts(self, task: str) -> list[tuple[str, dict[str, Any], list[Path]]]:
         """The raw files that a task needs: (key path in its file, part of the file, paths); patterns are filled in."""
         body, found = self.task(task), []
         parts = [(f"splits.{split}", body["splits"][split]) for split in SPLITS if split in body["splits"]]
@@ -256,18 +266,18 @@ class Study:
                     found.append((f"{place}.{key}", part, paths))
         return found
 
-    def raw_files(self, task):
+    def raw_files(self, task: str) -> list[str]:
         """The raw files of a task as paths; a gold file only where it is, and unchecked posts only where they are."""
         body, wanted = self.task(task), self.made is not None or self.check_data
         files = [path for _, _, paths in self.raw_parts(task) for path in paths if wanted or path.is_file()]
         gold = (Path(self.data) / part["gold"] for part in body["splits"].values() if "gold" in part)
         return sorted({str(path) for path in [*files, *(path for path in gold if self.made or path.is_file())]})
 
-    def made_files(self):
+    def made_files(self) -> list[str]:
         """The raw files that the verb demo makes; none where the posts are real."""
         return [file for task in sorted(self.made["posts"]) for file in self.raw_files(task)] if self.made else []
 
-    def predict_options(self, graph, node):
+    def predict_options(self, graph: Graph, node: Node) -> dict[str, Any]:
         """The options with which a model predicts: those of its training, of the scale, and what its node decides."""
         root, _ = graph.root(node.name)
         scale = self.scale["bases"].get(root, {}).get("predict", {})
@@ -275,13 +285,13 @@ class Study:
         values = {**predict_defaults(graph, root), **node.options, **scale, **{key: node.options[key] for key in own}}
         return {key: values[key] for key in options("predict", node.kind) if key in values}
 
-    def threads(self, recipe, id):
+    def threads(self, recipe: str, id: str) -> int:
         """The threads of a job that trains or runs the model of a node, or runs the models that it asks."""
         graph = self.graph(recipe)
         node = graph.nodes[id]
         return language_models.threads(graph, node) if node.asked else node.options.get("threads", 1)
 
-    def resources(self, recipe, id, verb, attempt):
+    def resources(self, recipe: str, id: str, verb: str | None, attempt: int) -> dict[str, Any]:
         """What a job of a model asks of the cluster; no spec holds any of it. Without a verb it runs no model."""
         graph = self.graph(recipe)
         node = graph.nodes[id]
@@ -295,10 +305,11 @@ class Study:
         return cluster.resources(ask, self.cluster or {}, attempt, stops=verb in ("pretrain", "finetune"))
 
 
-def _typed(config):
+def _typed(config: Mapping[str, Any]) -> dict[str, Any]:
     """Snakemake's config with the types of the schema: what stands behind --config, it may hand on as text."""
-    truth = {"true": True, "false": False}
-    config = {key: truth.get(value, value) if isinstance(value, str) else value for key, value in config.items()}
-    if isinstance(config.get("recipes"), str):
-        config["recipes"] = [name.strip() for name in config["recipes"].split(",")]
-    return config
+    truth: dict[str, Any] = {"true": True, "false": False}
+    typed = {key: truth.get(value, value) if isinstance(value, str) else value for key, value in config.items()}
+    recipes = typed.get("recipes")
+    if isinstance(recipes, str):
+        typed["recipes"] = [name.strip() for name in recipes.split(",")]
+    return typed
