@@ -3,69 +3,10 @@
 import statistics
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import NotRequired, TypedDict
 
-from postgrad.evaluation.metrics import ScoreEntry
+from postgrad.records.score_files import Comparison, Control, ScoreEntry, Spread, Summary
 
 NOT_RUN = "not run"
-
-
-class Spread(TypedDict):
-    """Mean and sample's sd of values of which each has a seed of its own; None where they do not exist."""
-
-    mean: float | None
-    sd: float | None
-    seeds: int
-
-
-class Summary(Spread):
-    """The spread of the official metric, the AUC beside it, and why there is none."""
-
-    auc: float | None
-    auc_sd: float | None
-    reason: NotRequired[str]
-
-
-class NodeSummary(Summary):
-    """How a node of a chain does."""
-
-    node: str
-
-
-class Control(Summary):
-    """The gain of a control over `against`, the node before the one in whose place it stands."""
-
-    node: str
-    beside: str
-    against: str
-    own: Summary
-
-
-# The gain of the node `to` over the node `from`, with the keys of a Summary.
-Step = TypedDict("Step", {"from": str, "to": str, "mean": float | None, "sd": float | None, "seeds": int,
-                          "auc": float | None, "auc_sd": float | None, "reason": NotRequired[str]})  # fmt: skip
-
-
-class Comparison(TypedDict):
-    """One chain on one dataset: what stands under `sets` in compare.json."""
-
-    metric: str | None
-    nodes: list[NodeSummary]
-    steps: list[Step]
-    controls: list[Control]
-
-
-class ChainSets(TypedDict):
-    """A chain in compare.json: {dataset: what each of its steps adds there}."""
-
-    sets: dict[str, Comparison]
-
-
-class CompareFile(TypedDict):
-    """What compare.json holds."""
-
-    recipe: str
-    chains: dict[str, ChainSets]
 
 
 def spread(values: Sequence[float]) -> Spread:

@@ -5,60 +5,14 @@ for its gold class and a false alarm for none.
 """
 
 from collections.abc import Sequence
-from typing import TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from postgrad.records.predictions import ABSTAIN
+from postgrad.records.score_files import F1, ClassScores, Scores
 
 OFFICIAL = ("f1", "macro_f1", "micro_f1", "accuracy", "auc")
-
-
-class F1(TypedDict):
-    precision: float
-    recall: float
-    f1: float
-
-
-class ClassScores(F1):
-    """Scores of one class; `support`: how many gold posts it has."""
-
-    label: str
-    support: int
-
-
-class Scores(TypedDict):
-    """Scores of one predictor on one dataset of n posts.
-
-    values: precision, recall and f1 of the positive classes, accuracy, macro_f1, auc, and `official`, which is the one
-    that `metric` names. confusion: as `confusion` counts it. abstained: how many posts got no answer.
-    """
-
-    n: int
-    metric: str
-    values: dict[str, float | None]
-    per_class: list[ClassScores]
-    confusion: list[list[int]]
-    abstained: int
-
-
-class ScoreEntry(Scores, total=False):
-    """An entry of score.json. Without gold labels n is 0, `reason` says so, and there are no scores."""
-
-    predictor: str  # the id of the node at one point of its axes
-    node: str
-    axes: dict[str, str]
-    dataset: str
-    task: str
-    reason: str
-
-
-class ScoreFile(TypedDict):
-    """What score.json holds."""
-
-    recipe: str
-    entries: list[ScoreEntry]
 
 
 def confusion(gold: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:

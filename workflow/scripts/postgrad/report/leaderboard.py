@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
-from postgrad.evaluation.comparison import CompareFile
 from postgrad.records.names import SPLITS
+from postgrad.records.score_files import CompareFile
 from postgrad.report.bookkeeping import ReportSpec, fitted, stand_ins, transductive
 from postgrad.report.score_tables import NodeScores
 from postgrad.report.text_tables import decimals, line, shortened, signs

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, median, stdev
 from typing import Any, TypedDict, cast
 
-from postgrad.evaluation.comparison import CompareFile
-from postgrad.evaluation.metrics import ScoreEntry, ScoreFile
 from postgrad.records.names import node_id
+from postgrad.records.score_files import CompareFile, ScoreEntry, ScoreFile
 
 METRICS = ("accuracy", "precision", "recall", "f1", "macro_f1", "auc")
 

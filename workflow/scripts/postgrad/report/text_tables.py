@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from postgrad.evaluation.metrics import ScoreFile
+from postgrad.records.score_files import ScoreFile
 from postgrad.report.bookkeeping import ReportSpec, fitted, node_of, stand_ins, transductive
 from postgrad.report.score_tables import METRICS, NodeScores
 from postgrad.report.sections import Entries, Section
