@@ -57,10 +57,12 @@ def text(old, new):
 POOLED = put("datasets.pooled", {"fold": ["rain/train", "rain/dev"], "k": 5, "seed": 42})
 MEMBER = put("models.member", {"finetune": "big", "data": ["pooled"]})
 MEAN = put("predictors.mean", {"vote": ["member"], "over": ["fold"], "rule": "soft", "ties": "lowest"})
+TWO_MEMBERS = put("predictors.together.vote", ["expert", "plain"])
 DIVIDED = both(put("splits.train", {}), put("divide", {"from": "rain/train.csv", "columns": {"text": "text", "label": "label"}, "seed": 1}))
 
 FAULTS = {
     "type": {
+        "weights as a list": (RECIPE, put("predictors.together.weights", [1, 2]), "predictors.together.weights", "expected a mapping, found a list of 2. How much each member counts"),
         "a rate as text": (RECIPE, put("models.plain.lr", "1e-5"), "models.plain.lr", "found '1e-5'; write .*1.0e-5 for 1e-5"),
         "half a post": (RECIPE, put("defaults.finetune.batch", 8.5), "defaults.finetune.batch", "a whole number, found 8.5"),
         "leave without a budget": (STUDY, put("endpoints", True), "endpoints", "expected a mapping, found true.*Posts may go to endpoints"),
@@ -83,6 +85,9 @@ FAULTS = {
         "a date for a title": (RECIPE, text("A small system", "2026-01-02"), "title", "expected text.*put it in quotes"),
     },
     "range": {
+        "a weight of nought": (RECIPE, both(TWO_MEMBERS, put("predictors.together.weights", {"expert": 1, "plain": 0})), "predictors.together.weights.plain", "at least 0.001, found 0. .*left out of the vote"),
+        "no weights": (RECIPE, put("predictors.together.weights", {}), "predictors.together.weights", "at least 1 keys, found an empty mapping"),
+        "more than certain": (RECIPE, put("datasets.guessed", {"label": "rain/unlabeled", "teachers": ["one"], "keep": "confidence", "above": 90}), "datasets.guessed.above", "at most 1, found 90"),
         "a rate of nought": (RECIPE, put("models.plain.lr", 0), "models.plain.lr", "more than 0, found 0"),
         "a rate in each": (RECIPE, put("models.plain.each", {"lr": [0.1, -1]}), "models.plain.each.lr.1", "more than 0, found -1"),
         "a rate for a base": (RECIPE, put("defaults.finetune.bases", {"big": {"lr": 2}}), "defaults.finetune.bases.big.lr", "at most 1, found 2"),
@@ -198,9 +203,19 @@ FAULTS = {
         "linear teachers": (RECIPE, put("models.one", {"finetune": "linear", "data": ["rain/train"], "seed": 3}), "datasets.agreed.teachers", "same model"),
         "one teacher": (RECIPE, put("datasets.agreed.teachers", ["one"]), "datasets.agreed.teachers", "agreement is of two; name a second one, or keep confidence or random"),
         "three teachers": (RECIPE, put("datasets.agreed.teachers", ["one", "two", "plain"]), "datasets.agreed.teachers", "at most 2 values.*One predictor or two"),
-        "a control without budget": (RECIPE, put("datasets.agreed.keep", "random"), "datasets.agreed", "needs a budget, .*or a share; found neither"),
-        "a budget and a share": (RECIPE, put("datasets.drawn", {**DRAWN, "keep": "random", "share": 0.1}), "datasets.drawn", "needs a budget, .*or a share; found both"),
+        "a control without budget": (RECIPE, put("datasets.agreed.keep", "random"), "datasets.agreed", "needs a budget, .*or a share; found none"),
+        "a budget and a share": (RECIPE, put("datasets.drawn", {**DRAWN, "keep": "random", "share": 0.1}), "datasets.drawn", "needs a budget, .*or a share; found budget and share; keep one"),
         "a share of what is agreed": (RECIPE, put("datasets.agreed.share", 0.1), "datasets.agreed.share", "nothing reads it here; leave it out, or write keep: confidence or random"),
+        "a share and a probability": (RECIPE, put("datasets.guessed", {**GUESSED, "keep": "confidence", "above": 0.9}), "datasets.guessed", "needs a budget, .*, or a share, or a probability under above; found share and above; keep one"),
+        "a budget and a probability": (RECIPE, put("datasets.drawn", {**DRAWN, "keep": "confidence", "above": 0.9}), "datasets.drawn", "found budget and above; keep one"),
+        "confidence without a number": (RECIPE, put("datasets.agreed.keep", "confidence"), "datasets.agreed", "or a share, or a probability under above; found none"),
+        "a probability at random": (RECIPE, put("datasets.guessed", {**GUESSED, "above": 0.9}), "datasets.guessed.above", "nothing reads it here; leave it out, or write keep: confidence"),
+        "agreement above a probability": (RECIPE, put("datasets.agreed.above", 0.9), "datasets.agreed.above", "nothing reads it here; leave it out, or write keep: confidence"),
+        "a weight for nobody": (RECIPE, both(TWO_MEMBERS, put("predictors.together.weights", {"expert": 1, "plian": 2})), "predictors.together.weights", "there is no member 'plian'; did you mean 'plain'"),
+        "a member without a weight": (RECIPE, both(TWO_MEMBERS, put("predictors.together.weights", {"expert": 1})), "predictors.together.weights", "plain has none; give each member a weight"),
+        "a vote of one over no axis": (RECIPE, put("predictors.together.over", []), "predictors.together.over", "without an axis expert stands alone at each point; name a second member or an axis"),
+        "a pick of one over no axis": (RECIPE, put("predictors.best", {"pick": ["plain"], "fit": "rain/dev", "over": []}), "predictors.best.over", "without an axis plain stands alone"),
+        "members without a shared seed": (RECIPE, both(put("models.plain.each", {"seed": [7]}), TWO_MEMBERS, put("predictors.together.over", [])), "predictors.together", "no value of a shared axis of 'plain' is also one of the other members'"),
         "no share": (RECIPE, put("datasets.guessed", {**GUESSED, "share": 0}), "datasets.guessed.share", "more than 0, found 0"),
         "shares for folds": (RECIPE, both(POOLED, put("datasets.guessed", {**GUESSED, "folds": "pooled", "share": 0.3})), "datasets.guessed.share", "0.3 of the posts for each of 5 folds is more than all of them; write 0.2 at most"),
         "folds of no fold": (RECIPE, put("datasets.guessed", {**GUESSED, "folds": "filled"}), "datasets.guessed.folds", "'filled' is made by augment; name a node made by fold"),

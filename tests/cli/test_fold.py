@@ -238,5 +238,7 @@ def test_a_run_in_folds(tmp_path):
     entries = json.loads((results / "score/score.json").read_text())["entries"]
     assert {(e["predictor"], e["dataset"]): e["n"] for e in entries}["one-mean", "ages/held-out"] == len(posts)
     assert {("cut*", "ages/held-out"), ("cut", "ages/test"), ("one-mean", "ages/held-out")} <= scored(tree)
+    lines = (tree / "results/demo/scores.txt").read_text().splitlines()
+    assert [line.split()[0] for line in lines if line.endswith("  floor")] == ["one-mean"] * 2  # held-out and test
     again = snakemake(tree, "-n")
     assert "Nothing to be done" in again.stdout + again.stderr

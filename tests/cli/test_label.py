@@ -432,6 +432,20 @@ def test_command_labels_with_one_teacher(tmp_path, keep, size):
     assert len(case.read("drawn")[0]) == size and case.read("drawn")[1]["budget"] == flow["kept"]
 
 
+def test_command_keeps_what_is_above_a_probability(tmp_path):
+    """a .95, b .88, c .73, d .73, e .5, f dropped; train has three of class 1 to one of class 0."""
+    case = Case(tmp_path)
+    assert case.run("sure", "confidence", above=0.7, **ONE).returncode == 0
+    posts, flow = case.read("sure")
+    assert [(post["parent"], post["label"]) for post in posts] == [("a", 0), ("b", 1), ("c", 0), ("d", 1)]
+    assert flow["above"] == 0.7 and flow["share"] is None and flow["budget"] is None
+    assert flow["kept"] == {"0": 2, "1": 2} and flow["shortfall"] == {"0": 0, "1": 0}
+    assert case.run("level", "confidence", "gold", above=0.7, **ONE).returncode == 0
+    assert case.read("level")[1]["kept"] == {"0": 0, "1": 2}  # two thirds of gold, rounded down
+    assert case.run("surer", "confidence", above=0.9, **ONE).returncode == 0
+    assert [post["parent"] for post in case.read("surer")[0]] == ["a"]
+
+
 def test_command_refuses_agreement_with_oneself(tmp_path):
     done = Case(tmp_path).run("guessed", "agreement", **ONE)
     assert done.returncode == 1 and done.stderr.startswith("label: keep agreement needs two teachers")
@@ -516,6 +530,18 @@ def test_labels_of_teachers_that_learnt_what_a_fold_holds_out_mark_the_held_out_
         assert nodes[id].fitted == () and not nodes[id].transductive, id
 
 
+def test_a_probability_stands_in_the_spec_where_it_is_given(tmp_path):
+    above = {"label": "rain/unlabeled", "teachers": ["plain"], "keep": "confidence", "above": 0.9, "balance": "none"}
+    drawn = {key: value for key, value in above.items() if key != "above"} | {"keep": "random", "budget": "above"}
+    study = study_in(tmp_path, above=above, drawn=drawn)
+    assert json.loads(specs.node_spec(study, "small", "above")) == {
+        "node": "above", "keep": "confidence", "above": 0.9, "balance": "none", "seed": 1, "teachers": ["plain"],
+        "fit": "rain/dev", "classes": ["no", "yes"],
+    }  # fmt: skip
+    assert study.graphs["small"].nodes["drawn"].budget == "above"
+    assert "above" not in json.loads(specs.node_spec(study, "small", "drawn"))
+
+
 def test_only_temperatures_make_a_label_fitted(tmp_path):
     """Two teachers, and confidence or random; else the gold posts only tell how good the labels are."""
     one = {"label": "rain/unlabeled", "teachers": ["plain"], "share": 0.1}
@@ -529,12 +555,14 @@ def test_only_temperatures_make_a_label_fitted(tmp_path):
             sure={**two, "keep": "confidence"},
             dice={**two, "keep": "random"},
             agreed=agreed,
+            above={**agreed, "keep": "confidence", "above": 0.9},
         )
         .graphs["small"]
         .nodes
     )
-    found = {name: nodes[name].fitted for name in ("single", "agreed", "sure", "dice")}
-    assert found == {"single": (), "agreed": (), "sure": ("rain/dev",), "dice": ("rain/dev",)}
+    found = {name: nodes[name].fitted for name in ("single", "agreed", "sure", "dice", "above")}
+    fitted = dict.fromkeys(("sure", "dice", "above"), ("rain/dev",))
+    assert found == {"single": (), "agreed": (), **fitted}
     assert {nodes[name].fit for name in found} == {"rain/dev"}
 
 

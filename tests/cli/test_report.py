@@ -232,6 +232,17 @@ def test_confusion_adds_the_seeds():
     assert [one["f1"] for one in close["floor_classes"]] == [0.5, 0.5]
 
 
+def test_a_dataset_may_have_a_floor_of_its_own():
+    """A vote over folds of the linear model on the held-out posts, where the model of all train posts has no score."""
+    held_out = [entry(node, right, "ages/held-out") for node, right in (("ages-floor-mean", 4), ("ages-mean", 7))]
+    floors = {"ctyun": {"ages": "ages-floor", "ages/held-out": "ages-floor-mean"}}
+    rows = score_tables.node_scores([{"recipe": "ctyun", "entries": [*SCORE["entries"], *held_out]}], floors)
+    found = {(row["node"], row["dataset"]): (row["is_floor"], row["floor"]) for row in rows}
+    assert found["ages-floor", "ages/dev"] == (True, 0.5) and found["ages-plain", "ages/dev"] == (False, 0.5)
+    assert found["ages-floor-mean", "ages/held-out"] == (True, 0.4)
+    assert found["ages-mean", "ages/held-out"] == (False, 0.4)
+
+
 def test_flow_counts_per_class():
     flow = label_flow.flow_table(FLOW, "ctyun")
     assert [(stage["name"], stage["posts"], stage["counts"]) for stage in flow["stages"]] == [
@@ -253,6 +264,16 @@ def test_flow_of_one_teacher_speaks_of_answers():
         ("kept", 3, [2, 1]),
     ]
     assert flow["gold"]["right"] == (12 * 0.75 + 7 * 1.0) / 19 and flow["gold"]["said"] == 0.95
+
+
+def test_flow_of_what_is_above_a_probability(tmp_path):
+    flow = {**GUESSED, "node": "agreed", "share": None, "above": 0.9, "balance": "none"}
+    assert label_flow.flow_table(flow, "ctyun")["above"] == 0.9
+    arguments = inputs(tmp_path)
+    (tmp_path / "ctyun/label/agreed.json").write_text(json.dumps(flow))
+    assert report(arguments, tmp_path).returncode == 0
+    words = re.sub(r"\s+", " ", Page((tmp_path / "report.html").read_text()).words)
+    assert "kept by confidence · probability at least 0.9 · balance none" in words
 
 
 def test_splits_stand_in_their_usual_order():

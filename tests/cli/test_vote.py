@@ -123,8 +123,8 @@ def test_command_refuses_a_fold_that_is_missing_or_another(tmp_path, members, fa
     assert fault in done.stderr and not (tmp_path / "out.parquet").exists()
 
 
-def run(tmp_path, members, rule="majority", *options):
-    spec = json.dumps({"node": "v", "rule": rule, "ties": "probability"})
+def run(tmp_path, members, rule="majority", *options, **more):
+    spec = json.dumps({"node": "v", "rule": rule, "ties": "probability", **more})
     command = [sys.executable, "workflow/scripts/vote.py", "--spec", spec, "--predictions", *members]
     command += [*options, "--out", tmp_path / "out.parquet", "--counts", tmp_path / "out.json"]
     return subprocess.run(command, capture_output=True, text=True)
@@ -147,6 +147,20 @@ def test_command(tmp_path):
         "ties": 1,
         "abstained": 0,
     }
+
+
+def test_command_weighs_its_members_in_their_order(tmp_path):
+    """The third member alone outvotes the others: its labels are 1, 1, 2, 0."""
+    members = [tmp_path / f"{i}.parquet" for i in range(3)]
+    for path, probs in zip(members, PROBS):
+        write_predictions(["a", "b", "c", "d"], np.log(probs), path)
+    for weights, labels in (([1, 1, 2.5], [1, 1, 2, 0]), ([2.5, 1, 1], [0, 1, 0, 0])):
+        assert run(tmp_path, members, weights=weights).returncode == 0
+        assert read_predictions(tmp_path / "out.parquet")["label"].tolist() == labels
+        counts = json.loads((tmp_path / "out.json").read_text())
+        assert counts["weights"] == weights and counts["ties"] == 0
+    done = run(tmp_path, members, weights=[1, 2])
+    assert done.returncode == 1 and done.stderr.startswith("vote: 2 weights for 3 members")
 
 
 def test_command_refuses_other_posts_and_other_classes(tmp_path):

@@ -64,7 +64,7 @@ def main(argv=None):
     train = class_counts(read_union([args.train], args.drop + args.held_out)["label"], classes)
     budget = class_counts(read_posts(args.budget)["label"], classes) if args.budget else None
     prior = train if spec["balance"] == "gold" else None
-    how = {"prior": prior, "budget": budget, "share": spec.get("share"), "seed": spec["seed"]}
+    how = {"prior": prior, "budget": budget, "seed": spec["seed"]} | {key: spec.get(key) for key in ("share", "above")}
     rows, labels, shortfall = kept(teachers, temperatures, spec["keep"], **how, beside=beside, part=spec.get("part"))
 
     parents = teachers[0]["post_id"].to_numpy()[rows]
@@ -74,7 +74,7 @@ def main(argv=None):
     write_posts(frame, args.out, LABELLED)
 
     figures = flow(teachers, labels, budget, shortfall, temperatures, on_gold, gold, beside)
-    stem = {key: spec.get(key) for key in ("node", "keep", "share", "balance", "teachers", "classes", "fit")}
+    stem = {key: spec.get(key) for key in ("node", "keep", "share", "above", "balance", "teachers", "classes", "fit")}
     write_text(json_text({**stem, "pool": len(pool), **figures}), args.flow)
     word = verdict(teachers)
     print(

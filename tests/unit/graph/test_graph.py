@@ -493,6 +493,38 @@ def test_a_spec_does_not_depend_on_the_order_of_keys(tmp_path):
         assert specs.node_spec(one, "small", id) == specs.node_spec(two, "small", id)
 
 
+PART = {"finetune": "linear", "data": ["pooled"], "seed": 1}
+JOINED = {"over": ["fold"], "rule": "soft", "ties": "lowest"}
+
+
+def floors_with(folder, **models):
+    """The floors of the small recipe without its own linear models, with these, and with a vote over each in folds."""
+
+    def recipe(content):
+        content["datasets"] = {"pooled": {"fold": ["rain/train", "rain/dev"], "k": 3, "seed": 42}}
+        content["models"] = {"plain": {"finetune": "big", "data": ["rain/train"]}, **models}
+        content["models"]["member"] = {**PART, "finetune": "big"}
+        folded = ["member", *(name for name, body in models.items() if body["data"] == ["pooled"])]
+        content["predictors"] = {f"{name}-mean": {"vote": [name], **JOINED} for name in folded}
+        content["compare"] = {}
+        content["score"] = {f"{name}-mean": ["rain/held-out"] for name in folded}
+
+    study = study_in(folder, recipe=recipe)
+    graph = study.graphs["small"]
+    assert json.loads(specs.report_spec(study))["recipes"]["small"]["floors"] == queries.floors(graph)
+    return queries.floors(graph), queries.reading_order(graph)
+
+
+def test_a_linear_model_in_folds_is_the_floor_of_held_out_posts(tmp_path):
+    whole = {"finetune": "linear", "data": ["rain/train"], "seed": 1}
+    assert floors_with(tmp_path / "a", floor=whole)[0] == {"rain": "floor"}
+    assert floors_with(tmp_path / "b")[0] == {}  # the vote over folds of another model is none
+    found, order = floors_with(tmp_path / "c", floor=whole, part=PART)
+    assert found == {"rain": "floor", "rain/held-out": "part-mean"} and order[:2] == ["floor", "part-mean"]
+    found, order = floors_with(tmp_path / "d", part=PART)
+    assert found == {"rain": "part-mean"} and order[0] == "part-mean"
+
+
 def test_every_recipe_has_at_most_45_lines():
     recipes = sorted((ROOT / "config" / "recipes").glob("*.yaml"))
     assert recipes

@@ -103,6 +103,14 @@ FAULTS = {
     "a scale below": ({"extends": "lost"}, "studies/lost.yaml: scale: there is no file .*heer.yaml; .* 'here'"),
     "a recipe below": ({"extends": "odd"}, "studies/odd.yaml: recipes: there is no file .*smal.yaml; .* 'small'"),
     "a binding below": ({"extends": "bound", "seeds": 1}, "studies/bound.yaml: bind: there is no recipe 'smal'"),
+    "a task below": (
+        {"extends": "tied", "bind": {"small": {}}},
+        "studies/tied.yaml: bind.small.rain: there is no file .*hial.yaml; .* 'hail'",
+    ),
+    "a name of a task below": (
+        {"extends": "tied", "bind": {"small": {"rain": "hail", "rian": "hail"}}},
+        "studies/b.yaml: bind.small: there is no task of the recipe 'rian'",
+    ),
     "posts both made and read": ({"extends": "made"}, "studies/made.yaml: data: b makes up its own posts"),
 }  # fmt: skip
 BELOW = {
@@ -110,6 +118,7 @@ BELOW = {
     "sick": {**STUDY, "seeds": 0},
     "lost": {**STUDY, "scale": "heer"},
     "odd": {**STUDY, "recipes": ["smal"]},
+    "tied": {**STUDY, "bind": {"small": {"rain": "hial"}}},
     "bound": {**STUDY, "bind": {"smal": {}}},
     "made": {**STUDY, "made": {"seed": 1, "posts": {"rain": {}}}},
 }

@@ -29,6 +29,7 @@ def small():
     recipe["models"]["after-digits"] = {"finetune": "digits", "data": ["rain/train"]}
     recipe["datasets"]["drawn"] = {**recipe["datasets"]["agreed"], "keep": "random", "budget": "agreed"}
     recipe["predictors"]["all-of-them"] = {"vote": ["expert", "plain"], "rule": "soft", "ties": "lowest"}
+    recipe["predictors"]["all-of-them"]["weights"] = {"plain": 2, "expert": 1}
     recipe["predictors"]["fair"] = {
         "calibrate": "expert", "fit": "rain/dev", "method": "prior", "target": {"no": 0.7, "yes": 0.3}, "lambda": [1.0]
     }  # fmt: skip

@@ -33,15 +33,33 @@ def points_of(
 
 
 def _reduced(graph: Any, names: list[str], over: list[str] | None, where: str) -> list[Point]:
-    """The points of a node that reduces over axes: all of its members', or those that `over` names."""
-    ids = [id for name in names for id in graph.resolve(name)]
-    axes = {key for id in ids for key in graph.nodes[id].axes}
-    for axis in over or []:
-        if ids:
-            lookup(dict.fromkeys(axes), axis, f"{where}.over", "axis of its members")
-    kept = axes - set(over or axes)
-    groups: dict[tuple, dict[str, list[str]]] = {}
-    for id in ids:
-        point = tuple(sorted((k, v) for k, v in graph.nodes[id].axes.items() if k in kept))
-        groups.setdefault(point, {name: [] for name in names})[graph.nodes[id].name].append(id)
-    return [(dict(point), {}, bound) for point, bound in groups.items()]
+    """The points of a node that reduces over axes: all of its members', or those that `over` names.
+
+    On the axes that stay, members are joined on equal values, as other nodes are.
+    """
+    axes = {key for name in names for id in graph.resolve(name) for key in graph.nodes[id].axes}
+    for axis in (over or []) if axes or any(graph.ids[name] for name in names) else []:
+        lookup(dict.fromkeys(axes), axis, f"{where}.over", "axis of its members")
+    if over == [] and len(names) == 1:
+        raise Fault(
+            f"{where}.over: without an axis {names[0]} stands alone at each point; name a second member or an axis."
+        )
+    kept = axes - set(axes if over is None else over)
+    points: list[Point] = [({}, {}, {})]
+    for name in names:
+        groups: dict[tuple, list[str]] = {}
+        for id in graph.ids[name]:
+            point = tuple(sorted((key, value) for key, value in graph.nodes[id].axes.items() if key in kept))
+            groups.setdefault(point, []).append(id)
+        joined: list[Point] = [
+            ({**shared, **dict(point)}, own, {**bound, name: ids})
+            for shared, own, bound in points
+            for point, ids in groups.items()
+            if all(shared.get(key, value) == value for key, value in point)
+        ]
+        if points and groups and not joined:
+            raise Fault(
+                f"{where}: no value of a shared axis of {name!r} is also one of the other members'; check each:."
+            )
+        points = joined
+    return points

@@ -70,7 +70,7 @@ def expanded(
 
 def _value(key, value, word, task, nodes, bases, verbs):
     """A key of a node: renamed where it names something."""
-    if any(key in record.names for record in verbs.nodes.values()):
+    if any(key in (*record.names, *record.weighing) for record in verbs.nodes.values()):
         return _renamed(value, word, task, lambda name: name not in bases)
     if key in verbs.sections["models"]:
         return _renamed(value, word, task, lambda name: _means_node(name, nodes, bases))

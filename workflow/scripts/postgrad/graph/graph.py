@@ -46,12 +46,19 @@ class Graph:
         self.tasks = {**raw["tasks"], **study.bind.get(recipe, {})}
         for alias in study.bind.get(recipe, {}):
             with faults.gathered():
-                lookup(raw["tasks"], alias, f"{study.where}: bind.{recipe}", "task of the recipe")
+                lookup(
+                    raw["tasks"], alias, f"{study.place('bind', recipe, alias)}: bind.{recipe}", "task of the recipe"
+                )
         self.tasks = {alias: task for alias, task in self.tasks.items() if alias not in left_out}
         for alias, task in self.tasks.items():
             with faults.gathered():
                 bound = alias in study.bind.get(recipe, {})
-                study.task(task, f"{study.where}: bind.{recipe}.{alias}" if bound else f"{self.where}: tasks.{alias}")
+                study.task(
+                    task,
+                    f"{study.place('bind', recipe, alias)}: bind.{recipe}.{alias}"
+                    if bound
+                    else f"{self.where}: tasks.{alias}",
+                )
         self.defaults = raw.get("defaults", {})
         self.raw: dict[str, tuple[str, dict]] = {}  # name -> verb, what its file says
         self.places: dict[str, str] = {}

@@ -67,6 +67,8 @@ class NodeVerb(Verb):
         Option that names labels -> what else may stand there.
     capped : dict
         Option -> the attribute of the study that is its upper limit.
+    weighing : tuple of str
+        Keys of a mapping from names of nodes, which another key names as well.
     reduces : bool
         It makes one node of several points of an axis.
     joins_folds : bool
@@ -90,6 +92,7 @@ class NodeVerb(Verb):
     asks: str | None = None
     labels: Mapping[str, tuple[str, ...]] = {}
     capped: Mapping[str, str] = {}
+    weighing: tuple[str, ...] = ()
     reduces = False
     joins_folds = False
     needs_fit = False

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from postgrad.graph.nodes import Node
+from postgrad.records.names import FOLD, HELD_OUT
 
 
 def reading_order(graph: Any) -> list[str]:
@@ -82,12 +83,21 @@ def restarting(graph: Any) -> list[str]:
 
 
 def floors(graph: Any) -> dict[str, str]:
-    """Per task the node whose base is written `linear`, the first by name: the floor that a recipe should beat."""
-    return {
-        graph.nodes[graph.ids[name][0]].task: name
-        for name, (verb, body) in sorted(graph.raw.items(), reverse=True)
-        if verb == "finetune" and body[verb] == "linear" and graph.ids.get(name)
-    }
+    """The nodes that a recipe should beat, by task or dataset: linear models, of several the first by name.
+
+    The floor of a task is the node whose base is written `linear`. Where such models are in folds, the vote that joins
+    them is the floor of the held-out posts, and of the whole task if it has no other.
+    """
+    linear = [name for name, (verb, body) in graph.raw.items() if verb == "finetune" and body[verb] == "linear"]
+    whole, joined = {}, {}
+    for name in sorted(filter(graph.ids.get, graph.ids), reverse=True):
+        node = graph.nodes[graph.ids[name][0]]
+        members = {graph.nodes[id].name for id in node.members}
+        if FOLD not in node.axes and name in linear:
+            whole[node.task] = name
+        if FOLD not in node.axes and node.folds and graph.verbs.nodes[node.verb].joins_folds and members <= {*linear}:
+            joined[node.task] = name
+    return {**joined, **whole, **{f"{task}/{HELD_OUT}": name for task, name in joined.items() if task in whole}}
 
 
 def predicted_behind_scores(graph: Any) -> list[tuple[Node, str]]:

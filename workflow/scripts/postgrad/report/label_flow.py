@@ -7,7 +7,7 @@ from postgrad.report.sections import Entries, Section
 
 
 def flow_table(flow: Mapping[str, Any], recipe: str) -> dict[str, Any]:
-    """A label flow as {recipe, node, keep, share, balance, fit, said, teachers, classes, stages, gold}.
+    """A label flow as {recipe, node, keep, share, above, balance, fit, said, teachers, classes, stages, gold}.
 
     said: `agreed` of two teachers, `answered` of one. stages: {name, posts, share of the pool, counts (posts a class,
     or None)}. gold, None without gold posts on `fit`: n, kappa, said (share of posts with a label), right (share of
@@ -37,7 +37,7 @@ def flow_table(flow: Mapping[str, Any], recipe: str) -> dict[str, Any]:
         for i, (name, temperature) in enumerate(zip(flow["teachers"], flow["temperatures"]))
     ]
     return {
-        **{key: flow[key] for key in ("node", "keep", "share", "balance", "fit")},
+        **{key: flow[key] for key in ("node", "keep", "share", "above", "balance", "fit")},
         "recipe": recipe,
         "said": said,
         "classes": flow["classes"],

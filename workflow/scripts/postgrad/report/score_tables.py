@@ -50,7 +50,7 @@ def mean_and_sd(values: Iterable[float | None]) -> tuple[float | None, float | N
 def node_scores(scores: Iterable[ScoreFile], floors: Mapping[str, Mapping[str, str]]) -> list[NodeScores]:
     """The scores of each node on each dataset, averaged over seeds, in the order of the scores.
 
-    floors: {recipe: {task's name in the recipe: node}}.
+    floors: {recipe: {task's name in the recipe, or dataset: node}}; a dataset's own floor stands over its task's.
     """
     groups: dict[tuple[str, str, str], list[ScoreEntry]] = {}
     for score in scores:
@@ -60,6 +60,7 @@ def node_scores(scores: Iterable[ScoreFile], floors: Mapping[str, Mapping[str, s
             groups.setdefault(key, []).append(entry)
     rows: list[dict[str, Any]] = []
     for (recipe, node, dataset), entries in groups.items():
+        known = floors.get(recipe, {})
         values = [entry["values"] for entry in entries if entry["n"]]
         official = [value["official"] for value in values if value["official"] is not None]
         mean, sd = mean_and_sd(official)
@@ -78,7 +79,7 @@ def node_scores(scores: Iterable[ScoreFile], floors: Mapping[str, Mapping[str, s
                 "sd": sd,
                 "median": median(official) if official else None,
                 **{metric: mean_and_sd([value[metric] for value in values])[0] for metric in METRICS},
-                "is_floor": floors.get(recipe, {}).get(dataset.split("/")[0]) == node,
+                "is_floor": known.get(dataset, known.get(dataset.split("/")[0])) == node,
                 "one_class": sum(one_class(entry) for entry in entries if entry["n"]),
                 "reason": next((entry["reason"] for entry in entries if entry.get("reason")), None),
                 "entries": entries,

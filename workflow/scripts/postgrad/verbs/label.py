@@ -32,11 +32,13 @@ class Label(NodeVerb):
                 )
             if keep == "agreement" and len(body.get("teachers", [])) == 1:
                 raise Fault(f"{where}.teachers: agreement is of two; name a second one, or keep confidence or random.")
-            given = [key for key, there in (("budget", body), ("share", values)) if key in there]
+            numbers = {"budget": body, "share": values} | ({"above": values} if keep == "confidence" else {})
+            given = [key for key, there in numbers.items() if key in there]
             if keep != "agreement" and len(given) != 1 and (given or graph.sound):
-                found = "found both; leave one out" if given else "found neither"
+                above = ", or a probability under above" if keep == "confidence" else ""
+                found = f"found {' and '.join(given)}; keep one" if given else "found none"
                 raise Fault(
-                    f"{where}: keep {keep} needs a budget, the label node whose counts it keeps to, or a share; "
+                    f"{where}: keep {keep} needs a budget, the label node whose counts it keeps to, or a share{above}; "
                     f"{found}."
                 )
             if self.is_fitted(body, {"keep": keep}) and not fit:

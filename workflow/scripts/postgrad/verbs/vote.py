@@ -3,6 +3,9 @@
 import os
 from typing import Any
 
+from postgrad.config.errors import Fault, lookup
+from postgrad.config.yaml_files import as_list
+from postgrad.graph.nodes import Node
 from postgrad.graph.protocol import PREDICTOR, Files, NodeVerb
 from postgrad.records.names import FOLD, HELD_OUT
 
@@ -10,7 +13,24 @@ from postgrad.records.names import FOLD, HELD_OUT
 class Vote(NodeVerb):
     name, section, makes = "vote", "predictors", (PREDICTOR,)
     names = {"vote": PREDICTOR}
+    weighing = ("weights",)
     reduces = joins_folds = True
+
+    def reason_of_values(self, graph: Any, body: dict, values: dict[str, list], fit: str | None, where: str):
+        """None. Raises Fault if a weight is of no member, or if a member has none."""
+        members = as_list(body["vote"])
+        for name in body.get("weights", {}):
+            lookup(dict.fromkeys(members), name, f"{where}.weights", "member")
+        without = [name for name in members if name not in body.get("weights", members)]
+        if without and graph.sound:
+            raise Fault(f"{where}.weights: {' and '.join(without)} has none; give each member a weight.")
+
+    def spec(self, graph: Any, node: Node) -> dict:
+        """With the weights in the order of the members, each as often as the member is made."""
+        _, body = graph.raw[node.name]
+        names = [graph.nodes[id].name for id in node.members]
+        weights = {"weights": [body["weights"][name] for name in names]} if "weights" in body else {}
+        return super().spec(graph, node) | weights
 
     def inputs(self, paths: Any, recipe: str, node: str, dataset: str, shard: str) -> dict[str, Files]:
         return {
