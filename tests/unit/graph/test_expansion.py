@@ -7,7 +7,7 @@ from copy import deepcopy
 
 import pytest
 import yaml
-from study_files import TASK, write_config
+from study_files import RECIPE, TASK, write_config
 
 from postgrad.config.errors import Fault, told_once
 from postgrad.study import specs
@@ -184,6 +184,18 @@ def test_one_wrong_word_in_an_anchor_of_a_recipe_for_two_tasks_is_one_sentence(t
     assert (
         ": models.one.finetune, models.third.finetune: there is no base or model 'bigg'; did you mean 'big'" in sentence
     )
+
+
+def test_what_nodes_of_all_tasks_lack_stands_once(tmp_path):
+    defaults = deepcopy(RECIPE["defaults"])
+    del defaults["finetune"]["weight_decay"], defaults["finetune"]["c"]
+    with pytest.raises(Fault) as caught:
+        study_in(tmp_path, {**yaml.safe_load(SHORT), "defaults": defaults})
+    remedy = "give it in the node or in defaults.finetune or in the scale here."
+    assert sorted(sentence.split(": ", 1)[1] for sentence in told_once(caught.value.sentences)) == [
+        f"models.one, models.expert, models.member: finetune needs weight_decay; {remedy}",
+        f"models.two: finetune needs c; {remedy}",
+    ]
 
 
 def test_two_nodes_never_get_one_name(tmp_path):

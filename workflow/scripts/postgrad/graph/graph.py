@@ -112,15 +112,15 @@ class Graph:
             self.broken.discard(name)
 
     def _told_missing(self, faults):
-        """A sentence for each set of options that nodes need and nobody gives."""
+        """A sentence for each node that needs options which nobody gives."""
         for name, lacks in [] if faults else missing_to_predict(self):
             if lacks and name not in self.lacking.setdefault(("predict", lacks), []):
                 self.lacking["predict", lacks].append(name)
         return [
-            f"{self.where}: {', '.join(f'{self._section(name)}.{name}' for name in names)}: {verb} needs "
-            f"{', '.join(lacks)}; give it in {' or in '.join(self._givers(verb))}."
+            f"{self.where}: {self._section(name)}.{name}: {verb} needs {', '.join(lacks)}; give it in "
+            f"{' or in '.join(self._givers(verb))}."
             for (verb, lacks), names in self.lacking.items()
-            if names
+            for name in names
         ]
 
     def _givers(self, verb):

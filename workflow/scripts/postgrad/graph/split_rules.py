@@ -5,7 +5,7 @@ from typing import Any
 from postgrad.config.errors import Fault, lookup, nearest
 from postgrad.graph.nodes import Node
 from postgrad.graph.options import references
-from postgrad.graph.protocol import NodeVerb
+from postgrad.graph.protocol import FOLDS, NodeVerb
 from postgrad.records.names import FOLD, HELD_OUT, SPLITS
 
 GOLD = ("dev", HELD_OUT)  # what a predictor may be fitted or chosen on
@@ -59,7 +59,9 @@ def gold_to_fit_on(graph: Any, members: list[str]) -> str:
     pooled = {split for id in folds for split in graph.nodes[id].sources}
     alias = next((graph.nodes[id].task for id in folds), None)
     if not folds:
-        return "the task's dev"
+        folding = graph.verbs.making(FOLDS)
+        unread = not members and any(verb in folding for verb, _ in graph.raw.values())
+        return "the task's dev" + (", or held-out where dev is in folds," if unread else "")
     return f"{alias}/{HELD_OUT}" if f"{alias}/dev" in pooled else f"{alias}/dev or {alias}/{HELD_OUT}"
 
 
