@@ -8,7 +8,7 @@ from postgrad.graph.protocol import NodeVerb, Point
 
 
 def points_of(
-    graph: Any, record: NodeVerb, each: dict, names: list[str], over: list[str] | None, where: str
+    graph: Any, record: NodeVerb, each: dict[str, Any], names: list[str], over: list[str] | None, where: str
 ) -> list[Point]:
     """Every point of a node: its axes, its own options among them, and the ids bound to each name."""
     names = list(dict.fromkeys(names))
@@ -47,7 +47,7 @@ def _reduced(graph: Any, names: list[str], over: list[str] | None, where: str) -
     kept = axes - set(axes if over is None else over)
     points: list[Point] = [({}, {}, {})]
     for name in names:
-        groups: dict[tuple, list[str]] = {}
+        groups: dict[tuple[Any, ...], list[str]] = {}
         for id in graph.ids[name]:
             point = tuple(sorted((key, value) for key, value in graph.nodes[id].axes.items() if key in kept))
             groups.setdefault(point, []).append(id)

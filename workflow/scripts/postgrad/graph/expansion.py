@@ -5,6 +5,7 @@ violence/train and adverse/train, and what names a node names that of the same t
 tasks that stand under their own.
 """
 
+from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
@@ -12,7 +13,7 @@ from postgrad.config.errors import Fault, Faults, lookup
 from postgrad.graph.protocol import SECTIONS, Verbs
 
 
-def listed(raw: dict, where: str) -> tuple[str, list[str]]:
+def listed(raw: dict[str, Any], where: str) -> tuple[str, list[str]]:
     """(word, tasks): what stands in the places of the tasks that a recipe's `for` lists, and those, in its order.
 
     Raises Fault where the word is a task's own name, or a listed name is no task of the recipe. where: its path.
@@ -29,7 +30,7 @@ def listed(raw: dict, where: str) -> tuple[str, list[str]]:
 
 
 def expanded(
-    raw: dict, word: str, tasks: list[str], nodes: set[str], bases: dict, where: str, verbs: Verbs
+    raw: dict[str, Any], word: str, tasks: list[str], nodes: set[str], bases: dict[str, Any], where: str, verbs: Verbs
 ) -> dict[str, Any]:
     """The recipe with every node, score and compare entry, and those of its own verbs, made once for each of the tasks.
 
@@ -38,7 +39,7 @@ def expanded(
     get one name.
     """
 
-    def any_node(name):
+    def any_node(name: str) -> bool:
         return name not in bases
 
     made: dict[str, Any] = {**raw, **{key: {} for key in (*SECTIONS, "score", "compare", *verbs.of_recipe)}}
@@ -68,7 +69,7 @@ def expanded(
     return made
 
 
-def _value(key, value, word, task, nodes, bases, verbs):
+def _value(key: str, value: Any, word: str, task: str, nodes: set[str], bases: dict[str, Any], verbs: Verbs) -> Any:
     """A key of a node: renamed where it names something."""
     if any(key in (*record.names, *record.weighing) for record in verbs.nodes.values()):
         return _renamed(value, word, task, lambda name: name not in bases)
@@ -77,14 +78,14 @@ def _value(key, value, word, task, nodes, bases, verbs):
     return _renamed(value, word, task, _no_node) if key in ("fit", "target") else value
 
 
-def _means_node(name, nodes, bases):
+def _means_node(name: str, nodes: set[str], bases: dict[str, Any]) -> bool:
     """Whether a name of a base or a model is a model's. A misspelt one counts as what it is nearest to."""
     if name in nodes or name in bases:
         return name in nodes
     return not nodes.isdisjoint(get_close_matches(name, [*nodes, *bases], 1))
 
 
-def _renamed(value, word, task, is_node):
+def _renamed(value: Any, word: str, task: str, is_node: Callable[[str], bool]) -> Any:
     """Names of the task for those of the word. is_node: a function of a name without a slash -> whether it is one."""
     if isinstance(value, list):
         return [_renamed(item, word, task, is_node) for item in value]
@@ -98,5 +99,5 @@ def _renamed(value, word, task, is_node):
     return f"{task}-{value}" if is_node(value) else value
 
 
-def _no_node(name):
+def _no_node(name: str) -> bool:
     return False

@@ -33,7 +33,7 @@ class Graph:
         self,
         study: Any,
         recipe: str,
-        raw: dict,
+        raw: dict[str, Any],
         faults: Faults,
         verbs: Verbs,
         broken: Collection[str] = (),
@@ -60,7 +60,7 @@ class Graph:
                     else f"{self.where}: tasks.{alias}",
                 )
         self.defaults = raw.get("defaults", {})
-        self.raw: dict[str, tuple[str, dict]] = {}  # name -> verb, what its file says
+        self.raw: dict[str, tuple[str, dict[str, Any]]] = {}  # name -> verb, what its file says
         self.places: dict[str, str] = {}
         self.broken = set(broken)
         for section, own in self.verbs.sections.items():
@@ -69,11 +69,13 @@ class Graph:
                     self._declare(section, own, name, body, faults)
         self.broken |= set(broken)  # what is missing in them has been told already
         self.sound = not faults  # where values were taken out, none can be said to be missing
-        self.lacking: dict[tuple, list[str]] = {}  # (verb, options given nowhere) -> names of nodes
+        self.lacking: dict[tuple[Any, ...], list[str]] = {}  # (verb, options given nowhere) -> names of nodes
         self.nodes: dict[str, Node] = {}
         self.not_run: dict[str, str] = {}
-        self.deviations: list[dict] = []
-        self.overrides: list[dict] = []  # {node, key, used, scale}: where a node's own values stand over its scale's
+        self.deviations: list[dict[str, Any]] = []
+        self.overrides: list[
+            dict[str, Any]
+        ] = []  # {node, key, used, scale}: where a node's own values stand over its scale's
         self._open: list[str] = []
         self.ids: dict[str, list[str]] = {}
         if left_out:
@@ -90,7 +92,7 @@ class Graph:
             faults += self._told_missing(faults)
             check_bases(self, self.where, faults)
 
-    def _declare(self, section, own, name, body, faults):
+    def _declare(self, section: str, own: tuple[str, ...], name: str, body: dict[str, Any], faults: Faults) -> None:
         where = f"{self.where}: {section}.{name}"
         if name in self.raw:
             raise Fault(f"{where}: {name!r} is also a node under {self._section(name)}; choose another name.")
@@ -111,7 +113,7 @@ class Graph:
             self.raw[name] = (verb, fits)
             self.broken.discard(name)
 
-    def _told_missing(self, faults):
+    def _told_missing(self, faults: Faults) -> list[str]:
         """A sentence for each node that needs options which nobody gives."""
         for name, lacks in [] if faults else missing_to_predict(self):
             if lacks and name not in self.lacking.setdefault(("predict", lacks), []):
@@ -123,11 +125,11 @@ class Graph:
             for name in names
         ]
 
-    def _givers(self, verb):
+    def _givers(self, verb: str) -> list[str]:
         scale = [f"the scale {self.study.scale_name}"] if verb in (*self.verbs.sections["models"], "predict") else []
         return [*(["the node"] if verb in self.verbs.nodes else []), f"defaults.{verb}", *scale]
 
-    def _section(self, name):
+    def _section(self, name: str) -> str:
         return next(section for section, own in self.verbs.sections.items() if self.raw[name][0] in own)
 
     # -- one name -> its nodes --------------------------------------------------------------------
@@ -155,7 +157,7 @@ class Graph:
         """Note one difference between the paper and this study. node: its name, or "" for a whole base or task."""
         self.deviations.append({"node": node, "key": key, "paper": paper, "used": used, "why": why})
 
-    def note_override(self, node: str, key: str, used: list, scale: list) -> None:
+    def note_override(self, node: str, key: str, used: list[Any], scale: list[Any]) -> None:
         """Note where a node's own values stand over one that its scale has for the option."""
         others = [value for value in scale if used != [value]]
         if others:
@@ -180,10 +182,10 @@ class Graph:
                 raise Fault(f"{where}: {base!r} is made by {self.raw[base][0]}; name a base or a model.")
             seen.append(base)
 
-    def _models(self):
+    def _models(self) -> list[str]:
         return [name for name, (verb, _) in self.raw.items() if verb in self.verbs.sections["models"]]
 
-    def _cycle(self, names):
+    def _cycle(self, names: list[str]) -> Fault:
         """The same sentence wherever the cycle is entered."""
         first = names.index(min(names))
         names = [*names[first:], *names[:first]]

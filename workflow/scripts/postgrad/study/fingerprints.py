@@ -12,6 +12,7 @@ import hashlib
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from postgrad.verbs.registry import VERBS
 
@@ -21,7 +22,7 @@ LOCK = SCRIPTS / "versions.json"
 FINDER = "pkgutil"
 
 
-def shape(tree, words, imported):
+def shape(tree: Any, words: list[str], imported: set[str]) -> None:
     """Append a syntax tree as words, and the dotted names of `postgrad`, and pkgutil, that it imports.
 
     Raises ValueError for a relative import, since which module it names depends on where the file lies.
@@ -36,7 +37,7 @@ def shape(tree, words, imported):
     elif isinstance(tree, ast.AST):
         if isinstance(tree, ast.ImportFrom) and tree.level:
             raise ValueError(f"line {tree.lineno}: a relative import; write `from postgrad.<package> import <module>`.")
-        if isinstance(tree, ast.ImportFrom) and (tree.module or "").split(".")[0] == "postgrad":
+        if isinstance(tree, ast.ImportFrom) and tree.module and tree.module.split(".")[0] == "postgrad":
             imported.update([tree.module, *(f"{tree.module}.{alias.name}" for alias in tree.names)])
         elif isinstance(tree, ast.Import):
             imported.update(name.name for name in tree.names if name.name.startswith("postgrad") or name.name == FINDER)
@@ -52,12 +53,12 @@ def shape(tree, words, imported):
         words.append(repr(tree))
 
 
-def _is_docstring(node):
+def _is_docstring(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 @cache
-def code(verb):
+def code(verb: str) -> str:
     """The fingerprint of a verb's code.
 
     Raises ValueError where an expensive verb's script declares no VERSION.
@@ -66,13 +67,14 @@ def code(verb):
 
 
 @cache
-def parsed(path, changed):
+def parsed(path: Path, changed: int) -> tuple[str, set[Path]]:
     """(shape of a file's syntax tree as text, paths of the local modules that it imports and of their packages).
 
     A module that imports pkgutil looks for modules in its own package, so all of them count as imported.
     changed: the file's time of change. Most modules stand behind many verbs: to read each once saves 0.15 s a start.
     """
-    words, imported = [], set()
+    words: list[str] = []
+    imported: set[str] = set()
     shape(ast.parse(path.read_text(encoding="utf-8")), words, imported)
     paths = set(path.parent.glob("*.py")) if FINDER in imported else set()
     for parts in (name.split(".") for name in imported):
@@ -82,9 +84,10 @@ def parsed(path, changed):
     return " ".join(words), {path for path in paths if path.exists()}
 
 
-def modules(verb):
+def modules(verb: str) -> dict[Path, str]:
     """{path: shape of its syntax tree} of a verb's script and of every local module that it imports, at any depth."""
-    found, todo = {}, [SCRIPTS / f"{verb}.py"]
+    found: dict[Path, str] = {}
+    todo = [SCRIPTS / f"{verb}.py"]
     while todo:
         path = todo.pop()
         if path not in found:
@@ -93,7 +96,7 @@ def modules(verb):
     return found
 
 
-def tree_hash(verb):
+def tree_hash(verb: str) -> str:
     """The hash of the syntax trees of all modules behind a verb, and of its templates."""
     digest = hashlib.sha256()
     for path, tree in sorted(modules(verb).items()):
@@ -103,7 +106,7 @@ def tree_hash(verb):
     return digest.hexdigest()[:16]
 
 
-def version(verb):
+def version(verb: str) -> str:
     """The VERSION that an expensive verb's script declares."""
     for node in ast.parse((SCRIPTS / f"{verb}.py").read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and [getattr(t, "id", "") for t in node.targets] == ["VERSION"]:
@@ -111,12 +114,12 @@ def version(verb):
     raise ValueError(f"{verb}.py declares no VERSION.")
 
 
-def versions():
+def versions() -> dict[str, dict[str, str]]:
     """What the lock file should hold: {verb: {"version", "tree"}} of the expensive verbs."""
     return {verb: {"version": version(verb), "tree": tree_hash(verb)} for verb in EXPENSIVE}
 
 
-def unconfirmed():
+def unconfirmed() -> str | None:
     """One sentence on the expensive verbs whose code changed while neither VERSION nor lock did, or None."""
     locked = json.loads(LOCK.read_text(encoding="utf-8"))
     verbs = sorted(

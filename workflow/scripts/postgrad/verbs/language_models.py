@@ -35,7 +35,7 @@ class AskingVerb(NodeVerb):
     fields: tuple[str, ...]
     needed_fields: tuple[str, ...]
 
-    def asked_models(self, graph: Any, body: dict, where: str) -> tuple[dict[str, str], str | None]:
+    def asked_models(self, graph: Any, body: dict[str, Any], where: str) -> tuple[dict[str, str], str | None]:
         """Bases that become one model are asked as one. Raises Fault for a name that is no base, and for none."""
         found: dict[str, str] = {}
         faults, why = Faults(), None
@@ -62,7 +62,7 @@ class AskingVerb(NodeVerb):
         if prompt := prompt_of(graph, node, where):
             check_prompt(prompt, self, prompt_file(graph, node))
 
-    def spec(self, graph: Any, node: Node) -> dict:
+    def spec(self, graph: Any, node: Node) -> dict[str, Any]:
         labels = task_file(graph, node)["labels"]
         return super().spec(graph, node) | {
             "labels": [{key: label[key] for key in ("name", "about") if key in label} for label in labels],
@@ -114,7 +114,7 @@ def check_prompt(prompt: dict[str, str], record: AskingVerb, file: str | Path) -
             raise Fault(f"{file}: user: {{{field}}} is missing; write it where the model is to read it.")
 
 
-def described(graph: Any, model: str, base: str) -> dict:
+def described(graph: Any, model: str, base: str) -> dict[str, Any]:
     """All of a model that decides its answers but the weights in its folder: what stands in a node's spec.
 
     Raises Fault where a model in a folder lacks an option of predict, by which it computes.
@@ -135,7 +135,7 @@ def threads(graph: Any, node: Node) -> int:
     return max(described(graph, *pair).get("threads", 1) for pair in node.asked.items())
 
 
-def reached(study: Any, node: Node) -> dict:
+def reached(study: Any, node: Node) -> dict[str, Any]:
     """How the models of a node are reached and what each may cost; no part of any spec, so nothing reruns for it.
 
     {"answers": the folder of all their answers, "budget": {requests, tokens} or None, "bases": {model: its url, ...}}.
