@@ -194,9 +194,15 @@ FOLDED = {
         "one-mean": {"vote": ["one"], "over": ["fold"], "rule": "soft", "ties": "lowest"},
         "two-mean": {"vote": ["two"], "over": ["fold"], "rule": "soft", "ties": "lowest"},
         "jury": {"vote": ["one-mean", "two-mean"], "rule": "majority", "ties": "probability"},
+        "heavy": {
+            "vote": ["one-mean", "two-mean"],
+            "weights": {"two-mean": 1, "one-mean": 3},
+            "rule": "soft",
+            "ties": "lowest",
+        },
         "cut": {"calibrate": "jury", "fit": "ages/held-out", "method": "threshold"},
     },
-    "score": {"one-mean": ["ages/held-out", "ages/test"], "cut": ["ages/held-out", "ages/test"]},
+    "score": {"one-mean": ["ages/held-out", "ages/test"], "heavy": "ages/test", "cut": ["ages/held-out", "ages/test"]},
 }
 POSTS = {"train": 120, "dev": 60, "test": 40, "decoys": 10, "unlabeled": 30}
 DEMO = {"title": "T", "recipes": ["folded"], "scale": "demo", "made": {"seed": 1, "posts": {"smm4h24-task6": POSTS}}}
@@ -233,6 +239,11 @@ def test_a_run_in_folds(tmp_path):
             results / f"predict/one@fold={number}/ages/held-out.parquet")))  # fmt: skip
     every = [matrix(read_predictions(results / f"predict/one@fold={i}/ages/test.parquet")) for i in range(1, 6)]
     assert np.allclose(matrix(read_predictions(results / "vote/one-mean/ages/test.parquet")), np.mean(every, axis=0))
+    one, two, heavy = (
+        matrix(read_predictions(results / f"vote/{name}/ages/test.parquet"))
+        for name in ("one-mean", "two-mean", "heavy")
+    )
+    assert np.allclose(heavy, (3 * one + two) / 4) and not np.allclose(heavy, (one + 3 * two) / 4)
     fit = json.loads((results / "calibrate/cut/ages/test.fit.json").read_text())
     assert fit["fit"] == "ages/held-out" and fit["posts"] == len(posts)
     entries = json.loads((results / "score/score.json").read_text())["entries"]
