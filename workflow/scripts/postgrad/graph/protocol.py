@@ -27,13 +27,10 @@ class Verb:
         The rule, the script and the folder of the results are called so.
     expensive : bool
         The result costs GPU time or money, so its code counts by the VERSION in the script.
-    has_work_folder : bool
-        Checkpoints and finished results are kept in work/<study>/<recipe>/<name>/<node>.
     """
 
     name: str
     expensive = False
-    has_work_folder = False
 
     def inputs(self, paths: Any, recipe: str, node: str, dataset: str, shard: str) -> dict[str, Files]:
         """The files that a job reads, by role. paths: the study's Paths; the others are wildcards or None."""

@@ -23,7 +23,7 @@ class Finetune(NodeVerb):
     name, section, makes = "finetune", "models", (PREDICTOR,)
     names = {"data": DATASET}
     readable = {"data": ("train",)}
-    expensive = has_work_folder = learns_labels = True
+    expensive = learns_labels = True
 
     def reason_not_to_run(self, graph: Any, body: dict, kind: str | None, root: str | None) -> str | None:
         for key, usual in USUAL.items():

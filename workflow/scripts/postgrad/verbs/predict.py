@@ -9,7 +9,7 @@ from postgrad.graph.queries import label_texts
 
 class Predict(Verb):
     name = "predict"
-    expensive = has_work_folder = True
+    expensive = True
 
     def spec(self, graph: Any, node: Node, dataset: str) -> dict:
         """All that decides the predictions of one dataset beside the model, its posts and the code."""

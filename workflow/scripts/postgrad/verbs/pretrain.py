@@ -9,7 +9,7 @@ class Pretrain(NodeVerb):
     name, section = "pretrain", "models"
     names = {"data": DATASET}
     readable = {"data": ("train", "unlabeled")}
-    expensive = has_work_folder = True
+    expensive = True
 
     def reason_not_to_run(self, graph: Any, body: dict, kind: str | None, root: str | None) -> str | None:
         return f"pretraining needs a network; {root} is a linear model at this scale" if kind == "linear" else None

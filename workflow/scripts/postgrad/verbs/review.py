@@ -21,7 +21,7 @@ class Review(AskingVerb):
     names = {"review": PREDICTOR}
     readable = {"fit": GOLD}
     labels = {"check": (), "otherwise": (PROPOSED,)}
-    expensive = has_work_folder = learns_labels = True
+    expensive = learns_labels = True
     asks = "reviewer"
     fields = ("text", "label", "about", "labels", "examples")
     needed_fields = ("text",)
