@@ -4,6 +4,9 @@ from collections import Counter
 
 import pandas as pd
 
+from postgrad.augmentation.shuffling import AugmentOptions, augmented
+from postgrad.augmentation.word_edits import KINDS
+
 LONG = "one two, three. four, five six. seven"  # five segments, 120 orders
 TEXT = "the rusty kettle sings in a quiet kitchen while nobody listens to the radio"
 
@@ -19,6 +22,20 @@ def posts_of_classes(*sizes, name="p"):
     return posts(
         [(f"{name}{label}-{i}", f"{TEXT} {i}", label) for label, size in enumerate(sizes) for i in range(size)]
     )
+
+
+def augmented_posts(frame, *, synonyms=None, budget=None, **options):
+    """The new posts of a node n, and their counts; options that are not given have usual values."""
+    usual = {
+        "node": "n",
+        "method": "shuffle",
+        "copies": 0,
+        "seed": 1,
+        "split": "protected",
+        "edits": KINDS,
+        "rate": 0.1,
+    }
+    return augmented(frame, AugmentOptions(**usual | options), synonyms, budget)
 
 
 def class_sizes(frame):

@@ -9,9 +9,12 @@ import pandas as pd
 import torch
 
 from postgrad.demo import tiny_models
+from postgrad.models.linear import LinearOptions
 from postgrad.models.loading import load_model
 from postgrad.models.model_folder import model_folder
+from postgrad.records.options import read_options
 from postgrad.records.posts import write_posts
+from postgrad.training.options import FinetuneOptions
 
 ROOT = Path(__file__).parents[1]
 LABELS = [{"name": "no", "word": "no", "digit": "0"}, {"name": "yes", "word": "yes indeed", "digit": "1"}]
@@ -70,7 +73,7 @@ def finetune_spec(kind, **options):
 
 def linear_spec(**options):
     spec = {"node": "floor", "kind": "linear", "seed": 1, "threads": 1, "labels": LABELS, "ngrams": [1, 2], "c": 5.0}
-    return spec | {"class_weights": "none", "max_features": None} | options
+    return spec | {"class_weights": "none"} | options
 
 
 def predict_spec(kind, **options):
@@ -84,7 +87,16 @@ def predict_spec(kind, **options):
 
 def pretrain_spec(kind, **options):
     spec = finetune_spec(kind, node="reader", tokens=256, rows=None, mask=0.15, epochs=2)
-    return {key: value for key, value in spec.items() if key not in ("labels", "prompt", "answers")} | options
+    of_finetune = ("labels", "prompt", "answers", "loss", "class_weights", "epoch")
+    return {key: value for key, value in spec.items() if key not in of_finetune} | options
+
+
+def finetune_options(kind="encoder", **options):
+    return read_options(FinetuneOptions, finetune_spec(kind, **options))
+
+
+def linear_options(**options):
+    return read_options(LinearOptions, linear_spec(**options))
 
 
 def arguments(spec, **paths):

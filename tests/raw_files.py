@@ -1,6 +1,11 @@
 """Small raw files and the spec of a task that reads them, for the tests of cleaning."""
 
+from dataclasses import fields
+
 import pyarrow as pa
+
+from postgrad.corpus.cleaning import CleanOptions, corpus
+from postgrad.records.options import read_options
 
 COLUMNS = {"id": "id", "text": "text", "label": "label"}
 
@@ -9,6 +14,12 @@ def spec(divide=None, **splits):
     labels = [{"name": "no", "value": 0}, {"name": "yes", "value": 1}]
     body = {"task": "toy", "platform": "reddit", "source": "handed out by the organisers", "labels": labels}
     return {**body, "splits": splits, **({"divide": divide} if divide else {})}
+
+
+def corpus_of(spec, folder):
+    """The posts and the ledger of a task; what cleaning does not read of a task file is left out."""
+    read = {field.name for field in fields(CleanOptions)}
+    return corpus(read_options(CleanOptions, {key: value for key, value in spec.items() if key in read}), folder)
 
 
 def split(file, **more):

@@ -5,6 +5,8 @@ from tree import ROOT
 
 from postgrad.config.yaml_files import read_yaml
 from postgrad.llm.answer_cache import Answer
+from postgrad.llm.synthesis import SynthesizeOptions
+from postgrad.records.options import read_options
 
 PROMPT = read_yaml(ROOT / "config/prompts/synthesize-posts.yaml")
 THINGS = ["rain", "tea", "trains", "bread", "snow", "books", "chairs", "songs", "boots", "lamps"]
@@ -35,6 +37,10 @@ def spec(**options):
         "temperature": 0.0,
         "seed": 1,
     } | options
+
+
+def synthesize_options(**options):
+    return read_options(SynthesizeOptions, spec(**options))
 
 
 def text(k):

@@ -7,10 +7,10 @@ import sys
 import pandas as pd
 import pyarrow.parquet as pq
 import yaml
-from raw_files import COLUMNS, fates, spec, split, write
+from raw_files import COLUMNS, corpus_of, fates, spec, split, write
 from tree import ROOT
 
-from postgrad.corpus.cleaning import LEDGER, corpus
+from postgrad.corpus.cleaning import LEDGER
 from postgrad.demo.grammar import SHARES
 from postgrad.records.names import SPLITS
 from postgrad.records.posts import POSTS
@@ -67,7 +67,7 @@ def test_made_up_posts_go_through_with_the_task_files_of_the_project(tmp_path):
     subprocess.run(command, cwd=ROOT, check=True)
     for task in tasks:
         body = yaml.safe_load((ROOT / f"config/tasks/{task}.yaml").read_text())
-        splits, ledger = corpus({**body, "task": task}, tmp_path)
+        splits, ledger = corpus_of({**body, "task": task}, tmp_path)
         assert [len(splits[name]) for name in ("train", "dev", "test", "cross")] == [20, 12, 12, 0]
         assert splits["test"]["label"].notna().all()
         assert (ledger["fate"] == "decoy").sum() == 6

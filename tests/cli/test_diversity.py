@@ -80,7 +80,10 @@ def made(encoder, tmp_path_factory):
     task = {"embed": "minilm", "model": "tiny", "sample": 1000, "clusters": 5, "perplexity": 30, "seed": 1,
             "labels": ["no", "yes"]}  # fmt: skip
     sets = [{"dataset": "new"}, {"dataset": "written", "reason": "not run: no writer"}]
-    spec = {"recipe": "ctyun", "tasks": {"rain": {**task, "sets": sets}, "ice": {**task, "reason": "no encoder"}}}
+    spec = {
+        "recipe": "ctyun",
+        "tasks": {"rain": {**task, "sets": sets}, "ice": {**task, "sets": [], "reason": "no encoder"}},
+    }
     command = [sys.executable, "workflow/scripts/diversity.py", "--spec", json.dumps(spec)]
     for option, of, path in (("train", "rain", "train"), ("drop", "rain", "drop"), ("data", "new", "new")):
         command += [f"--{option}", of, folder / f"{path}.parquet"]
@@ -107,10 +110,13 @@ def test_command(made):
     ]  # fmt: skip
 
 
+UNREAD = {"embed": "a", "model": "a", "labels": [], "sample": 10, "clusters": 2, "perplexity": 5, "seed": 1}
+
+
 def test_a_base_that_is_no_encoder_is_refused(tmp_path):
     (tmp_path / "linear").mkdir()
     (tmp_path / "linear/model.json").write_text(json.dumps({"kind": "linear"}))
-    task = {"sets": [], "labels": [], "sample": 10, "clusters": 2, "perplexity": 5, "seed": 1}
+    task = {**UNREAD, "sets": []}
     command = [sys.executable, "workflow/scripts/diversity.py", "--train", "a", "x", "--drop", "a", "y"]
     command += ["--spec", json.dumps({"recipe": "ctyun", "tasks": {"a": task}})]
     command += ["--base", "a", tmp_path / "linear/model.json", "--out", tmp_path / "out.json"]
@@ -120,7 +126,7 @@ def test_a_base_that_is_no_encoder_is_refused(tmp_path):
 
 
 def test_a_dataset_without_a_file_is_named(tmp_path):
-    task = {"sets": [{"dataset": "new"}], "labels": [], "sample": 10, "clusters": 2, "perplexity": 5, "seed": 1}
+    task = {**UNREAD, "sets": [{"dataset": "new"}]}
     command = [
         sys.executable,
         "workflow/scripts/diversity.py",

@@ -51,14 +51,14 @@ def test_linear_agrees_with_scikit_learn_and_imports_no_torch(tmp_path, bases, t
     from postgrad.records.posts import input_texts, read_posts
 
     paths = {"base": bases["linear"], "data": train, "work": tmp_path / "w", "out": tmp_path / "out"}
-    words = made.arguments(made.linear_spec(min_df=2), **paths)
+    words = made.arguments(made.linear_spec(), **paths)
     code = "import sys, finetune; finetune.main(sys.argv[1:]); sys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code, *words], cwd=made.ROOT / "workflow/scripts")
     assert done.returncode == 0
     assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".json", ".safetensors"}
     frame = read_posts(train)
     texts = input_texts(frame)
-    tfidf = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2)
+    tfidf = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
     fit = LogisticRegression(C=5.0, max_iter=1000).fit(tfidf.fit_transform(texts), frame["label"].astype(int))
     new = [*texts[:5], "Nothing known: rain, RAIN!", "", "zzz"]
     logits = linear.logits(linear.load(tmp_path / "out"), new)
@@ -177,7 +177,9 @@ def test_an_equal_key_takes_the_finished_model_back_to_the_byte(tmp_path, bases,
     library = linear if kind == "linear" else finetuning
     spec = made.linear_spec() if kind == "linear" else made.finetune_spec(kind, epochs=1)
     calls, trained = [], library.finetune
-    monkeypatch.setattr(library, "finetune", lambda spec, *rest: calls.append(spec["seed"]) or trained(spec, *rest))
+    monkeypatch.setattr(
+        library, "finetune", lambda options, *rest: calls.append(options.seed) or trained(options, *rest)
+    )
     out = run(spec, bases[kind], train, tmp_path)
     before, facts = digests(out), json.loads((out / "model.json").read_text())
     assert calls == [1] and facts["tokens"] > 0 and "model.json" in before

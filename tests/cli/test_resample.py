@@ -5,10 +5,9 @@ import subprocess
 import sys
 
 import pandas as pd
-from gold_posts import class_sizes, posts_of_classes
+from gold_posts import augmented_posts, class_sizes, posts_of_classes
 from tree import ROOT
 
-from postgrad.augmentation.shuffling import augmented
 from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import DROPPED, read_posts, read_union, write_posts
 
@@ -17,7 +16,7 @@ def test_command(tmp_path):
     """What audit leaves out is left out, with what derives from it, in copies of copies as well."""
     gold = posts_of_classes(6, 3)
     write_posts(gold, tmp_path / "train.parquet")
-    new, _ = augmented(gold, "m", method="duplicate", copies=1)
+    new, _ = augmented_posts(gold, node="m", method="duplicate", copies=1)
     write_posts(new, tmp_path / "m.parquet")
     write_table(pd.DataFrame([("p1-0", "train", "copy")], columns=DROPPED.names), tmp_path / "drop.parquet", DROPPED)
     command = [sys.executable, "workflow/scripts/resample.py", "--data", tmp_path / "train.parquet",
@@ -29,7 +28,7 @@ def test_command(tmp_path):
         assert done.returncode == 0, done.stderr
         assert "12 to 12 of class 0, " in done.stderr and "kettle" not in done.stderr
     assert outs[0].read_bytes() == outs[1].read_bytes() and class_sizes(read_posts(outs[0])) == [12, 12]
-    again, _ = augmented(read_posts(outs[2]), "again", method="duplicate", copies=1)
+    again, _ = augmented_posts(read_posts(outs[2]), node="again", method="duplicate", copies=1)
     write_posts(again, tmp_path / "again.parquet")
     for path in (*outs[:2], tmp_path / "again.parquet"):
         left = read_union([path], [tmp_path / "drop.parquet"])

@@ -13,7 +13,7 @@ import report_files
 import talking
 from made import made_base
 from tree import ROOT
-from written_posts import numbered, posts, spec, text, written
+from written_posts import numbered, posts, spec, synthesize_options, text, written
 
 from postgrad.llm.synthesis import Writing
 from postgrad.records.parquet_files import write_table
@@ -150,7 +150,7 @@ def test_no_log_and_no_count_shows_a_post(folder):
 
 
 def test_the_report_tells_who_wrote_what_and_where_a_stand_in_did(tmp_path):
-    made = Writing(posts(), {}, spec(classes=[1]))
+    made = Writing(posts(), {}, synthesize_options(classes=[1]))
     written(made, ["no list", numbered(text(0), text(0), text(1)), numbered(text(2), text(3), text(4))])
     path = tmp_path / "ctyun/synthesize/made.json"
     path.parent.mkdir(parents=True)

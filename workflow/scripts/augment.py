@@ -7,14 +7,16 @@ python workflow/scripts/augment.py --data results/demo/clean/smm4h24-task3/train
 
 import argparse
 import sys
+from collections.abc import Sequence
 
-from postgrad.augmentation.shuffling import augmented
+from postgrad.augmentation.shuffling import AugmentOptions, augmented
 from postgrad.augmentation.synonyms import thesaurus, wordnet
+from postgrad.records.options import read_options
 from postgrad.records.posts import class_sizes, read_union, write_posts
 from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "the node's options")
     parser.add_argument("--data", nargs="+", required=True, help="posts to make new ones from")
@@ -23,13 +25,14 @@ def main(argv=None):
     parser.add_argument("--out", required=True, help="the new posts alone")
     args = parse_arguments(parser, argv)
 
+    options = read_options(AugmentOptions, args.spec)
     posts = read_union(args.data, args.drop)
-    synonyms = thesaurus(wordnet()) if "synonym" in args.spec.get("edits", []) else {}
-    frame, counts = augmented(posts, **args.spec, synonyms=synonyms, budget=class_sizes(args.budget))
+    synonyms = thesaurus(wordnet()) if "synonym" in (options.edits or []) else {}
+    frame, counts = augmented(posts, options, synonyms, class_sizes(args.budget))
     write_posts(frame, args.out)
     per_class = ", ".join(f"{count} of class {label}" for label, count in counts["made"].items())
     print(
-        f"augment {args.spec['node']}: {len(frame)} new posts from {len(posts)} ({per_class or 'none'}); "
+        f"augment {options.node}: {len(frame)} new posts from {len(posts)} ({per_class or 'none'}); "
         f"text repeated for {sum(counts['one segment'].values())} with one segment "
         f"and {sum(counts['no new order'].values())} without a new order; "
         f"{sum(counts['no edit'].values())} left out that no edit made new.",

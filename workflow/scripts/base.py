@@ -7,35 +7,40 @@ python workflow/scripts/base.py --spec '{"model": "minilm", "kind": "encoder",
 """
 
 import argparse
+from collections.abc import Sequence
+from typing import cast
 
 from postgrad.models.model_folder import model_folder
-from postgrad.models.sources import base_folder, file_digests, take_files
+from postgrad.models.sources import BaseOptions, base_folder, file_digests, take_files
+from postgrad.records.options import read_options
 from postgrad.runtime.cli import add_spec, parse_arguments, run
 from postgrad.runtime.locks import held
 
 TEXTS = 2000  # posts that a made model's tokenizer is trained on
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_spec(parser, "the model's name and entry in config/bases.yaml")
     parser.add_argument("--out", required=True, help="the folder for the model")
-    options = parse_arguments(parser, argv)
-    spec = options.spec
-    origins = [key for key in ("hub", "folder", "package", "make") if key in spec]
-    if len(origins) != (spec["kind"] != "linear"):
-        raise ValueError(f"base {spec['model']}: name one of hub, folder, package, make; found {origins or 'none'}")
-    facts = {"kind": spec["kind"], "labels": None, "spec": spec, "base": None}
+    args = parse_arguments(parser, argv)
+
+    options = read_options(BaseOptions, args.spec)
+    origins = options.origins
+    if len(origins) != (options.kind != "linear"):
+        raise ValueError(f"base {options.model}: name one of hub, folder, package, make; found {origins or 'none'}")
+    facts = {"kind": options.kind, "labels": None, "spec": args.spec, "base": None}
     facts |= {"rows": None, "classes": None, "tokens": None, "data": {}}
-    source = base_folder(spec) if origins and origins != ["make"] else None
+    source = base_folder(options) if origins and options.make is None else None
     # Studies share it, and a killed run leaves its download behind.
-    with held(options.out), model_folder(options.out, facts) as folder:
+    with held(args.out), model_folder(args.out, facts) as folder:
         if source:
-            facts["files"] = take_files(spec["model"], source, folder)
-        elif origins:
+            facts["files"] = take_files(options.model, source, folder)
+        elif options.make is not None:
             from postgrad.demo import grammar, tiny_models
 
-            tiny_models.make(folder, spec["kind"], spec["make"], grammar.sample_texts(TEXTS, spec["make"]["seed"]))
+            sizes = cast(tiny_models.Sizes, options.make)
+            tiny_models.make(folder, options.kind, sizes, grammar.sample_texts(TEXTS, sizes["seed"]))
             facts["files"] = file_digests(folder)
 
 

@@ -5,27 +5,30 @@ python workflow/scripts/clean.py --spec '{"task": "caves", "labels": [...], "spl
 """
 
 import argparse
+from collections.abc import Sequence
 
-from postgrad.corpus.cleaning import LEDGER, corpus
+from postgrad.corpus.cleaning import LEDGER, CleanOptions, corpus
+from postgrad.records.options import read_options
 from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import write_posts
 from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "the task file, and `task`: its name")
     parser.add_argument("--data", required=True, help="folder of the raw files")
     parser.add_argument("--out", required=True, help="folder for <split>.parquet and ledger.parquet")
     args = parse_arguments(parser, argv)
 
-    splits, ledger = corpus(args.spec, args.data)
+    options = read_options(CleanOptions, args.spec)
+    splits, ledger = corpus(options, args.data)
     for split, posts in splits.items():
         write_posts(posts, f"{args.out}/{split}.parquet")
     write_table(ledger, f"{args.out}/ledger.parquet", LEDGER)
     fates = ledger.groupby(["split", "fate"], sort=False).size()
     for (split, fate), count in fates.items():
-        print(f"clean: {args.spec['task']}/{split}: {count} {fate}")
+        print(f"clean: {options.task}/{split}: {count} {fate}")
 
 
 if __name__ == "__main__":

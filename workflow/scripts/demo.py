@@ -8,36 +8,40 @@ import argparse
 import csv
 import io
 import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 
 from postgrad.demo.file_formats import COLUMNS, tables
-from postgrad.demo.grammar import corpus, pool
+from postgrad.demo.grammar import DemoOptions, corpus, pool
 from postgrad.records.files import atomic_write, write_text
+from postgrad.records.options import read_options
 from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
-def write_rows(rows, path):
+def write_rows(rows: Iterable[Sequence[Any]], path: str) -> None:
     """Write rows as csv or tsv by the name of the file."""
     text = io.StringIO(newline="")
     csv.writer(text, delimiter="\t" if path.endswith("tsv") else ",").writerows(rows)
     write_text(text.getvalue(), path)
 
 
-def write_pool(found, path):
+def write_pool(found: Iterable[Mapping[str, Any]], path: str) -> None:
     """Write the pool as Reddit's JSON lines, compressed with zstd."""
     lines = (json.dumps({"id": p["id"], "title": p["title"], "selftext": p["text"]}) + "\n" for p in found)
     with atomic_write(path) as beside:
         beside.write_bytes(pa.Codec("zstd").compress("".join(lines).encode(), asbytes=True))
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "seed, and posts: {task: {split: count}}")
     parser.add_argument("--out", required=True, help="folder for <task>/<file>")
     args = parse_arguments(parser, argv)
-    seed = args.spec["seed"]
-    for task, sizes in args.spec["posts"].items():
+    options = read_options(DemoOptions, args.spec)
+    seed = options.seed
+    for task, sizes in options.posts.items():
         if task not in COLUMNS:
             raise ValueError(f"no grammar for {task}; there is one for {', '.join(COLUMNS)}.")
         folder = f"{args.out}/{task}"

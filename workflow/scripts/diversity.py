@@ -19,38 +19,40 @@ Writes {"recipe": R, "tasks": {name: {
 
 import argparse
 import os
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from postgrad.augmentation.diversity import measured
+from postgrad.augmentation.diversity import DiversityOptions, DiversityTask, measured
 from postgrad.models.model_folder import base_facts
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
+from postgrad.records.options import read_options
 from postgrad.records.posts import read_union
 from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
 
 TOLD = ("embed", "model", "sample", "perplexity", "seed", "reason")  # of the spec, in the result as well
 
 
-def entry(name, task, train, drop, base, data):
+def entry(name: str, task: DiversityTask, train: str, drop: str, base: str, data: Mapping[str, str]) -> dict[str, Any]:
     """The task of that name in diversity.json. data: {dataset: its file} of every dataset of the recipe."""
     folder = Path(base).parent
     base_facts(folder, "encoder")
     os.environ.update({"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"})  # read by transformers' import
     from postgrad.models.inference import embeddings
 
-    made = [part["dataset"] for part in task["sets"] if "reason" not in part]
+    made = [part.dataset for part in task.sets if part.reason is None]
     posts = {f"{name}/train": read_union([train], [drop])} | {id: read_union([data[id]], [drop]) for id in made}
-    options = {key: task[key] for key in ("labels", "sample", "clusters", "perplexity", "seed")}
-    found = measured(posts, embedded=partial(embeddings, folder), **options)
-    found["groups"] += [part for part in task["sets"] if "reason" in part]
-    return found
+    found = measured(posts, task, partial(embeddings, folder))
+    left_out = [{"dataset": part.dataset, "reason": part.reason} for part in task.sets if part.reason is not None]
+    return {**found, "groups": [*found["groups"], *left_out]}
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "recipe and tasks")
-    named = {"action": "append", "nargs": 2, "default": []}
+    named: dict[str, Any] = {"action": "append", "nargs": 2, "default": []}
     of_task = named | {"metavar": ("TASK", "FILE")}
     parser.add_argument("--train", **of_task, help="train posts, once for each task")
     parser.add_argument("--drop", **of_task, help="posts that audit leaves out, once for each task")
@@ -59,16 +61,17 @@ def main(argv=None):
     parser.add_argument("--out", required=True, help="the figures, as JSON")
     args = parse_arguments(parser, argv)
 
-    tasks = dict(sorted(args.spec["tasks"].items()))
-    run_here = [name for name, task in tasks.items() if "reason" not in task]
+    options = read_options(DiversityOptions, args.spec)
+    tasks = dict(sorted(options.tasks.items()))
+    run_here = [name for name, task in tasks.items() if task.reason is None]
     train, drop, base = (named_files(f"--{role}", vars(args)[role], run_here) for role in ("train", "drop", "base"))
-    sets = [part["dataset"] for name in run_here for part in tasks[name]["sets"] if "reason" not in part]
+    sets = [part.dataset for name in run_here for part in tasks[name].sets if part.reason is None]
     data, found = named_files("--data", args.data, sets), {}
     for name, task in tasks.items():
-        found[name] = {key: task[key] for key in TOLD if key in task}
-        if "reason" not in task:
+        found[name] = {key: getattr(task, key) for key in TOLD if getattr(task, key) is not None}
+        if task.reason is None:
             found[name] |= entry(name, task, train[name], drop[name], base[name], data)
-    write_text(json_text({"recipe": args.spec["recipe"], "tasks": found}), args.out)
+    write_text(json_text({"recipe": options.recipe, "tasks": found}), args.out)
 
 
 if __name__ == "__main__":

@@ -10,18 +10,23 @@ python workflow/scripts/finetune.py --spec spec.json --base results/base/minilm
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 
+from postgrad.models import linear
+from postgrad.models.linear import LinearOptions
 from postgrad.models.model_folder import model_record, training_class_counts, training_posts
+from postgrad.records.options import read_options
 from postgrad.runtime import launcher, signals
 from postgrad.runtime.cli import add_spec, parse_arguments, run
 from postgrad.runtime.locks import held
 from postgrad.runtime.result_cache import restored
 from postgrad.runtime.signals import heeded
+from postgrad.training.options import FinetuneOptions
 
 VERSION = 1  # raise when the same spec gives another model
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     words = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_spec(parser, "the node's options and its task")
@@ -32,36 +37,29 @@ def main(argv=None):
     parser.add_argument("--work", required=True, help="folder for checkpoints and for the finished model")
     parser.add_argument("--out", required=True, help="the folder for the model")
     launcher.add_arguments(parser)
-    options = parse_arguments(parser, words)
-    spec = options.spec
-    frame, digests = training_posts(options.data, options.drop, spec.get("input"))
-    counts = training_class_counts(frame, spec["labels"], spec["node"])
-    facts = {"kind": spec["kind"], "labels": list(counts), "spec": spec, "version": VERSION}
-    facts |= {
-        "base": model_record(options.base),
-        "rows": len(frame),
-        "classes": counts,
-        "tokens": None,
-        "data": digests,
-    }
-    dev, chosen_on = training_posts(options.dev, [], spec.get("input")) if options.dev else (None, {})
-    facts["data"] = digests | chosen_on
-    given = (spec, options.base, frame, facts, options.work, options.out)
-    with heeded(), launcher.lock_unless_rank(held(options.work)):
-        if not signals.is_rank() and restored(options.work, facts, options.out):
-            return
-        if spec["kind"] == "linear":
-            from postgrad.models import linear
+    args = parse_arguments(parser, words)
 
-            linear.finetune(*given)
+    is_linear = args.spec.get("kind") == "linear"
+    options = read_options(LinearOptions, args.spec) if is_linear else read_options(FinetuneOptions, args.spec)
+    frame, digests = training_posts(args.data, args.drop, options.input)
+    counts = training_class_counts(frame, options.labels, options.node)
+    dev, chosen_on = training_posts(args.dev, [], options.input) if args.dev else (None, {})
+    facts = {"kind": options.kind, "labels": list(counts), "spec": args.spec, "version": VERSION}
+    facts |= {"base": model_record(args.base), "rows": len(frame), "classes": counts, "tokens": None}
+    facts["data"] = digests | chosen_on
+    given = (args.base, frame, facts, args.work, args.out)
+    with heeded(), launcher.lock_unless_rank(held(args.work)):
+        if not signals.is_rank() and restored(args.work, facts, args.out):
+            return
+        if isinstance(options, LinearOptions):
+            linear.finetune(options, *given)
         else:
-            launcher.launch_ranks(__file__, words, options, spec["threads"])
-            os.environ.update(
-                {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
-            )  # read by transformers' import
+            launcher.launch_ranks(__file__, words, args, options.threads)
+            # Read by transformers when it is imported.
+            os.environ.update({"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"})
             from postgrad.training import finetuning
 
-            finetuning.finetune(*given, options.zero, dev)
+            finetuning.finetune(options, *given, args.zero, dev)
 
 
 if __name__ == "__main__":

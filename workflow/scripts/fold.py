@@ -10,12 +10,14 @@ python workflow/scripts/fold.py --data results/demo/clean/smm4h24-task6/train.pa
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from postgrad.corpus.folds import folds, grouped, linked, links
+from postgrad.corpus.folds import FoldOptions, folds, grouped, linked, links
+from postgrad.records.options import read_options
 from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import DROPPED, POSTS, read_posts, read_union, write_posts
 from postgrad.runtime.cli import add_spec, parse_arguments, run
@@ -23,7 +25,7 @@ from postgrad.runtime.cli import add_spec, parse_arguments, run
 FOLDED = POSTS.append(pa.field("held_out", pa.bool_()))
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "k, seed, the fold and the classes")
     parser.add_argument("--data", nargs="+", required=True, help="labelled posts to pool")
@@ -34,21 +36,21 @@ def main(argv=None):
     parser.add_argument("--out-drop", required=True, help="the fold's posts, and all that belongs with one of them")
     args = parse_arguments(parser, argv)
 
-    spec, duplicates = args.spec, pd.read_parquet(args.groups)
+    options, duplicates = read_options(FoldOptions, args.spec), pd.read_parquet(args.groups)
     posts = read_union(args.data, args.drop)
     if unlabelled := int(posts["label"].isna().sum()):
-        raise ValueError(f"node {spec['node']}: {unlabelled} posts have no label; fold labelled splits only.")
-    labels = np.array(spec["classes"])[posts["label"].astype(int)]
-    number = folds(posts["post_id"], labels, grouped(links(posts, duplicates)), spec["k"], spec["seed"])
-    posts["held_out"] = number == spec["fold"]
+        raise ValueError(f"node {options.node}: {unlabelled} posts have no label; fold labelled splits only.")
+    labels = np.array(options.classes)[posts["label"].astype(int)]
+    number = folds(posts["post_id"], labels, grouped(links(posts, duplicates)), options.k, options.seed)
+    posts["held_out"] = number == options.fold
 
     corpus = pd.concat([read_posts(path) for path in args.corpus], ignore_index=True)
     held = corpus["post_id"].isin(posts["post_id"][posts["held_out"]])
     beside = corpus[linked(links(corpus, duplicates), held)].merge(duplicates, on="post_id")
     write_posts(posts, args.out, FOLDED)
-    write_table(beside.assign(reason=f"held out by {spec['node']}"), args.out_drop, DROPPED)
+    write_table(beside.assign(reason=f"held out by {options.node}"), args.out_drop, DROPPED)
     print(
-        f"fold {spec['node']}: {int(posts['held_out'].sum())} of {len(posts)} posts held out; {len(beside)} of "
+        f"fold {options.node}: {int(posts['held_out'].sum())} of {len(posts)} posts held out; {len(beside)} of "
         f"{len(corpus)} posts of the corpus are these or belong with one of them.",
         file=sys.stderr,
     )

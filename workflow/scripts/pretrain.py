@@ -10,19 +10,22 @@ python workflow/scripts/pretrain.py --spec spec.json --base results/base/minilm
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 
 from postgrad.models.model_folder import model_record, posts_digest, training_posts
+from postgrad.records.options import read_options
 from postgrad.records.posts import first_by_hash
 from postgrad.runtime import launcher, signals
 from postgrad.runtime.cli import add_spec, parse_arguments, run
 from postgrad.runtime.locks import held
 from postgrad.runtime.result_cache import restored
 from postgrad.runtime.signals import heeded
+from postgrad.training.options import PretrainOptions
 
 VERSION = 1  # raise when the same spec gives another model
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     words = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_spec(parser, "the node's options")
@@ -32,22 +35,23 @@ def main(argv=None):
     parser.add_argument("--work", required=True, help="folder for checkpoints and for the finished model")
     parser.add_argument("--out", required=True, help="the folder for the model")
     launcher.add_arguments(parser)
-    options = parse_arguments(parser, words)
-    spec = options.spec
-    frame, digests = training_posts(options.data, options.drop)
-    frame = first_by_hash(frame, spec["rows"])
-    if spec["rows"] is not None:
+    args = parse_arguments(parser, words)
+
+    options = read_options(PretrainOptions, args.spec)
+    frame, digests = training_posts(args.data, args.drop)
+    frame = first_by_hash(frame, options.rows)
+    if options.rows is not None:
         digests = {"chosen": posts_digest(frame)}
-    facts = {"kind": spec["kind"], "labels": None, "spec": spec, "version": VERSION}
-    facts |= {"base": model_record(options.base), "rows": len(frame), "classes": None, "tokens": None, "data": digests}
-    with heeded(), launcher.lock_unless_rank(held(options.work)):
-        if not signals.is_rank() and restored(options.work, facts, options.out):
+    facts = {"kind": options.kind, "labels": None, "spec": args.spec, "version": VERSION}
+    facts |= {"base": model_record(args.base), "rows": len(frame), "classes": None, "tokens": None, "data": digests}
+    with heeded(), launcher.lock_unless_rank(held(args.work)):
+        if not signals.is_rank() and restored(args.work, facts, args.out):
             return
-        launcher.launch_ranks(__file__, words, options, spec["threads"])
+        launcher.launch_ranks(__file__, words, args, options.threads)
         os.environ.update({"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"})  # read by transformers' import
         from postgrad.training import pretraining
 
-        pretraining.pretrain(spec, options.base, frame, facts, options.work, options.out, options.zero)
+        pretraining.pretrain(options, args.base, frame, facts, args.work, args.out, args.zero)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,15 @@ python workflow/scripts/resample.py --data results/demo/clean/smm4h24-task3/trai
 
 import argparse
 import sys
+from collections.abc import Sequence
 
-from postgrad.augmentation.resampling import resampled
+from postgrad.augmentation.resampling import ResampleOptions, resampled
+from postgrad.records.options import read_options
 from postgrad.records.posts import class_sizes, read_union, write_posts
 from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "the node's options")
     parser.add_argument("--data", nargs="+", required=True, help="labelled posts to balance, gold first")
@@ -22,13 +24,14 @@ def main(argv=None):
     parser.add_argument("--out", required=True, help="the whole balanced set")
     args = parse_arguments(parser, argv)
 
+    options = read_options(ResampleOptions, args.spec)
     posts = read_union(args.data, args.drop)
-    frame = resampled(posts, **args.spec, budget=class_sizes(args.budget))
+    frame = resampled(posts, options, class_sizes(args.budget))
     write_posts(frame, args.out)
     before, after = (part["label"].value_counts().sort_index() for part in (posts, frame))
     per_class = ", ".join(f"{before[label]} to {after[label]} of class {label}" for label in after.index)
     copies = int((~frame["post_id"].isin(posts["post_id"])).sum())
-    print(f"resample {args.spec['node']}: {per_class}; {copies} of them copies.", file=sys.stderr)
+    print(f"resample {options.node}: {per_class}; {copies} of them copies.", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,14 @@ python workflow/scripts/synthesize.py --data results/demo/clean/smm4h24-task5/tr
 import argparse
 import json
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 from postgrad.llm.client import asked
-from postgrad.llm.synthesis import Writing
+from postgrad.llm.synthesis import SynthesizeOptions, Writing
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
+from postgrad.records.options import read_options
 from postgrad.records.posts import read_posts, read_union, write_posts
 from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
 from postgrad.runtime.signals import heeded
@@ -23,12 +26,12 @@ from postgrad.runtime.signals import heeded
 VERSION = 1  # raise when the same answers give other posts, or the same posts other requests
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "the node's options")
     parser.add_argument("--data", nargs="+", required=True, help="labelled posts from which examples are drawn")
     parser.add_argument("--drop", nargs="*", default=[], help="posts that audit leaves out")
-    split = {"action": "append", "nargs": 2, "metavar": ("SPLIT", "FILE")}
+    split: dict[str, Any] = {"action": "append", "nargs": 2, "metavar": ("SPLIT", "FILE")}
     parser.add_argument("--corpus", **split, required=True, help="posts that may not be copied, once for each split")
     parser.add_argument("--models", nargs="*", default=[], help="model.json of the models in folders that write")
     parser.add_argument("--reached", type=json.loads, required=True, help="how models are reached, as JSON")
@@ -36,9 +39,10 @@ def main(argv=None):
     parser.add_argument("--flow", required=True, help="how many posts and answers went where, as JSON")
     args = parse_arguments(parser, argv)
 
+    options = read_options(SynthesizeOptions, args.spec)
     files = named_files("--corpus", args.corpus)
     corpus = {split: read_posts(file)["text"] for split, file in files.items()}
-    writing = Writing(read_union(args.data, args.drop), corpus, args.spec)
+    writing = Writing(read_union(args.data, args.drop), corpus, options)
     with heeded():
         for model, answers in asked(args.spec, args.reached, args.models).items():
             for answer in answers(writing.requests(model)):
@@ -49,7 +53,7 @@ def main(argv=None):
     keys = ("kept", "wanted", "calls", "answered")
     kept, wanted, calls, answered = (sum(row[key] for row in flow["rows"]) for key in keys)
     print(
-        f"synthesize {args.spec['node']}: {kept} of {wanted} posts in {calls} calls, "
+        f"synthesize {options.node}: {kept} of {wanted} posts in {calls} calls, "
         f"{calls - answered} of them malformed{'; its calls were spent' if kept < wanted else ''}.",
         file=sys.stderr,
     )

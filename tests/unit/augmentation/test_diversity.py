@@ -141,10 +141,15 @@ def test_groups_are_of_one_size_whatever_the_order_of_rows():
     assert diversity.groups_of(datasets, ["no", "yes"], sample=12)[0] == 12
 
 
+def task(clusters, perplexity):
+    given = {"embed": "e", "model": "e", "sets": [], "labels": ["no", "yes"], "sample": 1000, "seed": 1}
+    return diversity.DiversityTask(**given, clusters=clusters, perplexity=perplexity)
+
+
 def test_a_group_of_few_posts_does_not_shrink_the_others():
     n, groups = diversity.groups_of({"t/train": posts(40, 9)}, ["no", "yes"], sample=1000)
     assert n == 40 and groups[1] == {"dataset": "t/train", "label": "yes", "rows": 9, "reason": "fewer than 10 posts"}
-    found = diversity.measured({"t/train": posts(9, 9)}, ["no", "yes"], turned, 1000, 10, 30, 1)
+    found = diversity.measured({"t/train": posts(9, 9)}, task(10, 30), turned)
     assert found["n"] == 0 and all("reason" in group for group in found["groups"])
 
 
@@ -153,7 +158,7 @@ def test_copies_and_new_posts_are_told_apart():
     copies = train.head(30).assign(post_id=[f"{id}~c~0" for id in train["post_id"][:30]], parent=train["post_id"])
     whole = pd.concat([train, copies], ignore_index=True)  # what resample makes: the set itself, and copies
     datasets = {"t/train": train, "copies": copies, "alike": posts(30, name="alike", repeated=True), "whole": whole}
-    found = diversity.measured(datasets, ["no", "yes"], turned, sample=1000, clusters=4, perplexity=5, seed=1)
+    found = diversity.measured(datasets, task(4, 5), turned)
     of = {(group["dataset"], group["label"]): group for group in found["groups"]}
     assert found["n"] == 30 and found["reference"] == 60 and found["clusters"] == 4
     assert of["copies", "no"]["nearest"] == pytest.approx(0) and of["t/train", "no"]["nearest"] > 0.1
@@ -167,5 +172,5 @@ def test_copies_and_new_posts_are_told_apart():
 
 def test_the_map_holds_a_part_of_many_posts(monkeypatch):
     monkeypatch.setattr(diversity, "MAPPED", 12)
-    found = diversity.measured({"t/train": posts(30, 30)}, ["no", "yes"], turned, 1000, 4, 5, 1)
+    found = diversity.measured({"t/train": posts(30, 30)}, task(4, 5), turned)
     assert [len(group["points"]) for group in found["groups"]] == [12, 12]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from gold_posts import TEXT, class_sizes, posts_of_classes
 
-from postgrad.augmentation.resampling import resampled
+from postgrad.augmentation.resampling import ResampleOptions, resampled
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -15,7 +15,7 @@ def test_every_class_gets_exactly_its_size_and_posts_are_used_evenly(seed):
     rng = random.Random(seed)
     before = [rng.randint(1, 30) for _ in range(rng.randint(2, 5))]
     for to, size in (("largest", max(before)), ("smallest", min(before)), (n := rng.randint(1, 70), n)):
-        made = resampled(posts_of_classes(*before), "n", seed, to)
+        made = resampled(posts_of_classes(*before), ResampleOptions("n", seed, to))
         assert class_sizes(made) == [size] * len(before) and made["post_id"].is_unique
         assert len(made) == len(made.drop_duplicates(["post_id"]))
         for label, count in enumerate(before):
@@ -24,16 +24,16 @@ def test_every_class_gets_exactly_its_size_and_posts_are_used_evenly(seed):
 
 
 def test_a_budget_gives_each_class_its_own_size():
-    made = resampled(posts_of_classes(4, 2, 5), "n", 1, budget={0: 3, 1: 5})
+    made = resampled(posts_of_classes(4, 2, 5), ResampleOptions("n", 1), budget={0: 3, 1: 5})
     assert class_sizes(made) == [3, 5] and made["post_id"].is_unique  # none of class 2, of which the budget has none
     with pytest.raises(ValueError, match="n: no post to copy for class 1 of its budget"):
-        resampled(posts_of_classes(4), "n", 1, budget={0: 3, 1: 5})
+        resampled(posts_of_classes(4), ResampleOptions("n", 1), budget={0: 3, 1: 5})
 
 
 def test_those_that_stay_keep_all_and_copies_name_their_root():
     gold = posts_of_classes(4, 1)
     made_before = gold.tail(1).assign(post_id="p1-0~m~0", parent="p1-0", origin="augment", text="other")
-    made = resampled(pd.concat([gold, made_before], ignore_index=True), "n", 1, "largest")
+    made = resampled(pd.concat([gold, made_before], ignore_index=True), ResampleOptions("n", 1, "largest"))
     assert made.head(6).equals(pd.concat([gold, made_before], ignore_index=True))
     copies = made.tail(2)
     assert copies["post_id"].tolist() == ["p1-0~n~0", "p1-0~n~1"] and set(copies["parent"]) == {"p1-0"}
@@ -42,9 +42,9 @@ def test_those_that_stay_keep_all_and_copies_name_their_root():
 
 def test_the_draw_hangs_on_the_seed_and_not_on_the_order_of_the_files():
     frame = posts_of_classes(30, 10)
-    one, again, other = (set(resampled(frame, "n", seed, "smallest")["post_id"]) for seed in (1, 1, 2))
+    one, again, other = (set(resampled(frame, ResampleOptions("n", seed, "smallest"))["post_id"]) for seed in (1, 1, 2))
     assert one == again != other
-    assert set(resampled(frame[::-1].reset_index(drop=True), "n", 1, "smallest")["post_id"]) == one
+    assert set(resampled(frame[::-1].reset_index(drop=True), ResampleOptions("n", 1, "smallest"))["post_id"]) == one
 
 
 @pytest.mark.parametrize("frame, fault", [
@@ -55,4 +55,4 @@ def test_the_draw_hangs_on_the_seed_and_not_on_the_order_of_the_files():
 ])  # fmt: skip
 def test_what_cannot_be_balanced_is_refused(frame, fault):
     with pytest.raises(ValueError, match=fault):
-        resampled(frame, "n", 1, "largest")
+        resampled(frame, ResampleOptions("n", 1, "largest"))

@@ -2,9 +2,9 @@
 
 import pandas as pd
 import pytest
-from raw_files import fates, spec, split, write
+from raw_files import corpus_of, fates, spec, split, write
 
-from postgrad.corpus.cleaning import cleaned_text, corpus, divided, selected
+from postgrad.corpus.cleaning import Selection, cleaned_text, divided, selected
 from postgrad.records.names import SPLITS
 from postgrad.report.bookkeeping import ledger_rows
 
@@ -18,7 +18,7 @@ def test_bad_rows_go_to_the_ledger_with_line_and_reason(tmp_path):
         '\ufeffid,text,label,,\n1,fine,0,,\n,no id,0,,\n2,,1,,\n3,"two\nlines",,,\n1,again,1,,\n'
         "\n4,[removed],0,,\n5,\u200b,0,,\n1.5E+18,x,0,,\n6,nan,1,,\n7,x,1,,,stray\n8,x,1.0,,\n,,,sum,8\n",
     )
-    splits, ledger = corpus(spec(train=split("train.csv")), tmp_path)
+    splits, ledger = corpus_of(spec(train=split("train.csv")), tmp_path)
     assert fates(ledger) == [
         (2, "1", "kept", None),
         (3, None, "rejected", "no id"),
@@ -38,7 +38,7 @@ def test_bad_rows_go_to_the_ledger_with_line_and_reason(tmp_path):
 
 def test_a_label_beside_no_id_is_a_spreadsheets_own(tmp_path):
     write(tmp_path, "train.csv", "id,text,label\n1,one,0\n,,1800\n")
-    _, ledger = corpus(spec(train=split("train.csv")), tmp_path)
+    _, ledger = corpus_of(spec(train=split("train.csv")), tmp_path)
     assert fates(ledger)[1] == (3, None, "rejected", "no id")
 
 
@@ -47,7 +47,7 @@ def test_an_id_in_two_splits_stays_where_it_is_scored(tmp_path):
     write(tmp_path, "dev.csv", "id,text,label\n2,b,0\n3,c,1\n")
     write(tmp_path, "test.csv", "id,text,label\n3,c,1\n")
     files = {name: split(f"{name}.csv") for name in ("train", "dev", "test")}
-    splits, ledger = corpus(spec(**files), tmp_path)
+    splits, ledger = corpus_of(spec(**files), tmp_path)
     assert [splits[name]["post_id"].to_list() for name in files] == [["1", "4"], ["2"], ["3"]]
     rejected = ledger[ledger["fate"] == "rejected"]
     assert list(zip(rejected["split"], rejected["reason"], strict=True)) == [
@@ -61,7 +61,7 @@ def test_ids_that_start_anew_in_each_file_do_not_empty_a_split_in_silence(tmp_pa
     for name in ("train", "test"):
         write(tmp_path, f"{name}.csv", f"id,text,label\n1,{name} a,0\n2,{name} b,1\n")
     with pytest.raises(ValueError) as fault:
-        corpus(spec(train=split("train.csv"), test=split("test.csv")), tmp_path)
+        corpus_of(spec(train=split("train.csv"), test=split("test.csv")), tmp_path)
     assert str(fault.value) == "train.csv: none of its 2 rows is a post; the first: id also in test."
 
 
@@ -70,12 +70,12 @@ def test_rows_of_test_that_gold_does_not_name_are_decoys(tmp_path):
     write(tmp_path, "test.csv", "id,text\n1,a\n2,b\n3,decoy\n4,\n")
     write(tmp_path, "gold.csv", "id,label\n2,1\n1,0\n")
     files = {"train": split("train.csv"), "test": split("test.csv", gold="gold.csv")}
-    splits, ledger = corpus(spec(**files), tmp_path)
+    splits, ledger = corpus_of(spec(**files), tmp_path)
     assert splits["test"][["post_id", "label"]].values.tolist() == [["1", 0], ["2", 1]]
     assert ledger["fate"].to_list() == ["kept", "kept", "kept", "decoy", "rejected"]
     assert len(splits["train"]) == 1  # a decoy is never scored, so it takes no post from train
     (tmp_path / "gold.csv").unlink()
-    splits, ledger = corpus(spec(test=split("test.csv", gold="gold.csv")), tmp_path)
+    splits, ledger = corpus_of(spec(test=split("test.csv", gold="gold.csv")), tmp_path)
     assert ledger["fate"].to_list() == ["kept", "kept", "kept", "rejected"]
     assert splits["test"]["label"].isna().all() and len(splits["test"]) == 3
 
@@ -90,7 +90,7 @@ def test_the_pool_is_selected_cut_and_joined_from_several_files(tmp_path):
         "select": {"two_digit_number": True, "min_words": 3},
         "window": 5,
     }
-    splits, ledger = corpus(spec(unlabeled=body), tmp_path)
+    splits, ledger = corpus_of(spec(unlabeled=body), tmp_path)
     assert splits["unlabeled"]["text"].to_list() == ["I am 27 and so", "no title 19 but a"]
     assert set(splits["unlabeled"]["platform"]) == {"twitter"}
     assert [row[3] for row in fates(ledger)] == [None, "not selected", "no text", "not selected", None]
@@ -102,14 +102,14 @@ def test_the_pool_is_selected_cut_and_joined_from_several_files(tmp_path):
     [("I am 27", True), ("27", True), ("(27F)", True), ("270 days", False), ("2.27 or 27.5", False), ("2 7", False)],
 )  # fmt: skip
 def test_a_number_of_two_digits(text, chosen):
-    assert selected(text, {"two_digit_number": True}) is chosen
+    assert selected(text, Selection(two_digit_number=True)) is chosen
 
 
 def test_one_label_among_several(tmp_path):
     write(tmp_path, "train.csv", "ID,text,labels\n1t,a,side-effect rushed\n2t,b,none\n3t,c,rushed side-effects\n")
     wanted = {"column": "labels", "among": "side-effect", "separator": " "}
     body = {"file": "train.csv", "columns": {"id": "ID", "text": "text", "label": wanted}}
-    splits, _ = corpus(spec(train=body), tmp_path)
+    splits, _ = corpus_of(spec(train=body), tmp_path)
     assert splits["train"][["post_id", "label"]].values.tolist() == [["1t", 1], ["2t", 0], ["3t", 0]]
 
 
@@ -118,8 +118,8 @@ def test_a_study_reads_so_many_train_posts_and_the_ledger_says_which_it_left_out
     for name in ("train", "dev"):
         write(tmp_path, f"{name}.csv", "id,text,label\n" + rows.replace("p", f"{name}-"))
     whole = spec(train=split("train.csv"), dev=split("dev.csv"))
-    read = {most: corpus({**whole, "most_train": most}, tmp_path) for most in (1, 10, 25, 40, 99)}
-    free, _ = corpus(whole, tmp_path)
+    read = {most: corpus_of({**whole, "most_train": most}, tmp_path) for most in (1, 10, 25, 40, 99)}
+    free, _ = corpus_of(whole, tmp_path)
     ids = {most: splits["train"]["post_id"].to_list() for most, (splits, _) in read.items()}
     assert [len(ids[most]) for most in read] == [1, 10, 25, 40, 40]
     assert {*ids[1]} < {*ids[10]} < {*ids[25]} < {*ids[40]} and ids[40] == ids[99] == free["train"]["post_id"].to_list()
@@ -129,7 +129,7 @@ def test_a_study_reads_so_many_train_posts_and_the_ledger_says_which_it_left_out
     (train, dev) = ledger_rows("toy", ledger, pd.DataFrame(columns=["post_id", "split"]))
     assert (train["rows"], train["kept"], train["rejected"]) == (41, 10, 31) and dev["kept"] == 40
     assert train["reasons"] == {"left out: the study reads 10 train posts": 30, "no text": 1}
-    assert read[99][1].equals(corpus(whole, tmp_path)[1])
+    assert read[99][1].equals(corpus_of(whole, tmp_path)[1])
 
 
 def test_posts_are_left_out_of_train_after_a_corpus_is_divided(tmp_path):
@@ -137,15 +137,15 @@ def test_posts_are_left_out_of_train_after_a_corpus_is_divided(tmp_path):
     parts = {"train": 0.7, "dev": 0.1, "test": 0.2}
     divide = {"from": "all.csv", "columns": {"text": "text", "label": "label"}, "parts": parts, "seed": 1}
     body = spec(divide, train={}, dev={}, test={})
-    splits, _ = corpus({**body, "most_train": 30}, tmp_path)
+    splits, _ = corpus_of({**body, "most_train": 30}, tmp_path)
     assert [len(splits[name]) for name in ("train", "dev", "test")] == [30, 10, 20]
-    assert {*splits["train"]["post_id"]} < {*corpus(body, tmp_path)[0]["train"]["post_id"]}
+    assert {*splits["train"]["post_id"]} < {*corpus_of(body, tmp_path)[0]["train"]["post_id"]}
 
 
 def test_without_an_id_column_the_line_names_the_post(tmp_path):
     write(tmp_path, "posts.csv", 'text,class\n"a\nb",1\nc,0\n')
     body = {"file": "posts.csv", "columns": {"text": "text", "label": ["label", "class"]}}
-    splits, _ = corpus(spec(train=body), tmp_path)
+    splits, _ = corpus_of(spec(train=body), tmp_path)
     assert splits["train"][["post_id", "text"]].values.tolist() == [["posts-2", "a b"], ["posts-4", "c"]]
 
 
@@ -156,15 +156,15 @@ def test_divided_posts_keep_the_classes_shares_and_duplicates_together(tmp_path)
     parts = {"train": 0.7, "dev": 0.1, "test": 0.2}
     divide = {"from": "all.csv", "columns": {"text": "text", "label": "label"}, "parts": parts, "seed": 1}
     body = spec(divide, train={}, dev={}, test={})
-    splits, ledger = corpus(body, tmp_path)
+    splits, ledger = corpus_of(body, tmp_path)
     assert sum(map(len, splits.values())) == 215 and set(ledger["split"]) == {"train", "dev", "test"}
     assert [(frame["label"] == 0).sum() for frame in splits.values()][:3] == pytest.approx([105, 15, 30], abs=6)
     assert [(frame["label"] == 1).sum() for frame in splits.values()][:3] == pytest.approx([42, 6, 12], abs=11)
     assert sum(frame["text"].str.casefold().eq("same text").any() for frame in splits.values()) == 1
-    again, _ = corpus(body, tmp_path)
+    again, _ = corpus_of(body, tmp_path)
     assert all(splits[name].equals(again[name]) for name in SPLITS)
     divide["seed"] = 2
-    assert not corpus(body, tmp_path)[0]["test"].equals(splits["test"])
+    assert not corpus_of(body, tmp_path)[0]["test"].equals(splits["test"])
 
 
 def test_parts_are_exact_where_no_text_repeats():
@@ -198,7 +198,7 @@ def test_cleaned_text(raw, clean):
 
 def test_a_header_alone_is_an_empty_split(tmp_path):
     write(tmp_path, "train.csv", "id,text,label\n")
-    splits, ledger = corpus(spec(train=split("train.csv")), tmp_path)
+    splits, ledger = corpus_of(spec(train=split("train.csv")), tmp_path)
     assert len(ledger) == 0 and all(len(frame) == 0 for frame in splits.values())
 
 
@@ -221,5 +221,5 @@ def test_a_gold_file_that_does_not_fit_is_refused(tmp_path, gold, sentence):
     write(tmp_path, "test.csv", "id,text\n1,a\n2,b\n")
     write(tmp_path, "gold.csv", gold)
     with pytest.raises(ValueError) as fault:
-        corpus(spec(test=split("test.csv", gold="gold.csv")), tmp_path)
+        corpus_of(spec(test=split("test.csv", gold="gold.csv")), tmp_path)
     assert str(fault.value) == sentence

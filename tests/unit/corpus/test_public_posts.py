@@ -2,9 +2,10 @@
 
 import pytest
 import yaml
+from raw_files import corpus_of
 from tree import ROOT
 
-from postgrad.corpus.cleaning import cleaned_text, corpus
+from postgrad.corpus.cleaning import cleaned_text
 from postgrad.corpus.readers import raw_rows
 
 SHARED = ROOT.parent / "shared/data"
@@ -23,7 +24,7 @@ SHARED = ROOT.parent / "shared/data"
 )
 def test_public_posts_give_the_known_counts(task, counts):
     body = yaml.safe_load((ROOT / f"config/tasks/{task}.yaml").read_text())
-    splits, _ = corpus({**body, "task": task}, SHARED)
+    splits, _ = corpus_of({**body, "task": task}, SHARED)
     assert {name: len(frame) for name, frame in splits.items()} == counts
 
 
@@ -39,7 +40,7 @@ def test_public_posts_give_the_known_counts(task, counts):
 )
 def test_public_labels_that_are_rare(task, positives):
     body = yaml.safe_load((ROOT / f"config/tasks/{task}.yaml").read_text())
-    splits, _ = corpus({**body, "task": task}, SHARED)
+    splits, _ = corpus_of({**body, "task": task}, SHARED)
     assert tuple(int(splits[name]["label"].sum()) for name in ("train", "dev", "test")) == positives
 
 

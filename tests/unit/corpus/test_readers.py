@@ -5,9 +5,8 @@ import json
 import openpyxl
 import pyarrow as pa
 import pytest
-from raw_files import spec, split, write
+from raw_files import corpus_of, spec, split, write
 
-from postgrad.corpus.cleaning import corpus
 from postgrad.corpus.readers import raw_rows
 
 # -- kinds of file --------------------------------------------------------------------------------
@@ -37,7 +36,7 @@ def test_every_kind_of_file_gives_the_same_rows(tmp_path):
 
 def test_a_bare_carriage_return_stays_in_its_cell_and_cp1252_is_read(tmp_path):
     write(tmp_path, "train.csv", 'id,text,label\r\n1,"one\rtwo ‘quoted’",0\r\n2,three,1\r\n', "cp1252")
-    splits, _ = corpus(spec(train=split("train.csv", encoding="cp1252")), tmp_path)
+    splits, _ = corpus_of(spec(train=split("train.csv", encoding="cp1252")), tmp_path)
     assert splits["train"]["text"].to_list() == ["one two ‘quoted’", "three"]
 
 
@@ -92,7 +91,7 @@ def test_a_file_that_cannot_be_trusted_is_named_in_one_sentence(tmp_path, case):
     name, content, sentence = BAD_FILES[case]
     write(tmp_path, name, content)
     with pytest.raises(ValueError) as fault:
-        corpus(spec(train=split(name)), tmp_path)
+        corpus_of(spec(train=split(name)), tmp_path)
     assert str(fault.value) == sentence
     assert "secret" not in sentence
 
@@ -102,11 +101,11 @@ def test_a_torn_zstd_stream_is_a_fault(tmp_path):
     packed = pa.Codec("zstd").compress(lines.encode(), asbytes=True)
     write(tmp_path, "pool.jsonl.zst", packed[: len(packed) // 2])
     with pytest.raises(ValueError, match=r"^pool\.jsonl\.zst, .*line \d+: not a ") as fault:
-        corpus(spec(unlabeled={"file": "pool.jsonl.zst", "columns": {"id": "id", "text": "text"}}), tmp_path)
+        corpus_of(spec(unlabeled={"file": "pool.jsonl.zst", "columns": {"id": "id", "text": "text"}}), tmp_path)
     assert "secret" not in str(fault.value)
 
 
 def test_a_missing_sheet_is_named_with_those_that_are_there(tmp_path):
     openpyxl.Workbook().save(tmp_path / "train.xlsx")
     with pytest.raises(ValueError, match="^train.xlsx: no sheet `Posts`; the file has Sheet.$"):
-        corpus(spec(train=split("train.xlsx", sheet="Posts")), tmp_path)
+        corpus_of(spec(train=split("train.xlsx", sheet="Posts")), tmp_path)

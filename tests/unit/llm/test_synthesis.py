@@ -4,7 +4,7 @@ from collections import Counter
 
 import pandas as pd
 import pytest
-from written_posts import numbered, posts, spec, text, written
+from written_posts import numbered, posts, synthesize_options, text, written
 
 from postgrad.llm.synthesis import Writing, listed
 
@@ -41,7 +41,9 @@ def test_posts_of_a_list_are_cleaned_as_those_of_a_corpus():
 
 
 def test_a_call_shows_examples_of_both_sides_and_names_what_it_wants():
-    made = Writing(posts(), {}, spec(attributes={"mood": ["glad", "cross"], "length": ["short"]}, classes=[1]))
+    made = Writing(
+        posts(), {}, synthesize_options(attributes={"mood": ["glad", "cross"], "length": ["short"]}, classes=[1])
+    )
     (request,) = written(made, [numbered(*map(text, range(3)))])
     (_, system), (_, user) = request.messages
     assert 'Write 3 fictional tweets of label "yes" (the author tells of rain), numbered 1 to 3' in user
@@ -55,43 +57,43 @@ def test_a_call_shows_examples_of_both_sides_and_names_what_it_wants():
 
 def test_a_post_is_called_as_its_platform_calls_it():
     for platform, word in (("twitter", "tweets"), ("reddit", "Reddit posts"), ("forum", "posts")):
-        request = next(Writing(posts(), {}, spec(platform=platform)).requests("stand-in"))
+        request = next(Writing(posts(), {}, synthesize_options(platform=platform)).requests("stand-in"))
         assert f"Write 3 fictional {word} of label" in request.messages[1][1]
 
 
 def test_every_request_differs_from_every_other():
     """Other examples are drawn for each call; even where there is one draw only, the request's seed differs."""
     two = [{"base": "one", "kind": "stand-in"}, {"base": "two", "kind": "stand-in"}]
-    made = Writing(posts(), {}, spec(asked=two, calls=20))
+    made = Writing(posts(), {}, synthesize_options(asked=two, calls=20))
     asked = [request for model in ("one", "two") for request in written(made, ["no list"] * 40, model)]
     assert len(asked) == 80 == len({request.messages for request in asked})
-    made = Writing(posts(2), {}, spec(calls=20))
+    made = Writing(posts(2), {}, synthesize_options(calls=20))
     assert len(set(written(made, ["no list"] * 40))) == 40
 
 
 def test_draws_hang_on_the_seed_and_not_on_the_order_of_the_file():
     def first(frame, **options):
-        return next(Writing(frame, {}, spec(**options)).requests("stand-in"))
+        return next(Writing(frame, {}, synthesize_options(**options)).requests("stand-in"))
 
     assert first(posts()) == first(posts()[::-1].reset_index(drop=True)) != first(posts(), seed=2)
 
 
 def test_examples_are_as_many_as_there_are_and_braces_in_them_stay():
     frame = posts(3).assign(text=["{label} {0}", "b", "c"])
-    user = next(Writing(frame, {}, spec(classes=[0])).requests("stand-in")).messages[1][1]
+    user = next(Writing(frame, {}, synthesize_options(classes=[0])).requests("stand-in")).messages[1][1]
     assert "- {label} {0}" in user and "- c" in user and "- yes: b" in user
 
 
 def test_posts_without_labels_are_no_examples():
     with pytest.raises(ValueError, match="made: 24 of 24 posts have no label; name a labelled split"):
-        Writing(posts().assign(label=pd.array([pd.NA] * 24, dtype="Int64")), {}, spec())
+        Writing(posts().assign(label=pd.array([pd.NA] * 24, dtype="Int64")), {}, synthesize_options())
 
 
 # -- what stays --------------------------------------------------------------------------------------
 
 
 def test_the_count_is_exact_where_there_is_enough():
-    made = Writing(posts(), {}, spec(count=4))
+    made = Writing(posts(), {}, synthesize_options(count=4))
     asked = written(made, [numbered(*map(text, range(k, k + 3))) for k in range(0, 99, 3)])
     assert len(asked) == 4, "two calls of three posts for each of two classes"
     frame = made.frame()
@@ -110,7 +112,7 @@ def test_counts_tell_where_every_answer_and_every_post_went():
         numbered(text(1), text(0).upper(), text(2)),
         numbered(text(3), text(4)),
     ]
-    made = Writing(posts(), corpus, spec(classes=[1], calls=5))
+    made = Writing(posts(), corpus, synthesize_options(classes=[1], calls=5))
     assert len(written(made, replies * 2)) == 5, "the bound of calls"
     (row,) = made.flow()["rows"]
     assert row == {
@@ -125,7 +127,7 @@ def test_counts_tell_where_every_answer_and_every_post_went():
 
 def test_a_post_is_no_copy_of_one_that_was_written_for_another_class_or_by_another_model():
     two = [{"base": "one", "kind": "stand-in"}, {"base": "two", "kind": "stand-in"}]
-    made = Writing(posts(), {}, spec(asked=two, calls=1))
+    made = Writing(posts(), {}, synthesize_options(asked=two, calls=1))
     same = numbered(text(0), text(1), text(2))
     for model in ("one", "two"):
         written(made, [same] * 9, model)
@@ -134,7 +136,7 @@ def test_a_post_is_no_copy_of_one_that_was_written_for_another_class_or_by_anoth
 
 def test_several_writers_share_the_count():
     three = [{"base": name, "kind": "stand-in"} for name in "abc"]
-    made, fresh = Writing(posts(), {}, spec(asked=three, count=7)), iter(range(1000))
+    made, fresh = Writing(posts(), {}, synthesize_options(asked=three, count=7)), iter(range(1000))
     for model in "abc":
         written(made, (numbered(*(text(next(fresh)) for _ in range(3))) for _ in range(99)), model)
     rows = made.flow()["rows"]

@@ -210,10 +210,10 @@ def test_a_stopped_training_goes_on_to_the_same_head(tmp_path, base, train, monk
 def test_radam_by_the_papers_algorithm():
     """Algorithm 2 of Liu et al. 2020: plain momentum while rho is 5 or less, so for the first five steps."""
     lr, decay, one, two = 0.1, 0.5, 0.9, 0.999
-    made_by, options = trainer.optimizer_of({"optimizer": "radam", "lr": lr})
+    made_by, options = trainer.optimizer_of("radam", lr)
     weight = torch.nn.Parameter(torch.tensor([1.0], dtype=torch.float64))
     optimizer = made_by([{"params": [weight], "weight_decay": decay}], **options)
-    assert trainer.optimizer_of({"lr": lr}) is None
+    assert trainer.optimizer_of("adamw", lr) is None
     expected, mean, square, endless, rectified = 1.0, 0.0, 0.0, 2 / (1 - two) - 1, []
     for t, gradient in enumerate([4.0, -1.0, 2.0, 0.5, 3.0, -2.0, 1.0, 0.25], 1):
         weight.grad = torch.tensor([gradient], dtype=torch.float64)

@@ -1,7 +1,7 @@
 """The counts of written posts balance, or the report is refused."""
 
 import pytest
-from written_posts import numbered, posts, spec, text, written
+from written_posts import numbered, posts, synthesize_options, text, written
 
 from postgrad.llm.synthesis import Writing
 from postgrad.report.written_posts import written_table
@@ -10,7 +10,7 @@ from postgrad.report.written_posts import written_table
 
 
 def test_counts_that_do_not_balance_are_refused():
-    made = Writing(posts(), {}, spec(classes=[1]))
+    made = Writing(posts(), {}, synthesize_options(classes=[1]))
     written(made, ["no list", numbered(text(0), text(0), text(1)), numbered(text(2), text(3), text(4))])
     table = written_table(made.flow(), "small")
     assert table["rows"][0]["because"] == {"no list": 1, "like one written": 1} and table["rows"][0]["left"] == 1

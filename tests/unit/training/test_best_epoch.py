@@ -1,6 +1,7 @@
 """epoch: best keeps the model of the epoch that is best on dev, also through kills and restarts."""
 
 import json
+from dataclasses import replace
 
 import made
 import numpy as np
@@ -66,7 +67,7 @@ def test_the_score_on_dev_by_hand():
     logits = torch.tensor([[0.0, 1.0], [2.0, 0.0], [0.0, 3.0], [1.0, 0.0], [0.0, 0.1], [0.0, 0.2], [5.0, 0.0]])
     gold = [1, 0, 1, 1, 0, 1, 0]
     examples = [{"ids": [0] * (7 - i), "label": label, "place": i} for i, label in enumerate(gold)]
-    spec = {"labels": made.LABELS, "positive": [1], "metric": "f1", "batch": 2, "precision": "fp32"}
+    plain = made.finetune_options(positive=[1], metric="f1", batch=2)
     model = torch.nn.Linear(1, 1)
 
     def collate(batch):
@@ -74,7 +75,9 @@ def test_the_score_on_dev_by_hand():
         return {"place": torch.tensor([example["place"] for example in batch])}
 
     def score(**options):
-        return dev_score(model, examples, collate, lambda model, batch: logits[batch["place"]], {**spec, **options})
+        return dev_score(
+            model, examples, collate, lambda model, batch: logits[batch["place"]], replace(plain, **options)
+        )
 
     assert score() == 6 / 8 and model.training
     assert score(metric="accuracy") == 5 / 7
@@ -160,7 +163,7 @@ def test_a_restart_begins_its_scores_anew(tmp_path, bases, posts, monkeypatch):
 def test_where_no_epoch_can_be_chosen(tmp_path, bases, posts):
     spec = made.finetune_spec("encoder", **EPOCH)
     with pytest.raises(ValueError, match="epoch best writes whole weights, and ZeRO 2 holds parts: write last"):
-        finetuning.check_dev(spec, made.posts(), 2)
+        finetuning.labelled_dev(made.finetune_options(**EPOCH), made.posts(), 2)
     unlabelled = tmp_path / "dev.parquet"
     made.write_posts(made.posts(4).assign(label=None), unlabelled)
     with pytest.raises(ValueError, match="epoch best chooses on labelled posts: give them with --dev, or write last"):

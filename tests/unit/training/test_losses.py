@@ -78,8 +78,8 @@ def test_deferred_weights_keep_the_size_of_the_loss():
 def test_re_weighting_begins_with_a_whole_epoch():
     assert [losses.deferred_epoch(*given) for given in [(0.8, 200), (0.8, 3), (0.29, 100), (None, 3)]] == [
         160, 2, 29, math.inf]  # fmt: skip
-    weighted = finetuning.Weighted(lambda model, inputs, weights: weights.tolist(), [3, 1], {
-        "class_weights": "none", "drw": 0.5, "epochs": 4})  # fmt: skip
+    options = made.finetune_options(drw=0.5, epochs=4)
+    weighted = finetuning.Weighted(lambda model, inputs, weights: weights.tolist(), [3, 1], options)
     seen = []
     for epoch in range(4):
         weighted.set_epoch(epoch)
@@ -159,8 +159,8 @@ def test_gradients_are_those_of_finite_differences(name, s):
     cosines = torch.rand(6, 3, generator=random, dtype=torch.float64) * 2 - 1
     logits, labels = (s * cosines).requires_grad_(), torch.tensor([0, 1, 2, 2, 1, 0])
     weights = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
-    counts, spec = [81, 16, 1], {"loss": name, "s": s, **READ[name]}
-    loss = losses.loss_of(spec, counts)
+    counts = [81, 16, 1]
+    loss = losses.loss_of(made.finetune_options(loss=name, s=s, **READ[name]), counts)
     if name == "mm-ldam":  # its margins carry no gradient: they stand still here too
         room = 0.5 - losses.margins(counts, 0.5).double()[labels]
         still = s * losses.moving_margins(cosines, labels, room, 1.1)
@@ -321,8 +321,8 @@ def verdicts(monkeypatch, found):
     """Trainings end as told here, one after the other; what was looked at is gathered."""
     looked, found = [], iter(found)
 
-    def told(model, examples, collate, logits_of, spec, among):
-        looked.append(spec["seed"])
+    def told(model, examples, collate, logits_of, options, among):
+        looked.append(options.seed)
         return next(found)
 
     monkeypatch.setattr(finetuning, "one_class", told)

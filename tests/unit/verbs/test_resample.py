@@ -6,9 +6,10 @@ import pytest
 from gold_posts import class_sizes, posts_of_classes
 from study_files import write_config
 
-from postgrad.augmentation.resampling import resampled
-from postgrad.augmentation.shuffling import augmented
+from postgrad.augmentation.resampling import ResampleOptions, resampled
+from postgrad.augmentation.shuffling import AugmentOptions, augmented
 from postgrad.config.errors import Fault
+from postgrad.records.options import read_options
 from postgrad.records.posts import read_union, write_posts
 from postgrad.study.specs import node_spec
 from postgrad.study.study import Study
@@ -62,7 +63,10 @@ def test_the_sequences_of_alex_are_recipes_with_exact_counts(tmp_path, name):
     for node in (graph.nodes[id] for id in SEQUENCES[name]):
         frame = read_union([tmp_path / f"{source.replace('/', '-')}.parquet" for source in node.sources])
         spec = json.loads(node_spec(study, "small", node.id))
-        made = augmented(frame, **spec)[0] if node.verb == "augment" else resampled(frame, **spec)
+        if node.verb == "augment":
+            made, _ = augmented(frame, read_options(AugmentOptions, spec))
+        else:
+            made = resampled(frame, read_options(ResampleOptions, spec))
         assert class_sizes(made) == COUNTS[name][node.id] and made["post_id"].is_unique
         write_posts(made, tmp_path / f"{node.id}.parquet")
     assert set(made["parent"].dropna()) <= set(posts_of_classes(5, 12, 4)["post_id"])

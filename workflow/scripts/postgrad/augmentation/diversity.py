@@ -7,6 +7,7 @@ many. An embedding has length 1: products are cosines.
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
 import numpy as np
@@ -23,6 +24,37 @@ FEWEST = 10  # posts of a group: of fewer nothing is told, and every other group
 MAPPED = 150  # posts of a group on the map, which is unreadable with more, and the page large
 COUNTS = range(2, 21)  # numbers of clusters that are tried
 ORDER = 4  # the longest n-gram of self-BLEU
+
+
+@dataclass(frozen=True)
+class MeasuredSet:
+    """A dataset that is measured, or the reason why it is not."""
+
+    dataset: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiversityTask:
+    """What is measured of the posts of one task, or the reason why nothing is."""
+
+    embed: str  # the base that gives the embeddings
+    model: str  # the encoder in its place
+    labels: list[str]  # in class order
+    sets: list[MeasuredSet]
+    sample: int
+    clusters: int
+    perplexity: float
+    seed: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class DiversityOptions:
+    """The options of the measurements of one recipe."""
+
+    recipe: str
+    tasks: dict[str, DiversityTask]
 
 
 class Group(TypedDict):
@@ -80,24 +112,20 @@ def groups_of(datasets: Mapping[str, pd.DataFrame], labels: Sequence[str], sampl
 
 def measured(
     datasets: Mapping[str, pd.DataFrame],
-    labels: Sequence[str],
+    task: DiversityTask,
     embedded: Callable[[pd.DataFrame], np.ndarray],
-    sample: int,
-    clusters: int,
-    perplexity: float,
-    seed: int,
 ) -> Diversity:
     """How varied the datasets of a task are.
 
     datasets: {name: posts}, the train posts first: `sample` of each class at most are the reference that is clustered
     and that posts are near to. embedded: posts -> (n, d) unit rows.
     """
-    n, groups = groups_of(datasets, labels, sample)
+    n, groups = groups_of(datasets, task.labels, task.sample)
     kept = [group for group in groups if "posts" in group]
     if not kept:
         return {"n": 0, "groups": groups}
     train, *_ = datasets.values()
-    reference = pd.concat([first_by_hash(part, sample) for _, part in train.groupby("label")])
+    reference = pd.concat([first_by_hash(part, task.sample) for _, part in train.groupby("label")])
     union = pd.concat([reference, *(group["posts"] for group in kept)]).drop_duplicates("post_id")
     row_of, vectors = dict(zip(union["post_id"], range(len(union)))), embedded(union)
 
@@ -105,10 +133,10 @@ def measured(
         return np.array([row_of[post_id] for post_id in posts["post_id"]])
 
     known = vectors[rows(reference)]
-    centres = centres_of(known, min(clusters, len(known)), seed)
+    centres = centres_of(known, min(task.clusters, len(known)), task.seed)
     shown = [rows(first_by_hash(group["posts"], MAPPED)) for group in kept]
     used = np.unique(np.concatenate(shown))
-    points = dict(zip(used, plane(vectors[used], perplexity, seed).tolist()))
+    points = dict(zip(used, plane(vectors[used], task.perplexity, task.seed).tolist()))
     for group, places in zip(kept, shown):
         posts = group.pop("posts")
         own, texts = vectors[rows(posts)], posts["text"].tolist()
@@ -117,7 +145,7 @@ def measured(
         group["nearest"] = float(nearest(own, posts["post_id"], known, reference["post_id"]).mean())
         group["coverage"], group["entropy"] = coverage(own, centres)
         group["points"] = [points[place] for place in places]
-    tried: list[list[float]] = [[k, value] for k, value in silhouettes(known, seed).items()]
+    tried: list[list[float]] = [[k, value] for k, value in silhouettes(known, task.seed).items()]
     return {"n": n, "reference": len(known), "clusters": len(centres), "silhouettes": tried, "groups": groups}
 
 

@@ -3,35 +3,40 @@
 import random
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import cycle, islice
 
 import pandas as pd
 
 
-def resampled(
-    posts: pd.DataFrame,
-    node: str,
-    seed: int,
-    to: str | int | None = None,
-    budget: Mapping[int, int] | None = None,
-) -> pd.DataFrame:
+@dataclass(frozen=True)
+class ResampleOptions:
+    """The options of one balanced dataset. to: largest, smallest, or how many posts each class gets."""
+
+    node: str
+    seed: int
+    to: str | int | None = None  # None with a budget
+
+
+def resampled(posts: pd.DataFrame, options: ResampleOptions, budget: Mapping[int, int] | None = None) -> pd.DataFrame:
     """The posts of a union, balanced by class: those that stay, in the order given, and copies behind them.
 
-    posts: labelled posts (posts.POSTS). to: `largest`, `smallest`, or how many posts each class gets; where None,
-    budget: {class: how many posts it gets}, none where a class is not in it. A larger class keeps posts drawn without
+    posts: labelled posts (posts.POSTS). budget, where `to` is None: {class: how many posts it gets}, none where a class
+    is not in it. A larger class keeps posts drawn without
     replacement. A smaller one keeps all, and its copies go round a random order of the class, so that the uses of two
     posts differ by one at most. A copy is named `<parent>~<node>~<k>`, where the parent of a
     derived post is its own parent; it keeps text, label and origin.
     Raises ValueError for unlabelled posts, for none, where a post stands in the union twice, and for a class of the
     budget without posts.
     """
+    node, to = options.node, options.to
     if unlabelled := int(posts["label"].isna().sum()):
         raise ValueError(f"{node}: {unlabelled} of {len(posts)} posts have no label; name labelled datasets.")
     if twice := int(posts["post_id"].duplicated().sum()):
         raise ValueError(f"{node}: {twice} posts stand in its datasets twice; name no dataset that another one holds.")
     if posts.empty:
         raise ValueError(f"{node}: its datasets hold no posts; see the logs of what made them.")
-    rng = random.Random(seed)
+    rng = random.Random(options.seed)
     sizes = Counter(posts["label"].astype(int))
     if budget is None:
         named = {"largest": max(sizes.values()), "smallest": min(sizes.values())}

@@ -9,6 +9,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import cycle, islice
 
 import pandas as pd
@@ -76,17 +77,24 @@ def sources(
     return times
 
 
+@dataclass(frozen=True, kw_only=True)
+class AugmentOptions:
+    """The options of one node of new posts."""
+
+    node: str
+    method: str  # shuffle, duplicate or edit
+    copies: int  # new posts of each post
+    seed: int
+    fill: str | None = None  # largest: each class is filled up to the largest one
+    classes: list[int] | None = None  # codes of those to make posts of; default: all
+    split: str | None = None  # of method shuffle: where a post is cut
+    edits: list[str] | None = None  # of method edit: see word_edits.edited
+    rate: float | None = None  # of method edit: the share of a post's words that are edited
+
+
 def augmented(
     posts: pd.DataFrame,
-    node: str,
-    method: str = "shuffle",
-    copies: int = 0,
-    fill: str | None = None,
-    split: str = "protected",
-    seed: int = 1,
-    classes: Iterable[int] | None = None,
-    edits: Sequence[str] = KINDS,
-    rate: float = 0.1,
+    options: AugmentOptions,
     synonyms: Mapping[str, list[str]] | None = None,
     budget: Mapping[int, int] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, dict[int, int]]]:
@@ -95,23 +103,26 @@ def augmented(
     posts: labelled posts (posts.POSTS). Rows that share a parent count on in one series of post_ids
     `<parent>~<node>~<k>`; the parent of a derived post is its own parent. Where `shuffle` finds fewer
     than two segments, or no new order, the text is repeated and counted. Where `edit` finds no word to
-    edit, or nothing new, there is no post, and it is counted. classes: codes of those to make posts of, None for all.
-    edits, rate, synonyms: see word_edits.edited. budget: {class: how many new posts}, None without one.
+    edit, or nothing new, there is no post, and it is counted.
+    synonyms: see word_edits.edited. budget: {class: how many new posts}, None without one.
     Returns (frame, {"made": {class: n}, "one segment": {class: n}, "no new order": {class: n}, "no edit": {class: n}}).
     Raises ValueError for unlabelled posts and for options that make nothing.
     """
-    if method not in METHODS or split not in CUTS or fill not in (None, "largest") or set(edits) - set(KINDS):
+    node, method, split, fill = options.node, options.method, options.split, options.fill
+    copies, edits = options.copies, options.edits or []
+    reads = {"shuffle": split in CUTS, "edit": bool(edits) and options.rate is not None and set(edits) <= set(KINDS)}
+    if method not in METHODS or not reads.get(method, True) or fill not in (None, "largest"):
         raise ValueError(f"{node}: method {method!r}, split {split!r}, fill {fill!r} and edits do not all exist.")
     if not copies and fill is None and budget is None:
         raise ValueError(f"{node}: nothing to make; set `copies` to a number from 1, `fill: largest`, or a budget.")
     if unlabelled := int(posts["label"].isna().sum()):
         raise ValueError(f"{node}: {unlabelled} of {len(posts)} posts have no label; name a labelled split.")
-    rng = random.Random(seed)
+    rng = random.Random(options.seed)
     posts = posts.sort_values("post_id", kind="stable")  # the draw must not hang on the order of the file
     texts, labels = posts["text"].tolist(), posts["label"].astype(int).tolist()
     keywords = [None if pd.isna(word) else word for word in posts["keyword"]]
     roots = posts["parent"].fillna(posts["post_id"]).tolist()
-    times = sources(labels, copies, fill, rng, classes, budget)
+    times = sources(labels, copies, fill, rng, options.classes, budget)
     expand = expansions(texts[row] for row in times) if method == "edit" and "contraction" in edits else 0
 
     rows, new_texts, ids = [], [], []
@@ -124,12 +135,15 @@ def augmented(
     ] = {}  # of each source, the texts that are no new ones; for edits, of all posts with one parent
     for row, n in times.items():
         text, label, root = texts[row], labels[row], roots[row]
-        parts = segments(text, keywords[row], split) if method == "shuffle" else []
+        parts = segments(text, keywords[row], split or "") if method == "shuffle" else []
         refused = seen.setdefault(root if method == "edit" else row, set())
         refused |= {text, " ".join(parts)}
         for _ in range(n):
             if method == "edit":
-                draws = (edited(text, edits, rate, synonyms or {}, expand, rng, keywords[row]) for _ in range(TRIES))
+                draws = (
+                    edited(text, edits, options.rate or 0.0, synonyms or {}, expand, rng, keywords[row])
+                    for _ in range(TRIES)
+                )
                 new = next((draw for draw in draws if draw not in refused | {None}), None)
                 if new is None:
                     counts["no edit"][label] += 1

@@ -10,6 +10,7 @@ import random
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,74 @@ _TWO_DIGITS = re.compile(r"(?<![\d.,])\d\d(?!\d|[.,]\d)")  # 27, but not 270, 27
 _DAMAGED_ID = re.compile(r"\d(\.\d+)?[eE]\+\d+")  # 1.29E+18: a spreadsheet has rounded the id away
 
 
+@dataclass(frozen=True)
+class Among:
+    """A label that is positive if `among` is one of the values of a column."""
+
+    column: str
+    among: str
+    separator: str | None = None  # between the values; default: white space
+
+
+Column = str | list[str] | Among  # a column's name, or several names of which the first that is there counts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Which posts of a pool are read."""
+
+    two_digit_number: bool = False
+    min_words: int = 0
+    max_words: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitFiles:
+    """The files of one split, as a task file describes them; none where `divide` cuts the split."""
+
+    columns: dict[str, Column] = field(default_factory=dict)  # ours -> the file's
+    file: str | None = None
+    files: str | list[str] | None = None  # several files or a pattern
+    gold: str | None = None  # a file of labels
+    encoding: str = "utf-8"
+    sheet: str | None = None  # of a spreadsheet; default: its only one
+    platform: str | None = None  # default: the task's
+    window: int | None = None  # so many first words of a post count; default: all
+    select: Selection = Selection()
+
+    @property
+    def patterns(self) -> list[str]:
+        """The names of its files, which may be patterns."""
+        return _as_list(self.file if self.files is None else self.files)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Division(SplitFiles):
+    """One file that is cut into splits."""
+
+    from_: str
+    parts: dict[str, float]  # split -> share of the posts
+    seed: int
+
+    @property
+    def patterns(self) -> list[str]:
+        return [self.from_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CleanOptions:
+    """How the raw files of a task are read."""
+
+    task: str
+    labels: list[dict[str, str | int]]  # name and value, in class order
+    splits: dict[str, SplitFiles | None]
+    platform: str | None = None
+    source: str | None = None  # who hands the files out
+    divide: Division | None = None
+    most_train: int | None = None  # the most posts of train that the study reads; default: all
+    bytes: dict[str, int] | None = None  # file -> its size, which tells a new file; nothing here reads it
+
+
 def cleaned_text(text: str | None) -> str:
     """A post as models read it: entities resolved, NFC, no control characters, white space as one blank.
 
@@ -57,25 +126,25 @@ def cleaned_text(text: str | None) -> str:
     return text if text.strip(_UNSEEN) and text not in NOTHING else ""
 
 
-def selected(text: str, select: Mapping[str, Any]) -> bool:
-    """Whether a pool post is read. select: `two_digit_number` (true), `min_words`, `max_words`, all optional."""
+def selected(text: str, select: Selection) -> bool:
+    """Whether a pool post is read."""
     words = len(text.split())
-    long_enough = select.get("min_words", 0) <= words <= select.get("max_words", words)
-    return long_enough and (not select.get("two_digit_number") or bool(_TWO_DIGITS.search(text)))
+    long_enough = select.min_words <= words <= (words if select.max_words is None else select.max_words)
+    return long_enough and (not select.two_digit_number or bool(_TWO_DIGITS.search(text)))
 
 
 def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _column(wanted: Any, columns: Sequence[str], name: str, task: str) -> str | None:
+def _column(wanted: Column | None, columns: Sequence[str], name: str, task: str) -> str | None:
     """The first of the wanted names that stands in a file.
 
-    wanted: a name, a list of names of which one will do, or {column: name, ...}; None gives None.
+    None gives None.
     Raises ValueError with the columns that are there.
     """
-    if isinstance(wanted, dict):
-        wanted = wanted["column"]
+    if isinstance(wanted, Among):
+        wanted = wanted.column
     for column in _as_list(wanted):
         if column in columns:
             return column
@@ -92,13 +161,13 @@ def _codes(labels: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     return {str(label["value"]): code for code, label in enumerate(labels)}
 
 
-def _code(value: str | None, codes: Mapping[str, int], wanted: Any, where: str) -> int | None:
+def _code(value: str | None, codes: Mapping[str, int], wanted: Column, where: str) -> int | None:
     """The class code of a cell, or None where it is empty. Raises ValueError, and does not show the value."""
     value = (value or "").strip()
     if value in NOTHING:
         return None
-    if isinstance(wanted, dict):  # {column, among, separator}: class 1 if `among` is one of the values
-        return int(wanted["among"] in value.split(wanted.get("separator")))
+    if isinstance(wanted, Among):
+        return int(wanted.among in value.split(wanted.separator))
     value = value if value in codes else re.sub(r"\.0+$", "", value)  # 1.0: a data frame's way to write 1
     if value not in codes:
         raise ValueError(
@@ -108,35 +177,34 @@ def _code(value: str | None, codes: Mapping[str, int], wanted: Any, where: str) 
     return codes[value]
 
 
-def _path(folder: Path | str, name: str, body: Mapping[str, Any], spec: Mapping[str, Any]) -> Path:
+def _path(folder: Path | str, name: str, body: SplitFiles, options: CleanOptions) -> Path:
     """The path of a raw file. Raises FileNotFoundError: name, columns expected, who hands it out."""
     path = Path(folder) / name
     if path.is_file():
         return path
-    columns = body.get("columns", {})
-    names = [" or ".join(_as_list(c["column"] if isinstance(c, dict) else c)) for c in columns.values()]
-    source = f"; {spec['source'].rstrip('.')}" if spec.get("source") else ""
+    names = [" or ".join(_as_list(c.column if isinstance(c, Among) else c)) for c in body.columns.values()]
+    source = f"; {options.source.rstrip('.')}" if options.source else ""
     raise FileNotFoundError(f"{name} is not in {folder}; expected are the columns {', '.join(names)}{source}.")
 
 
-def _names(folder: Path | str, body: Mapping[str, Any]) -> list[str]:
+def _names(folder: Path | str, body: SplitFiles) -> list[str]:
     """The raw files of a split, relative to the folder, patterns filled in and sorted."""
     names = []
-    for pattern in _as_list(body.get("files", body.get("file", body.get("from")))):
+    for pattern in body.patterns:
         found = sorted(glob.glob(pattern, root_dir=folder)) if glob.has_magic(pattern) else []
         names += found or [pattern]
     return names
 
 
-def _gold_labels(folder: Path | str, body: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, int] | None:
+def _gold_labels(folder: Path | str, body: SplitFiles, options: CleanOptions) -> dict[str, int] | None:
     """{post_id: class code} of a split's gold file, or None where the split has none or it is not there."""
-    name = body.get("gold")
+    name = body.gold
     if name is None or not (Path(folder) / name).is_file():
         return None
-    columns, rows = raw_rows(Path(folder) / name, name, body.get("encoding", "utf-8"))
-    wanted = body["columns"]
-    id_column, label_column = (_column(wanted[key], columns, name, spec["task"]) for key in ("id", "label"))
-    codes, gold = _codes(spec["labels"]), {}
+    columns, rows = raw_rows(Path(folder) / name, name, body.encoding)
+    wanted = body.columns
+    id_column, label_column = (_column(wanted[key], columns, name, options.task) for key in ("id", "label"))
+    codes, gold = _codes(options.labels), {}
     for line, row in rows:
         post_id = (row.get(id_column) or "").strip()
         code = _code(row.get(label_column), codes, wanted["label"], f"{name}, line {line}, column {label_column}")
@@ -146,7 +214,7 @@ def _gold_labels(folder: Path | str, body: Mapping[str, Any], spec: Mapping[str,
     return gold
 
 
-def _rejection(post: Mapping[str, Any], row: Row, body: Mapping[str, Any], labelled: bool) -> str | None:
+def _rejection(post: Mapping[str, Any], row: Row, select: Selection, labelled: bool) -> str | None:
     """Why a row alone is no post, or None."""
     if None in row:
         return "more cells than columns"
@@ -160,7 +228,7 @@ def _rejection(post: Mapping[str, Any], row: Row, body: Mapping[str, Any], label
         return "text removed"
     if labelled and post["label"] is None:
         return "no label"
-    if not selected(post["text"], body.get("select", {})):
+    if not selected(post["text"], select):
         return "not selected"
     return None
 
@@ -169,16 +237,16 @@ def _file_rows(
     path: Path,
     name: str,
     split: str,
-    body: Mapping[str, Any],
-    spec: Mapping[str, Any],
+    body: SplitFiles,
+    options: CleanOptions,
     gold: Mapping[str, int] | None,
 ) -> Iterator[dict[str, Any]]:
     """One record a raw row: its fate, and the post that it holds."""
-    columns, rows = raw_rows(path, name, body.get("encoding", "utf-8"), body.get("sheet"))
-    wanted = body["columns"]
-    from_file = [key for key in wanted if key != "label" or "gold" not in body]
-    at = {key: _column(wanted[key], columns, name, spec["task"]) for key in from_file}
-    codes = _codes(spec["labels"])
+    columns, rows = raw_rows(path, name, body.encoding, body.sheet)
+    wanted = body.columns
+    from_file = [key for key in wanted if key != "label" or body.gold is None]
+    at = {key: _column(wanted[key], columns, name, options.task) for key in from_file}
+    codes = _codes(options.labels)
     labelled = "label" in at
     for line, row in rows:
         cell = {key: row.get(column) or "" for key, column in at.items()}
@@ -190,16 +258,16 @@ def _file_rows(
             "text": text,
             "keyword": cleaned_text(cell.get("keyword")) or None,
             "label": None,
-            "platform": cell.get("source", "").strip().lower() or body.get("platform", spec.get("platform")),
+            "platform": cell.get("source", "").strip().lower() or body.platform or options.platform,
         }
         if labelled:
             where = f"{name}, line {line}, column {at['label']}"
             # A row without id or text is a spreadsheet's own: whatever stands in its label column is none.
             beside = text and post["post_id"] not in NOTHING and None not in row
             post["label"] = _code(cell["label"], codes, wanted["label"], where) if beside else None
-        reason = _rejection(post, row, body, labelled)
-        if "window" in body:
-            post["text"] = " ".join(text.split()[: body["window"]])
+        reason = _rejection(post, row, body.select, labelled)
+        if body.window is not None:
+            post["text"] = " ".join(text.split()[: body.window])
         fate = "rejected" if reason else "kept"
         if gold is not None and not reason:
             fate = "kept" if post["post_id"] in gold else "decoy"
@@ -244,10 +312,10 @@ def divided(texts: Sequence[str], labels: Sequence[Any], parts: Mapping[str, flo
     return part_of
 
 
-def _divide(records: Sequence[dict[str, Any]], parts: Mapping[str, float], seed: int, **_: object) -> None:
+def _divide(records: Sequence[dict[str, Any]], division: Division) -> None:
     whole = [record for record in records if record["split"] == "undivided" and record["fate"] == "kept"]
     texts, labels = ([record[key] for record in whole] for key in ("text", "label"))
-    for record, part in zip(whole, divided(texts, labels, parts, seed), strict=True):
+    for record, part in zip(whole, divided(texts, labels, division.parts, division.seed), strict=True):
         record["split"] = part
 
 
@@ -258,28 +326,27 @@ def _leave_out(table: pd.DataFrame, most: int) -> None:
     table.loc[left, ["fate", "reason"]] = "rejected", f"left out: the study reads {most} train posts"
 
 
-def corpus(spec: Mapping[str, Any], folder: Path | str) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+def corpus(options: CleanOptions, folder: Path | str) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     """All posts of a task and the ledger of its raw rows.
 
-    spec: the task file less prompt and metric, plus `task`, and `most_train` where the study caps the posts of train;
     folder: where the raw files lie.
     Returns ({split: posts} with all of SPLITS, ledger). Raises FileNotFoundError for a raw file that is not
     there, ValueError for one that cannot be read as the task file says.
     """
     records: list[dict[str, Any]] = []
     rows_in = 0
-    bodies = {split: body for split, body in spec["splits"].items() if body and _names(folder, body)}
-    if "divide" in spec:
-        bodies["undivided"] = spec["divide"]
+    bodies = {split: body for split, body in options.splits.items() if body and body.patterns}
+    if options.divide:
+        bodies["undivided"] = options.divide
     files = [(split, body, name) for split, body in bodies.items() for name in _names(folder, body)]
-    paths = [_path(folder, name, body, spec) for _, body, name in files]
+    paths = [_path(folder, name, body, options) for _, body, name in files]
     for (split, body, name), path in zip(files, paths, strict=True):
-        gold = _gold_labels(folder, body, spec)
-        found = list(_file_rows(path, name, split, body, spec, gold))
+        gold = _gold_labels(folder, body, options)
+        found = list(_file_rows(path, name, split, body, options, gold))
         unfound = set(gold or ()) - {record["post_id"] for record in found}
         if unfound:
             raise ValueError(
-                f"{body['gold']}: {len(unfound)} of its {len(gold or ())} ids stand nowhere in {name}; "
+                f"{body.gold}: {len(unfound)} of its {len(gold or ())} ids stand nowhere in {name}; "
                 "both must come from the same release."
             )
         records += found
@@ -289,11 +356,11 @@ def corpus(spec: Mapping[str, Any], folder: Path | str) -> tuple[dict[str, pd.Da
         found = [record for record in records if record["file"] == name and record["split"] == split]
         if found and split != "unlabeled" and all(record["fate"] == "rejected" for record in found):
             raise ValueError(f"{name}: none of its {len(found)} rows is a post; the first: {found[0]['reason']}.")
-    if "divide" in spec:
-        _divide(records, **spec["divide"])
-    table = pd.DataFrame(records, columns=[*_RECORD, "fate", "reason"]).assign(task=spec["task"])
-    if "most_train" in spec:  # here, so that audit, folds and priors all see the same posts
-        _leave_out(table, spec["most_train"])
+    if options.divide:
+        _divide(records, options.divide)
+    table = pd.DataFrame(records, columns=[*_RECORD, "fate", "reason"]).assign(task=options.task)
+    if options.most_train is not None:  # here, so that audit, folds and priors all see the same posts
+        _leave_out(table, options.most_train)
     kept = table[table["fate"] == "kept"]
     splits = {}
     for split in SPLITS:
@@ -303,5 +370,5 @@ def corpus(spec: Mapping[str, Any], folder: Path | str) -> tuple[dict[str, pd.Da
     ledger = table[LEDGER.names].replace({"post_id": {"": None}})
     decoys, rejected = (int((ledger["fate"] == fate).sum()) for fate in ("decoy", "rejected"))
     if rows_in != sum(map(len, splits.values())) + rejected + decoys:
-        raise RuntimeError(f"{spec['task']}: {rows_in} rows in, but not as many kept, rejected or decoys.")
+        raise RuntimeError(f"{options.task}: {rows_in} rows in, but not as many kept, rejected or decoys.")
     return splits, ledger

@@ -7,6 +7,7 @@ near-copy of another one if they share at least SHARE of all their words.
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import pandas as pd
 import pyarrow as pa
@@ -30,6 +31,13 @@ def duplicate_groups(splits: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         for post_id, text in zip(frame["post_id"], frame["text"], strict=True)
     ]
     return pd.DataFrame(rows, columns=GROUPS.names)
+
+
+@dataclass(frozen=True)
+class AuditOptions:
+    """The options of the audit of one task."""
+
+    task: str
 
 
 def left_out(splits: Mapping[str, pd.DataFrame], groups: pd.DataFrame) -> pd.DataFrame:

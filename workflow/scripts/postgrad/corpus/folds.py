@@ -1,8 +1,21 @@
 """Folds of labelled posts: stratified by label, and whatever belongs together in one fold."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+
+
+@dataclass(frozen=True)
+class FoldOptions:
+    """The options of one fold of pooled splits."""
+
+    node: str
+    k: int
+    seed: int
+    fold: int  # the one that is held out, 1 to k
+    classes: list[str]  # names of the labels, in class order
 
 
 def links(posts: pd.DataFrame, duplicates: pd.DataFrame) -> pd.DataFrame:

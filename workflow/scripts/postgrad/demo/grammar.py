@@ -9,6 +9,7 @@ import random
 import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -42,6 +43,14 @@ BESIDE = {"smm4h24-task5": "tail", "smm4h24-task6": "life"}
 BESIDE |= dict.fromkeys(sorted(SHARES.keys() - BESIDE.keys()), "daily")
 ENTRIES = ("smm4h23-task4",)  # Reddit posts of a body alone
 REDDIT = {"train": 0, "dev": 1 / 3, "test": 2 / 3, "decoys": 2 / 3}  # 2024 Task 6: Reddit's share, about the official
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """The options of made-up corpora."""
+
+    seed: int
+    posts: dict[str, dict[str, int]]  # task -> split -> how many posts
 
 
 def _rules(grammar: str) -> dict[str, list[list[str]]]:

@@ -10,10 +10,14 @@ import math
 import re
 import time
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from postgrad.models.model_folder import base_facts, model_folder
 from postgrad.records.files import write_text
@@ -24,22 +28,44 @@ WORD = re.compile(r"(?u)\b\w\w+\b")  # scikit-learn's own words: two letters or 
 UNSEEN = -20.0  # bias of a class without a training post: its probability stays below 1e-8 beside logit 0
 
 
-def terms(text, ngrams):
+@dataclass(frozen=True, kw_only=True)
+class LinearOptions:
+    """The options of `finetune` for a linear model."""
+
+    node: str
+    kind: str  # linear
+    seed: int
+    threads: int
+    labels: list[dict[str, str]]  # name, in class order
+    class_weights: str | list[float]  # none, balanced, or a weight for each of the K classes
+    ngrams: list[int]  # the fewest and the most words of a term
+    c: float  # inverse strength of the L2 penalty
+    input: str | None = None
+
+
+def terms(text: str, ngrams: Sequence[int]) -> list[str]:
     """The lower-case word n-grams of a text, lengths ngrams[0] to ngrams[1]."""
     words = WORD.findall(text.lower())
     spans = range(ngrams[0], ngrams[1] + 1)
     return [" ".join(words[i : i + n]) for n in spans for i in range(len(words) - n + 1)]
 
 
-def finetune(spec, base, frame, facts, work, out):
+def finetune(
+    options: LinearOptions,
+    base: Path | str,
+    frame: pd.DataFrame,
+    facts: dict[str, Any],
+    work: Path | str,
+    out: Path | str,
+) -> None:
     """Train on the posts of `frame`, write the folder `out` and keep it in `work`.
 
     base: a folder whose model.json alone is read. facts: model.json so far, which is the key of the work.
     """
-    base_facts(base, spec["kind"])
+    base_facts(base, options.kind)
     open_work(work, facts)
     begun, texts = time.monotonic(), input_texts(frame)
-    model = train(texts, frame["label"].tolist(), spec)
+    model = train(texts, frame["label"].tolist(), options)
     tokens = sum(len(terms(text, (1, 1))) for text in texts)
     timing = {"seconds": round(time.monotonic() - begun, 2), "tokens": tokens, "threads": 1}
     with model_folder(out, facts | {"tokens": tokens}, timing) as folder:
@@ -47,34 +73,28 @@ def finetune(spec, base, frame, facts, work, out):
     keep(work, facts, out)
 
 
-def train(texts, labels, spec):
+def train(texts: Sequence[str], labels: Sequence[int], options: LinearOptions) -> dict[str, Any]:
     """A fitted model: {"ngrams", "vocabulary", "idf" (F,), "weights" (K, F), "bias" (K,)}.
 
-    texts: n strings. labels: n codes 0..K-1, K = len(spec["labels"]). spec: ngrams, c (inverse strength of
-    the L2 penalty), class_weights (none, balanced, or a list of K), min_df (posts that must hold a term), max_features.
+    texts: n strings. labels: n codes 0..K-1, K = len(options.labels).
     tf is 1 + log(count), idf is log((1+n)/(1+df)) + 1, rows have length 1 (scikit-learn's TfidfVectorizer).
     Two classes give the logits [0, z], z the log-odds. ValueError where all posts have one class.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    labels = np.asarray(labels, dtype=np.int64)
-    seen = np.unique(labels)
+    codes = np.asarray(labels, dtype=np.int64)
+    seen = np.unique(codes)
     if len(seen) < 2:
-        raise ValueError(f"node {spec['node']}: all {len(labels)} training posts have one class; give it two or more")
-    ngrams = list(spec["ngrams"])
-    tfidf = TfidfVectorizer(
-        analyzer=partial(terms, ngrams=ngrams),
-        sublinear_tf=True,
-        min_df=spec.get("min_df", 1),
-        max_features=spec.get("max_features"),
-    )
+        raise ValueError(f"node {options.node}: all {len(codes)} training posts have one class; give it two or more")
+    ngrams = list(options.ngrams)
+    tfidf = TfidfVectorizer(analyzer=partial(terms, ngrams=ngrams), sublinear_tf=True)
     features = tfidf.fit_transform(texts)
-    given = spec["class_weights"]
+    given = options.class_weights
     weight = {"none": None, "balanced": "balanced"}[given] if isinstance(given, str) else dict(enumerate(given))
-    fit = LogisticRegression(C=spec["c"], class_weight=weight, max_iter=1000).fit(features, labels)
+    fit = LogisticRegression(C=options.c, class_weight=weight, max_iter=1000).fit(features, codes)
     two = len(seen) == 2
-    classes = len(spec["labels"])
+    classes = len(options.labels)
     weights, bias = np.zeros((classes, features.shape[1])), np.full(classes, UNSEEN)
     weights[seen] = np.vstack([np.zeros_like(fit.coef_), fit.coef_]) if two else fit.coef_
     bias[seen] = np.concatenate([[0.0], fit.intercept_]) if two else fit.intercept_
@@ -82,7 +102,7 @@ def train(texts, labels, spec):
     return {"ngrams": ngrams, "vocabulary": vocabulary, "idf": tfidf.idf_, "weights": weights, "bias": bias}
 
 
-def logits(model, texts):
+def logits(model: dict[str, Any], texts: Sequence[str]) -> np.ndarray:
     """(n, K) float64 logits of n texts. A text without a known term gets the biases."""
     rows = np.tile(model["bias"], (len(texts), 1))
     for row, text in zip(rows, texts):
@@ -94,7 +114,7 @@ def logits(model, texts):
     return rows
 
 
-def save(model, folder):
+def save(model: dict[str, Any], folder: Path | str) -> None:
     """Write vocabulary.json and linear.safetensors into `folder`."""
     from safetensors.numpy import save_file
 
@@ -104,7 +124,7 @@ def save(model, folder):
     save_file(tensors, Path(folder) / "linear.safetensors")
 
 
-def load(folder):
+def load(folder: Path | str) -> dict[str, Any]:
     """The model that `save` wrote."""
     from safetensors.numpy import load_file
 

@@ -3,26 +3,45 @@
 import hashlib
 import importlib.util
 import json
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from postgrad.records.files import link
 
+
+@dataclass(frozen=True, kw_only=True)
+class BaseOptions:
+    """A base as config/bases.yaml describes it. One of hub, folder, package and make says where it comes from."""
+
+    model: str  # its name
+    kind: str  # linear, encoder or causal
+    hub: str | None = None
+    revision: str | None = None  # of hub
+    folder: str | None = None
+    package: str | None = None  # package_name/folder/in/it
+    make: dict[str, int] | None = None  # sizes and seed of a tiny model
+
+    @property
+    def origins(self) -> list[str]:
+        """Which of hub, folder, package and make it names."""
+        return [key for key in ("hub", "folder", "package", "make") if getattr(self, key) is not None]
+
+
 WANTED = ["*.safetensors", "*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja"]
 
 
-def base_folder(spec: Mapping[str, str]) -> Path:
-    """The folder that holds a base's files: from the hub, from disk, or from an installed package.
+def base_folder(base: BaseOptions) -> Path:
+    """The folder that holds a base's files: from the hub, from an installed package, or from disk.
 
-    spec: one of hub (with revision), folder, package ("package_name/folder/in/it"). Errors say what to do.
+    Errors say what to do.
     """
-    if "hub" in spec:
-        return hub_folder(spec["hub"], spec.get("revision"))
-    if "package" in spec:
-        return package_folder(spec["package"])
-    folder = Path(spec["folder"]).expanduser()
-    if not folder.is_dir():
-        raise FileNotFoundError(f"base {spec['model']}: folder {folder} does not exist; mend its path in bases.yaml")
+    if base.hub is not None:
+        return hub_folder(base.hub, base.revision)
+    if base.package is not None:
+        return package_folder(base.package)
+    folder = Path(base.folder or "").expanduser()
+    if base.folder is None or not folder.is_dir():
+        raise FileNotFoundError(f"base {base.model}: folder {folder} does not exist; mend its path in bases.yaml")
     return folder
 
 

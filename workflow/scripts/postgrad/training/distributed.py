@@ -3,12 +3,15 @@
 import copy
 import os
 import warnings
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import torch
 import torch.distributed as distributed
+from torch import Tensor
 
 from postgrad.models.heads import with_head
 from postgrad.models.tokenization import UNTAUGHT
@@ -24,25 +27,25 @@ class Ranks:
     rank: int = 0
     world: int = 1
     zero: int = 0
-    settings: object = None  # transformers finds them only while something holds them
+    settings: Any = None  # transformers finds them only while something holds them
 
     @property
-    def alone(self):
+    def alone(self) -> bool:
         """Whether this is the plain training of one process, without torch.distributed."""
         return self.world == 1 and not self.zero
 
     @property
-    def first(self):
+    def first(self) -> bool:
         return self.rank == 0
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "" if self.alone else f"{self.world} ranks, ZeRO {self.zero}"
 
-    def barrier(self):
+    def barrier(self) -> None:
         if not self.alone:
             distributed.barrier()
 
-    def from_first(self, value):
+    def from_first(self, value: Any) -> Any:
         """Rank 0's value, on every rank."""
         if self.alone:
             return value
@@ -50,14 +53,14 @@ class Ranks:
         distributed.broadcast_object_list(box)
         return box[0]
 
-    def any(self, flag):
+    def any(self, flag: bool) -> bool:
         """Whether any rank says so: all stop at one step, or none does."""
         if self.alone:
             return flag
         wanted = torch.tensor(float(flag), device="cuda" if torch.cuda.is_available() else "cpu")
         return bool(self.mean(wanted))
 
-    def mean(self, value):
+    def mean(self, value: Tensor) -> Tensor:
         """The mean over the ranks of a scalar tensor."""
         if not self.alone:
             distributed.all_reduce(value)
@@ -65,7 +68,7 @@ class Ranks:
         return value
 
 
-def begin(zero, precision):
+def begin(zero: int, precision: str) -> Ranks:
     """The Ranks of this process. torch.distributed and DeepSpeed begin here, so before any model is loaded.
 
     gloo joins the ranks where there is no GPU, NCCL where there is one for each rank. In bf16 a single process
@@ -91,7 +94,7 @@ def begin(zero, precision):
     return ranks
 
 
-def begin_deepspeed(zero, precision, backend):
+def begin_deepspeed(zero: int, precision: str, backend: str) -> Any:
     """Begin DeepSpeed and give transformers its settings. Numbers that hang on the model's width stay "auto"."""
     os.environ["DS_BUILD_OPS"] = "0"
     import deepspeed
@@ -102,7 +105,12 @@ def begin_deepspeed(zero, precision, backend):
     if backend == "gloo":
         use_no_compiler()
     deepspeed.init_distributed(dist_backend=backend, timeout=PATIENCE, verbose=False)
-    zero_settings = {"stage": zero, "overlap_comm": False, "contiguous_gradients": True, "reduce_bucket_size": "auto"}
+    zero_settings: dict[str, Any] = {
+        "stage": zero,
+        "overlap_comm": False,
+        "contiguous_gradients": True,
+        "reduce_bucket_size": "auto",
+    }
     if zero == 3:
         zero_settings |= {"stage3_prefetch_bucket_size": "auto", "stage3_param_persistence_threshold": "auto",
                           "stage3_gather_16bit_weights_on_model_save": True}  # fmt: skip
@@ -113,7 +121,7 @@ def begin_deepspeed(zero, precision, backend):
     })  # fmt: skip
 
 
-def use_no_compiler():
+def use_no_compiler() -> None:
     """Have DeepSpeed exchange all tensors by gloo; by default it first compiles a C++ extension, which takes a minute.
 
     `set_accelerator` is DeepSpeed's way to hand it a description of the device. This one is the description of a CPU
@@ -123,17 +131,20 @@ def use_no_compiler():
     from deepspeed.accelerator.cpu_accelerator import CPU_Accelerator
 
     class PlainCPU(CPU_Accelerator):
-        def create_op_builder(self, class_name):
+        def create_op_builder(self, class_name: str) -> Any:
             return None if class_name == "ShareMemCommBuilder" else super().create_op_builder(class_name)
 
     set_accelerator(PlainCPU())
 
 
-def arguments(ranks):
+def arguments(ranks: Ranks) -> dict[str, Any]:
     """What TrainingArguments get beside a single process's."""
     if ranks.alone:
         return {}
-    more = {"ddp_backend": None if torch.cuda.is_available() else "gloo", "average_tokens_across_devices": False}
+    more: dict[str, Any] = {
+        "ddp_backend": None if torch.cuda.is_available() else "gloo",
+        "average_tokens_across_devices": False,
+    }
     if ranks.zero:
         more |= {"deepspeed": copy.deepcopy(ranks.settings.config), "per_device_train_batch_size": 1}
     return more
@@ -148,10 +159,10 @@ class Share:
     part in every exchange, or the others would wait for ever.
     """
 
-    def __init__(self, collate, ranks):
+    def __init__(self, collate: Callable[[Sequence[dict[str, Any]]], dict[str, Tensor]], ranks: Ranks) -> None:
         self.collate, self.ranks = collate, ranks
 
-    def __call__(self, examples):
+    def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Any]:
         batch = self.collate(examples)
         counted = torch.ones(len(examples)) if "labels" in batch else (batch["targets"] != UNTAUGHT).sum(dim=1)
         rows = list(range(self.ranks.rank, len(examples), self.ranks.world))
@@ -160,8 +171,8 @@ class Share:
         return {name: part[rows or [0]] for name, part in batch.items()} | {"weight": weight, "tokens": tokens}
 
 
-def check_parts(model, ranks):
-    """Nothing; ValueError where ZeRO-3 holds a parameter whole: transformers then loads without an error."""
+def check_parts(model: Any, ranks: Ranks) -> None:
+    """Raise ValueError where ZeRO-3 holds a parameter whole: transformers then loads without an error."""
     if ranks.zero == 3:
         whole = [name for name, part in model.named_parameters() if not hasattr(part, "ds_id")]
         if whole:
@@ -169,7 +180,7 @@ def check_parts(model, ranks):
                              "ranks.begin must come before load_model")  # fmt: skip
 
 
-def gathered(parts, ranks):
+def gathered(parts: Iterable[Any], ranks: Ranks) -> AbstractContextManager[Any]:
     """A context in which these parameters stand whole on every rank; what rank 0 writes there is kept."""
     if ranks.zero < 3:
         return nullcontext()
@@ -178,7 +189,7 @@ def gathered(parts, ranks):
     return GatheredParameters(list(parts), modifier_rank=0)
 
 
-def whole(model, ranks):
+def whole(model: Any, ranks: Ranks) -> Any:
     """On rank 0 the trained model, in float32 and in one piece; None elsewhere. Every rank calls it.
 
     Under ZeRO each parameter is gathered in turn, from the optimizer's float32 copy where training was in bf16.
@@ -205,7 +216,7 @@ def whole(model, ranks):
     return empty
 
 
-def float32(part):
+def float32(part: Any) -> Tensor:
     """A parameter, whole and in float32."""
     from deepspeed.runtime.zero import GatheredParameters
     from deepspeed.utils import safe_get_full_fp32_param
