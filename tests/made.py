@@ -86,9 +86,10 @@ def predict_spec(kind, **options):
 
 
 def pretrain_spec(kind, **options):
-    spec = finetune_spec(kind, node="reader", tokens=256, rows=None, mask=0.15, epochs=2)
+    """The spec of a pretraining; options of a fine-tuning that it does not read are left out."""
     of_finetune = ("labels", "prompt", "answers", "loss", "class_weights", "epoch")
-    return {key: value for key, value in spec.items() if key not in of_finetune} | options
+    spec = finetune_spec(kind, node="reader", tokens=256, rows=None, mask=0.15, epochs=2) | options
+    return {key: value for key, value in spec.items() if key not in of_finetune}
 
 
 def finetune_options(kind="encoder", **options):
