@@ -1,6 +1,7 @@
 """review: what a language model's verdict changes and leaves, from which margin, and what it is never shown."""
 
 import json
+import shutil
 import stat
 from pathlib import Path
 
@@ -17,7 +18,9 @@ import review
 from postgrad.config.errors import Fault
 from postgrad.evaluation.bootstrap import no_gain
 from postgrad.graph import queries
-from postgrad.llm.reviewing import margins
+from postgrad.llm import stand_in
+from postgrad.llm.answer_cache import Reply, Request, judged
+from postgrad.llm.reviewing import answer_schema, margins
 from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import DROPPED, write_posts
 from postgrad.records.predictions import ABSTAIN, matrix, read_predictions, write_predictions
@@ -248,6 +251,13 @@ def study_of(folder, body=BODY, model="rule", mode="recommended", prompt=None, s
     return Study({"study": "test", "check_data": False, "mode": mode}, root=root)
 
 
+def test_one_that_agrees_finds_every_label_right():
+    request = Request((("user", "This is not it, never."),), answer_schema(["no", "yes"]))
+    assert json.loads(stand_in.text(request))["verdict"] is False
+    agreed = stand_in.text(request, agrees=True)
+    assert json.loads(agreed)["verdict"] is True and judged(Reply(agreed, "stop", 0, 0), request.schema)[1] is None
+
+
 def test_a_review_has_a_node_for_each_seed_and_a_whole_spec(tmp_path):
     study = study_of(tmp_path)
     graph = study.graphs["small"]
@@ -425,6 +435,41 @@ def test_the_prompts_of_config_fit_and_end_with_the_post(path):
     language_models.check_prompt(prompt, VERBS["review"], path)
     assert prompt["user"].rstrip().rpartition("\n\n")[2] == "{text}"  # so a stand-in reads the post alone
     assert "30 words" in "".join(prompt.values()) and "uncertain" in "".join(prompt.values())
+
+
+# -- the recipe alex ---------------------------------------------------------------------------------
+
+
+def alex(mode="recommended"):
+    config = {"study": "demo", "recipes": ["alex"], "mode": mode, "check_data": False}
+    return Study(config, root=ROOT / "config").graphs["alex"]
+
+
+def test_a_rejected_negative_stays_negative_in_mode_faithful_alone():
+    """SMM4H-2023 Task 2: the released code puts 0 in the place of 0, and throws the proposed label away."""
+    for mode, otherwise, gate in (("faithful", "negative", "always"), ("recommended", "proposed", None)):
+        options = alex(mode=mode).nodes["therapy-reviewed@seed=1"].options
+        assert (options["check"], options["otherwise"]) == ("negative", otherwise)
+        assert gate is None or options["gate"] == gate
+    for name in ("covid-reviewed@seed=1", "anxiety-reviewed@seed=1"):
+        options = alex(mode="faithful").nodes[name].options
+        assert (options["check"], options["otherwise"]) == ("yes", "no")
+
+
+def test_reviews_stand_for_themselves_and_say_that_a_rule_reviewed():
+    nodes = alex().nodes
+    assert {node.name for node in nodes.values() if node.stand_in} == {
+        "covid-reviewed", "covid-agreed", "therapy-reviewed", "anxiety-reviewed"}  # fmt: skip
+    assert nodes["covid-agreed@seed=1"].asked == {"agreeing": "agreeing"}
+
+
+def test_no_post_of_alex_goes_to_a_server(tmp_path):
+    root = shutil.copytree(ROOT / "config", tmp_path / "config")
+    scale = yaml.safe_load((root / "scales/laptop.yaml").read_text())
+    scale["bases"]["gpt-3.5-turbo"] = {}
+    (root / "scales/laptop.yaml").write_text(yaml.safe_dump(scale))
+    with pytest.raises(Fault, match="is an endpoint, and no post of smm4h.* goes to one"):
+        Study({"study": "public", "recipes": ["alex"], "check_data": False}, root=root)
 
 
 # -- a run -----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from tree import ROOT
 
 from postgrad.config.errors import Fault
 from postgrad.study.study import Study
+from postgrad.verbs.registry import VERBS
 
 
 def graph(recipe, study="demo", mode="recommended", root=ROOT / "config"):
@@ -21,32 +22,20 @@ def test_only_what_asks_a_language_model_is_left_out(recipe, mode):
     assert not graph(recipe, "demo", mode).not_run
     for study in ("public", "a800"):
         found = graph(recipe, study, mode)
-        asks = {name for name, (verb, _) in found.raw.items() if verb in ("review", "synthesize")}
+        asks = {name for name, (verb, _) in found.raw.items() if VERBS.nodes[verb].asks}
         assert all("gpt" in why or f"needs {name}" in why or "needs " in why for name, why in found.not_run.items())
         assert {name for name in found.not_run if "gpt" in found.not_run[name]} <= asks
         assert found.ids["covid-floor" if recipe == "alex" else "disorders-floor"]
 
 
-@pytest.mark.parametrize("recipe", ["alex", "utrad"])
-def test_no_post_of_a_shared_task_goes_to_a_server(recipe, tmp_path):
+def test_no_post_of_a_shared_task_goes_to_a_server(tmp_path):
     shutil.copytree(ROOT / "config", tmp_path / "config")
     path = tmp_path / "config/scales/laptop.yaml"
     scale = yaml.safe_load(path.read_text())
-    scale["bases"] |= {"gpt-3.5-turbo": {}, "gpt-4": {}}
+    scale["bases"]["gpt-4"] = {}
     path.write_text(yaml.safe_dump(scale))
     with pytest.raises(Fault, match="is an endpoint, and no post of smm4h.* goes to one"):
-        graph(recipe, "public", root=tmp_path / "config")
-
-
-def test_a_rejected_negative_stays_negative_in_mode_faithful_alone():
-    """SMM4H-2023 Task 2: the released code puts 0 in the place of 0, and throws the proposed label away."""
-    for mode, otherwise, gate in (("faithful", "negative", "always"), ("recommended", "proposed", None)):
-        options = graph("alex", mode=mode).nodes["therapy-reviewed@seed=1"].options
-        assert (options["check"], options["otherwise"]) == ("negative", otherwise)
-        assert gate is None or options["gate"] == gate
-    for name in ("covid-reviewed@seed=1", "anxiety-reviewed@seed=1"):
-        options = graph("alex", mode="faithful").nodes[name].options
-        assert (options["check"], options["otherwise"]) == ("yes", "no")
+        graph("utrad", "public", root=tmp_path / "config")
 
 
 def test_weights_stand_on_top_of_balanced_classes_in_mode_faithful_alone():
@@ -63,13 +52,6 @@ def test_controls_have_the_counts_of_what_they_control():
     for task in ("covid", "therapy", "anxiety"):
         assert nodes[f"{task}-same"].budget == f"{task}-even" == nodes[f"{task}-expert@seed=1"].sources[0]
         assert nodes[f"{task}-same"].sources == [f"{task}/train"]
-    assert nodes["covid-agreed@seed=1"].asked == {"agreeing": "agreeing"}
-
-
-def test_reviews_stand_for_themselves_and_say_that_a_rule_reviewed():
-    nodes = graph("alex").nodes
-    assert {node.name for node in nodes.values() if node.stand_in} == {
-        "covid-reviewed", "covid-agreed", "therapy-reviewed", "anxiety-reviewed"}  # fmt: skip
 
 
 def test_written_posts_stand_beside_as_many_duplicates():

@@ -1,11 +1,8 @@
 """instructions: fields are filled in once, examples are drawn by seed; llm.asked turns a spec into models to ask."""
 
-import json
-
 from postgrad.llm import stand_in
-from postgrad.llm.answer_cache import Reply, Request, judged
+from postgrad.llm.answer_cache import Request
 from postgrad.llm.client import asked
-from postgrad.llm.reviewing import answer_schema
 from postgrad.llm.templates import defined, messages, shots
 
 PROMPT = {"system": "Say {label}.", "user": 'As {"verdict": true}:\n{text}'}
@@ -43,10 +40,3 @@ def test_a_stand_in_writes_a_numbered_list():
     lines = said.split("\n")
     assert [line.partition(". ")[0] for line in lines] == ["1", "2", "3"] and len(set(lines)) == 3
     assert {word for line in lines for word in line.split()[1:]} <= {"rain", "and", "snow"}
-
-
-def test_one_that_agrees_finds_every_label_right():
-    request = Request((("user", "This is not it, never."),), answer_schema(["no", "yes"]))
-    assert json.loads(stand_in.text(request))["verdict"] is False
-    agreed = stand_in.text(request, agrees=True)
-    assert json.loads(agreed)["verdict"] is True and judged(Reply(agreed, "stop", 0, 0), request.schema)[1] is None

@@ -1,0 +1,89 @@
+"""A copy of the tree without a verb, as somebody leaves it who takes the verb out."""
+
+import re
+import subprocess
+import sys
+
+import yaml
+
+from postgrad.config.yaml_files import as_list
+
+# Files of a verb beside those that bear its name.
+OWN = {
+    "review": ("config/prompts/review-*.yaml", "workflow/scripts/postgrad/llm/reviewing.py",
+               "workflow/scripts/postgrad/report/reviews.py"),
+    "diversity": ("workflow/scripts/postgrad/augmentation/diversity.py",
+                  "workflow/scripts/postgrad/report/diversity_map.py", "tests/unit/augmentation/test_diversity.py"),
+}  # fmt: skip
+NAMED = ("workflow/scripts/{}.py", "workflow/scripts/postgrad/verbs/{}.py",
+         "workflow/scripts/postgrad/report/report.{}.j2", "tests/cli/test_{}.py")  # fmt: skip
+SECTIONS = ("datasets", "models", "predictors")
+
+
+def take_out(tree, verb):
+    """Delete the record, schema, rule, script, modules and tests of a verb, and its uses in recipes."""
+    for pattern in (*OWN[verb], *(name.format(verb) for name in NAMED)):
+        files = list(tree.glob(pattern))
+        assert files, pattern
+        for file in files:
+            file.unlink()
+    schemas = tree / "workflow/schemas"
+    cut = [
+        *(cut_out(file, rf"^rule {verb}:\n(?:[ \n].*\n|\n)+") for file in (tree / "workflow/rules").glob("*.smk")),
+        cut_out(schemas / "verbs.yaml", rf"^{verb}:\n(?: .*\n?)+"),
+        cut_out(schemas / "recipe.yaml", rf"^  {verb}:\n(?:    .*\n)+"),
+    ]
+    assert sum(cut) == 2, "one rule and one schema"
+    for file in (tree / "config/recipes").glob("*.yaml"):
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if without_verb(content, verb):
+            lines = [f"{key}: {flow(value)}" for key, value in content.items()]
+            file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    cut_out(tree / "tests/golden/sbatch-a800.txt", rf"^{verb}: .*\n")
+    for command in (["-m", "postgrad.study.fingerprints"], ["../../docs/draw_recipe.py"]):
+        place = tree if command[0] != "-m" else tree / "workflow/scripts"
+        words = [word.removeprefix("../../") for word in command]
+        environment = {"PYTHONPATH": str(tree / "workflow/scripts"), "PATH": ""}
+        done = subprocess.run([sys.executable, *words], cwd=place, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+def cut_out(file, pattern):
+    """Cut a pattern out of a file; how often it was there."""
+    text, count = re.subn(pattern, "", file.read_text(encoding="utf-8"), flags=re.M)
+    file.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+    return count
+
+
+def flow(value):
+    """A value as YAML on one line."""
+    return yaml.safe_dump(value, default_flow_style=True, width=10**9, sort_keys=False).removesuffix("\n...\n").strip()
+
+
+def without_verb(recipe, verb):
+    """Take a verb's nodes, and what names them, out of a recipe; whether there was anything."""
+    uses = [verb in recipe, verb in recipe.get("defaults", {})]
+    recipe.pop(verb, None)
+    recipe.get("defaults", {}).pop(verb, None)
+    gone = {name for section in SECTIONS for name, body in recipe.get(section, {}).items() if verb in body}
+    while more := {
+        name
+        for section in SECTIONS
+        for name, body in recipe.get(section, {}).items()
+        if name not in gone and any(gone & {*map(str, as_list(value))} for value in body.values())
+    }:
+        gone |= more
+    for section in (*SECTIONS, "score"):
+        for name in gone & recipe.get(section, {}).keys():
+            del recipe[section][name]
+    for name, body in list(recipe.get("compare", {}).items()):
+        body["chain"] = [node for node in body["chain"] if node not in gone]
+        controls = body.get("controls", {})
+        if isinstance(controls, dict):
+            kept = {node: step for node, step in controls.items() if not gone & {node, step}}
+        else:
+            kept = [node for node in controls if node not in gone]
+        body["controls"] = kept
+        if len(body["chain"]) < 2:
+            del recipe["compare"][name]
+    return bool(gone) or any(uses)
