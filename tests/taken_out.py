@@ -17,6 +17,11 @@ OWN = {
 }  # fmt: skip
 NAMED = ("workflow/scripts/{}.py", "workflow/scripts/postgrad/verbs/{}.py",
          "workflow/scripts/postgrad/report/report.{}.j2", "tests/cli/test_{}.py")  # fmt: skip
+# What packages import for the verb alone, by their rows in the README's table.
+IMPORTED = {
+    "review": ("llm", ", `evaluation`, `predictors`", ""),
+    "diversity": ("augmentation", "`records`", "nothing"),
+}
 SECTIONS = ("datasets", "models", "predictors")
 
 
@@ -39,6 +44,11 @@ def take_out(tree, verb):
         if without_verb(content, verb):
             lines = [f"{key}: {flow(value)}" for key, value in content.items()]
             file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    package, told, now = IMPORTED[verb]
+    readme = tree / "README.md"
+    rows = readme.read_text(encoding="utf-8").splitlines()
+    rows = [row.replace(told, now) if row.startswith(f"| `{package}` |") else row for row in rows]
+    readme.write_text("\n".join(rows) + "\n", encoding="utf-8")
     cut_out(tree / "tests/golden/sbatch-a800.txt", rf"^{verb}: .*\n")
     for command in (["-m", "postgrad.study.fingerprints"], ["../../docs/draw_recipe.py"]):
         place = tree if command[0] != "-m" else tree / "workflow/scripts"

@@ -295,6 +295,33 @@ def test_no_id_of_a_node_is_taken_apart():
     assert [path.name for path in files if named.search(told(path))] == ["names.py"]
 
 
+STRUCTURAL = ("pretrain", "finetune", "predict")
+NOUNS = ("label", "fold")  # verbs that are also terms of the field: a label of a post, the axis fold
+
+
+def mentions(text, verb):
+    """Whether a text mentions a verb in any form; of a verb that is a noun as well, only its name in code."""
+    if verb in NOUNS:
+        found = re.search(rf"""verb\w* (==|!=|in|not in) \(?["']{verb}["']|verbs?\.{verb}\b|\["{verb}"\]\.""", text)
+    else:
+        found = re.search(rf"\b{verb.removesuffix('e')}\w*", text)
+    return bool(found)
+
+
+def test_mentions_are_found():
+    assert mentions('if node.verb == "label":', "label") and mentions('verb in ("fold", "vote")', "fold")
+    assert mentions("# members of their votes", "vote") and mentions("from postgrad.verbs.review import X", "review")
+    assert not mentions('label["name"] for label in task["labels"]', "label") and not mentions("devote", "vote")
+
+
+def test_graph_and_study_mention_no_verb_that_a_recipe_can_do_without():
+    files = [*POSTGRAD.glob("graph/*.py"), *POSTGRAD.glob("study/*.py"), ROOT / "workflow/rules/common.smk"]
+    verbs = [verb for verb in VERBS if verb not in STRUCTURAL]
+    assert len(files) > 15 and len(verbs) > 5
+    found = {(file.name, verb) for file in files for verb in verbs if mentions(file.read_text(), verb)}
+    assert found == set()
+
+
 def unsafe(tree):
     """What a syntax tree holds of pickles, remote code and shells: a list of words."""
     found = []

@@ -131,6 +131,6 @@ def launch(verb):
 
 
 def scoring(wildcards):
-    """The group of a recipe's cheap last jobs, one submission. A vote goes alone where a model waits for it."""
+    """The group of a recipe's cheap last jobs, one submission. A predictor goes alone where a model waits for it."""
     teaches = wildcards.get("node") in queries.teaching(STUDY.graph(wildcards.recipe))
     return None if teaches else f"{wildcards.recipe}-scores"

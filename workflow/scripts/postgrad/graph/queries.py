@@ -53,7 +53,7 @@ def scored(graph: Any) -> list[tuple[Node, str]]:
 
 
 def teaching(graph: Any) -> set[str]:
-    """Ids of the predictors for which datasets or expensive predictors wait, members of their votes included."""
+    """Ids of the predictors for which datasets or expensive predictors wait, with their members at any depth."""
     expensive = graph.verbs.that("expensive")
     waiting = [n for n in graph.nodes.values() if n.verb in (*graph.verbs.sections["datasets"], *expensive)]
     found: set[str] = set()
@@ -85,8 +85,8 @@ def restarting(graph: Any) -> list[str]:
 def floors(graph: Any) -> dict[str, str]:
     """The nodes that a recipe should beat, by task or dataset: linear models, of several the first by name.
 
-    The floor of a task is the node whose base is written `linear`. Where such models are in folds, the vote that joins
-    them is the floor of the held-out posts, and of the whole task if it has no other.
+    The floor of a task is the node whose base is written `linear`. Where such models are in folds, the
+    predictor that joins them is the floor of the held-out posts, and of the whole task if it has no other.
     """
     linear = [name for name, (verb, body) in graph.raw.items() if verb == "finetune" and body[verb] == "linear"]
     whole, joined = {}, {}

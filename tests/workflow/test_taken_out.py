@@ -1,0 +1,53 @@
+"""A verb that is taken out leaves a tree in which everything else works unedited: first review, then diversity."""
+
+import subprocess
+import sys
+
+import pytest
+from taken_out import take_out
+from tree import copy_of_tree, snakemake
+
+IMPORTS = """
+import pkgutil, postgrad
+from importlib import import_module
+names = [module.name for module in pkgutil.walk_packages(postgrad.__path__, "postgrad.")]
+assert len(names) > 80
+for name in names:
+    import_module(name)
+from postgrad.study.fingerprints import code, unconfirmed
+from postgrad.verbs.registry import VERBS
+assert unconfirmed() is None and all(code(verb) for verb in VERBS)
+print(*VERBS)
+"""
+
+
+def run(tree, *words):
+    environment = {"PYTHONPATH": "workflow/scripts", "PATH": ""}
+    return subprocess.run([sys.executable, *words], cwd=tree, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    return copy_of_tree(tmp_path_factory.mktemp("taken") / "tree")
+
+
+@pytest.mark.parametrize("verb", ["review", "diversity"])
+def test_all_else_resolves_without_a_verb(tree, verb):
+    take_out(tree, verb)
+    done = run(tree, "-c", IMPORTS)
+    assert done.returncode == 0, done.stderr
+    assert verb not in done.stdout.split() and "vote" in done.stdout.split()
+    for study in ("demo", "a800"):
+        done = snakemake(tree, "-n", "all_recipes", "--config", f"study={study}", "check_data=false")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"\n{verb} " not in done.stdout and "\nvote " in done.stdout
+
+
+@pytest.mark.slow
+def test_the_other_unit_tests_pass_without_both_verbs(tree):
+    subprocess.run(["git", "init", "-q"], cwd=tree, check=True)  # a test asks git which files there are
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit"],
+        cwd=tree, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:]
