@@ -187,6 +187,8 @@ def test_public_functions_have_annotations(name):
 
 def test_types_of_the_library_are_checked():
     """No module of ours is left out, and those with annotations are checked as strictly as mypy can."""
+    lint = re.search(r"^lint:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.M)
+    assert lint and re.search(r" mypy\b", lint[1])
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]
     assert settings["files"] == ["workflow/scripts"] and "exclude" not in settings
     ours = [override for override in settings["overrides"]
