@@ -15,7 +15,7 @@ DONE_PLUGIN := $(VENV)/.installed-plugin
 DONE_SLURM := $(VENV)/.installed-slurm
 
 .DEFAULT_GOAL := help
-.PHONY: help env slurm demo test test-all lint graph
+.PHONY: help env slurm demo test test-all lint graph reference
 
 help:
 	@echo "make demo      run the study 'demo' (made-up posts, tiny models, offline) and print its scores"
@@ -23,6 +23,7 @@ help:
 	@echo "make test-all  run make test and then the slow tests, as CI does"
 	@echo "make lint      check the style of Python and rules, check types, and lint the workflow"
 	@echo "make graph     draw every recipe into docs/graphs; only one: make graph RECIPE=ctyun"
+	@echo "make reference write docs/reference.md, every key of the configuration"
 	@echo "make env       only make the environment in $(VENV)"
 	@echo "make slurm     the environment with what submits jobs to a SLURM cluster"
 
@@ -51,6 +52,9 @@ lint: $(DONE_DEV)
 
 graph: $(DONE)
 	@$(IN_ENV) PYTHONPATH=workflow/scripts python docs/draw_recipe.py $(RECIPE)
+
+reference: $(DONE)
+	@$(IN_ENV) PYTHONPATH=workflow/scripts python docs/write_reference.py
 
 # The stamps are written last: an interrupted install is begun anew.
 $(DONE): requirements.txt constraints.txt

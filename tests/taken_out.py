@@ -50,11 +50,15 @@ def take_out(tree, verb):
     rows = [row.replace(told, now) if row.startswith(f"| `{package}` |") else row for row in rows]
     readme.write_text("\n".join(rows) + "\n", encoding="utf-8")
     cut_out(tree / "tests/golden/sbatch-a800.txt", rf"^{verb}: .*\n")
-    for command in (["-m", "postgrad.study.fingerprints"], ["../../docs/draw_recipe.py"]):
-        place = tree if command[0] != "-m" else tree / "workflow/scripts"
-        words = [word.removeprefix("../../") for word in command]
+    for place, *words in (
+        ("workflow/scripts", "-m", "postgrad.study.fingerprints"),
+        (".", "docs/draw_recipe.py"),
+        (".", "docs/write_reference.py"),
+    ):
         environment = {"PYTHONPATH": str(tree / "workflow/scripts"), "PATH": ""}
-        done = subprocess.run([sys.executable, *words], cwd=place, env=environment, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, *words], cwd=tree / place, env=environment, capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stderr
 
 
