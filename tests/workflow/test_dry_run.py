@@ -79,8 +79,8 @@ def test_a_number_of_a_node_that_overrides_its_scales_stands_above_the_total(tmp
         ),
         (
             "workflow/scripts/vote.py",
-            "import json\n",
-            "import json\nimport string\n",
+            "import argparse\n",
+            "import argparse\nimport string\n",
             {"vote ages-vote": "code changed", "score ctyun": "follows vote ages-vote", "predict ages-expert": None},
         ),
         (
