@@ -159,7 +159,8 @@ def like(path, whole):
     """What a file has to hold: all nodes are trained as `plain` is, and differ in their names."""
     parts, node = list(path.parts), "plain"
     if parts[3:4] == ["finetune"]:
-        node, parts[4] = parts[4], "plain"
+        node = parts[4].removesuffix(".spec.json")  # a model's folder, or the spec beside it
+        parts[4] = parts[4].replace(node, "plain", 1)
     return whole.joinpath(*parts).read_bytes().replace(b'"plain"', f'"{node}"'.encode())
 
 
