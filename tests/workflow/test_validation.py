@@ -129,6 +129,8 @@ def test_faults_that_differ_in_the_node_alone_stand_once():
         f"{file}: score.{node}: {node} learns from {split}." for node, split in (("one", "a/dev"), ("all", "b/dev"))
     ]
     assert told_once(differing) == differing
+    paths = [f"config/tasks/x.yaml: splits.{split}.file: x/{split}.csv is not there." for split in ("dev", "test")]
+    assert told_once(paths) == paths  # a name within a path is no node
 
 
 def snakemake(folder, *arguments):

@@ -67,9 +67,9 @@ def _grouped(sentences: Iterable[str], said: Callable[[str, str], str]) -> dict[
 
 
 def _without_node(place: str, finding: str) -> str:
-    """What is found, with "each of them" for the node of the place, as in models.plain.lr."""
+    """What is found, with "each of them" for the node of the place, as in models.plain.lr; paths stay as they are."""
     name = re.escape((place.split(".") + [place])[1])
-    return re.sub(rf"'{name}'|(?<![\w@-]){name}(?![\w@-])", "each of them", finding)
+    return re.sub(rf"'{name}'|(?<![\w@/.-]){name}(?![\w@/-]|\.\w)", "each of them", finding)
 
 
 def place_of(sentence: str) -> str:
