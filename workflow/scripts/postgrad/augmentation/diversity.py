@@ -228,7 +228,7 @@ def silhouettes(vectors: np.ndarray, seed: int) -> dict[int, float]:
 
 
 def assigned(vectors: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """(n,) the nearest centre of each row, of equals the first."""
+    """(n,) the nearest centre of each row, the first of equally near ones."""
     return (np.square(centres).sum(axis=1) - 2 * vectors @ centres.T).argmin(axis=1)
 
 

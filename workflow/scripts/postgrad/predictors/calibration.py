@@ -105,8 +105,8 @@ def fitted(spec, gold, logits, score, counts=None, pool=None):
     spec: the node's method, labels, positive, target and lambda. gold (n,), logits (n, K), n > 0: the posts with a
     gold label and an answer. score: a record -> the official metric under it. For method prior alone, counts: (K,)
     training posts a class; pool: (m, K) probabilities of unlabelled posts where the target is a split.
-    temperature: the lowest log loss (Guo et al. 2017). threshold: the best cut, of equals the nearest to .5. prior:
-    the best lambda, of equals the smallest.
+    temperature: the lowest log loss (Guo et al. 2017). threshold: the best cut, the one nearest to .5 among equal ones.
+    prior: the best lambda, the smallest of equal ones.
     """
     record = {"method": spec["method"]}
     if spec["method"] == "temperature":

@@ -19,8 +19,8 @@ def diversity_tables(found: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]
     """[{recipe, task, n, reference, embed, model, reason, clusters, silhouette, best, sets, labels, panels}].
 
     found: diversity.json files as dicts. silhouette: of the clusters used, None where they were not tried; best: (k,
-    silhouette) of the highest, of equals the fewest. labels: [{label, colour, mark, sign}], sign: its mark as a path
-    in a square of 10. sets, panels: see `sets_of` and `panels`.
+    silhouette) of the highest, the fewest of equal ones. labels: [{label, colour, mark, sign}], sign: its mark as a
+    path in a square of 10. sets, panels: see `sets_of` and `panels`.
     """
     tables = []
     for result in found:

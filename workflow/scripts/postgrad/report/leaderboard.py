@@ -80,7 +80,7 @@ def claimed(
 
     rows: the recipe's on the dataset; on_dev: its rows on the task's dev. Candidates are, of each of its chains there,
     the last node with a score; without chains all nodes but the floor, and the floor where it is alone. Of several the
-    highest mean on dev counts, of equals the first; without scores there, the first.
+    highest mean on dev counts, the first of equal ones; without scores there, the first.
     """
     recipe, dataset = rows[0]["recipe"], rows[0]["dataset"]
     by_node: dict[str, list[NodeScores]] = {}

@@ -82,7 +82,7 @@ def report_spec(study, names=None, page=None):
     `overrides` are sentences on nodes whose own value stands over their scale's.
 
     `nodes` holds name and axes of every node with axes whose id stands in a file that the report reads.
-    names: its recipes, those asked for where silent; page: its path, to which scores.txt points.
+    names: its recipes, by default those that are asked for; page: its path, to which scores.txt points.
     """
     recipes = {}
     for name in names or study.recipes:

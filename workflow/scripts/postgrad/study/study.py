@@ -247,7 +247,7 @@ class Study:
         return self.graphs[recipe]
 
     def tasks(self, recipes: Iterable[str] | None = None) -> list[str]:
-        """The tasks that these recipes read, those asked for where silent, each once, by name."""
+        """The tasks that these recipes read, each once, by name. Default: the recipes that are asked for."""
         graphs = [self.graphs[recipe] for recipe in recipes or self.recipes if recipe in self.graphs]
         return sorted({task for graph in graphs for task in graph.tasks.values()})
 

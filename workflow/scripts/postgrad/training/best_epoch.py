@@ -22,7 +22,7 @@ SCORES = "scores.json"
 
 
 class BestEpoch(TrainerCallback):
-    """Scores the model after each epoch and keeps the weights of the best, of equals the first.
+    """Scores the model after each epoch and keeps the weights of the best, the first of equal ones.
 
     score: model -> float. They lie in `checkpoint-best` of `folder` and go with the other checkpoints. An epoch is
     scored before the checkpoint of its last step is written, so a run that was killed finds every score of the epochs
@@ -64,7 +64,7 @@ class BestEpoch(TrainerCallback):
 
 
 def best(scores: Mapping[int, float]) -> int:
-    """The epoch of the highest score, of equals the first."""
+    """The epoch of the highest score, the first of equal ones."""
     return min(scores, key=lambda epoch: (-scores[epoch], epoch))
 
 
