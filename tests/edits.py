@@ -145,6 +145,10 @@ def second_seed_of_ages_expert(recipe):
     recipe["models"]["ages-expert"]["each"] = {"seed": [1, 2]}
 
 
+def disorders_on_dev_alone(recipe):
+    recipe["score"]["disorders-floor"] = recipe["compare"]["disorders"]["sets"] = ["disorders/dev"]
+
+
 def second_recipe(tree):
     finetune = yaml.safe_load((tree / "config" / RECIPE).read_text())["defaults"]["finetune"]
     small = {
@@ -171,16 +175,16 @@ template = text_edit("postgrad/report/report.html.j2", "Every node was run.", "A
 
 
 def jobs_in(text, study):
-    """The jobs of a text, one a line: [recipe:] rule [node [dataset]]. A node * stands for all of the rule."""
+    """The jobs of a text, one a line: [recipe:] rule [node [file]]. A node * stands for all of the rule."""
     found = set()
     for line in filter(None, map(str.strip, text.splitlines())):
         recipe, _, rest = line.rpartition(":")
-        rule, node, dataset, *_ = [*rest.split(), "", ""]
+        rule, node, file, *_ = [*rest.split(), "", ""]
         if node == "*":
             found |= {job for job in job_graph(study) if job.rule == rule}
         else:
             alone = rule in ("clean", "audit", "report")
-            found.add(Job(rule, "" if alone else recipe or "ctyun", node, dataset))
+            found.add(Job(rule, "" if alone else recipe or "ctyun", node, file))
     return found
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from tree import snakemake
 
 from postgrad.graph import queries
-from postgrad.records.names import HELD_OUT
+from postgrad.records.names import HELD_OUT, SCORED, TEACHING
 from postgrad.verbs.registry import VERBS
 
 
@@ -17,7 +17,7 @@ class Job(NamedTuple):
     rule: str
     recipe: str = ""
     node: str = ""
-    dataset: str = ""
+    file: str = ""  # of a predictor: scored or teaching
 
 
 def planned(tree, *arguments):
@@ -34,7 +34,7 @@ def planned(tree, *arguments):
 
 
 def job_of(rule, output):
-    """The job of an output of the study demo: results/demo/<recipe>/<rule>/<node>/<dataset>, with gaps."""
+    """The job of an output of the study demo: results/demo/<recipe>/<rule>/<node>/<file>, with gaps."""
     if rule in ("demo", "report"):
         return Job(rule)
     folder, rest = re.fullmatch(rf"results/(.+/)??{rule}/(.+)", output).groups()
@@ -43,8 +43,8 @@ def job_of(rule, output):
         rest = ""
     recipe = (folder or "").removeprefix("demo/").rstrip("/")
     if rule in ("predict", *VERBS.sections["predictors"]):
-        node, _, dataset = rest.partition("/")
-        return Job(rule, recipe, node, dataset)
+        node, _, file = rest.partition("/")
+        return Job(rule, recipe, node, file)
     return Job(rule, recipe, rest.partition("/")[0])
 
 
@@ -56,7 +56,7 @@ def job_graph(study):
         reads[Job("audit", node=task)] = {Job("clean", node=task)}
     report = {*reads} - {Job("demo")}
     for recipe, graph in study.graphs.items():
-        scored = {job for pair in queries.scored(graph) for job in predicted(graph, recipe, *pair, reads)}
+        scored = {predicted(graph, recipe, *pair, SCORED, reads) for pair in queries.scored(graph)}
         for node in graph.nodes.values():
             if node.verb in VERBS.sections["predictors"]:
                 continue
@@ -75,7 +75,7 @@ def job_graph(study):
                 reads[job] |= {Job("fold", recipe, id) for id in node.folds}
                 for dataset in filter(None, (node.sources[0], node.fit)):
                     for teacher in node.members:
-                        reads[job] |= predicted(graph, recipe, graph.nodes[teacher], dataset, reads)
+                        reads[job].add(predicted(graph, recipe, graph.nodes[teacher], dataset, TEACHING, reads))
         reads[Job("score", recipe)] = scored
         reads[Job("compare", recipe)] = {Job("score", recipe)}
         report |= {Job("score", recipe), Job("compare", recipe)}
@@ -100,21 +100,20 @@ def posts(graph, recipe, source):
     return {Job(graph.nodes[source].verb, recipe, source)}
 
 
-def predicted(graph, recipe, node, dataset, reads):
-    """The job of one predictor on a dataset, put into `reads` with those before it."""
+def predicted(graph, recipe, node, dataset, file, reads):
+    """The job of the file of a predictor that holds a dataset, put into `reads` with those before it."""
+    job = Job("predict" if node.verb == "finetune" else node.verb, recipe, node.id, file)
+    before = reads.setdefault(job, set())
     if node.verb == "finetune":
-        job = Job("predict", recipe, node.id, dataset)
         alias, _, split = dataset.partition("/")
         held_out = split == HELD_OUT
         read = Job("fold", recipe, node.folds[0]) if held_out else Job("clean", node=graph.tasks[alias])
-        reads[job] = {Job("finetune", recipe, node.id), read}
-    else:
-        job = Job(node.verb, recipe, node.id, dataset)
-        reads[job] = set()
-        for read in (dataset, *node.sources):
-            for member in node.members:
-                reads[job] |= predicted(graph, recipe, graph.nodes[member], read, reads)
-    return {job}
+        before |= {Job("finetune", recipe, node.id), read}
+    for member in map(graph.nodes.get, node.members):
+        before |= {predicted(graph, recipe, member, read, file, reads) for read in (dataset, node.fit) if read}
+        if isinstance(node.target, str) and "/" in node.target:
+            before.add(predicted(graph, recipe, member, node.target, TEACHING, reads))
+    return job
 
 
 def closure(jobs, edges):

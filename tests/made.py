@@ -8,12 +8,14 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+import predict
 from postgrad.demo import tiny_models
 from postgrad.models.linear import LinearOptions
 from postgrad.models.loading import load_model
 from postgrad.models.model_folder import model_folder
 from postgrad.records.options import read_options
 from postgrad.records.posts import write_posts
+from postgrad.records.predictions import read_predictions
 from postgrad.training.options import FinetuneOptions
 
 ROOT = Path(__file__).parents[1]
@@ -78,7 +80,7 @@ def linear_spec(**options):
 
 def predict_spec(kind, **options):
     spec = {"node": "plain@seed=1", "kind": kind, "threads": 1, "batch_tokens": 256, "max_length": 64,
-            "precision": "fp32", "attention": "eager", "pool": None, "dataset": "moods/dev",
+            "precision": "fp32", "attention": "eager", "pool": None, "datasets": ["moods/dev"],
             "labels": LABELS}  # fmt: skip
     if kind == "causal":
         spec |= {"prompt": PROMPT, "answers": "words"}
@@ -117,6 +119,18 @@ def kept(work, name):
     """What bears this name in the folder of the one key that a work folder holds."""
     (path,) = work.glob(f"*/{name}")
     return path
+
+
+def prediction_words(spec, model, data, out, **more):
+    """The command line of a prediction of one dataset, whose work lies beside the file `out`."""
+    data = [spec["datasets"][0], data]
+    return arguments(spec, model=model, data=data, work=out.with_suffix(".work"), out=out, **more)
+
+
+def predicted(spec, model, data, out):
+    """The predictions of one dataset, made by the script."""
+    predict.main(prediction_words(spec, model, data, out))
+    return read_predictions(out)
 
 
 def script(verb, words, **options):

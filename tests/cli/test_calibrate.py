@@ -9,7 +9,14 @@ import pandas as pd
 import pytest
 
 from postgrad.records.posts import write_posts
-from postgrad.records.predictions import ABSTAIN, matrix, read_predictions, write_predictions
+from postgrad.records.predictions import (
+    ABSTAIN,
+    matrix,
+    of_dataset,
+    prediction_rows,
+    read_predictions,
+    write_predictions,
+)
 
 
 def probabilities(*positive):
@@ -19,19 +26,21 @@ def probabilities(*positive):
 GOLD = [0, 0, 0, 0, 1, 1]
 DEV = probabilities(0.1, 0.2, 0.1, 0.3, 0.4, 0.45)  # all are called no; from .35 on all would be right
 SPEC = {
-    "node": "fair", "of": ["plain"], "fit": "rain/dev", "labels": ["no", "yes"], "positive": [1], "metric": "f1"
+    "node": "fair", "of": ["plain"], "fit": "rain/dev", "labels": ["no", "yes"], "positive": [1], "metric": "f1",
+    "datasets": ["rain/test"],
 }  # fmt: skip
 
 
 def run(folder, labels=None, logits=DEV, gold=GOLD, **options):
     ids = [f"p{i}" for i in range(len(logits))]
     write_posts(pd.DataFrame({"post_id": ids, "text": "t", "label": pd.array(gold, dtype="Int64")}), folder / "dev")
-    write_predictions(ids, logits, folder / "on", labels=labels)
-    write_predictions(["a", "b", "c"], probabilities(0.36, 0.2, 0.5), folder / "of", labels=[0, 0, ABSTAIN])
-    write_predictions([f"u{i}" for i in range(4)], probabilities(0.9, 0.9, 0.9, 0.1), folder / "pool")
+    test = prediction_rows(["a", "b", "c"], probabilities(0.36, 0.2, 0.5), labels=[0, 0, ABSTAIN])
+    write_predictions({"rain/dev": prediction_rows(ids, logits, labels=labels), "rain/test": test}, folder / "of")
+    pool = prediction_rows([f"u{i}" for i in range(4)], probabilities(0.9, 0.9, 0.9, 0.1))
+    write_predictions({"rain/dev": test, "rain/unlabeled": pool}, folder / "pool")
     (folder / "model.json").write_text(json.dumps({"classes": {"no": 80, "yes": 20}}))
     command = [sys.executable, "workflow/scripts/calibrate.py", "--spec", json.dumps(SPEC | options)]
-    files = {"predictions": "of", "gold": "dev", "on-gold": "on", "model": "model.json", "out": "o", "fit": "f.json"}
+    files = {"predictions": "of", "gold": "dev", "model": "model.json", "out": "o", "fit": "f.json"}
     if "/" in options.get("target", ""):
         files["pool"] = "pool"
     for key, name in files.items():
@@ -53,9 +62,18 @@ def test_command_fits_a_threshold_and_leaves_abstentions(tmp_path):
         "pool": None,
     }  # fmt: skip
     frame = read_predictions(tmp_path / "o")
-    assert frame["post_id"].tolist() == ["a", "b", "c"] and frame["label"].tolist() == [1, 0, ABSTAIN]
+    assert frame["post_id"].tolist() == ["a", "b", "c"] and set(frame["dataset"]) == {"rain/test"}
+    assert frame["label"].tolist() == [1, 0, ABSTAIN]
     assert np.allclose(matrix(frame)[2], [0.5, 0.5])  # no answer: the logits stay
     assert (matrix(frame)[:2].argmax(axis=1) == [1, 0]).all()
+
+
+def test_one_fit_is_for_all_datasets_of_the_file(tmp_path):
+    fit = fit_of(tmp_path, method="threshold", datasets=["rain/dev", "rain/test"])
+    assert fit["datasets"] == ["rain/dev", "rain/test"]
+    frame = read_predictions(tmp_path / "o")
+    assert of_dataset(frame, "rain/dev")["label"].tolist() == GOLD
+    assert of_dataset(frame, "rain/test")["label"].tolist() == [1, 0, ABSTAIN]
 
 
 def test_command_fits_a_temperature(tmp_path):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 from jobs import job_graph, planned
+from predicted import predicted
 from study_files import write_config
 from tree import ROOT, copy_of_tree, scored, snakemake
 
@@ -16,7 +17,7 @@ from postgrad.corpus.duplicates import GROUPS
 from postgrad.graph import queries
 from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import read_posts, read_union, write_posts
-from postgrad.records.predictions import matrix, read_predictions
+from postgrad.records.predictions import matrix
 from postgrad.study import specs
 from postgrad.study.study import Study
 
@@ -229,22 +230,20 @@ def test_a_run_in_folds(tmp_path):
         model = json.loads((results / f"finetune/one@fold={number}/model.json").read_text())
         assert model["rows"] == len(trained) > len(posts)  # the copies of what is held out are left out with it
         assert not set(group[held[number]]) & set(group[trained["parent"].fillna(trained["post_id"])])
-        frame = read_predictions(results / f"predict/one@fold={number}/ages/held-out.parquet")
+        frame = predicted(results / f"predict/one@fold={number}", "ages/held-out")
         assert frame["post_id"].tolist() == held[number].tolist()
-    whole = read_predictions(results / "vote/one-mean/ages/held-out.parquet")
+    whole = predicted(results / "vote/one-mean", "ages/held-out")
     assert whole["post_id"].tolist() == posts["post_id"].tolist()
     for number in held:  # each post as the one model predicts it that has not seen it
         mine = whole.set_index("post_id").loc[held[number]].reset_index()
-        assert np.allclose(matrix(mine), matrix(read_predictions(
-            results / f"predict/one@fold={number}/ages/held-out.parquet")))  # fmt: skip
-    every = [matrix(read_predictions(results / f"predict/one@fold={i}/ages/test.parquet")) for i in range(1, 6)]
-    assert np.allclose(matrix(read_predictions(results / "vote/one-mean/ages/test.parquet")), np.mean(every, axis=0))
-    one, two, heavy = (
-        matrix(read_predictions(results / f"vote/{name}/ages/test.parquet"))
-        for name in ("one-mean", "two-mean", "heavy")
-    )
+        own = predicted(results / f"predict/one@fold={number}", "ages/held-out")
+        assert np.allclose(matrix(mine), matrix(own))
+    every = [matrix(predicted(results / f"predict/one@fold={i}", "ages/test")) for i in range(1, 6)]
+    assert np.allclose(matrix(predicted(results / "vote/one-mean", "ages/test")), np.mean(every, axis=0))
+    votes = (predicted(results / f"vote/{name}", "ages/test") for name in ("one-mean", "two-mean", "heavy"))
+    one, two, heavy = map(matrix, votes)
     assert np.allclose(heavy, (3 * one + two) / 4) and not np.allclose(heavy, (one + 3 * two) / 4)
-    fit = json.loads((results / "calibrate/cut/ages/test.fit.json").read_text())
+    fit = json.loads((results / "calibrate/cut/scored.fit.json").read_text())
     assert fit["fit"] == "ages/held-out" and fit["posts"] == len(posts)
     entries = json.loads((results / "score/score.json").read_text())["entries"]
     assert {(e["predictor"], e["dataset"]): e["n"] for e in entries}["one-mean", "ages/held-out"] == len(posts)

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from jobs import job_graph, planned
+from predicted import predicted
 from study_files import write_config
 from tree import copy_of_tree, scored, snakemake
 
@@ -27,7 +28,12 @@ from postgrad.predictors.pseudo_labels import (
 from postgrad.predictors.temperature_scaling import nll, temperature
 from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import DROPPED, read_posts, write_posts
-from postgrad.records.predictions import ABSTAIN, read_predictions, softmax, write_predictions
+from postgrad.records.predictions import (
+    ABSTAIN,
+    prediction_rows,
+    softmax,
+    write_predictions,
+)
 from postgrad.study import specs
 from postgrad.study.study import Study
 
@@ -323,8 +329,8 @@ class Case:
             write_posts(frame.assign(text=[f"secret {post_id}" for post_id in ids]), folder / f"{name}.parquet")
         write_table(pd.DataFrame([("f", "pool", "exact")], columns=DROPPED.names), folder / "drop.parquet", DROPPED)
         for name, frame in (("first", FIRST), ("second", second)):
-            write_predictions(frame["post_id"], np.stack(frame["logits"]), folder / f"{name}.parquet")
-            write_predictions("uvwxyz", np.stack(frame["logits"]), folder / f"{name}-dev.parquet")
+            on_dev = prediction_rows("uvwxyz", np.stack(frame["logits"]))
+            write_predictions({"rain/dev": on_dev, "rain/unlabeled": frame}, folder / f"{name}.parquet")
 
     def run(self, node, keep, balance="none", budget=(), teachers=("first", "second"), gold=True, **more):
         spec = {
@@ -337,14 +343,14 @@ class Case:
             "fit": "rain/dev" if gold else None,
             **{key: value for key, value in more.items() if key != "held_out"},
         }
-        files = {key: self.folder / f"{name}.parquet" for key, name in (("--pool", "pool"), ("--drop", "drop"))}
-        files |= {"--train": self.folder / "train.parquet"} | ({"--gold": self.folder / "dev.parquet"} if gold else {})
+        files = {f"--{name}": self.folder / f"{name}.parquet" for name in ("drop", "train")}
+        files |= {"--gold": self.folder / "dev.parquet"} if gold else {}
         files |= {"--out": self.folder / f"{node}.parquet", "--flow": self.folder / f"{node}.json"}
         command = [sys.executable, "workflow/scripts/label.py", "--spec", json.dumps(spec), "--budget", *budget]
+        command += ["--pool", "rain/unlabeled", self.folder / "pool.parquet"]
         command += [part for option in files.items() for part in option]
         for teacher, name in zip(spec["teachers"], teachers):
             command += ["--predictions", teacher, self.folder / f"{name}.parquet"]
-            command += ["--on-gold", teacher, self.folder / f"{name}-dev.parquet"] if gold else []
         command += ["--held-out", *more.get("held_out", [])]
         return subprocess.run(command, capture_output=True, text=True)
 
@@ -616,7 +622,7 @@ def test_a_run_learns_labels_of_the_test_set_for_each_fold(tmp_path):
     done = snakemake(tree)
     assert done.returncode == 0, done.stdout + done.stderr
     results = tree / "results/demo/pseudo"
-    said = read_predictions(results / "vote/jury/ages/test.parquet").set_index("post_id")["label"]
+    said = predicted(results / "vote/jury", "ages/test", "teaching").set_index("post_id")["label"]
     drawn = []
     for number in (1, 2):
         pooled = read_posts(results / f"fold/pooled@fold={number}.parquet")

@@ -11,27 +11,27 @@ from study_files import write_config
 
 from postgrad.config.errors import Fault
 from postgrad.records.posts import write_posts
-from postgrad.records.predictions import ABSTAIN, read_predictions, write_predictions
+from postgrad.records.predictions import ABSTAIN, of_dataset, prediction_rows, read_predictions, write_predictions
 from postgrad.study import specs
 from postgrad.study.study import Study
 
 SPEC = {
     "node": "best", "of": ["a", "b", "c"], "fit": "rain/dev", "labels": ["no", "yes"], "positive": [1], "metric": "f1"
 }  # fmt: skip
+SETS = ["rain/test", "snow/test"]
 
 
 def run(folder, answers, gold=(0, 1, 1)):
     """The command on candidates that answer dev with `answers`, a list of labels each."""
     ids = [f"p{i}" for i in range(len(gold))]
     write_posts(pd.DataFrame({"post_id": ids, "text": "t", "label": pd.array(gold, dtype="Int64")}), folder / "dev")
-    command = [sys.executable, "workflow/scripts/pick.py", "--spec", json.dumps(SPEC), "--gold", folder / "dev"]
-    for option, at in (("--on-gold", "dev"), ("--predictions", "test")):
-        for place, labels in enumerate(answers):
-            command += [option, SPEC["of"][place], folder / f"{at}{place}"]
-            if at == "dev":
-                write_predictions(ids, np.eye(2)[labels], command[-1])
-            else:
-                write_predictions(["t"], [[place, 0.5]], command[-1], labels=[ABSTAIN], answers=[f"candidate {place}"])
+    spec = json.dumps(SPEC | {"datasets": SETS})
+    command = [sys.executable, "workflow/scripts/pick.py", "--spec", spec, "--gold", folder / "dev"]
+    for place, labels in enumerate(answers):
+        command += ["--predictions", SPEC["of"][place], folder / f"of{place}"]
+        said = prediction_rows(["t"], [[place, 0.5]], labels=[ABSTAIN], answers=[f"candidate {place}"])
+        rows = {"rain/dev": prediction_rows(ids, np.eye(2)[labels]), **dict.fromkeys(SETS, said)}
+        write_predictions(rows, command[-1])
     command += ["--out", folder / "out", "--fit", folder / "fit.json"]
     return subprocess.run(command, capture_output=True, text=True)
 
@@ -47,8 +47,9 @@ def run(folder, answers, gold=(0, 1, 1)):
 def test_command_takes_the_first_of_the_best_as_it_is(tmp_path, answers, picked):
     done = run(tmp_path, answers)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "out").read_bytes() == (tmp_path / f"test{picked}").read_bytes()
-    assert read_predictions(tmp_path / "out")["answer"].tolist() == [f"candidate {picked}"]
+    found, whole = read_predictions(tmp_path / "out"), read_predictions(tmp_path / f"of{picked}")
+    pd.testing.assert_frame_equal(found, whole[whole["dataset"] != "rain/dev"].reset_index(drop=True))
+    assert [of_dataset(found, dataset)["answer"].tolist() for dataset in SETS] == [[f"candidate {picked}"]] * 2
     fit = json.loads((tmp_path / "fit.json").read_text())
     assert fit["picked"] == SPEC["of"][picked] and fit["posts"] == 3 and fit["fit"] == "rain/dev"
     assert [row["node"] for row in fit["candidates"]] == SPEC["of"]

@@ -1,5 +1,6 @@
 """predict: logits of a post do not depend on its neighbours, answers are scored whole, order is the file's."""
 
+import json
 import resource
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ import finetune
 import predict
 from postgrad.models import inference
 from postgrad.records.posts import first_by_hash, read_posts
-from postgrad.records.predictions import matrix, read_predictions, softmax
+from postgrad.records.predictions import matrix, of_dataset, read_predictions, softmax
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +38,7 @@ def floor(tmp_path_factory, dev):
 
 
 def predictions(spec, model, data, folder, name="out"):
-    out = folder / f"{name}.parquet"
-    predict.main(made.arguments(spec, model=model, data=data, work=folder / f"{name}-work", out=out))
-    return read_predictions(out)
+    return made.predicted(spec, model, data, folder / f"{name}.parquet")
 
 
 @pytest.mark.parametrize("kind", ["encoder", "causal"])
@@ -55,7 +54,7 @@ def test_batches_change_nothing_and_the_order_is_the_files(tmp_path, models, dev
 
 def test_the_pool_is_chosen_by_hash_and_nothing_else_is(tmp_path, models, dev):
     spec = made.predict_spec("encoder", pool=7)
-    pool = predictions(spec | {"dataset": "moods/unlabeled"}, models / "encoder", dev, tmp_path)
+    pool = predictions(spec | {"datasets": ["moods/unlabeled"]}, models / "encoder", dev, tmp_path)
     assert pool["post_id"].tolist() == first_by_hash(read_posts(dev), 7)["post_id"].tolist()
     assert len(predictions(spec, models / "encoder", dev, tmp_path)) == 30
 
@@ -71,8 +70,7 @@ def test_odd_texts_are_scored(tmp_path, models):
 
 
 def test_linear_and_its_start(tmp_path, floor, dev):
-    paths = {"data": dev, "work": tmp_path / "p", "out": tmp_path / "p.parquet"}
-    words = made.arguments(made.predict_spec("linear"), model=floor, **paths)
+    words = made.prediction_words(made.predict_spec("linear"), floor, dev, tmp_path / "p.parquet")
     heavy = "{'torch', 'transformers', 'sklearn'}"
     code = f"import sys, predict; predict.main(sys.argv[1:]); sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code, *words], cwd=made.ROOT / "workflow/scripts").returncode == 0
@@ -86,9 +84,8 @@ def sharded(spec, model, data, folder, count):
     files = []
     for number in range(1, count + 1):
         shard = f"{number}-of-{count}"
-        paths = {"model": model, "data": data, "work": folder / f"work-{shard}", "out": folder / f"{shard}.parquet"}
-        predict.main([*made.arguments(spec, **paths), "--shard", shard])
-        files.append(paths["out"])
+        files.append(folder / f"{shard}.parquet")
+        predict.main(made.prediction_words(spec, model, data, files[-1], shard=shard))
     return files
 
 
@@ -99,15 +96,15 @@ def sharded(spec, model, data, folder, count):
 def test_gathered_shards_are_the_bytes_of_one_job(tmp_path, models, floor, dev, kind, precision, count):
     """A shard takes whole batches of the whole dataset. Blocks of posts, batched anew, were off by up to 3e-6."""
     spec = made.predict_spec(kind, precision=precision)
-    spec, model = spec | {"dataset": "moods/unlabeled", "pool": 25}, floor if kind == "linear" else models / kind
+    spec, model = spec | {"datasets": ["moods/unlabeled"], "pool": 25}, floor if kind == "linear" else models / kind
     whole = predictions(spec, model, dev, tmp_path)
     files = sharded(spec, model, dev, tmp_path, count)
     sizes = [len(read_predictions(file)) for file in files]
     assert sum(sizes) == len(whole) == 25 and max(sizes) < 25
     assert 0 in sizes or count < 40, "more shards than batches leave some without a post"
-    paths = {"model": model, "data": dev, "work": tmp_path / "w", "out": tmp_path / "gathered.parquet"}
-    predict.main([*made.arguments(spec, **paths), "--shards", *map(str, files)])
-    assert paths["out"].read_bytes() == (tmp_path / "out.parquet").read_bytes()
+    out = tmp_path / "gathered.parquet"
+    predict.main(made.prediction_words(spec, model, dev, out, shards=files))
+    assert out.read_bytes() == (tmp_path / "out.parquet").read_bytes()
 
 
 @pytest.mark.parametrize("change", ["one short", "one twice", "another pool's"])
@@ -118,39 +115,112 @@ def test_shards_that_do_not_make_up_the_dataset_are_refused(tmp_path, floor, dev
         dev = made.made_posts(tmp_path / "other.parquet", n=30, seed=5)
     else:
         files[2:] = files[:1] if change == "one twice" else []
-    paths = {"model": floor, "data": dev, "work": tmp_path / "w", "out": tmp_path / "out.parquet"}
-    done = made.script("predict", [*made.arguments(spec, **paths), "--shards", *map(str, files)])
+    out = tmp_path / "out.parquet"
+    done = made.script("predict", made.prediction_words(spec, floor, dev, out, shards=files))
     assert done.returncode == 1 and "remove the folder and predict again" in done.stderr
-    assert "Traceback" not in done.stderr and not paths["out"].exists()
+    assert "Traceback" not in done.stderr and not out.exists()
 
 
 def test_another_shard_is_not_taken_for_this_one(tmp_path, floor, dev):
     """One folder of work, two shards: the second finds a result that is not its own."""
-    paths = {"model": floor, "data": dev, "work": tmp_path / "w", "out": tmp_path / "out.parquet"}
-    found = []
+    found, out = [], tmp_path / "out.parquet"
     for shard in ("1-of-2", "2-of-2"):
-        predict.main([*made.arguments(made.predict_spec("linear"), **paths), "--shard", shard])
-        found.append(set(read_predictions(paths["out"])["post_id"]))
+        predict.main(made.prediction_words(made.predict_spec("linear"), floor, dev, out, shard=shard))
+        found.append(set(read_predictions(out)["post_id"]))
     assert len(found[0] | found[1]) == 30 and not found[0] & found[1]
 
 
 def test_the_command_needs_no_trainer_and_refuses_another_tasks_model(tmp_path, models, dev):
-    paths = {"model": models / "encoder", "data": dev, "work": tmp_path / "p", "out": tmp_path / "p.parquet"}
-    words = made.arguments(made.predict_spec("encoder"), **paths)
+    words = made.prediction_words(made.predict_spec("encoder"), models / "encoder", dev, tmp_path / "p.parquet")
     heavy = "{'transformers.trainer', 'datasets'}"
     code = f"import sys, predict; predict.main(sys.argv[1:]); sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code, *words], cwd=made.ROOT / "workflow/scripts").returncode == 0
     other = made.predict_spec("encoder", labels=[{"name": "a"}, {"name": "b"}])
-    done = made.script("predict", made.arguments(other, **paths | {"out": tmp_path / "q.parquet"}))
+    done = made.script("predict", made.prediction_words(other, models / "encoder", dev, tmp_path / "q.parquet"))
     assert done.returncode == 1 and "train it for this task" in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "q.parquet").exists()
 
 
 @pytest.fixture
+def several(tmp_path, models, monkeypatch):
+    """Predict several datasets into one file: {dataset: posts} -> (its rows, how often a model was loaded and run)."""
+    calls = {"load_model": 0, "encoder_scores": 0}
+
+    def counted(name, function):
+        def call(*given, **options):
+            calls[name] += 1
+            return function(*given, **options)
+
+        return call
+
+    for name in calls:
+        monkeypatch.setattr(inference, name, counted(name, getattr(inference, name)))
+
+    def predicted(datasets, name="scored", **options):
+        files = []
+        for dataset, posts in datasets.items():
+            made.write_posts(posts, tmp_path / f"{dataset}.parquet")
+            files += [dataset, tmp_path / f"{dataset}.parquet"]
+        spec, out = made.predict_spec("encoder", datasets=[*datasets], **options), tmp_path / f"{name}.parquet"
+        words = made.arguments(spec, model=models / "encoder", work=tmp_path / "work", out=out)
+        words += [word for i in range(0, len(files), 2) for word in ("--data", files[i], str(files[i + 1]))]
+        before = dict(calls)
+        predict.main(words)
+        return read_predictions(out), tuple(calls[key] - before[key] for key in calls)
+
+    return predicted
+
+
+DEV, TEST, POOL = made.posts(30, seed=4), made.posts(21, seed=2), made.posts(40, seed=3)
+
+
+def test_a_file_holds_its_datasets_one_after_the_other(several):
+    datasets = {"moods/dev": DEV, "moods/test": TEST, "moods/unlabeled": POOL}
+    rows, calls = several(datasets, pool=7)
+    assert calls == (1, 3), "the model is loaded once"
+    assert rows["dataset"].drop_duplicates().tolist() == [*datasets]
+    assert [len(of_dataset(rows, dataset)) for dataset in datasets] == [30, 21, 7]
+    assert of_dataset(rows, "moods/test")["post_id"].tolist() == TEST["post_id"].tolist()
+
+
+def test_logits_hang_on_no_other_dataset(several, models, dev, tmp_path):
+    together, _ = several({"moods/dev": read_posts(dev), "moods/test": TEST})
+    alone = predictions(made.predict_spec("encoder"), models / "encoder", dev, tmp_path, "alone")
+    np.testing.assert_array_equal(matrix(of_dataset(together, "moods/dev"), "logits"), matrix(alone, "logits"))
+
+
+def test_a_further_dataset_is_predicted_alone(several, capsys):
+    first, _ = several({"moods/dev": DEV})
+    rows, calls = several({"moods/dev": DEV, "moods/test": TEST})
+    assert calls == (1, 1) and "plain@seed=1: 21 posts of moods/test predicted" in capsys.readouterr().err
+    pd.testing.assert_frame_equal(of_dataset(rows, "moods/dev"), first)
+    rows, calls = several({"moods/dev": DEV, "moods/test": TEST}, "teaching")
+    assert calls == (0, 0), "the two files of a node share what is kept, and no model is loaded"
+    _, calls = several({"moods/test": TEST.assign(text="other"), "moods/dev": DEV})
+    assert calls == (1, 1)
+
+
+def test_predictions_that_an_earlier_version_kept_are_taken_back(tmp_path, several, models):
+    """They were kept without the column `dataset`, in a folder of each dataset."""
+    several({"moods/dev": DEV})
+    (kept,) = (tmp_path / "work").rglob("predictions.parquet")
+    older = tmp_path / "work/moods/dev"
+    older.mkdir()
+    pd.read_parquet(kept).drop(columns="dataset").to_parquet(older / "predictions.parquet")
+    (kept.parent / "key.json").rename(older / "key.json")
+    shutil.rmtree(kept.parent)
+    key = json.loads((older / "key.json").read_text())
+    spec = made.predict_spec("encoder", dataset="moods/dev")
+    assert key["spec"] == {name: value for name, value in spec.items() if name not in ("datasets", "pool")}
+    rows, calls = several({"moods/dev": DEV})
+    assert calls == (0, 0) and set(rows["dataset"]) == {"moods/dev"}
+
+
+@pytest.fixture
 def scored(tmp_path, models, monkeypatch):
     """Predict a frame of posts, counting how often the model itself is asked: (frame, spec, model) -> count."""
-    calls, scores = [], inference.scores
-    monkeypatch.setattr(inference, "scores", lambda *paths: calls.append(1) or scores(*paths))
+    calls, scores = [], inference.encoder_scores
+    monkeypatch.setattr(inference, "encoder_scores", lambda *given: calls.append(1) or scores(*given))
 
     def count(frame, model=models / "encoder", **options):
         made.write_posts(frame, tmp_path / "data.parquet")
@@ -197,7 +267,7 @@ def test_predictions_are_taken_back_in_a_moment(tmp_path, models, dev):
     spec = made.predict_spec("encoder")
     rows = predictions(spec, models / "encoder", dev, tmp_path)
     out = tmp_path / "new.parquet"
-    words = made.arguments(spec, model=models / "encoder", data=dev, work=tmp_path / "out-work", out=out)
+    words = made.arguments(spec, model=models / "encoder", data=["moods/dev", dev], work=tmp_path / "out.work", out=out)
     heavy = "{'torch', 'transformers', 'sklearn', 'safetensors'}"
     code = f"import sys, predict; predict.main(sys.argv[1:]); sys.exit(bool({heavy} & set(sys.modules)))"
     command, before = [sys.executable, "-c", code, *words], resource.getrusage(resource.RUSAGE_CHILDREN)

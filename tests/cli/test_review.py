@@ -23,8 +23,15 @@ from postgrad.llm.answer_cache import Reply, Request, judged
 from postgrad.llm.reviewing import answer_schema, margins
 from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import DROPPED, write_posts
-from postgrad.records.predictions import ABSTAIN, matrix, read_predictions, write_predictions
-from postgrad.report.reviews import review_row
+from postgrad.records.predictions import (
+    ABSTAIN,
+    matrix,
+    of_dataset,
+    prediction_rows,
+    read_predictions,
+    write_predictions,
+)
+from postgrad.report.reviews import review_rows
 from postgrad.study import specs
 from postgrad.study.paths import Paths, path_list
 from postgrad.study.study import Study
@@ -37,7 +44,7 @@ TRUE = {"verdict": True, "new_label": "yes", "reason": "it is about rain"}
 FALSE = {"verdict": False, "new_label": "no", "reason": "aunt Mathilda is dry"}
 SPEC = {
     "node": "checked", "of": ["plain"], "fit": None, "metric": "f1", "positive": [1], "labels": LABELS, "check": "yes",
-    "otherwise": "no", "prompt": PROMPT, "shots": 0, "gate": "always", "seed": 1,
+    "otherwise": "no", "prompt": PROMPT, "shots": 0, "gate": "always", "seed": 1, "datasets": ["rain/test"],
 }  # fmt: skip
 GATED = {"fit": "rain/dev", "gate": [0.1, 0.3], "alpha": 0.05}
 # The probability of yes of six posts: three are yes, at margins .8, .2 and .08; one has no answer.
@@ -49,39 +56,50 @@ def logits_of(share):
 
 
 def files(folder, name, shares, gold=None):
-    """Posts whose first word is their name, and predictions of them: (posts file, predictions file)."""
+    """Posts whose first word is their name, and predictions of them: (posts file, predictions)."""
     frame = pd.DataFrame({"post_id": [f"{name}-{word}" for word in shares], "label": gold})
     frame["text"] = [f"{word} again, said my aunt Mathilda in {name}" for word in shares]
     write_posts(frame, folder / f"{name}.parquet")
     labels = [ABSTAIN if share is None else int(share > 0.5) for share in shares.values()]
     logits = [logits_of(share) for share in shares.values()]
-    write_predictions(frame["post_id"], logits, folder / f"{name}-of.parquet", labels=labels)
-    return [str(folder / f"{name}.parquet"), str(folder / f"{name}-of.parquet")]
+    return str(folder / f"{name}.parquet"), prediction_rows(frame["post_id"], logits, labels=labels)
 
 
 def run(folder, base, shares=YES, dev=None, train=None, budget=None, **options):
     """(fit.json, labels by first word) of one review; dev: (shares, gold labels); train: gold labels by first word."""
-    posts, predictions = files(folder, "test", shares)
+    posts, rows = files(folder, "test", shares)
+    predictions = {"rain/test": rows}
     described = {key: base[key] for key in ("base", "kind", "model", "failed") if key in base}
     reached = {"answers": str(folder / "work/answers"), "budget": budget, "bases": {base["base"]: base}}
     words = ["--spec", json.dumps({**SPEC, **options, "asked": [described]}), "--reached", json.dumps(reached)]
-    words += ["--predictions", predictions, "--data", posts, "--out", str(folder / "out/test.parquet")]
-    words += ["--work", str(folder / "work/review/checked/rain/test.parquet")]
+    words += ["--data", "rain/test", posts, *to_files(folder), "--work", str(folder / "work/review/checked")]
     if dev:
-        gold, on_gold = files(folder, "dev", *dev)
-        words += ["--gold", gold, "--on-gold", on_gold]
+        gold, predictions["rain/dev"] = files(folder, "dev", *dev)
+        words += ["--gold", gold]
     if train:
         examples, _ = files(folder, "train", dict.fromkeys(train, 0.5), list(train.values()))
         write_table(pd.DataFrame({"post_id": ["train-twin"]}), folder / "drop.parquet", DROPPED)
         words += ["--train", examples, "--drop", str(folder / "drop.parquet")]
+    write_predictions(predictions, folder / "of.parquet")
     review.main(words)
-    found = read_predictions(folder / "out/test.parquet")
+    found = of_dataset(read_predictions(folder / "out/scored.parquet"), "rain/test")
     names = [post_id.partition("-")[2] for post_id in found["post_id"]]
-    return json.loads((folder / "out/test.fit.json").read_text()), dict(zip(names, found["label"].tolist()))
+    return json.loads((folder / "out/scored.fit.json").read_text()), dict(zip(names, found["label"].tolist()))
+
+
+def to_files(folder):
+    out = folder / "out/scored"
+    return ["--predictions", str(folder / "of.parquet"), "--out", f"{out}.parquet", "--fit", f"{out}.fit.json"]
+
+
+def before_and_after(folder):
+    return [of_dataset(read_predictions(folder / name), "rain/test") for name in ("of.parquet", "out/scored.parquet")]
 
 
 def unchanged(folder):
-    return (folder / "out/test.parquet").read_bytes() == (folder / "test-of.parquet").read_bytes()
+    before, after = before_and_after(folder)
+    pd.testing.assert_frame_equal(before, after)
+    return True
 
 
 # -- what a verdict changes ------------------------------------------------------------------------
@@ -91,7 +109,8 @@ def test_one_that_always_says_true_changes_nothing(tmp_path):
     with server(good=TRUE) as told:
         fit, _ = run(tmp_path, told.base())
     assert unchanged(tmp_path) and told.heard == ["rain", "trains", "bread"]
-    counts = fit["reviews"]["dataset"]
+    counts = fit["reviews"]["rain/test"]
+    assert fit["gate"] is None
     assert counts == {"predicted": 3, "checked": 3, "confirmed": 3, "rejected": 0, "changed": 0, "answers": 3,
                       "tokens_in": 90, "tokens_out": 30, "stand_in": 0, "abstained": {}}  # fmt: skip
     assert fit["on"] and fit["margin"] is None and fit["reviewer"] == "gpt"
@@ -101,8 +120,8 @@ def test_one_that_always_says_false_sets_all_checked_to_the_label_named(tmp_path
     with server(good=FALSE | {"new_label": "yes"}) as told:  # what it proposes plays no part
         fit, labels = run(tmp_path, told.base())
     assert labels == {"rain": 0, "tea": 0, "trains": 0, "bread": 0, "snow": 0, "books": ABSTAIN}
-    assert [fit["reviews"]["dataset"][key] for key in ("checked", "rejected", "changed")] == [3, 3, 3]
-    before, after = (matrix(read_predictions(tmp_path / name)) for name in ("test-of.parquet", "out/test.parquet"))
+    assert [fit["reviews"]["rain/test"][key] for key in ("checked", "rejected", "changed")] == [3, 3, 3]
+    before, after = map(matrix, before_and_after(tmp_path))
     assert np.allclose(after[[0, 2, 3]], before[[0, 2, 3]][:, ::-1]) and (after[[1, 4, 5]] == before[[1, 4, 5]]).all()
 
 
@@ -110,15 +129,13 @@ def three(folder, told, otherwise):
     """A review of the negative ones among posts of three classes, all of which the model finds positive."""
     posts = pd.DataFrame({"post_id": ["a", "b", "c"], "text": ["rain", "tea", "snow"]})
     write_posts(posts, folder / "test.parquet")
-    write_predictions(
-        posts["post_id"], np.log([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.5, 0.1, 0.4]]), folder / "test-of.parquet"
-    )
+    rows = prediction_rows(posts["post_id"], np.log([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.5, 0.1, 0.4]]))
+    write_predictions({"rain/test": rows}, folder / "of.parquet")
     spec = {**SPEC, "labels": THREE, "check": "negative", "otherwise": otherwise, "asked": [told.base()]}
     reached = {"answers": str(folder / "answers"), "budget": None, "bases": {"gpt": told.base()}}
-    words = ["--spec", json.dumps(spec), "--reached", json.dumps(reached), "--work", str(folder / "work/test.parquet")]
-    words += ["--predictions", str(folder / "test-of.parquet"), "--data", str(folder / "test.parquet")]
-    review.main([*words, "--out", str(folder / "out/test.parquet")])
-    return json.loads((folder / "out/test.fit.json").read_text())["reviews"]["dataset"]
+    words = ["--spec", json.dumps(spec), "--reached", json.dumps(reached), "--work", str(folder / "work")]
+    review.main([*words, "--data", "rain/test", str(folder / "test.parquet"), *to_files(folder)])
+    return json.loads((folder / "out/scored.fit.json").read_text())["reviews"]["rain/test"]
 
 
 def test_rejecting_negative_as_negative_changes_nothing_and_the_proposed_label_does(tmp_path):
@@ -128,7 +145,7 @@ def test_rejecting_negative_as_negative_changes_nothing_and_the_proposed_label_d
         assert unchanged(tmp_path) and (counts["rejected"], counts["changed"]) == (2, 0)
         counts = three(tmp_path, told, "proposed")
         assert (counts["rejected"], counts["changed"]) == (2, 2) and len(told.heard) == 2  # the rule asks nothing anew
-    found = read_predictions(tmp_path / "out/test.parquet")
+    found = read_predictions(tmp_path / "out/scored.parquet")
     assert found["label"].tolist() == [2, 1, 2]
     assert np.allclose(matrix(found), [[0.1, 0.3, 0.6], [0.2, 0.7, 0.1], [0.4, 0.1, 0.5]])
 
@@ -138,7 +155,7 @@ def test_where_the_model_abstains_the_prediction_stays_and_is_counted(tmp_path):
     ways = {"rain": "wrong_json", "trains": "refused"}
     with server(lambda post, times: ways.get(post), good=long) as told:
         fit, labels = run(tmp_path, told.base(tries=1, failed="abstain"))
-    counts = fit["reviews"]["dataset"]
+    counts = fit["reviews"]["rain/test"]
     assert unchanged(tmp_path) and (counts["checked"], counts["confirmed"], counts["rejected"]) == (3, 0, 0)
     assert sum(counts["abstained"].values()) == 3 and counts["abstained"]["not JSON"] == 1
     assert any("pattern" in reason for reason in counts["abstained"])  # 31 words are too many
@@ -147,10 +164,10 @@ def test_where_the_model_abstains_the_prediction_stays_and_is_counted(tmp_path):
 def test_a_rerun_asks_nothing_again_and_writes_the_same_bytes(tmp_path, capsys):
     with server(good=FALSE) as told:
         run(tmp_path, told.base())
-        before = [(tmp_path / f"out/test.{end}").read_bytes() for end in ("parquet", "fit.json")]
+        before = [(tmp_path / f"out/scored.{end}").read_bytes() for end in ("parquet", "fit.json")]
         run(tmp_path, told.base())
         assert len(told.heard) == 3 and "3 answers were kept" in capsys.readouterr().err
-    assert [(tmp_path / f"out/test.{end}").read_bytes() for end in ("parquet", "fit.json")] == before
+    assert [(tmp_path / f"out/scored.{end}").read_bytes() for end in ("parquet", "fit.json")] == before
 
 
 # -- the gate --------------------------------------------------------------------------------------
@@ -167,7 +184,7 @@ def test_a_gate_opens_where_dev_gains_and_only_below_its_margin(tmp_path):
     assert fit["before"] == pytest.approx(2 / 3) and fit["after"] == 1 and fit["p"] == pytest.approx(2 / 2001)
     assert labels == {"rain": 1, "tea": 0, "trains": 1, "bread": 0, "snow": 0, "books": ABSTAIN}
     assert sorted(told.heard) == sorted(["bread", *(f"d{i}" for i in range(0, 40, 2))])
-    assert fit["reviews"]["gate"]["checked"] == 20 and fit["posts"] == 40
+    assert fit["gate"]["checked"] == 20 and fit["posts"] == 40
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "micro_f1"])
@@ -183,7 +200,7 @@ def test_a_gate_stays_shut_without_a_gain_beyond_chance_and_asks_no_more(tmp_pat
     answer = (lambda post: FALSE if post in wrong else TRUE) if wrong else FALSE
     with server(good=answer) as told:
         fit, _ = run(tmp_path, told.base(), dev=(DEV[0], gold), **GATED)
-    assert not fit["on"] and unchanged(tmp_path) and fit["reviews"]["dataset"]["answers"] == 0
+    assert not fit["on"] and unchanged(tmp_path) and fit["reviews"]["rain/test"]["answers"] == 0
     assert fit["p"] > 0.05 and not {"bread", "rain"} & {*told.heard}
     assert (fit["after"] > fit["before"]) == bool(wrong)
 
@@ -216,15 +233,16 @@ def test_examples_come_from_train_alone(tmp_path):
 def test_reasons_are_for_the_owner_alone(tmp_path, capsys):
     with server(good=FALSE) as told:
         run(tmp_path, told.base(), dev=DEV, **GATED)
-    path = tmp_path / "work/review/checked/rain/test.parquet"
-    assert [stat.S_IMODE(file.stat().st_mode) for file in (path, path.parent)] == [0o600, 0o700]
-    table = pd.read_parquet(path)
-    assert table["asked_for"].value_counts().to_dict() == {"gate": 20, "dataset": 1}
-    assert table[table["asked_for"] == "dataset"][["post_id", "verdict", "new_label", "reason"]].values.tolist() == [
-        ["test-bread", False, "no", FALSE["reason"]]
+    work = tmp_path / "work/review/checked"
+    paths = [work / "gate.parquet", work / "rain/test.parquet"]
+    assert [stat.S_IMODE(file.stat().st_mode) for path in paths for file in (path, path.parent)] == [0o600, 0o700] * 2
+    gate, test = map(pd.read_parquet, paths)
+    assert gate["asked_for"].tolist() == ["gate"] * 20
+    assert test[["asked_for", "post_id", "verdict", "new_label", "reason"]].values.tolist() == [
+        ["rain/test", "test-bread", False, "no", FALSE["reason"]]
     ]
-    assert "Mathilda" not in (tmp_path / "out/test.fit.json").read_text() + capsys.readouterr().err
-    assert pd.read_parquet(tmp_path / "out/test.parquet")["answer"].isna().all()
+    assert "Mathilda" not in (tmp_path / "out/scored.fit.json").read_text() + capsys.readouterr().err
+    assert pd.read_parquet(tmp_path / "out/scored.parquet")["answer"].isna().all()
 
 
 # -- the node in a graph ---------------------------------------------------------------------------
@@ -265,13 +283,14 @@ def test_a_review_has_a_node_for_each_seed_and_a_whole_spec(tmp_path):
     assert node.members == ["plain@seed=2"] and node.sources == ["rain/train"] and node.fit == "rain/dev"
     assert node.fitted == ("rain/dev",) and node.stand_in and graph.nodes["jury"].stand_in
     assert not graph.nodes["plain@seed=2"].stand_in
-    assert json.loads(specs.node_spec(study, "small", "checked@seed=2")) == {
+    assert json.loads(specs.node_spec(study, "small", "checked@seed=2", "scored")) == {
         "node": "checked@seed=2", "of": ["plain@seed=2"], "fit": "rain/dev", "check": "yes", "otherwise": "no",
         "shots": 1, "gate": [0.1, 0.3], "alpha": 0.05, "seed": 1, "labels": [{"name": "no"}, {"name": "yes"}],
         "prompt": PROMPT, "positive": [1], "metric": "f1", "asked": [{"base": "rule", "kind": "stand-in"}],
+        "datasets": ["rain/dev"],
     }  # fmt: skip
-    assert VERBS["review"].reviewed(graph) == [(f"checked@seed={seed}", "rain/dev") for seed in (1, 2)]
-    assert queries.teaching(graph) >= {"plain@seed=1", "plain@seed=2"}
+    assert VERBS["review"].reported_nodes(graph) == [f"checked@seed={seed}" for seed in (1, 2)]
+    assert queries.awaited(graph) == {"plain@seed=1", "plain@seed=2"}
     told = json.loads(specs.report_spec(study))["recipes"]["small"]
     assert told["marks"]["stand_in"] == ["checked", "jury"]
     assert {"node": "", "key": "judge", "paper": "judge", "used": "rule", "why": "scale here"} in told["deviations"]
@@ -280,8 +299,11 @@ def test_a_review_has_a_node_for_each_seed_and_a_whole_spec(tmp_path):
 def test_a_reviews_counts_are_the_datasets_own_and_its_cost_is_that_of_all_requests():
     gate = {"checked": 5, "answers": 5, "tokens_in": 50, "tokens_out": 5, "stand_in": 0, "abstained": {}}
     own = {"checked": 2, "answers": 2, "tokens_in": 20, "tokens_out": 2, "stand_in": 2, "abstained": {"not JSON": 2}}
-    facts = {"node": "checked@seed=1", "fit": "ages/dev", "reviews": {"gate": gate, "dataset": own}}
-    row = review_row(facts, "ctyun", "ages/test")
+    facts = {"node": "checked@seed=1", "fit": "ages/dev", "gate": gate, "reviews": {"ages/dev": gate, "ages/test": own}}
+    first, row = review_rows(facts, "ctyun")
+    assert first["dataset"] == "ages/dev" and first["answers"] == 10
+    (alone,) = review_rows({**facts, "gate": None, "reviews": {"ages/test": own}}, "ctyun")
+    assert alone["answers"] == 2
     found = {key: row[key] for key in ("recipe", "dataset", "checked", "abstained", "answers", "tokens", "stand_in")}
     told = {"recipe": "ctyun", "dataset": "ages/test", "checked": 2, "abstained": 2}
     assert found == told | {"answers": 7, "tokens": 77, "stand_in": True}
@@ -289,20 +311,18 @@ def test_a_reviews_counts_are_the_datasets_own_and_its_cost_is_that_of_all_reque
 
 def test_its_job_reads_examples_of_train_and_fits_its_gate_on_dev(tmp_path):
     paths = Paths(study_of(tmp_path))
-    predicted = "results/test/small/predict/plain@seed=1/rain"
-    read = paths.inputs(None, "small", "checked@seed=1", "rain/unlabeled", None)
+    read = paths.inputs(None, "small", "checked@seed=1", "scored", None)
     assert {role: path_list(files) for role, files in read.items()} == {
         "train": ["results/test/clean/rain/train.parquet"],
         "drop": ["results/test/audit/rain/drop.parquet"],
         "gold": ["results/test/clean/rain/dev.parquet"],
-        "on_gold": [f"{predicted}/dev.parquet"],
-        "predictions": [f"{predicted}/unlabeled.parquet"],
-        "data": "results/test/clean/rain/unlabeled.parquet",
+        "predictions": ["results/test/small/predict/plain@seed=1/scored.parquet"],
+        "data": ["results/test/clean/rain/dev.parquet"],
         "models": [],
     }
     folder = "results/test/small/review"
     assert paths.report_files("")["review"] == {
-        ("small", id, "rain/dev"): f"{folder}/{id}/rain/dev.fit.json" for id in ("checked@seed=1", "checked@seed=2")
+        ("small", id): f"{folder}/{id}/scored.fit.json" for id in ("checked@seed=1", "checked@seed=2")
     }
 
 
@@ -498,8 +518,8 @@ def test_a_run_reviews_with_a_stand_in_and_marks_it(tmp_path):
     scale.write_text(scale.read_text().replace("model: tiny-causal", "model: stand-in", 1))
     done = snakemake(tree)
     assert done.returncode == 0, done.stdout + done.stderr
-    fit = json.loads((tree / "results/demo/reviews/review/checked/ages/test.fit.json").read_text())
-    counts = fit["reviews"]["dataset"]
+    fit = json.loads((tree / "results/demo/reviews/review/checked/scored.fit.json").read_text())
+    counts = fit["reviews"]["ages/test"]
     assert (
         counts["stand_in"] == counts["checked"] == counts["predicted"] > counts["confirmed"] > 0 == counts["tokens_in"]
     )

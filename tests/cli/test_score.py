@@ -14,7 +14,7 @@ from tree import ROOT
 from postgrad.evaluation.metrics import auc, scores
 from postgrad.records.json_files import json_text
 from postgrad.records.posts import write_posts
-from postgrad.records.predictions import ABSTAIN, softmax, write_predictions
+from postgrad.records.predictions import ABSTAIN, prediction_rows, softmax, write_predictions
 
 TWEETEVAL = ROOT.parent / "shared" / "data" / "tweeteval"
 GOLD = np.array([0, 0, 0, 1, 1, 1, 1, 0])
@@ -144,9 +144,10 @@ def test_published_predictions_score_as_published(task, metric, published):
 
 def score(tmp_path, pairs, predictions, gold):
     command = [sys.executable, "workflow/scripts/score.py", "--spec", json.dumps({"recipe": "r", "pairs": pairs})]
-    for option, files in (("--predictions", predictions), ("--gold", gold)):
-        for dataset, file in files.items():
-            command += [option, "plain@seed=1", dataset, file]
+    for predictor, file in predictions.items():
+        command += ["--predictions", predictor, file]
+    for dataset, file in gold.items():
+        command += ["--gold", "plain@seed=1", dataset, file]
     command += ["--out", tmp_path / "score.json"]
     return subprocess.run(command, capture_output=True, text=True)
 
@@ -161,11 +162,12 @@ def test_command(tmp_path):
     ids = [f"p{i}" for i in range(8)]
     write_posts(frame(ids, GOLD), dev)
     write_posts(frame(ids, [None] * 8), test)
-    write_predictions(ids[::-1], np.log(PROBS[::-1]), predicted, labels=PREDICTED[::-1])
+    rows = prediction_rows(ids[::-1], np.log(PROBS[::-1]), labels=PREDICTED[::-1])
+    write_predictions({"t/test": prediction_rows(ids, np.log(PROBS)), "t/dev": rows}, predicted)
     done = score(
         tmp_path,
         [pair("t/dev"), pair("t/test")],
-        {"t/test": predicted, "t/dev": predicted},
+        {"plain@seed=1": predicted},
         {"t/dev": dev, "t/test": test},
     )
     assert done.returncode == 0, done.stderr
@@ -182,16 +184,18 @@ def test_command(tmp_path):
 def test_command_names_both_files_where_predictions_are_missing(tmp_path):
     gold, predicted = tmp_path / "gold.parquet", tmp_path / "predicted.parquet"
     write_posts(frame(["a", "b"], [0, 1]), gold)
-    write_predictions(["a"], np.zeros((1, 2)), predicted)
-    done = score(tmp_path, [pair("t/dev")], {"t/dev": predicted}, {"t/dev": gold})
+    rows = {"t/dev": prediction_rows(["a"], np.zeros((1, 2))), "t/test": prediction_rows(["b"], np.zeros((1, 2)))}
+    write_predictions(rows, predicted)
+    done = score(tmp_path, [pair("t/dev")], {"plain@seed=1": predicted}, {"t/dev": gold})
     assert done.returncode == 1 and done.stderr.count("\n") == 1
     assert done.stderr.startswith(f"score: {predicted} lacks 1 of 2 gold posts of {gold}")
     assert not (tmp_path / "score.json").exists()
 
 
-def test_command_wants_a_file_of_each_pair_and_of_no_other(tmp_path):
+def test_command_wants_a_file_of_each_predictor_and_pair_and_of_no_other(tmp_path):
     dev = {"t/dev": tmp_path / "dev.parquet"}
     done = score(tmp_path, [pair("t/dev")], {}, dev)
-    assert done.returncode == 1 and "--predictions lacks a file for plain@seed=1 t/dev; give each" in done.stderr
-    done = score(tmp_path, [pair("t/dev")], dev, dev | {"t/test": tmp_path / "test.parquet"})
+    assert done.returncode == 1 and "--predictions lacks a file for plain@seed=1; give each" in done.stderr
+    predicted = {"plain@seed=1": tmp_path / "scored.parquet"}
+    done = score(tmp_path, [pair("t/dev")], predicted, dev | {"t/test": tmp_path / "test.parquet"})
     assert done.returncode == 1 and "--gold has a file for the unknown plain@seed=1 t/test; give" in done.stderr

@@ -10,7 +10,15 @@ import pytest
 
 from postgrad.predictors.voting import spread, vote
 from postgrad.records.posts import write_posts
-from postgrad.records.predictions import ABSTAIN, matrix, read_predictions, softmax, write_predictions
+from postgrad.records.predictions import (
+    ABSTAIN,
+    matrix,
+    of_dataset,
+    prediction_rows,
+    read_predictions,
+    softmax,
+    write_predictions,
+)
 
 # Three members, four posts, three classes.
 PROBS = np.array(
@@ -91,7 +99,7 @@ def held_out(tmp_path, members=HELD):
     paths = []
     for number, (posts, probs) in enumerate(members):
         paths.append(tmp_path / f"{number}.parquet")
-        write_predictions(list(posts), np.log(probs), paths[-1])
+        write_predictions({"t/held-out": prediction_rows(list(posts), np.log(probs))}, paths[-1])
     return paths
 
 
@@ -107,7 +115,7 @@ def test_a_held_out_post_is_answered_by_the_models_that_held_it_out(tmp_path):
 def test_command_over_held_out_posts(tmp_path):
     members = held_out(tmp_path)
     write_posts(pd.DataFrame({"post_id": list("abcd"), "text": "x"}), tmp_path / "posts.parquet")
-    done = run(tmp_path, members, "soft", "--posts", tmp_path / "posts.parquet")
+    done = run(tmp_path, members, "soft", held_out=tmp_path / "posts.parquet")
     assert done.returncode == 0, done.stderr
     frame = read_predictions(tmp_path / "out.parquet")
     assert frame["post_id"].tolist() == list("abcd") and np.allclose(matrix(frame), PROBS[:2].mean(axis=0))
@@ -118,34 +126,42 @@ def test_command_over_held_out_posts(tmp_path):
                                             ([("aa", HELD[0][1]), *HELD[1:]], "holds a post twice")])  # fmt: skip
 def test_command_refuses_a_fold_that_is_missing_or_another(tmp_path, members, fault):
     write_posts(pd.DataFrame({"post_id": list("abcd"), "text": "x"}), tmp_path / "posts.parquet")
-    done = run(tmp_path, held_out(tmp_path, members), "soft", "--posts", tmp_path / "posts.parquet")
+    done = run(tmp_path, held_out(tmp_path, members), "soft", held_out=tmp_path / "posts.parquet")
     assert done.returncode == 1 and done.stderr.startswith("vote: ") and done.stderr.count("\n") == 1
     assert fault in done.stderr and not (tmp_path / "out.parquet").exists()
 
 
-def run(tmp_path, members, rule="majority", *options, **more):
-    spec = json.dumps({"node": "v", "rule": rule, "ties": "probability", **more})
+def run(tmp_path, members, rule="majority", datasets=("t/dev",), held_out=None, **more):
+    datasets = ["t/held-out"] if held_out else datasets
+    spec = json.dumps({"node": "v", "rule": rule, "ties": "probability", "datasets": datasets, **more})
     command = [sys.executable, "workflow/scripts/vote.py", "--spec", spec, "--predictions", *members]
-    command += [*options, "--out", tmp_path / "out.parquet", "--counts", tmp_path / "out.json"]
+    command += ["--posts", "t/held-out", held_out] if held_out else []
+    command += ["--out", tmp_path / "out.parquet", "--counts", tmp_path / "out.json"]
     return subprocess.run(command, capture_output=True, text=True)
 
 
 def test_command(tmp_path):
     members = [tmp_path / f"{i}.parquet" for i in range(3)]
     for path, probs in zip(members, PROBS):
-        write_predictions(["a", "b", "c", "d"], np.log(probs), path)
-    assert run(tmp_path, members).returncode == 0
-    frame = read_predictions(tmp_path / "out.parquet")
+        datasets = {"t/test": prediction_rows("ab", np.log(probs[:2])), "t/dev": prediction_rows("abcd", np.log(probs))}
+        write_predictions(datasets | {"t/other": prediction_rows("e", np.log(probs[:1]))}, path)
+    assert run(tmp_path, members, datasets=["t/dev", "t/test"]).returncode == 0
+    both = read_predictions(tmp_path / "out.parquet")
+    assert both["dataset"].tolist() == ["t/dev"] * 4 + ["t/test"] * 2
+    assert of_dataset(both, "t/test")["label"].tolist() == [0, 1]
+    frame = of_dataset(both, "t/dev")
     assert frame["post_id"].tolist() == ["a", "b", "c", "d"] and frame["label"].tolist() == [0, 1, 1, 0]
     assert matrix(frame).argmax(axis=1).tolist() == [0, 1, 1, 0]
     counts = json.loads((tmp_path / "out.json").read_text())
     assert counts == {
+        "node": "v",
         "members": 3,
-        "posts": 4,
         "rule": "majority",
         "broken by": "probability",
-        "ties": 1,
-        "abstained": 0,
+        "datasets": {
+            "t/dev": {"posts": 4, "ties": 1, "abstained": 0},
+            "t/test": {"posts": 2, "ties": 0, "abstained": 0},
+        },
     }
 
 
@@ -153,21 +169,21 @@ def test_command_weighs_its_members_in_their_order(tmp_path):
     """The third member alone outvotes the others: its labels are 1, 1, 2, 0."""
     members = [tmp_path / f"{i}.parquet" for i in range(3)]
     for path, probs in zip(members, PROBS):
-        write_predictions(["a", "b", "c", "d"], np.log(probs), path)
+        write_predictions({"t/dev": prediction_rows("abcd", np.log(probs))}, path)
     for weights, labels in (([1, 1, 2.5], [1, 1, 2, 0]), ([2.5, 1, 1], [0, 1, 0, 0])):
         assert run(tmp_path, members, weights=weights).returncode == 0
         assert read_predictions(tmp_path / "out.parquet")["label"].tolist() == labels
         counts = json.loads((tmp_path / "out.json").read_text())
-        assert counts["weights"] == weights and counts["ties"] == 0
+        assert counts["weights"] == weights and counts["datasets"]["t/dev"]["ties"] == 0
     done = run(tmp_path, members, weights=[1, 2])
     assert done.returncode == 1 and done.stderr.startswith("vote: 2 weights for 3 members")
 
 
 def test_command_refuses_other_posts_and_other_classes(tmp_path):
     a, b, c = (tmp_path / f"{name}.parquet" for name in "abc")
-    write_predictions(["a", "b"], np.zeros((2, 2)), a)
-    write_predictions(["b", "a"], np.zeros((2, 2)), b)
-    write_predictions(["a", "b"], np.zeros((2, 3)), c)
+    write_predictions({"t/dev": prediction_rows(["a", "b"], np.zeros((2, 2)))}, a)
+    write_predictions({"t/dev": prediction_rows(["b", "a"], np.zeros((2, 2)))}, b)
+    write_predictions({"t/dev": prediction_rows(["a", "b"], np.zeros((2, 3)))}, c)
     for other, fault in ((b, "same posts in the same order"), (c, "number of classes")):
         done = run(tmp_path, [a, other])
         assert done.returncode == 1 and done.stderr.startswith("vote: ") and done.stderr.count("\n") == 1

@@ -9,6 +9,7 @@ import pytest
 from tree import ROOT
 
 from postgrad.config.schemas import schema
+from postgrad.graph.queries import predicted_datasets, scored
 from postgrad.records.options import read_options
 from postgrad.study import specs
 from postgrad.study.study import Study
@@ -23,6 +24,12 @@ ADDED = {
     "synthesize": {"node", "asked", "labels", "platform"},
     "pretrain": {"node", "kind"},
     "finetune": {"node", "kind", "labels", "prompt", "metric", "positive"},
+    "predict": {"node", "kind", "labels", "prompt", "datasets"},
+    "label": {"node", "teachers", "fit", "classes", "part"},
+    "vote": {"node", "datasets", "weights"},
+    "calibrate": {"node", "of", "fit", "labels", "positive", "metric", "datasets", "target"},
+    "pick": {"node", "of", "fit", "labels", "positive", "metric", "datasets"},
+    "review": {"node", "of", "fit", "labels", "positive", "metric", "datasets", "asked"},
 }
 ADDED = {verb: keys for verb, keys in ADDED.items() if verb in SCRIPTS}
 
@@ -77,11 +84,21 @@ def test_every_spec_of_the_studies_is_read(name):
     settings = {"study": name, "check_data": False}
     study, seen = Study(settings, root=ROOT / "config"), set()
     for recipe in study.recipes:
-        for node in study.graph(recipe).nodes.values():
-            if node.verb in ADDED:
+        graph = study.graph(recipe)
+        for node in graph.nodes.values():
+            if node.verb in ADDED and node.verb not in VERBS.sections["predictors"]:
                 options = read(node.verb, specs.node_spec(study, recipe, node.id))
                 assert options.node == node.id
                 seen.add(node.verb)
+        for (id, file), datasets in predicted_datasets(graph).items():
+            is_model = graph.nodes[id].verb == "finetune"
+            verb, spec = ("predict", specs.predict_spec) if is_model else (graph.nodes[id].verb, specs.node_spec)
+            options = read(verb, spec(study, recipe, id, file))
+            assert options.node == id and options.datasets == datasets
+            seen.add(verb)
+        pairs = read("score", specs.score_spec(study, recipe)).pairs
+        assert [(pair.predictor, pair.dataset) for pair in pairs] == [(node.id, name) for node, name in scored(graph)]
+        assert read("compare", specs.compare_spec(study, recipe)).chains.keys() == graph.compare.keys()
         for task in study.graph(recipe).tasks.values():
             assert read("clean", specs.clean_spec(study, task)).task == task
             assert read("audit", specs.audit_spec(study, task)).task == task
@@ -92,4 +109,4 @@ def test_every_spec_of_the_studies_is_read(name):
             assert read("base", specs.base_spec(study, model)).model == model
     if study.made:
         assert read("demo", specs.demo_spec(study)).posts == study.made["posts"]
-    assert "finetune" in seen
+    assert {"finetune", "predict"} <= seen

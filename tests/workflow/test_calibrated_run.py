@@ -3,8 +3,10 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
+from predicted import predicted
 from tree import copy_of_tree, scored, snakemake
 
 pytestmark = pytest.mark.slow
@@ -42,13 +44,16 @@ def test_a_run_calibrates_picks_and_marks(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     results = tree / "results/demo/linear"
     for point in ("plain@c=large", "plain@c=small"):  # lambda 0: the same record to the byte
-        made = results / f"calibrate/{point.replace('plain', 'same')}/ages/dev.parquet"
-        assert made.read_bytes() == (results / f"predict/{point}/ages/dev.parquet").read_bytes()
-    fits = [json.loads(path.read_text()) for path in sorted((results / "calibrate/pooled/ages").glob("*.fit.json"))]
-    assert len(fits) == 2 and fits[0] == fits[1]  # one fit, whatever it is applied to
+        same, plain = (f"calibrate/{point.replace('plain', 'same')}", f"predict/{point}")
+        one, other = (predicted(results / place, "ages/dev") for place in (same, plain))
+        pd.testing.assert_frame_equal(one, other)
+    fit = json.loads((results / "calibrate/pooled/scored.fit.json").read_text())
+    assert fit["datasets"] == ["ages/dev", "ages/test"] and fit["pool"] > 0
+    pool = predicted(results / "vote/jury", "ages/unlabeled", "teaching")
+    assert len(pool) == fit["pool"], "the posts whose class shares are estimated are no scored ones"
     trained = json.loads((results / "finetune/plain@c=large/model.json").read_text())["classes"]
-    assert np.allclose(fits[0]["train"], np.array([trained["no"], trained["yes"]]) / sum(trained.values()))
-    picked = json.loads((results / "pick/best/ages/test.fit.json").read_text())
+    assert np.allclose(fit["train"], np.array([trained["no"], trained["yes"]]) / sum(trained.values()))
+    picked = json.loads((results / "pick/best/scored.fit.json").read_text())
     assert picked["picked"] == max(picked["candidates"], key=lambda row: row["score"])["node"]
     assert {("best*", "ages/dev"), ("best", "ages/test"), ("same@c=large*", "ages/dev")} <= scored(tree)
     again = snakemake(tree, "-n")

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from predicted import predicted
 from tree import snakemake
 
-from postgrad.records.predictions import matrix, read_predictions
+from postgrad.records.predictions import matrix
 from postgrad.study.study import Study
 
 pytestmark = pytest.mark.slow
@@ -39,9 +40,9 @@ def test_every_recipe_leaves_what_the_demo_has_made_as_it_was(demo, every):
         assert (after.st_mtime_ns, after.st_size) == (before.st_mtime_ns, before.st_size), file
 
 
-def logits(tree, predictor, dataset):
+def logits(tree, predictor, dataset, file="scored"):
     """predictor: recipe/verb/node."""
-    return matrix(read_predictions(tree / RESULTS / predictor / f"{dataset}.parquet"), "logits")
+    return matrix(predicted(tree / RESULTS / predictor, dataset, file), "logits")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,9 @@ def test_each_step_changes_the_logits(demo, step, without, dataset):
 
 
 def test_the_teachers_differ(demo):
-    one, two = (logits(demo, f"ctyun/predict/{teacher}", "ages/unlabeled") for teacher in ("qwen", "qwen15"))
+    one, two = (
+        logits(demo, f"ctyun/predict/{teacher}", "ages/unlabeled", "teaching") for teacher in ("qwen", "qwen15")
+    )
     assert one.shape == two.shape and np.abs(one - two).max() > 1e-3
 
 
@@ -76,8 +79,8 @@ def test_every_loss_weight_and_calibration_of_uccnlp_changes_the_logits(every):
     models += ["roberta-plain", "roberta-weighted"]
     assert differ(every, [f"uccnlp/predict/violence-{model}@seed=1" for model in models], "violence/test")
     for model in models[:9]:
-        fair = every / RESULTS / f"uccnlp/calibrate/violence-{model}-fair@seed=1/violence"
-        step = json.loads((fair / "test.fit.json").read_text())["lambda"]
+        fair = every / RESULTS / f"uccnlp/calibrate/violence-{model}-fair@seed=1"
+        step = json.loads((fair / "scored.fit.json").read_text())["lambda"]
         pair = [f"uccnlp/{verb}/violence-{model}" for verb in ("predict", "calibrate")]
         names = (f"{pair[0]}@seed=1", f"{pair[1]}-fair@seed=1")
         assert differ(every, names, "violence/test") is (step > 0), model
@@ -88,7 +91,7 @@ def test_every_member_of_biobert_is_another_and_the_ensemble_holds_them_all(ever
     means = [f"biobert/vote/effects-{member}-mean" for member in [*members, "gru-drawn", "last2-drawn"]]
     assert differ(every, means, "effects/test")
     counts = {
-        path.parts[-3]: json.loads(path.read_text()) for path in (every / RESULTS).glob("biobert/vote/*/*/test.json")
+        path.parts[-2]: json.loads(path.read_text()) for path in (every / RESULTS).glob("biobert/vote/*/scored.json")
     }
     assert {counts[Path(mean).name]["members"] for mean in means} == {2}  # the study's folds
     assert counts["effects-stage-a"]["members"] == 6 and counts["effects-all-nine"]["members"] == 9

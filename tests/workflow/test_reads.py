@@ -1,6 +1,6 @@
 """A job reruns when it reads something else, though its spec, its code and the content of every file stay the same.
 
-Snakemake's trigger `input` is off, so that other shards of a pool rerun nothing; the param `reads` stands for it. The
+Snakemake's trigger `input` is off, so that other shards rerun nothing; the param `reads` stands for it. The
 study is finished in name only: every output is an empty file, older than none of its inputs.
 """
 
@@ -50,7 +50,7 @@ EDITS = {
     "another source to augment": (node_edit("datasets", "doubled", augment="exchanged"), "augment doubled"),
     "another budget": (node_edit("datasets", "drawn", budget="confident"), "label drawn"),
     "another member of a vote": (node_edit("predictors", "ages-vote", vote=["ages-read"]),
-                                 "vote ages-vote ages/dev\nvote ages-vote ages/test"),
+                                 "vote ages-vote scored"),
 }  # fmt: skip
 
 

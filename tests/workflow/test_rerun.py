@@ -15,6 +15,7 @@ from edits import (
     both,
     cloned_again,
     code_reworded,
+    disorders_on_dev_alone,
     idle_cleaning_step,
     jobs_in,
     keys_reordered,
@@ -83,8 +84,7 @@ JOB_BY_JOB = {
         node_edit("models", "outdoors-expert", lr=2.0e-2),
         """
         finetune  outdoors-expert@seed=1
-        predict   outdoors-expert@seed=1  outdoors/dev
-        predict   outdoors-expert@seed=1  outdoors/test
+        predict   outdoors-expert@seed=1  scored
         score
         compare
         report
@@ -94,13 +94,10 @@ JOB_BY_JOB = {
         node_edit("models", "ages-expert", class_weights="balanced"),
         """
         finetune  ages-expert@seed=1
-        predict   ages-expert@seed=1       ages/dev
-        predict   ages-expert@seed=1       ages/test
-        vote      ages-vote                ages/dev
-        vote      ages-vote                ages/test
+        predict   ages-expert@seed=1       scored
+        vote      ages-vote                scored
         finetune  disorders-expert@seed=1
-        predict   disorders-expert@seed=1  disorders/dev
-        predict   disorders-expert@seed=1  disorders/test
+        predict   disorders-expert@seed=1  scored
         score
         compare
         report
@@ -113,10 +110,8 @@ JOB_BY_JOB = {
         ),
         """
         finetune  ages-expert@seed=2
-        predict   ages-expert@seed=2  ages/dev
-        predict   ages-expert@seed=2  ages/test
-        vote      ages-vote           ages/dev
-        vote      ages-vote           ages/test
+        predict   ages-expert@seed=2  scored
+        vote      ages-vote           scored
         score
         compare
         report
@@ -125,8 +120,7 @@ JOB_BY_JOB = {
     "rule of ages-vote": (
         node_edit("predictors", "ages-vote", rule="soft"),
         """
-        vote  ages-vote  ages/dev
-        vote  ages-vote  ages/test
+        vote  ages-vote  scored
         score
         compare
         report
@@ -135,8 +129,20 @@ JOB_BY_JOB = {
     "a further split to score the teachers on": (
         yaml_edit(RECIPE, lambda recipe: recipe["score"].update(qwen=["ages/test"], qwen15=["ages/test"])),
         """
-        predict  qwen    ages/test
-        predict  qwen15  ages/test
+        predict  qwen    scored
+        predict  qwen15  scored
+        score
+        compare
+        report
+        """,
+    ),
+    "a split less to score the disorders on": (
+        yaml_edit(RECIPE, disorders_on_dev_alone),
+        """
+        predict  disorders-floor          scored
+        predict  disorders-plain@seed=1   scored
+        predict  disorders-read@seed=1    scored
+        predict  disorders-expert@seed=1  scored
         score
         compare
         report
@@ -146,7 +152,7 @@ JOB_BY_JOB = {
         second_recipe,
         """
         small: finetune  plain@seed=1
-        small: predict   plain@seed=1  ages/dev
+        small: predict   plain@seed=1  scored
         small: score
         small: compare
         report
@@ -155,8 +161,7 @@ JOB_BY_JOB = {
     "code of voting": (
         voting,
         """
-        vote  ages-vote  ages/dev
-        vote  ages-vote  ages/test
+        vote  ages-vote  scored
         score
         compare
         report

@@ -1,8 +1,9 @@
-"""A pool predicted by several jobs: the bytes of one job, a lost shard alone done again, another number reruns nothing.
+"""Shards of predictions: the bytes of one job, a lost one alone is done again, another number reruns nothing.
 
 The models are linear, to be quick; tests/cli/test_predict.py holds shards of the others to the bytes of one job.
 """
 
+import json
 import os
 import re
 import shutil
@@ -13,9 +14,9 @@ from tree import ROOT, copy_of_tree, snakemake
 
 pytestmark = pytest.mark.slow
 
-POOL = "predict/{teacher}/ages/unlabeled"
+FILE = "predict/{teacher}/teaching"
 TEACHERS = ("one", "two")
-WORK = ("work/demo/small", "results/demo/small")
+WORK, RESULTS = "work/demo/small", "results/demo/small"
 
 
 def small(recipe):
@@ -105,14 +106,14 @@ def test_shards_give_the_bytes_of_one_job(whole, sharded):
     assert one.keys() == four.keys() and len(one) > 15
     assert [str(name) for name in one if one[name] != four[name] and name.name != "timing.json"] == []
     for teacher in TEACHERS:
-        folder = sharded / "results/demo/small" / f"{POOL.format(teacher=teacher)}.shards"
+        folder = sharded / "results/demo/small" / f"{FILE.format(teacher=teacher)}.shards"
         assert sorted(path.name for path in folder.glob("*.parquet")) == [f"{k}-of-4.parquet" for k in (1, 2, 3, 4)]
 
 
-def test_only_the_pool_has_shards(sharded):
+def test_only_what_others_learn_from_has_shards(sharded):
     folders = {path.parent for path in (sharded / "results").rglob("*-of-4.parquet")}
     assert {str(path.relative_to(sharded / "results/demo/small")) for path in folders} == {
-        f"{POOL.format(teacher=teacher)}.shards" for teacher in TEACHERS
+        f"{FILE.format(teacher=teacher)}.shards" for teacher in TEACHERS
     }
 
 
@@ -127,18 +128,21 @@ def test_another_number_of_shards_reruns_nothing(sharded, shards):
 
 def lose(folder, shard, teacher="one"):
     """Remove one shard of a teacher and its work, and what was gathered from it."""
-    for place in WORK:
-        for name in (POOL.format(teacher=teacher), f"{POOL.format(teacher=teacher)}.shards/{shard}"):
-            shutil.rmtree(folder / place / name, ignore_errors=True)
-            (folder / place / f"{name}.parquet").unlink(missing_ok=True)
+    for name in (FILE.format(teacher=teacher), f"{FILE.format(teacher=teacher)}.shards/{shard}"):
+        (folder / RESULTS / f"{name}.parquet").unlink()
+    keys = list((folder / WORK / f"predict/{teacher}").rglob("key.json"))
+    gone = [path.parent for path in keys if json.loads(path.read_text()).get("shard") in (shard, None)]
+    assert len(gone) >= 4, "two datasets, a shard of each and the whole of each"
+    for place in gone:
+        shutil.rmtree(place)
 
 
 def test_a_lost_shard_alone_is_done_again(again):
-    before, result = files(again), f"results/demo/small/{POOL.format(teacher='one')}.parquet"
+    before, result = files(again), f"results/demo/small/{FILE.format(teacher='one')}.parquet"
     lose(again, "3-of-4")
     assert not (again / result).exists()
     logs = ran(again, result, "--config", "shards=4")
-    log = f"small/{POOL.format(teacher='one')}"
+    log = f"small/{FILE.format(teacher='one')}"
     assert logs == {f"{log}.log", f"{log}.shards/3-of-4.log"}
     assert "taken back" not in (again / f"work/demo/log/{log}.shards/3-of-4.log").read_text()
     assert files(again) == before
@@ -148,10 +152,10 @@ def test_a_lost_shard_alone_is_done_again(again):
 def test_a_run_that_ended_between_shards_goes_on_with_the_others(fresh, whole, tmp_path):
     """Two shards are made on request, as if the run had ended there; the rest follows."""
     folder = shutil.copytree(fresh, tmp_path / "tree")
-    pool, result = (f"{start}/{POOL.format(teacher='two')}" for start in ("small", "results/demo/small"))
+    file, result = (f"{start}/{FILE.format(teacher='two')}" for start in ("small", "results/demo/small"))
     run(folder, *(f"{result}.shards/{k}-of-4.parquet" for k in (1, 3)), "--config", "shards=4")
     logs = ran(folder, f"{result}.parquet", "--config", "shards=4")
-    assert logs == {f"{pool}.log", *(f"{pool}.shards/{k}-of-4.log" for k in (2, 4))}
+    assert logs == {f"{file}.log", *(f"{file}.shards/{k}-of-4.log" for k in (2, 4))}
     assert (folder / f"{result}.parquet").read_bytes() == (whole / f"{result}.parquet").read_bytes()
 
 

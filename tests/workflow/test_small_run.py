@@ -15,12 +15,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from predicted import predicted as read_predicted
 from sklearn.metrics import f1_score
 from study_files import write_config
 from tree import copy_of_tree, scored, snakemake
 
 from postgrad.records.posts import read_posts
-from postgrad.records.predictions import matrix, read_predictions
+from postgrad.records.predictions import matrix
 from postgrad.verbs.registry import VERBS
 
 SIZES = {"train": 48, "dev": 24, "test": 18, "unlabeled": 30}
@@ -148,9 +149,9 @@ def label_counts(path):
     return {int(label): count for label, count in Counter(read_posts(path)["label"]).items()}
 
 
-def predicted(small, node, dataset="rain/test"):
+def predicted(small, node, dataset="rain/test", file="scored"):
     """The predictions of a node, indexed by post_id."""
-    return read_predictions(small / f"{node}/{dataset}.parquet").set_index("post_id")
+    return read_predicted(small / node, dataset, file).set_index("post_id")
 
 
 # Of the 48 posts of train, 16 are of class yes; audit leaves out train-0, which is one of these, train-1 and train-2.
@@ -186,7 +187,7 @@ def test_each_model_learns_from_its_datasets_without_what_audit_leaves_out(small
 def test_agreed_posts_have_the_label_that_both_teachers_give(small):
     agreed = read_posts(small / "label/agreed.parquet").set_index("parent")["label"]
     for teacher in ("one", "two"):
-        labels = predicted(small, f"predict/{teacher}", "rain/unlabeled")["label"]
+        labels = predicted(small, f"predict/{teacher}", "rain/unlabeled", "teaching")["label"]
         assert (labels[agreed.index] == agreed).all(), teacher
     assert not {"unlabeled-0", "unlabeled-1"} & set(agreed.index)
 
@@ -218,7 +219,7 @@ def gold(small, split):
 
 
 def test_the_best_on_dev_is_picked(small):
-    fit = json.loads((small / "pick/best/rain/test.fit.json").read_text())
+    fit = json.loads((small / "pick/best/scored.fit.json").read_text())
     scores = {}
     for node in ("vote/jury@c=0.1", "vote/jury@c=10.0", "predict/one"):
         found, true = predicted(small, node, "rain/dev"), gold(small, "dev")
@@ -229,7 +230,7 @@ def test_the_best_on_dev_is_picked(small):
 
 
 def test_a_threshold_is_fitted_on_dev_and_moves_the_labels_of_test(small):
-    fit = json.loads((small / "calibrate/cut/rain/test.fit.json").read_text())
+    fit = json.loads((small / "calibrate/cut/scored.fit.json").read_text())
     assert fit["fit"] == "rain/dev" and fit["posts"] == SIZES["dev"] and fit["after"]["score"] >= fit["before"]["score"]
     positive = matrix(predicted(small, "pick/best").reset_index())[:, 1] > fit["threshold"]
     assert predicted(small, "calibrate/cut")["label"].tolist() == positive.astype(int).tolist()

@@ -11,7 +11,7 @@ from postgrad.config.cluster import NAMES, launch_words
 from postgrad.config.errors import stop_on_faults
 from postgrad.config.yaml_files import read_yaml
 from postgrad.graph import queries
-from postgrad.records.names import SPLITS
+from postgrad.records.names import SCORED, SPLITS, TEACHING
 from postgrad.runtime.study_lock import begin, jobs_name
 from postgrad.study import cleanup, specs
 from postgrad.study.fingerprints import code, unconfirmed
@@ -41,7 +41,7 @@ wildcard_constraints:
     task="[^/]+",
     node="[^/]+",
     model="[^/]+",
-    dataset="[^/]+/[^/]+",
+    file=f"{SCORED}|{TEACHING}",
     shard=r"|\.shards/[1-9][0-9]*-of-[1-9][0-9]*",
     scope="|all_recipes/",
 
@@ -74,7 +74,7 @@ def named(**methods):
 
 def in_role(role, verb):
     """The look-up of what a job reads in a role, by the record of the verb, or where that is None of its node's."""
-    return lambda recipe, node, dataset, shard: PATHS.inputs(verb, recipe, node, dataset, shard)[role]
+    return lambda recipe, node, file, shard: PATHS.inputs(verb, recipe, node, file, shard)[role]
 
 
 def inputs(*roles, verb=None):
@@ -89,12 +89,12 @@ def words(*roles, verb=None):
 
 
 def spec(wildcards):
-    return specs.node_spec(STUDY, wildcards.recipe, wildcards.node)
+    return specs.node_spec(STUDY, wildcards.recipe, wildcards.node, wildcards.get("file"))
 
 
 def reads(wildcards):
     """The names of what a job reads, since Snakemake reruns by params alone: see profiles/default."""
-    return specs.node_reads(STUDY, wildcards.recipe, wildcards.node, wildcards.get("dataset"))
+    return specs.node_reads(STUDY, wildcards.recipe, wildcards.node, wildcards.get("file"))
 
 
 def reached(wildcards, resources):
@@ -104,7 +104,7 @@ def reached(wildcards, resources):
 
 def gathers(wildcards):
     """Whether a job joins the shards of a prediction and runs no model."""
-    return wildcards.get("shard") == "" and bool(PATHS.shards(wildcards.recipe, wildcards.node, wildcards.dataset, ""))
+    return wildcards.get("shard") == "" and bool(PATHS.shards(wildcards.recipe, wildcards.node, wildcards.file, ""))
 
 
 def threads_of(wildcards):
@@ -132,5 +132,5 @@ def launch(verb):
 
 def scoring(wildcards):
     """The group of a recipe's cheap last jobs, one submission. A predictor goes alone where a model waits for it."""
-    teaches = wildcards.get("node") in queries.teaching(STUDY.graph(wildcards.recipe))
-    return None if teaches else f"{wildcards.recipe}-scores"
+    awaited = wildcards.get("node") in queries.awaited(STUDY.graph(wildcards.recipe))
+    return None if awaited or wildcards.get("file") == TEACHING else f"{wildcards.recipe}-scores"

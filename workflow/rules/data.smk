@@ -141,7 +141,7 @@ rule synthesize:
 
 rule label:
     input:
-        unpack(inputs("gold", "on_gold")),
+        gold=inputs("gold"),
         pool=inputs("pool"),
         drop=inputs("drop"),
         held_out=inputs("held_out"),
@@ -159,11 +159,11 @@ rule label:
         spec=spec,
         code=code("label"),
         reads=reads,
-        teachers=words("predictions", "on_gold"),
+        teachers=words("pool", "predictions"),
     message:
         "Labelling posts: {wildcards.recipe}/{wildcards.node}"
     shell:
-        "python workflow/scripts/label.py --spec {params.spec:q} --pool {input.pool:q} --drop {input.drop:q} "
+        "python workflow/scripts/label.py --spec {params.spec:q} --drop {input.drop:q} "
         "--held-out {input.held_out:q} --train {input.train:q} --gold {input.gold:q} {params.teachers:q} "
         "--budget {input.budget:q} --out {output.posts:q} --flow {output.flow:q} > {log:q} 2>&1"
 

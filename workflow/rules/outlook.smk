@@ -40,7 +40,10 @@ def planned():
         upstream = set(filter(dag.needrun, dag.dependencies[job]))
         further = {other for nearer in upstream for other in dag.dependencies[nearer]}  # clean behind audit
         follows = tuple(named[other] for other in sorted(upstream - further, key=place.get))
-        jobs.append(dry_run.Job(*named[job], *dry_run.cause(reason, change), follows))
+        cause = dry_run.cause(reason, change)
+        if reason.missing_output and dry_run.is_of_older_form(job.output[0]):
+            cause = "older", dry_run.OLDER
+        jobs.append(dry_run.Job(*named[job], *cause, follows))
     return jobs, len(named), [line for recipe in recipes for line in overrides(recipe, several)]
 
 

@@ -1,8 +1,9 @@
 """From models to predictions: every predictor writes the one record of postgrad/records/predictions.py.
 
 in:  models, cleaned splits
-out: results/<study>/<recipe>/{predict,vote,calibrate,pick,review}/<node>/<task>/<split>.parquet; the shards of a pool's
-     predictions lie beside them as <split>.shards/3-of-4.parquet, and one more job of the same rule gathers them
+out: results/<study>/<recipe>/{predict,vote,calibrate,pick,review}/<node>/{scored,teaching}.parquet, each with a column
+     `dataset`: all on which the predictor is scored or fitted, and what other nodes learn from. The shards of the
+     latter lie beside it as teaching.shards/3-of-4.parquet, and one more job of the same rule gathers them
 """
 
 
@@ -12,24 +13,25 @@ rule predict:
         data=inputs("data", verb="predict"),
         shards=inputs("shards", verb="predict"),
     output:
-        "results/{study}/{recipe}/predict/{node}/{dataset}{shard}.parquet",
+        "results/{study}/{recipe}/predict/{node}/{file}{shard}.parquet",
     log:
-        "work/{study}/log/{recipe}/predict/{node}/{dataset}{shard}.log",
+        "work/{study}/log/{recipe}/predict/{node}/{file}{shard}.log",
     conda:
         "../../envs/train.yaml"
     threads: threads_of
     resources:
         **machine("predict"),
     params:
-        spec=lambda wildcards: specs.predict_spec(STUDY, wildcards.recipe, wildcards.node, wildcards.dataset),
+        spec=lambda wildcards: specs.predict_spec(STUDY, wildcards.recipe, wildcards.node, wildcards.file),
         code=code("predict"),
         reads=reads,
+        data=words("data", verb="predict"),
         shard=lambda wildcards: os.path.basename(wildcards.shard),
     message:
-        "Predicting {wildcards.dataset}{wildcards.shard}: {wildcards.recipe}/{wildcards.node}"
+        "Predicting, {wildcards.file}{wildcards.shard}: {wildcards.recipe}/{wildcards.node}"
     shell:
-        'exec python workflow/scripts/predict.py --spec {params.spec:q} --model "$(dirname {input.model:q})" --data {input.data:q} '
-        "--work work/{wildcards.study:q}/{wildcards.recipe:q}/predict/{wildcards.node:q}/{wildcards.dataset:q}{wildcards.shard:q} "
+        'exec python workflow/scripts/predict.py --spec {params.spec:q} --model "$(dirname {input.model:q})" {params.data:q} '
+        "--work work/{wildcards.study:q}/{wildcards.recipe:q}/predict/{wildcards.node:q} "
         "--shard {params.shard:q} --shards {input.shards:q} --out {output:q} > {log:q} 2>&1"
 
 
@@ -38,10 +40,10 @@ rule vote:
         predictions=inputs("predictions"),
         posts=inputs("posts"),
     output:
-        predictions="results/{study}/{recipe}/vote/{node}/{dataset}.parquet",
-        counts="results/{study}/{recipe}/vote/{node}/{dataset}.json",
+        predictions="results/{study}/{recipe}/vote/{node}/{file}.parquet",
+        counts="results/{study}/{recipe}/vote/{node}/{file}.json",
     log:
-        "work/{study}/log/{recipe}/vote/{node}/{dataset}.log",
+        "work/{study}/log/{recipe}/vote/{node}/{file}.log",
     group:
         scoring
     conda:
@@ -50,25 +52,25 @@ rule vote:
         spec=spec,
         code=code("vote"),
         reads=reads,
+        posts=words("posts"),
     message:
-        "Voting on {wildcards.dataset}: {wildcards.recipe}/{wildcards.node}"
+        "Voting, {wildcards.file}: {wildcards.recipe}/{wildcards.node}"
     shell:
         "python workflow/scripts/vote.py --spec {params.spec:q} --predictions {input.predictions:q} "
-        "--posts {input.posts:q} --out {output.predictions:q} --counts {output.counts:q} > {log:q} 2>&1"
+        "{params.posts:q} --out {output.predictions:q} --counts {output.counts:q} > {log:q} 2>&1"
 
 
 rule calibrate:
     input:
         predictions=inputs("predictions"),
         gold=inputs("gold"),
-        on_gold=inputs("on_gold"),
         pool=inputs("pool"),
         model=inputs("model"),
     output:
-        predictions="results/{study}/{recipe}/calibrate/{node}/{dataset}.parquet",
-        fit="results/{study}/{recipe}/calibrate/{node}/{dataset}.fit.json",
+        predictions="results/{study}/{recipe}/calibrate/{node}/{file}.parquet",
+        fit="results/{study}/{recipe}/calibrate/{node}/{file}.fit.json",
     log:
-        "work/{study}/log/{recipe}/calibrate/{node}/{dataset}.log",
+        "work/{study}/log/{recipe}/calibrate/{node}/{file}.log",
     group:
         scoring
     conda:
@@ -78,10 +80,10 @@ rule calibrate:
         code=code("calibrate"),
         reads=reads,
     message:
-        "Calibrating {wildcards.dataset}: {wildcards.recipe}/{wildcards.node}"
+        "Calibrating, {wildcards.file}: {wildcards.recipe}/{wildcards.node}"
     shell:
         "python workflow/scripts/calibrate.py --spec {params.spec:q} --predictions {input.predictions:q} "
-        "--gold {input.gold:q} --on-gold {input.on_gold:q} --pool {input.pool:q} --model {input.model:q} "
+        "--gold {input.gold:q} --pool {input.pool:q} --model {input.model:q} "
         "--out {output.predictions:q} --fit {output.fit:q} > {log:q} 2>&1"
 
 
@@ -89,12 +91,11 @@ rule pick:
     input:
         predictions=inputs("predictions"),
         gold=inputs("gold"),
-        on_gold=inputs("on_gold"),
     output:
-        predictions="results/{study}/{recipe}/pick/{node}/{dataset}.parquet",
-        fit="results/{study}/{recipe}/pick/{node}/{dataset}.fit.json",
+        predictions="results/{study}/{recipe}/pick/{node}/{file}.parquet",
+        fit="results/{study}/{recipe}/pick/{node}/{file}.fit.json",
     log:
-        "work/{study}/log/{recipe}/pick/{node}/{dataset}.log",
+        "work/{study}/log/{recipe}/pick/{node}/{file}.log",
     group:
         scoring
     conda:
@@ -103,9 +104,9 @@ rule pick:
         spec=spec,
         code=code("pick"),
         reads=reads,
-        candidates=words("predictions", "on_gold"),
+        candidates=words("predictions"),
     message:
-        "Picking for {wildcards.dataset}: {wildcards.recipe}/{wildcards.node}"
+        "Picking, {wildcards.file}: {wildcards.recipe}/{wildcards.node}"
     shell:
         "python workflow/scripts/pick.py --spec {params.spec:q} --gold {input.gold:q} {params.candidates:q} "
         "--out {output.predictions:q} --fit {output.fit:q} > {log:q} 2>&1"
@@ -113,15 +114,11 @@ rule pick:
 
 rule review:
     input:
-        unpack(inputs("train", "drop")),
-        unpack(inputs("gold", "on_gold")),
-        predictions=inputs("predictions"),
-        data=inputs("data"),
-        models=inputs("models"),
+        unpack(inputs("train", "drop", "gold", "predictions", "data", "models")),
     output:
-        multiext("results/{study}/{recipe}/review/{node}/{dataset}", out=".parquet", fit=".fit.json"),
+        multiext("results/{study}/{recipe}/review/{node}/{file}", predictions=".parquet", fit=".fit.json"),
     log:
-        "work/{study}/log/{recipe}/review/{node}/{dataset}.log",
+        "work/{study}/log/{recipe}/review/{node}/{file}.log",
     conda:
         "../../envs/train.yaml"
     threads: threads_of
@@ -131,10 +128,11 @@ rule review:
         spec=spec,
         code=code("review"),
         reads=reads,
+        data=words("data"),
         reached=reached,
     message:
-        "Reviewing {wildcards.dataset}: {wildcards.recipe}/{wildcards.node}"
+        "Reviewing, {wildcards.file}: {wildcards.recipe}/{wildcards.node}"
     shell:
         "exec python workflow/scripts/review.py --spec {params.spec:q} --reached {params.reached:q} --models {input.models:q} --predictions {input.predictions:q} "
-        "--data {input.data:q} --train {input.train:q} --drop {input.drop:q} --gold {input.gold:q} --on-gold {input.on_gold:q} --out {output.out:q} "
-        "--work work/{wildcards.study:q}/{wildcards.recipe:q}/review/{wildcards.node:q}/{wildcards.dataset:q}.parquet > {log:q} 2>&1"
+        "{params.data:q} --train {input.train:q} --drop {input.drop:q} --gold {input.gold:q} --out {output.predictions:q} --fit {output.fit:q} "
+        "--work work/{wildcards.study:q}/{wildcards.recipe:q}/review/{wildcards.node:q} > {log:q} 2>&1"

@@ -18,24 +18,24 @@ Writes {"recipe": R, "chains": {name: {"sets": {dataset: {
 
 import argparse
 
-from postgrad.evaluation.comparison import compared
+from postgrad.evaluation.comparison import CompareOptions, compared
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text, read_json
+from postgrad.records.options import read_options
 from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    add_spec(parser, "chains")
+    add_spec(parser, "recipe and chains")
     parser.add_argument("--scores", required=True, help="score.json of the recipe")
     parser.add_argument("--out", required=True, help="the comparison, as JSON")
     args = parse_arguments(parser, argv)
 
-    scored = read_json(args.scores)
+    options, scored = read_options(CompareOptions, args.spec), read_json(args.scores)
     chains = {}
-    for name, spec in args.spec["chains"].items():
-        chain, controls = spec["chain"], spec.get("controls", [])
-        sets = {dataset: compared(scored["entries"], chain, controls, dataset) for dataset in spec["sets"]}
+    for name, chain in options.chains.items():
+        sets = {dataset: compared(scored["entries"], chain.chain, chain.controls, dataset) for dataset in chain.sets}
         chains[name] = {"sets": sets}
     write_text(json_text({"recipe": scored["recipe"], "chains": chains}), args.out)
 

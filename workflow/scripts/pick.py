@@ -1,56 +1,56 @@
 """Pick: of several predictors the best on gold posts of dev; its predictions become this node's.
 
 python workflow/scripts/pick.py --gold results/demo/clean/smm4h24-task6/dev.parquet \
-  --predictions plain@lr=low results/demo/mine/predict/plain@lr=low/ages/test.parquet \
-  --predictions plain@lr=high results/demo/mine/predict/plain@lr=high/ages/test.parquet \
-  --on-gold plain@lr=low results/demo/mine/predict/plain@lr=low/ages/dev.parquet \
-  --on-gold plain@lr=high results/demo/mine/predict/plain@lr=high/ages/dev.parquet \
-  --out results/demo/mine/pick/best/ages/test.parquet --fit results/demo/mine/pick/best/ages/test.fit.json \
-  --spec '{"fit":"ages/dev","labels":["no","yes"],"metric":"f1","node":"best",
+  --predictions plain@lr=low results/demo/mine/predict/plain@lr=low/scored.parquet \
+  --predictions plain@lr=high results/demo/mine/predict/plain@lr=high/scored.parquet \
+  --out results/demo/mine/pick/best/scored.parquet --fit results/demo/mine/pick/best/scored.fit.json \
+  --spec '{"datasets":["ages/test"],"fit":"ages/dev","labels":["no","yes"],"metric":"f1","node":"best",
            "of":["plain@lr=low","plain@lr=high"],"positive":[1]}'
+
+Each file holds the datasets of which the best one's predictions are taken, and the gold posts' own dataset, `fit`.
 """
 
 import argparse
 import sys
 
-from postgrad.predictors.calibration import first_best, metric_to_maximise
+from postgrad.predictors.calibration import PickOptions, first_best, metric_to_maximise
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
-from postgrad.records.parquet_files import write_table
+from postgrad.records.options import read_options
 from postgrad.records.posts import read_posts
-from postgrad.records.predictions import PREDICTIONS, aligned, matrix, read_predictions
+from postgrad.records.predictions import aligned, matrix, of_dataset, read_predictions, write_predictions
 from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    add_spec(parser, "the candidates and their task")
+    add_spec(parser, "the candidates, their task, and the datasets of the file")
     named = {"action": "append", "nargs": 2, "metavar": ("CANDIDATE", "FILE"), "default": []}
     parser.add_argument("--predictions", **named, help="once for each candidate")
     parser.add_argument("--gold", required=True, help="labelled posts to choose on")
-    parser.add_argument("--on-gold", **named, help="the predictions of these posts, once for each candidate")
     parser.add_argument("--out", required=True, help="the predictions of the best")
     parser.add_argument("--fit", required=True, help="each candidate's score, as JSON")
     args = parse_arguments(parser, argv)
 
-    spec, posts = args.spec, read_posts(args.gold)
+    options, posts = read_options(PickOptions, args.spec), read_posts(args.gold)
     if posts["label"].isna().all():
         raise ValueError(f"{args.gold} has no gold labels to choose on; fit on a split with labels.")
-    task = (spec["labels"], spec["positive"], spec["metric"])
-    predictions = named_files("--predictions", args.predictions, spec["of"])
-    on_gold = named_files("--on-gold", args.on_gold, spec["of"])
+    files = named_files("--predictions", args.predictions, options.of)
+    predictions = {candidate: read_predictions(path) for candidate, path in files.items()}
 
     def score(candidate):
-        gold, frame = aligned(posts, read_predictions(on_gold[candidate]), (args.gold, on_gold[candidate]))
-        return metric_to_maximise(gold["label"].astype(int), frame["label"], matrix(frame, "logits"), task)
+        on_gold = of_dataset(predictions[candidate], options.fit)
+        gold, frame = aligned(posts, on_gold, (args.gold, files[candidate]))
+        return metric_to_maximise(gold["label"].astype(int), frame["label"], matrix(frame, "logits"), options.task)
 
-    best, found = first_best(spec["of"], score)
-    write_table(read_predictions(predictions[best]), args.out, PREDICTIONS)
-    facts = {key: spec[key] for key in ("node", "fit", "metric")} | {"posts": int(posts["label"].notna().sum())}
-    candidates = [{"node": id, "score": value} for id, value in zip(spec["of"], found)]
+    best, found = first_best(options.of, score)
+    write_predictions({dataset: of_dataset(predictions[best], dataset) for dataset in options.datasets}, args.out)
+    facts = {"node": options.node, "fit": options.fit, "metric": options.metric, "datasets": options.datasets}
+    facts |= {"posts": int(posts["label"].notna().sum())}
+    candidates = [{"node": id, "score": value} for id, value in zip(options.of, found)]
     write_text(json_text({**facts, "picked": best, "candidates": candidates}), args.fit)
     print(
-        f"pick {spec['node']}: {best} of {len(found)} candidates, {max(found):.4f} in {spec['metric']} "
+        f"pick {options.node}: {best} of {len(found)} candidates, {max(found):.4f} in {options.metric} "
         f"on {facts['posts']} gold posts.",
         file=sys.stderr,
     )

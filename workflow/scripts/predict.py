@@ -1,21 +1,27 @@
-"""Score one dataset with one model: K logits and probabilities a post, in the dataset's order.
+"""Predict the datasets of one file with one model: K logits and probabilities a post, in each dataset's order.
 
 python workflow/scripts/predict.py --spec spec.json --model results/public/ctyun/finetune/plain
-    --data results/public/clean/caves/dev.parquet --work work/public/ctyun/predict/plain/caves/dev
-    --out results/public/ctyun/predict/plain/caves/dev.parquet
+    --data caves/dev results/public/clean/caves/dev.parquet --data caves/test results/public/clean/caves/test.parquet
+    --work work/public/ctyun/predict/plain --out results/public/ctyun/predict/plain/scored.parquet
+
+Each dataset is batched by itself, so its logits depend on no other. Finished ones are kept in --work and taken back.
 """
 
 import argparse
 import os
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from postgrad.corpus.text_forms import as_read
 from postgrad.models.model_folder import model_facts, model_record, posts_digest
-from postgrad.records.names import HELD_OUT
-from postgrad.records.posts import first_by_hash, input_texts, read_posts
-from postgrad.records.predictions import gathered, write_predictions
-from postgrad.runtime.cli import add_spec, parse_arguments, run
+from postgrad.models.prediction import PredictOptions, Scorer, dataset_spec, wanted_posts
+from postgrad.records.options import read_options
+from postgrad.records.posts import read_posts
+from postgrad.records.predictions import gathered, of_dataset, prediction_rows, read_predictions, write_predictions
+from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
 from postgrad.runtime.locks import held
-from postgrad.runtime.result_cache import keep, restored
+from postgrad.runtime.result_cache import keep, move_older_work, restored
 from postgrad.runtime.signals import heeded
 
 VERSION = 1  # raise when the same model gives other predictions
@@ -23,50 +29,61 @@ READ = ("post_id", "keyword", "text")  # the columns that a prediction hangs on:
 KEPT = "predictions.parquet"
 
 
+def load_scorer(options: PredictOptions, folder: str) -> Scorer:
+    """Load the model in `folder` once, and return the function that scores posts with it."""
+    if options.kind == "linear":
+        from postgrad.models.linear import load_scorer as load
+    else:
+        os.environ.update(TOKENIZERS_PARALLELISM="false", HF_HUB_OFFLINE="1")  # read when transformers is imported
+        from postgrad.models.inference import load_scorer as load
+    return load(options, folder)
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_spec(parser, "the node's options, its task and the dataset")
+    add_spec(parser, "the node's options, its task and the datasets of the file")
     parser.add_argument("--model", required=True, help="folder of the fine-tuned model")
-    parser.add_argument("--data", required=True, help="the posts to predict")
-    parser.add_argument("--work", required=True, help="folder for the finished predictions, kept under their key")
-    parser.add_argument("--out", required=True, help="the predictions")
+    data = {"action": "append", "nargs": 2, "metavar": ("DATASET", "FILE"), "default": []}
+    parser.add_argument("--data", **data, help="the posts of a dataset, once for each dataset")
+    parser.add_argument("--work", required=True, help="folder for the finished predictions of each dataset")
+    parser.add_argument("--out", required=True, help="the predictions of all datasets")
     parser.add_argument("--shard", nargs="?", help="3-of-4: only every fourth batch, from the third on")
     parser.add_argument("--shards", nargs="*", default=[], help="all shards' files: gathered, no model is run")
-    options = parse_arguments(parser, argv)
-    spec = options.spec
-    facts, names = model_facts(options.model), [label["name"] for label in spec["labels"]]
-    if facts["labels"] != names or facts["kind"] != spec["kind"]:
-        raise ValueError(f"model {options.model} ({facts['kind']}, {facts['labels']}) does not fit "
-                         f"node {spec['node']} ({spec['kind']}, {names}): train it for this task")  # fmt: skip
-    frame = read_posts(options.data)
-    if spec["dataset"].endswith(f"/{HELD_OUT}"):
-        frame = frame[frame["held_out"]].reset_index(drop=True)
-    if spec["dataset"].endswith("/unlabeled"):
-        frame = first_by_hash(frame, spec["pool"])
-    key = {"spec": spec, "version": VERSION, "model": model_record(options.model), "posts": posts_digest(frame, READ)}
-    key |= {"shard": options.shard} if options.shard else {}
-    frame = as_read(frame, spec.get("input"))
-    shard, _, shards = (options.shard or "1-of-1").partition("-of-")
+    args = parse_arguments(parser, argv)
+
+    options = read_options(PredictOptions, args.spec)
+    facts, names = model_facts(args.model), [label["name"] for label in options.labels]
+    if facts["labels"] != names or facts["kind"] != options.kind:
+        raise ValueError(f"model {args.model} ({facts['kind']}, {facts['labels']}) does not fit "
+                         f"node {options.node} ({options.kind}, {names}): train it for this task")  # fmt: skip
+    files = named_files("--data", args.data, options.datasets)
+    model = {"version": VERSION, "model": model_record(args.model)}
+    model |= {"shard": args.shard} if args.shard else {}
+    shard, _, shards = (args.shard or "1-of-1").partition("-of-")
     part = slice(int(shard) - 1, None, int(shards))
-    with heeded(), held(options.work):
-        if restored(options.work, key, options.out, KEPT):
-            return
-        rows = range(len(frame))[part]
-        if options.shards:
-            logits = gathered(frame["post_id"], options.shards)
-        elif spec["kind"] == "linear":
-            from postgrad.models import linear
-
-            logits = linear.logits(linear.load(options.model), input_texts(frame.iloc[rows]))
-        else:
-            os.environ.update(
-                {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
-            )  # read by transformers' import
-            from postgrad.models import inference
-
-            rows, logits = inference.scores(spec, options.model, frame, part)
-        write_predictions(frame["post_id"].iloc[rows], logits, options.out)
-        keep(options.work, key, options.out, KEPT)
+    parts = [read_predictions(path) for path in args.shards]
+    found, scorer = {}, None
+    with heeded():
+        for dataset, file in files.items():
+            frame = wanted_posts(read_posts(file), dataset, options.pool)
+            key = {"spec": dataset_spec(args.spec, dataset), "posts": posts_digest(frame, READ), **model}
+            place = Path(args.work) / (f"{dataset}.shards/{args.shard}" if args.shard else dataset)
+            with held(place), TemporaryDirectory(dir=place.parent, prefix=".") as beside:
+                move_older_work(args.work, place)  # up to version 0.1.0 a dataset had a folder of its own
+                piece = Path(beside) / KEPT
+                if not restored(args.work, key, piece, KEPT):
+                    rows = range(len(frame))
+                    if parts:
+                        shares = [of_dataset(predictions, dataset) for predictions in parts]
+                        logits = gathered(frame["post_id"], shares, Path(args.shards[0]).parent)
+                    else:
+                        scorer = scorer or load_scorer(options, args.model)
+                        rows, logits = scorer(as_read(frame, options.input), part)
+                    write_predictions({dataset: prediction_rows(frame["post_id"].iloc[rows], logits)}, piece)
+                    keep(args.work, key, piece, KEPT)
+                    print(f"{options.node}: {len(rows)} posts of {dataset} predicted", file=sys.stderr)
+                found[dataset] = read_predictions(piece)
+        write_predictions(found, args.out)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Vote: several predictions of one dataset as one, with its ties counted.
+"""Vote: several predictors' files as one, with the ties on each dataset counted.
 
-python workflow/scripts/vote.py --spec '{"rule":"majority","ties":"probability"}' \
-  --predictions results/demo/ctyun/predict/ages-expert@seed=1/ages/dev.parquet \
-  results/demo/ctyun/predict/ages-expert@seed=2/ages/dev.parquet \
-  --out results/demo/ctyun/vote/ages-vote/ages/dev.parquet \
-  --counts results/demo/ctyun/vote/ages-vote/ages/dev.json
+python workflow/scripts/vote.py --spec '{"datasets":["ages/dev"],"node":"ages-vote","rule":"majority",
+                                         "ties":"probability"}' \
+  --predictions results/demo/ctyun/predict/ages-expert@seed=1/scored.parquet \
+  results/demo/ctyun/predict/ages-expert@seed=2/scored.parquet \
+  --out results/demo/ctyun/vote/ages-vote/scored.parquet \
+  --counts results/demo/ctyun/vote/ages-vote/scored.json
 """
 
 import argparse
@@ -12,40 +13,53 @@ import sys
 
 import numpy as np
 
-from postgrad.predictors.voting import check_members, spread, vote
+from postgrad.predictors.voting import VoteOptions, check_members, spread, vote
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
+from postgrad.records.options import read_options
 from postgrad.records.posts import read_posts
-from postgrad.records.predictions import ABSTAIN, matrix, read_predictions, write_predictions
-from postgrad.runtime.cli import add_spec, parse_arguments, run
+from postgrad.records.predictions import (
+    ABSTAIN,
+    matrix,
+    of_dataset,
+    prediction_rows,
+    read_predictions,
+    write_predictions,
+)
+from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    add_spec(parser, "rule, ties, and the members' weights if they have any")
+    add_spec(parser, "rule, ties, the datasets of the file, and the members' weights if they have any")
     parser.add_argument("--predictions", nargs="+", required=True, help="one file a member")
-    parser.add_argument("--posts", nargs="?", help="the posts that the members share, where each has held out some")
+    posts = {"action": "append", "nargs": 2, "metavar": ("DATASET", "FILE"), "default": []}
+    parser.add_argument("--posts", **posts, help="the posts of a dataset of which each member has held out some")
     parser.add_argument("--out", required=True, help="the vote's predictions")
-    parser.add_argument("--counts", required=True, help="members, ties and abstentions, as JSON")
+    parser.add_argument("--counts", required=True, help="members, and ties and abstentions on each dataset, as JSON")
     args = parse_arguments(parser, argv)
 
-    rule, ties, weights = args.spec["rule"], args.spec["ties"], args.spec.get("weights")
-    frames = [read_predictions(path) for path in args.predictions]
-    if args.posts:
-        frames = spread(frames, read_posts(args.posts)["post_id"], args.predictions)
-    check_members(frames, args.predictions)
-    probs = np.stack([matrix(frame) for frame in frames])
-    labels, logits, tied = vote(probs, np.stack([frame["label"] for frame in frames]), rule, ties, weights)
-    abstained = int((labels == ABSTAIN).sum())
-    write_predictions(frames[0]["post_id"], logits, args.out, labels=labels)
-    counts = {"members": len(frames), "posts": len(labels), "rule": rule, "broken by": ties}
-    counts |= {"weights": weights} if weights else {}
-    write_text(json_text({**counts, "ties": tied, "abstained": abstained}), args.counts)
-    print(
-        f"vote: {rule} of {len(frames)} members on {len(labels)} posts; {tied} ties broken by {ties}, "
-        f"{abstained} posts without an answer.",
-        file=sys.stderr,
-    )
+    options, shared = read_options(VoteOptions, args.spec), named_files("--posts", args.posts)
+    members, votes, counts = [read_predictions(path) for path in args.predictions], {}, {}
+    for dataset in options.datasets:
+        frames = [of_dataset(member, dataset) for member in members]
+        if dataset in shared:
+            frames = spread(frames, read_posts(shared[dataset])["post_id"], args.predictions)
+        check_members(frames, [f"{dataset} of {path}" for path in args.predictions])
+        probs = np.stack([matrix(frame) for frame in frames])
+        said = np.stack([frame["label"] for frame in frames])
+        labels, logits, tied = vote(probs, said, options.rule, options.ties, options.weights)
+        votes[dataset] = prediction_rows(frames[0]["post_id"], logits, labels=labels)
+        counts[dataset] = {"posts": len(labels), "ties": tied, "abstained": int((labels == ABSTAIN).sum())}
+        print(
+            f"vote: {options.rule} of {len(frames)} members on {len(labels)} posts of {dataset}; {tied} ties broken "
+            f"by {options.ties}, {counts[dataset]['abstained']} posts without an answer.",
+            file=sys.stderr,
+        )
+    write_predictions(votes, args.out)
+    told = {"node": options.node, "members": len(members), "rule": options.rule, "broken by": options.ties}
+    told |= {"weights": options.weights} if options.weights else {}
+    write_text(json_text({**told, "datasets": counts}), args.counts)
 
 
 if __name__ == "__main__":

@@ -75,11 +75,13 @@ def test_no_spec_holds_a_machine_fact(tmp_path):
     plain = study(tmp_path / "plain")
     large = study(tmp_path / "large", {verb: {"gpus": 8, "nodes": 2} for verb in ("pretrain", "finetune", "predict")},
                   cluster=CLUSTER)  # fmt: skip
-    for id, node in plain.graphs["small"].nodes.items():
+    for id in plain.graphs["small"].nodes:
         assert specs.node_spec(plain, "small", id) == specs.node_spec(large, "small", id)
-        if node.verb == "finetune":
-            one, other = (specs.predict_spec(study, "small", id, "rain/dev") for study in (plain, large))
-            assert one == other
+    files = queries.predicted_datasets(plain.graphs["small"])
+    predicted = [key for key in files if plain.graphs["small"].nodes[key[0]].verb == "finetune"]
+    assert len(predicted) > 3
+    for key in predicted:
+        assert specs.predict_spec(plain, "small", *key) == specs.predict_spec(large, "small", *key)
     assert specs.report_spec(plain) == specs.report_spec(large)
 
 
@@ -91,15 +93,32 @@ def test_more_than_a_node_has_is_refused(tmp_path):
     assert "finetune.cpus: 128 is more than the cluster's 64" in cpus
 
 
-def test_a_vote_that_teaches_is_told_from_one_that_only_scores(tmp_path):
-    """It may not share the submission of what waits for the models that it teaches."""
+def test_a_vote_for_which_a_model_waits_is_told_from_one_that_only_scores(tmp_path):
+    """It may not share the submission of the scores, which wait for the model. What is taught has a file of its own."""
 
     def recipe(content):
         content["predictors"]["jury"] = {"vote": ["plain"], "rule": "majority", "ties": "lowest"}
+        content["predictors"]["checked"] = {
+            "review": "jury", "reviewer": "big", "prompt": "check", "check": "yes", "otherwise": "no", "shots": 0,
+            "gate": "always", "seed": 1,
+        }  # fmt: skip
         content["datasets"]["agreed"]["teachers"] = ["jury", "two"]
+        content["score"] = {"together": ["rain/dev"], "checked": ["rain/dev"]}
 
-    graph = Study({"study": "test", "check_data": False}, root=write_config(tmp_path, recipe=recipe)).graphs["small"]
-    assert queries.teaching(graph) == {"jury", "two", "plain@seed=1", "plain@seed=2"}
+    def scale(content):
+        content["bases"]["big"]["predict"] = {
+            "threads": 1,
+            "attention": "eager",
+            "precision": "fp32",
+            "batch_tokens": 8,
+        }
+
+    root = write_config(tmp_path, recipe=recipe, scale=scale)
+    graph = Study({"study": "test", "check_data": False}, root=root).graphs["small"]
+    assert queries.awaited(graph) == {"jury", "plain@seed=1", "plain@seed=2"}
+    files = queries.predicted_datasets(graph)
+    assert files["jury", "teaching"] == files["plain@seed=1", "teaching"] == ["rain/dev", "rain/unlabeled"]
+    assert files["jury", "scored"] == files["checked", "scored"] == ["rain/dev"] and ("two", "scored") not in files
 
 
 def test_a_training_has_a_process_for_each_gpu_unless_the_scale_says_otherwise():

@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 
 import finetune
-import predict
 from postgrad.corpus.text_forms import as_read, normalized
 from postgrad.records.posts import write_posts
-from postgrad.records.predictions import matrix, read_predictions
+from postgrad.records.predictions import matrix
 
 
 @pytest.mark.parametrize(
@@ -49,14 +48,8 @@ def test_input_normalized_holds_in_training_and_in_prediction(tmp_path):
         finetune.main(made.arguments(made.linear_spec(input=form), **paths))
         terms[form] = json.loads((out / "vocabulary.json").read_text())["vocabulary"].keys()
         for data in ("posts/train", "loud/dev"):
-            paths = {
-                "model": out,
-                "data": tmp_path / f"{data}.parquet",
-                "work": tmp_path / "p",
-                "out": said,
-            }
-            predict.main(made.arguments(made.predict_spec("linear", input=form), **paths))
-            logits[form, data] = matrix(read_predictions(said), "logits").tolist()
+            rows = made.predicted(made.predict_spec("linear", input=form), out, tmp_path / f"{data}.parquet", said)
+            logits[form, data] = matrix(rows, "logits").tolist()
     assert {"https", "someone3"} <= terms["raw"] and "user" not in terms["raw"]
     assert "user" in terms["normalized"] and not {"https", "someone3"} & terms["normalized"]
     assert logits["normalized", "posts/train"] == logits["normalized", "loud/dev"]

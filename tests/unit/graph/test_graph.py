@@ -481,8 +481,10 @@ def test_prompts_stand_in_the_specs_of_causal_models_only(tmp_path):
 
 def test_the_pool_is_cut_in_the_spec_of_its_own_predictions_only(tmp_path):
     study = study_in(tmp_path, scale=lambda scale: scale["bases"]["big"].update(predict={"pool": 7}))
-    assert json.loads(specs.predict_spec(study, "small", "one", "rain/unlabeled"))["pool"] == 7
-    assert "pool" not in json.loads(specs.predict_spec(study, "small", "one", "rain/dev"))
+    teaching = json.loads(specs.predict_spec(study, "small", "one", "teaching"))
+    assert teaching["pool"] == 7 and teaching["datasets"] == ["rain/dev", "rain/unlabeled"]
+    scored = json.loads(specs.predict_spec(study, "small", "plain@seed=1", "scored"))
+    assert "pool" not in scored and scored["datasets"] == ["rain/dev"]
 
 
 def test_a_spec_does_not_depend_on_the_order_of_keys(tmp_path):

@@ -6,14 +6,12 @@ from types import SimpleNamespace
 
 import made
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
 from transformers import BertConfig, BertForSequenceClassification, RobertaConfig, RobertaForSequenceClassification
 
 import finetune
-import predict
 from postgrad.models.heads import POOLINGS, Cosine, Pooling, new_head, pooled_class
 from postgrad.models.loading import load_model
 from postgrad.records.posts import read_posts
@@ -130,9 +128,8 @@ def test_a_head_learns_is_saved_predicted_with_and_built_on(tmp_path, base, trai
     names = load_file(first / "model.safetensors")
     assert "head.out.weight" in names and not any(name.startswith("classifier") for name in names)
     assert ("bert.pooler.dense.weight" in names) == pooling.endswith("pooler")
-    out = tmp_path / "p.parquet"
-    predict.main(made.arguments(made.predict_spec("encoder"), model=first, data=train, work=tmp_path / "w", out=out))
-    assert (pd.read_parquet(out)["label"] == read_posts(train)["label"]).all()
+    found = made.predicted(made.predict_spec("encoder"), first, train, tmp_path / "p.parquet")
+    assert (found["label"] == read_posts(train)["label"]).all()
 
     still = {"lr": 0.0, "epochs": 1, "weight_decay": 0.0}
     assert weights(run(spec | still, first, train, tmp_path, "kept")) == weights(first)
@@ -151,10 +148,7 @@ def test_a_folder_that_names_the_class_of_transformers_is_loaded_alike(tmp_path,
     found = []
     for model in (folder, older):
         out = tmp_path / f"{model.name}.parquet"
-        words = made.arguments(
-            made.predict_spec("encoder"), model=model, data=train, work=tmp_path / f"{model.name}-w", out=out
-        )
-        predict.main(words)
+        made.predicted(made.predict_spec("encoder"), model, train, out)
         found.append(out.read_bytes())
     assert found[0] == found[1]
 

@@ -7,6 +7,8 @@ import torch
 from postgrad.models import inference
 from postgrad.models.label_prompts import Prompt
 from postgrad.models.loading import load_model, load_tokenizer
+from postgrad.models.prediction import PredictOptions
+from postgrad.records.options import read_options
 from postgrad.records.posts import read_posts
 
 
@@ -42,5 +44,6 @@ def test_a_causal_model_gives_the_log_probability_of_each_whole_answer(models, d
 
 @pytest.mark.parametrize("kind", ["encoder", "causal"])
 def test_a_dataset_without_posts_gives_no_rows(models, kind):
-    rows, logits = inference.scores(made.predict_spec(kind), models / kind, made.posts()[:0])
+    options = read_options(PredictOptions, made.predict_spec(kind))
+    rows, logits = inference.load_scorer(options, models / kind)(made.posts()[:0])
     assert len(rows) == 0 and logits.shape == (0, 2)

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from postgrad.evaluation.metrics import scores
-from postgrad.predictors.calibration import applied, cuts, estimated_prior, first_best, fitted, moved, prior_adjusted
+from postgrad.predictors.calibration import (
+    CalibrateOptions,
+    applied,
+    cuts,
+    estimated_prior,
+    first_best,
+    fitted,
+    moved,
+    prior_adjusted,
+)
 from postgrad.records.predictions import softmax
 
 RNG = np.random.default_rng(1)
@@ -105,16 +114,20 @@ def test_the_first_of_equals_is_best():
     assert first_best(["a", "b", "c"], {"a": 1, "b": 2, "c": 2}.get) == ("b", [1, 2, 2])
 
 
+def options(method, **more):
+    return CalibrateOptions("fair", ["plain"], "rain/dev", ["no", "yes"], [1], "f1", ["rain/test"], method, **more)
+
+
 def test_of_equal_lambdas_the_smallest_stands_and_of_equal_cuts_a_half():
     logits, gold = probabilities(0.1, 0.9), np.array([0, 1])
-    spec = {"labels": ["no", "yes"], "positive": [1], "target": "uniform", "lambda": [1.0, 0.0, 0.5]}
-    fit = fitted({**spec, "method": "prior"}, gold, logits, lambda fit: 1.0, counts=[3, 1])
+    prior = options("prior", target="uniform", lambda_=[1.0, 0.0, 0.5])
+    fit = fitted(prior, gold, logits, lambda fit: 1.0, counts=[3, 1])
     assert fit["lambda"] == 0.0 and [strength for strength, _ in fit["tried"]] == [0.0, 0.5, 1.0]
-    fit = fitted({**spec, "method": "threshold"}, gold, logits, lambda fit: 1.0)
+    fit = fitted(options("threshold"), gold, logits, lambda fit: 1.0)
     assert fit["cut"] == 0.0 and fit["threshold"] == 0.5 and (applied(logits, fit) == logits).all()
 
 
 def test_a_target_is_read_by_the_names_of_the_classes():
-    spec = {"method": "prior", "labels": ["no", "yes"], "target": {"yes": 0.3, "no": 0.7}, "lambda": [1.0]}
-    fit = fitted(spec, np.array([0]), LOGITS[:1, :2], lambda fit: 1.0, counts=[3, 1])
+    prior = options("prior", target={"yes": 0.3, "no": 0.7}, lambda_=[1.0])
+    fit = fitted(prior, np.array([0]), LOGITS[:1, :2], lambda fit: 1.0, counts=[3, 1])
     assert fit["target"] == [0.7, 0.3] and fit["train"] == [0.75, 0.25]

@@ -473,11 +473,13 @@ def test_pretrain_and_predict_wait_as_well(tmp_path, paths):
     }
     for verb, (spec, options) in given.items():
         work = tmp_path / "works" / verb
-        words = made.arguments(spec, **options, data=paths["data"], work=work)
+        data = ["moods/dev", paths["data"]] if verb == "predict" else paths["data"]
+        words = made.arguments(spec, **options, data=data, work=work)
+        work = work / "moods/dev" if verb == "predict" else work  # a dataset's predictions are kept by themselves
         with held(work):
             one = subprocess.Popen([sys.executable, f"workflow/scripts/{verb}.py", *words], cwd=made.ROOT,
                                    stderr=subprocess.PIPE, text=True)  # fmt: skip
-            assert f"{verb}: process {os.getpid()} on" in one.stderr.readline()
+            assert f"{work.name}: process {os.getpid()} on" in one.stderr.readline()
             assert not options["out"].exists() and not work.exists()
         told = one.communicate(timeout=60)[1]
         assert one.returncode == 0 and options["out"].exists(), told

@@ -153,7 +153,7 @@ def test_a_prediction_ends_at_once_and_shows_nothing(tmp_path, paths):
     model, out = tmp_path / "model", tmp_path / "out" / "dev.parquet"
     base = made.made_base(tmp_path / "floor", "linear")
     finetune.main(made.arguments(made.linear_spec(), base=base, data=paths["data"], work=tmp_path / "w", out=model))
-    words = made.arguments(made.predict_spec("linear", node="floor"), model=model, data=paths["data"],
+    words = made.arguments(made.predict_spec("linear", node="floor"), model=model, data=["moods/dev", paths["data"]],
                            work=tmp_path / "work", out=out)  # fmt: skip
     code = """
 import sys, time, predict
@@ -167,7 +167,9 @@ predict.run(predict.main)
     one.send_signal(signal.SIGTERM)
     assert one.wait(timeout=20) == 128 + signal.SIGTERM
     assert [path.name for path in out.parent.iterdir()] == ["dev.parquet.spec.json"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["floor", "model", "model.spec.json", "out", "w"]
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["floor", "model", "model.spec.json", "out", "w", "work"]
+    assert list((tmp_path / "work/moods").iterdir()) == [], "no half of a result, and no lock"
 
 
 def test_handlers_are_put_back_and_nothing_is_remembered():

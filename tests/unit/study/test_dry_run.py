@@ -15,6 +15,7 @@ from postgrad.study.dry_run import (
     changed,
     differences,
     exchanged,
+    is_of_older_form,
     node_of,
     rows,
     table,
@@ -241,3 +242,13 @@ def test_what_an_earlier_version_made_is_told_in_one_sentence():
     sentence = upgrade_sentence(jobs)
     assert "the jobs of clean, finetune run again once" in sentence and "\n" not in sentence
     assert upgrade_sentence(jobs[:1] + jobs[2:]) is None
+
+
+@pytest.mark.parametrize("file, older", [("ages/dev.parquet", True), ("teaching.shards/1-of-4.parquet", False)])
+def test_predictions_of_an_earlier_version_are_told_by_their_folders(tmp_path, file, older):
+    """Up to version 0.1.0 each dataset had a file of its own, in a folder of its task."""
+    (tmp_path / "predict/one" / file).parent.mkdir(parents=True)
+    assert is_of_older_form(str(tmp_path / "predict/one/scored.parquet")) is older
+    assert is_of_older_form(str(tmp_path / "predict/one/teaching.parquet")) is older
+    assert not is_of_older_form(str(tmp_path / "predict/two/scored.parquet"))
+    assert not is_of_older_form(str(tmp_path / "predict/one/model.json"))

@@ -100,12 +100,13 @@ def described(folder, files, config):
         for verb in VERBS.of_recipe:
             found["recipe_spec", verb, recipe] = specs.recipe_spec(study, recipe, verb)
             found["recipe_reads", verb, recipe] = specs.recipe_reads(study, recipe, verb)
+        for id, file in sorted(queries.predicted_datasets(graph)):
+            spec = specs.predict_spec if graph.nodes[id].verb == "finetune" else specs.node_spec
+            found["file_spec", recipe, id, file] = spec(study, recipe, id, file)
         found["inputs of score", recipe] = [(node.id, dataset) for node, dataset in queries.scored(graph)]
         for node in graph.nodes.values():
             found["node_spec", recipe, node.id] = specs.node_spec(study, recipe, node.id)
             found["inputs", recipe, node.id] = (node.sources, node.base, node.members, node.budget, node.folds)
-            if node.verb == "finetune":
-                found["predict_spec", recipe, node.id] = specs.predict_spec(study, recipe, node.id, f"{node.task}/dev")
     return found
 
 

@@ -11,6 +11,7 @@ from tree import ROOT
 from postgrad.study import paths as module
 from postgrad.study.paths import Paths, UnknownNode, path_list
 from postgrad.study.study import Study
+from postgrad.verbs.registry import VERBS
 
 SIZES = {"hidden": 32, "layers": 1, "heads": 2, "vocabulary": 500, "length": 64, "seed": 1}
 FIT = {"fit": "rain/dev", "method": "prior", "lambda": [0, 1.0]}
@@ -38,7 +39,8 @@ def whole(content):
         "warm": {"calibrate": "mean", "fit": "rain/held-out", "method": "temperature"},
         "best": {"pick": ["one", "fair"], "fit": "rain/dev"},
     }
-    content["score"] = {"chosen": ["rain/dev"], "mean": ["rain/held-out"]}
+    content["score"] = {"chosen": ["rain/dev"], "mean": ["rain/held-out"], "warm": ["rain/held-out"]}
+    content["score"] |= {name: ["rain/dev"] for name in ("pooled-fair", "best", "together")}
     content["compare"]["rain"] |= {"sets": ["rain/dev"], "controls": {}, "chain": ["one", "fair"]}
 
 
@@ -61,9 +63,10 @@ def paths(tmp_path_factory):
     return Paths(study_in(tmp_path_factory.mktemp("study")))
 
 
-def read(paths, node, dataset="rain/dev"):
-    """What the job of a node reads, by role."""
-    return paths.inputs(None, "small", node, dataset, None)
+def read(paths, node):
+    """What the job of a node, or of what is scored of it, reads, by role."""
+    file = "scored" if paths.node("small", node).verb in VERBS.sections["predictors"] else None
+    return paths.inputs(None, "small", node, file, None)
 
 
 SMALL = "results/test/small"
@@ -125,38 +128,54 @@ def test_a_budget_is_the_dataset_that_the_node_names(paths):
 
 def test_a_fit_has_its_gold_posts_and_the_predictions_of_them(paths):
     assert paths.fit_posts("small", "best") == [f"{CLEAN}/dev.parquet"]
-    assert paths.fit_predictions("small", "best") == {
-        "one": f"{SMALL}/predict/one/rain/dev.parquet",
-        "fair": f"{SMALL}/calibrate/fair/rain/dev.parquet",
+    assert read(paths, "best")["predictions"] == {
+        "one": f"{SMALL}/predict/one/scored.parquet",
+        "fair": f"{SMALL}/calibrate/fair/scored.parquet",
     }
     assert paths.fit_posts("small", "agreed") == [f"{CLEAN}/dev.parquet"], "its teachers are audited there"
-    assert paths.fit_posts("small", "mean") == [] and paths.fit_predictions("small", "mean") == {}
+    assert paths.fit_posts("small", "mean") == []
 
 
 def test_a_fit_on_held_out_posts_reads_the_first_fold_under_what_is_calibrated(paths):
     assert paths.fit_posts("small", "warm") == [f"{SMALL}/fold/pooled@fold=1.parquet"]
-    assert paths.fit_predictions("small", "warm") == {"mean": f"{SMALL}/vote/mean/rain/held-out.parquet"}
+    assert read(paths, "warm")["predictions"] == {"mean": f"{SMALL}/vote/mean/scored.parquet"}
 
 
 def test_a_calibration_may_estimate_class_shares_on_a_pool_and_take_out_a_prior(paths):
-    assert read(paths, "pooled-fair")["pool"] == [f"{SMALL}/predict/one/rain/unlabeled.parquet"]
+    assert read(paths, "pooled-fair")["pool"] == {"one": f"{SMALL}/predict/one/teaching.parquet"}
     assert read(paths, "fair")["pool"] == []
     assert read(paths, "fair")["model"] == [f"{SMALL}/finetune/one/model.json"]
     assert read(paths, "warm")["model"] == []
 
 
 def test_members_are_named_by_their_ids(paths):
-    assert paths.member_predictions("small", "together", "rain/dev") == {
-        f"expert@seed={seed}": f"{SMALL}/predict/expert@seed={seed}/rain/dev.parquet" for seed in (1, 2)
+    assert read(paths, "together")["predictions"] == {
+        f"expert@seed={seed}": f"{SMALL}/predict/expert@seed={seed}/scored.parquet" for seed in (1, 2)
     }
-    assert read(paths, "agreed", None)["predictions"] == {
-        teacher: f"{SMALL}/predict/{teacher}/rain/unlabeled.parquet" for teacher in ("one", "two")
+    assert read(paths, "agreed")["predictions"] == {
+        teacher: f"{SMALL}/predict/{teacher}/teaching.parquet" for teacher in ("one", "two")
     }
 
 
 def test_a_vote_over_folds_reads_the_held_out_posts_that_its_members_share(paths):
-    assert read(paths, "mean", "rain/held-out")["posts"] == [f"{SMALL}/fold/pooled@fold=1.parquet"]
-    assert read(paths, "mean")["posts"] == []
+    assert read(paths, "mean")["posts"] == {"rain/held-out": f"{SMALL}/fold/pooled@fold=1.parquet"}
+    assert read(paths, "together")["posts"] == {}
+
+
+def test_a_predictor_reads_the_posts_of_each_dataset_that_its_file_holds(paths):
+    assert paths.datasets("small", "one", "teaching") == ["rain/dev", "rain/unlabeled"]
+    found = paths.inputs("predict", "small", "one", "teaching", "")
+    assert found["data"] == {f"rain/{split}": f"{CLEAN}/{split}.parquet" for split in ("dev", "unlabeled")}
+    assert found["model"] == f"{SMALL}/finetune/one/model.json" and found["shards"] == []
+    found = paths.inputs("predict", "small", "member@fold=2", "scored", "")
+    assert found["data"] == {"rain/held-out": f"{SMALL}/fold/pooled@fold=2.parquet"}
+
+
+@pytest.mark.parametrize("node, file, why", [("chosen", "teaching", "nothing learns from its predictions"),
+                                             ("two", "scored", "it is not scored")])  # fmt: skip
+def test_a_file_for_which_the_recipe_has_no_use_is_refused(paths, node, file, why):
+    with pytest.raises(UnknownNode, match=f"{node} has no file '{file}' in this study, since {why}"):
+        paths.inputs("predict", "small", node, file, "")
 
 
 def test_a_training_starts_from_a_base_or_from_a_model_of_the_recipe(paths):
@@ -171,7 +190,7 @@ def test_a_causal_base_that_is_asked_is_read_from_its_folder(paths):
 
 
 def test_what_is_written_may_be_met_again_in_the_pool_alone(paths):
-    assert list(read(paths, "made", None)["corpus"]) == ["train", "dev", "test", "cross"]
+    assert list(read(paths, "made")["corpus"]) == ["train", "dev", "test", "cross"]
 
 
 def test_every_rule_finds_the_roles_that_it_asks_for(paths):
@@ -187,20 +206,20 @@ def test_every_rule_finds_the_roles_that_it_asks_for(paths):
 
 def test_a_pool_is_gathered_from_as_many_shards_as_the_study_says(tmp_path, paths):
     sharded = Paths(study_in(tmp_path, shards=3))
-    assert sharded.shards("small", "one", "rain/unlabeled", "") == [
-        f"{SMALL}/predict/one/rain/unlabeled.shards/{i}-of-3.parquet" for i in (1, 2, 3)
+    assert sharded.shards("small", "one", "teaching", "") == [
+        f"{SMALL}/predict/one/teaching.shards/{i}-of-3.parquet" for i in (1, 2, 3)
     ]
-    assert sharded.shards("small", "one", "rain/unlabeled", ".shards/1-of-3") == [], "a shard runs the model"
-    assert sharded.shards("small", "one", "rain/dev", "") == [], "only a pool is shared out"
-    assert paths.shards("small", "one", "rain/unlabeled", "") == [], "a study of one shard gathers nothing"
+    assert sharded.shards("small", "one", "teaching", ".shards/1-of-3") == [], "a shard runs the model"
+    assert sharded.shards("small", "one", "scored", "") == [], "only the file with the pool is shared out"
+    assert paths.shards("small", "one", "teaching", "") == [], "a study of one shard gathers nothing"
 
 
 def test_every_score_has_its_predictions_and_its_gold_posts(paths):
     predictions, posts = paths.scored_predictions("small"), paths.scored_posts("small")
-    assert list(predictions) == list(posts)
-    assert predictions["mean", "rain/held-out"] == f"{SMALL}/vote/mean/rain/held-out.parquet"
+    assert list(predictions) == list(dict.fromkeys(predictor for predictor, _ in posts))
+    assert predictions["mean"] == f"{SMALL}/vote/mean/scored.parquet"
     assert posts["mean", "rain/held-out"] == f"{SMALL}/fold/pooled@fold=1.parquet"
-    assert predictions["chosen", "rain/dev"] == f"{SMALL}/predict/chosen/rain/dev.parquet"
+    assert predictions["chosen"] == f"{SMALL}/predict/chosen/scored.parquet"
     assert posts["chosen", "rain/dev"] == f"{CLEAN}/dev.parquet"
 
 

@@ -5,13 +5,11 @@ from dataclasses import replace
 
 import made
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
 
 import finetune
-import predict
 from postgrad.evaluation.metrics import scores
 from postgrad.records.posts import read_posts
 from postgrad.training import finetuning, trainer
@@ -100,10 +98,7 @@ def test_the_model_of_the_best_epoch_is_written(tmp_path, bases, posts, monkeypa
 def test_its_score_is_that_of_its_predictions(tmp_path, bases, posts, kind):
     spec = made.finetune_spec(kind, epochs=6, lr=4.0e-3, **EPOCH)
     out, dev = run(spec, bases[kind], posts, tmp_path), posts[1]
-    predictions = tmp_path / "p.parquet"
-    words = made.arguments(made.predict_spec(kind), model=out, data=dev, work=tmp_path / "w", out=predictions)
-    predict.main(words)
-    frame = pd.read_parquet(predictions)
+    frame = made.predicted(made.predict_spec(kind), out, dev, tmp_path / "p.parquet")
     gold, names = read_posts(dev)["label"].astype(int), [label["name"] for label in made.LABELS]
     value = scores(gold, frame["label"], np.stack(frame["probs"]), names, [1], "f1")["values"]["official"]
     found, epoch = facts(out)["dev"], facts(out)["epoch"]

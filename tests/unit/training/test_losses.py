@@ -6,14 +6,12 @@ from functools import partial
 
 import made
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
 from transformers import RobertaConfig, RobertaForSequenceClassification
 
 import finetune
-import predict
 from postgrad.models.heads import Cosine, with_head
 from postgrad.models.inference import answer_scores
 from postgrad.models.label_prompts import Prompt
@@ -212,9 +210,7 @@ def run(spec, base, train, folder, name="out"):
 
 
 def predicted(kind, model, posts, out):
-    words = made.arguments(made.predict_spec(kind), model=model, data=posts, work=out.with_suffix(".work"), out=out)
-    predict.main(words)
-    return pd.read_parquet(out)
+    return made.predicted(made.predict_spec(kind), model, posts, out)
 
 
 def test_a_cosine_head_is_saved_predicted_with_and_built_on(tmp_path, bases, train):

@@ -2,11 +2,29 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from postgrad.records.score_files import Comparison, Control, ScoreEntry, Spread, Summary
 
 NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A chain of nodes of one task, and the datasets on which its steps are compared."""
+
+    chain: list[str]
+    sets: list[str]
+    controls: dict[str, str] | list[str] = field(default_factory=dict)  # as `compared` takes them
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """What is compared in one recipe."""
+
+    recipe: str
+    chains: dict[str, Chain]
 
 
 def spread(values: Sequence[float]) -> Spread:

@@ -5,6 +5,7 @@ for its gold class and a false alarm for none.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +14,28 @@ from postgrad.records.predictions import ABSTAIN
 from postgrad.records.score_files import F1, ClassScores, Scores
 
 OFFICIAL = ("f1", "macro_f1", "micro_f1", "accuracy", "auc")
+
+
+@dataclass(frozen=True)
+class ScoredPair:
+    """A predictor, a dataset on which it is scored, and how the dataset's task is scored."""
+
+    predictor: str  # the id of a node
+    node: str  # its name
+    axes: dict[str, str]
+    dataset: str
+    task: str
+    labels: list[str]  # in class order
+    positive: list[int]  # codes of the positive classes
+    metric: str
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """What is scored in one recipe."""
+
+    recipe: str
+    pairs: list[ScoredPair]
 
 
 def confusion(gold: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:

@@ -32,7 +32,7 @@ class Verb:
     name: str
     expensive = False
 
-    def inputs(self, paths: Any, recipe: str, node: str, dataset: str, shard: str) -> dict[str, Files]:
+    def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
         """The files that a job reads, by role. paths: the study's Paths; the others are wildcards or None."""
         return {}
 
@@ -139,6 +139,10 @@ class NodeVerb(Verb):
     def part(self, graph: Any, body: dict, options: dict, axes: dict, bound: dict) -> tuple[int, int] | None:
         """(i, k): the part of the posts that a node at one point takes, or None for all."""
         return None
+
+    def learns_from(self, node: Node) -> list[str]:
+        """Datasets of which a node reads its members' predictions in their file `teaching`."""
+        return []
 
     def reason_not_held_out(self, node: Node) -> str | None:
         """Why a node's own work makes its predictions of held-out posts no test, as what follows its name."""

@@ -1,10 +1,11 @@
 """What is looked up on a finished graph: orders for people and rules, and what stands under what."""
 
 import json
+from functools import cache
 from typing import Any
 
 from postgrad.graph.nodes import Node
-from postgrad.records.names import FOLD, HELD_OUT
+from postgrad.records.names import FOLD, HELD_OUT, SCORED, TEACHING
 
 
 def reading_order(graph: Any) -> list[str]:
@@ -52,12 +53,41 @@ def scored(graph: Any) -> list[tuple[Node, str]]:
     ]
 
 
-def teaching(graph: Any) -> set[str]:
-    """Ids of the predictors for which datasets or expensive predictors wait, with their members at any depth."""
+@cache
+def predicted_datasets(graph: Any) -> dict[tuple[str, str], list[str]]:
+    """{(id of a predictor, file): the datasets that this file of its holds}, the datasets by name.
+
+    `scored` holds all on which the predictor, or one that reads it, is scored or fitted; `teaching` what datasets and
+    class shares are made from, and what the predictors in between are fitted on for it. Other files are not made.
+    """
+    found: dict[tuple[str, str], set[str]] = {}
+    makers = graph.verbs.sections["datasets"]
+    todo = [(node.id, SCORED, dataset) for node, dataset in scored(graph)]
+    for node in graph.nodes.values():
+        if node.verb in makers:
+            todo += [(id, TEACHING, dataset) for id in node.members for dataset in _learns_from(graph, node)]
+    while todo:
+        id, file, dataset = todo.pop()
+        held = found.setdefault((id, file), set())
+        if dataset not in held:
+            held.add(dataset)
+            node = graph.nodes[id]
+            for member in node.members:
+                todo += [(member, file, one) for one in (dataset, node.fit) if one]
+                todo += [(member, TEACHING, one) for one in _learns_from(graph, node)]
+    return {key: sorted(datasets) for key, datasets in found.items()}
+
+
+def _learns_from(graph: Any, node: Node) -> list[str]:
+    return graph.verbs.nodes[node.verb].learns_from(node)
+
+
+@cache
+def awaited(graph: Any) -> set[str]:
+    """Ids of the predictors for which expensive predictors wait, with their members at any depth."""
     expensive = graph.verbs.that("expensive")
-    waiting = [n for n in graph.nodes.values() if n.verb in (*graph.verbs.sections["datasets"], *expensive)]
     found: set[str] = set()
-    todo = [id for node in waiting for id in node.members]
+    todo = [id for node in graph.nodes.values() if node.verb in expensive for id in node.members]
     while todo:
         found.add(id := todo.pop())
         todo += graph.nodes[id].members
@@ -100,15 +130,14 @@ def floors(graph: Any) -> dict[str, str]:
     return {**joined, **whole, **{f"{task}/{HELD_OUT}": name for task, name in joined.items() if task in whole}}
 
 
-def predicted_behind_scores(graph: Any) -> list[tuple[Node, str]]:
-    """Every (predictor, dataset) that a score is made of, those of members included, in reading order."""
-    found: dict[tuple[str, str], None] = {}
-    todo = [(node.id, dataset) for node, dataset in scored(graph)]
+def predictors_behind_scores(graph: Any) -> list[Node]:
+    """The predictors that a score is made of, members included, in reading order."""
+    found: dict[str, None] = {}
+    todo = [node.id for node, _ in scored(graph)]
     while todo:
-        id, dataset = todo.pop(0)
-        found[id, dataset] = None
-        todo += [(member, dataset) for member in graph.nodes[id].members]
-    return [(graph.nodes[id], dataset) for id, dataset in found]
+        found[id := todo.pop(0)] = None
+        todo += graph.nodes[id].members
+    return [graph.nodes[id] for id in found]
 
 
 # -- the task of a node ---------------------------------------------------------------------------

@@ -4,6 +4,7 @@ A margin is the difference of a prediction's two highest probabilities: 0 where 
 is certain.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ PROPOSED = "proposed"
 # What a model answered on each post: for the study's owner alone, since a reason may repeat the post.
 CHECKED = pa.schema(
     [
-        ("asked_for", pa.string()),  # gate: to fit it; dataset: to change these predictions
+        ("asked_for", pa.string()),  # gate, to fit it, or the dataset whose predictions are changed
         ("post_id", pa.string()),
         ("margin", pa.float64()),
         ("verdict", pa.bool_()),
@@ -34,6 +35,27 @@ CHECKED = pa.schema(
         ("stand_in", pa.bool_()),
     ]
 )
+
+
+@dataclass(frozen=True)
+class ReviewOptions:
+    """The options of one file of reviewed predictions."""
+
+    node: str
+    of: list[str]  # the one predictor
+    fit: str | None  # the dataset of the gold posts on which the gate is fitted; None without a gate
+    check: str  # the label whose predictions are re-checked
+    otherwise: str  # the label that a rejected prediction gets, or PROPOSED
+    shots: int
+    gate: list[float] | str  # the margins that are tried, or always
+    seed: int
+    labels: list[dict[str, str]]  # name and about, in class order
+    positive: list[int]  # codes of the positive classes
+    metric: str
+    prompt: dict[str, str]  # the text of each turn
+    asked: list[dict]  # the one base that is asked, and what decides its answers
+    datasets: list[str]  # in the order of the file
+    alpha: float | None = None
 
 
 class Reviewed(NamedTuple):
@@ -72,29 +94,29 @@ def examples(posts, labels, each, seed):
     return "\n".join(f"- {labels[code]['name']}: {text}" for code, text in drawn)
 
 
-def reviewed(spec, shown, frame, posts, most, ask):
+def reviewed(options, shown, frame, posts, most, ask):
     """Reviewed: the answers on all predictions of the label `check` whose margin is at most `most` (None: all of them).
 
-    spec: labels, check, otherwise, prompt, seed. shown: the examples' text. frame: n predictions; posts: their posts.
-    ask: a function of Requests that gives their Answers. Where a model abstains, the prediction stays.
+    shown: the examples' text. frame: n predictions; posts: their posts. ask: a function of Requests that gives their
+    Answers. Where a model abstains, the prediction stays.
     """
-    names = [label["name"] for label in spec["labels"]]
-    code, far = names.index(spec["check"]), margins(matrix(frame)) if len(frame) else np.zeros(0)
+    names = [label["name"] for label in options.labels]
+    code, far = names.index(options.check), margins(matrix(frame)) if len(frame) else np.zeros(0)
     predicted = (frame["label"] == code).to_numpy()
     rows = np.flatnonzero(predicted if most is None else predicted & (far <= most))
     texts = dict(zip(posts["post_id"], input_texts(posts)))
     ids = frame["post_id"].to_numpy()[rows]
-    fields = {"label": names[code], "about": spec["labels"][code].get("about") or "", "labels": defined(spec["labels"])}
+    fields = {"label": names[code], "about": options.labels[code].get("about") or "", "labels": defined(options.labels)}
     schema = answer_schema(names)
     answers = list(
         ask(
-            Request(messages(spec["prompt"], {**fields, "examples": shown, "text": texts[id]}), schema,
-                    max_tokens=LONGEST, seed=spec["seed"])
+            Request(messages(options.prompt, {**fields, "examples": shown, "text": texts[id]}), schema,
+                    max_tokens=LONGEST, seed=options.seed)
             for id in ids
         )
     )  # fmt: skip
     values = [answer.value or {} for answer in answers]
-    codes = np.array([code_after(spec, names, value) for value in values], dtype=int)
+    codes = np.array([code_after(options, names, value) for value in values], dtype=int)
     verdicts = [value.get("verdict") for value in values]
     table = pd.DataFrame({"post_id": ids, "margin": far[rows], "verdict": pd.array(verdicts, dtype="boolean")})
     for key in ("new_label", "reason"):
@@ -105,11 +127,11 @@ def reviewed(spec, shown, frame, posts, most, ask):
     return Reviewed(rows, codes, table, counts, counts.pop("kept"))
 
 
-def code_after(spec, names, value):
+def code_after(options, names, value):
     """The class of a prediction after an answer, {} where the model abstained."""
     if value.get("verdict", True):
-        return names.index(spec["check"])
-    return names.index(value["new_label"] if spec["otherwise"] == PROPOSED else spec["otherwise"])
+        return names.index(options.check)
+    return names.index(value["new_label"] if options.otherwise == PROPOSED else options.otherwise)
 
 
 def changed(frame, review, most=None):
@@ -125,27 +147,27 @@ def changed(frame, review, most=None):
     return labels, logits
 
 
-def gate(spec, gold, frame, review):
+def gate(options, gold, frame, review):
     """The record of the gate fitted on n gold posts: margin, on, before, after, p, tried.
 
-    spec: gate, the margins that are tried, alpha, seed, labels, positive, metric. margin: the best official metric, of
-    equals the smallest. on: whether it is better than no review and p, of a paired bootstrap over the posts and
-    multiplied by the number of margins (Bonferroni), is at most alpha. tried: [margin, metric] pairs.
+    margin: the best official metric, of equals the smallest. on: whether it is better than no review and p, of a
+    paired bootstrap over the posts and multiplied by the number of margins (Bonferroni), is at most alpha. tried:
+    [margin, metric] pairs.
     """
-    task = (len(spec["labels"]), spec["positive"], spec["metric"])
+    task = (len(options.labels), options.positive, options.metric)
 
     def score(most, rows=slice(None)):
         labels, logits = after[most]
         return official_metric(gold[rows], labels[rows], softmax(logits[rows]), *task)
 
-    margins_tried = sorted(spec["gate"])
+    margins_tried = sorted(options.gate)
     after = {None: (frame["label"].to_numpy(), matrix(frame, "logits"))}
     after |= {most: changed(frame, review, most) for most in margins_tried}
     best, found = first_best(margins_tried, score)
     before, p = score(None), 1.0
     if max(found) > before:
-        p = no_gain(len(gold), lambda rows: score(None, rows), lambda rows: score(best, rows), spec["seed"])
+        p = no_gain(len(gold), lambda rows: score(None, rows), lambda rows: score(best, rows), options.seed)
     p = min(1.0, p * len(margins_tried))
-    on = max(found) > before and p <= spec["alpha"]
+    on = max(found) > before and p <= options.alpha
     tried = [list(pair) for pair in zip(margins_tried, found)]
     return {"margin": best, "on": on, "before": before, "after": max(found), "p": p, "tried": tried}

@@ -1,6 +1,7 @@
 """What a trained model says of posts, in batches of similar length: their K logits, or their embeddings."""
 
 import copy
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ import transformers
 from postgrad.models.batching import share, within_budget
 from postgrad.models.label_prompts import Prompt
 from postgrad.models.loading import load_model, load_tokenizer, set_threads
+from postgrad.models.prediction import PredictOptions, Scorer
 from postgrad.models.tokenization import encoder_examples, inputs, token_ids
 from postgrad.records.posts import input_texts
 
@@ -19,26 +21,29 @@ transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 
 
-def scores(spec, folder, frame, part=slice(None)):
-    """(m positions in `frame`, ascending; (m, K) float64 logits of these posts) from the model in `folder`.
+def load_scorer(options: PredictOptions, folder: str | Path) -> Scorer:
+    """Load the network in `folder` once, and return the function of posts and of a slice of batches that scores them.
 
     An encoder gives its head's logits. A causal model gives the log-probability of each class's whole answer
-    (word or digit, then the end token) after the prompt: it is scored, nothing is generated.
-    part: which of the batches are run. All posts are cut into batches first: in other company a post's logits
-    differ in the last bits, by up to 3e-6 in fp32.
+    (word or digit, then the end token) after the prompt: it is scored, nothing is generated. All posts are cut into
+    batches before the slice is taken: in other company a post's logits differ in the last bits, by up to 3e-6 in fp32.
     """
-    set_threads(spec["threads"])
+    set_threads(options.threads)
     tokenizer = load_tokenizer(folder)
-    form = spec["kind"]
-    model = load_model(folder, form, spec["attention"]).eval().requires_grad_(False)
+    model = load_model(folder, options.kind, options.attention).eval().requires_grad_(False)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
-    bf16 = spec["precision"] == "bf16"
-    with torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
-        if form == "encoder":
-            return encoder_scores(model, tokenizer, frame, spec["max_length"], spec["batch_tokens"], part)
-        words = [label[spec["answers"].removesuffix("s")] for label in spec["labels"]]
-        prompt = Prompt(tokenizer, spec["prompt"], words, spec["max_length"])
-        return answer_scores(model, tokenizer, prompt, frame, spec["batch_tokens"], part)
+    if options.kind == "causal":
+        words = [label[options.answers.removesuffix("s")] for label in options.labels]
+        prompt = Prompt(tokenizer, options.prompt, words, options.max_length)
+
+    def scores(frame, part=slice(None)):
+        bf16 = options.precision == "bf16"
+        with torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
+            if options.kind == "encoder":
+                return encoder_scores(model, tokenizer, frame, options.max_length, options.batch_tokens, part)
+            return answer_scores(model, tokenizer, prompt, frame, options.batch_tokens, part)
+
+    return scores
 
 
 def encoder_scores(model, tokenizer, frame, max_length, batch_tokens, part):

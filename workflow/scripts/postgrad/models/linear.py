@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from postgrad.models.model_folder import base_facts, model_folder
+from postgrad.models.prediction import PredictOptions, Scorer
 from postgrad.records.files import write_text
 from postgrad.records.posts import input_texts
 from postgrad.runtime.result_cache import keep, open_work
@@ -112,6 +113,17 @@ def logits(model: dict[str, Any], texts: Sequence[str]) -> np.ndarray:
             values = np.array([1 + math.log(count) for count in counts.values()]) * model["idf"][columns]
             row += model["weights"][:, columns] @ (values / np.linalg.norm(values))
     return rows
+
+
+def load_scorer(options: PredictOptions, folder: Path | str) -> Scorer:
+    """Load the model in `folder` once, and return the function that scores posts with it; a post is a batch."""
+    model = load(folder)
+
+    def scores(frame: pd.DataFrame, part: slice) -> tuple[Sequence[int], np.ndarray]:
+        rows = range(len(frame))[part]
+        return rows, logits(model, input_texts(frame.iloc[rows]))
+
+    return scores
 
 
 def save(model: dict[str, Any], folder: Path | str) -> None:

@@ -4,6 +4,10 @@ Everywhere z are logits (n, K), y gold labels (n,), pi class shares (K,). A fit 
 `applied` turns other logits by; it is what fit.json holds.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
 import numpy as np
 
 from postgrad.evaluation.metrics import scores
@@ -12,6 +16,37 @@ from postgrad.records.predictions import ABSTAIN, matrix, softmax
 
 TINY = np.finfo(np.float64).tiny  # stands for 0 under the logarithm
 CLOSE, ROUNDS = 1e-8, 1000  # EM ends where no share moves by more, or after so many rounds
+
+
+@dataclass(frozen=True)
+class PickOptions:
+    """The options of one file of picked predictions."""
+
+    node: str
+    of: list[str]  # the candidates
+    fit: str  # the dataset of the gold posts on which the best is chosen
+    labels: list[str]  # in class order
+    positive: list[int]  # codes of the positive classes
+    metric: str
+    datasets: list[str]  # in the order of the file
+
+    @property
+    def task(self) -> tuple[list[str], list[int], str]:
+        return self.labels, self.positive, self.metric
+
+
+@dataclass(frozen=True)
+class CalibrateOptions(PickOptions):
+    """The options of one file of calibrated predictions: `of` is the one predictor, `fit` what it is fitted on."""
+
+    method: str
+    target: str | dict[str, float] | None = None  # of method prior: uniform, a share a class, or a dataset
+    lambda_: list[float] = field(default_factory=list)  # of method prior: the strengths that are tried
+
+    @property
+    def pool(self) -> str | None:
+        """The dataset whose class shares are estimated, if it is one."""
+        return self.target if isinstance(self.target, str) and "/" in self.target else None
 
 
 def metric_to_maximise(gold, labels, logits, task):
@@ -99,33 +134,44 @@ def cuts(logits, gold, positive):
     return sorted(found, key=lambda cut: (abs(cut), cut))
 
 
-def fitted(spec, gold, logits, score, counts=None, pool=None):
+def fitted(
+    options: CalibrateOptions,
+    gold: np.ndarray,
+    logits: np.ndarray,
+    score: Callable[[dict], float],
+    counts: list[int] | None = None,
+    pool: np.ndarray | None = None,
+) -> dict[str, Any]:
     """The record of one fit: its method and the numbers that `applied` needs.
 
-    spec: the node's method, labels, positive, target and lambda. gold (n,), logits (n, K), n > 0: the posts with a
-    gold label and an answer. score: a record -> the official metric under it. For method prior alone, counts: (K,)
-    training posts a class; pool: (m, K) probabilities of unlabelled posts where the target is a split.
+    gold (n,), logits (n, K), n > 0: the posts with a gold label and an answer. score: a record -> the official metric
+    under it. For method prior alone, counts: (K,) training posts a class; pool: (m, K) probabilities of unlabelled
+    posts where the target is a split.
     temperature: the lowest log loss (Guo et al. 2017). threshold: the best cut, the one nearest to .5 among equal ones.
     prior: the best lambda, the smallest of equal ones.
     """
-    record = {"method": spec["method"]}
-    if spec["method"] == "temperature":
+    record: dict[str, Any] = {"method": options.method}
+    if options.method == "temperature":
         return {**record, "temperature": temperature(logits, gold)}
-    if spec["method"] == "threshold":
-        record["positive"] = spec["positive"]
-        records = [{**record, "cut": cut} for cut in cuts(logits, gold, spec["positive"])]
+    if options.method == "threshold":
+        record["positive"] = options.positive
+        records = [{**record, "cut": cut} for cut in cuts(logits, gold, options.positive)]
         best, _ = first_best(records, score)
         return {**best, "threshold": float(1 / (1 + np.exp(-best["cut"])))}
+    if counts is None or (pool is None and options.pool):
+        raise ValueError(
+            f"method prior to {options.target} needs the model and, where that is a split, its predictions."
+        )
     train = np.asarray(counts) / np.sum(counts)
     if pool is not None:
         target = estimated_prior(pool, train).tolist()
-    elif spec["target"] == "uniform":
-        target = [1 / len(train)] * len(train)
+    elif isinstance(options.target, dict):
+        target = [options.target[name] for name in options.labels]
     else:
-        target = [spec["target"][name] for name in spec["labels"]]
+        target = [1 / len(train)] * len(train)
     record |= {"train": train.tolist(), "target": target}
-    best, found = first_best([{**record, "lambda": strength} for strength in sorted(spec["lambda"])], score)
-    return {**best, "tried": [list(pair) for pair in zip(sorted(spec["lambda"]), found)]}
+    best, found = first_best([{**record, "lambda": strength} for strength in sorted(options.lambda_)], score)
+    return {**best, "tried": [list(pair) for pair in zip(sorted(options.lambda_), found)]}
 
 
 def applied(logits, fit):

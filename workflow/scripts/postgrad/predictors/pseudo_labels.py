@@ -6,6 +6,7 @@ random in their code, and other posts for each fold.
 """
 
 import random
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,22 @@ from postgrad.predictors.temperature_scaling import temperature
 from postgrad.records.predictions import ABSTAIN, matrix, softmax
 
 KEEP = ("agreement", "confidence", "random")
+
+
+@dataclass(frozen=True)
+class LabelOptions:
+    """The options of one pseudo-labelled dataset."""
+
+    node: str
+    teachers: list[str]  # one or two
+    fit: str | None  # the dataset of the gold posts on which the teachers are audited, if there are any
+    classes: list[str]
+    keep: str
+    balance: str
+    seed: int
+    share: float | None = None
+    above: float | None = None  # the least probability of an answer
+    part: tuple[int, int] | None = None  # (i, k): a random draw is from the i-th of k parts
 
 
 def calibration(frame, gold):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,17 @@ from postgrad.records.predictions import ABSTAIN, matrix
 RULES = ("majority", "soft")
 TIES = ("probability", "lowest")
 TINY = np.finfo(np.float64).tiny  # stands for 0 under the logarithm; its softmax is 0 to 300 digits
+
+
+@dataclass(frozen=True)
+class VoteOptions:
+    """The options of one file of votes."""
+
+    node: str
+    rule: str
+    ties: str
+    datasets: list[str]  # in the order of the file
+    weights: list[float] | None = None  # one a member
 
 
 def check_members(frames, names):

@@ -1,9 +1,11 @@
-"""Names that all packages share: splits, held-out posts, folds, and how the id of a node is made."""
+"""Names that all packages share: splits, held-out posts, files of predictions, folds, and the ids of nodes."""
 
 from collections.abc import Mapping
 
 SPLITS = ("train", "dev", "test", "cross", "unlabeled")  # a task may have fewer
 HELD_OUT = "held-out"  # ages/held-out: the posts of a folded dataset, each predicted by the model that left it out
+# The two files of a predictor: what is scored, and what other nodes learn from.
+SCORED, TEACHING = "scored", "teaching"
 FOLD = "fold"  # the axis of a dataset in folds, and of all that is made from it
 # No comma: Snakemake 9.27 tears a wildcard's value at commas on its way into a submitted job (its issue 2366).
 _AT = "@"

@@ -1,4 +1,4 @@
-"""Predictions as records: one row a post, in the order of the dataset that was read.
+"""Predictions as records: the posts of one or several datasets, each in the order of the file that was read.
 
 Every predictor (a model, a vote, a calibration, a review) writes this one shape, so each can stand
 wherever another can.
@@ -17,6 +17,7 @@ ABSTAIN = -1  # the label of a post on which a predictor gives no answer
 PREDICTIONS = pa.schema(
     [
         ("post_id", pa.string()),
+        ("dataset", pa.string()),  # as the recipe names it: ages/dev
         ("logits", pa.list_(pa.float64())),
         ("probs", pa.list_(pa.float64())),
         ("label", pa.int64()),
@@ -32,8 +33,8 @@ def softmax(logits):
     return shifted / shifted.sum(axis=1, keepdims=True)
 
 
-def write_predictions(post_ids, logits, path, labels=None, answers=None):
-    """Write n predictions of K classes.
+def prediction_rows(post_ids, logits, labels=None, answers=None):
+    """n predictions of K classes as a frame: all columns of PREDICTIONS but the dataset.
 
     logits: (n, K); probs are their softmax. labels: (n,), by default the first class of the highest
     logit; ABSTAIN where there is no answer.
@@ -41,7 +42,7 @@ def write_predictions(post_ids, logits, path, labels=None, answers=None):
     logits = np.asarray(logits, dtype=np.float64)
     if labels is None:
         labels = [int(row.argmax()) for row in logits]
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
             "post_id": list(post_ids),
             "logits": list(logits),
@@ -50,24 +51,34 @@ def write_predictions(post_ids, logits, path, labels=None, answers=None):
             "answer": None if answers is None else list(answers),
         }
     )
-    write_table(frame, path, PREDICTIONS)
+
+
+def write_predictions(frames, path):
+    """Write the predictions of several datasets, {dataset: its rows}, one dataset after the other."""
+    named = [frame.assign(dataset=dataset) for dataset, frame in frames.items() if len(frame)]
+    write_table(pd.concat(named, ignore_index=True) if named else pd.DataFrame(), path, PREDICTIONS)
 
 
 def read_predictions(path):
-    """Predictions of one file as a frame: post_id, label, answer, and `logits` and `probs` as arrays a row."""
+    """All predictions of one file as a frame with the columns of PREDICTIONS; `logits` and `probs` are arrays."""
     return pq.read_table(path).to_pandas()
 
 
-def gathered(post_ids, paths):
-    """(n, K) logits of the n posts, in their order, from files that share these posts among them.
+def of_dataset(predictions, dataset):
+    """The rows of one dataset among the predictions of a file; none where the dataset has no post."""
+    return predictions[predictions["dataset"] == dataset].reset_index(drop=True)
 
-    Raises ValueError where the files do not hold each post once and no other.
+
+def gathered(post_ids, shards, folder):
+    """(n, K) logits of the n posts of one dataset, in their order, from frames that share these posts among them.
+
+    folder: where the shards lie, for the error. Raises ValueError where the frames do not hold each post once and no
+    other.
     """
-    frame = pd.concat([read_predictions(path) for path in paths]).set_index("post_id")
+    frame = pd.concat(shards).set_index("post_id")
     wanted = pd.Index(post_ids)
     if len(frame) != len(wanted) or not frame.index.is_unique or not wanted.isin(frame.index).all():
-        folder = Path(paths[0]).parent
-        raise ValueError(f"the shards in {folder} hold {len(frame)} predictions, which are not those of the "
+        raise ValueError(f"the shards in {Path(folder)} hold {len(frame)} predictions, which are not those of the "
                          f"{len(wanted)} posts; remove the folder and predict again")  # fmt: skip
     return matrix(frame.loc[wanted], "logits")
 
@@ -80,8 +91,8 @@ def matrix(frame, column="probs"):
 def aligned(gold, predictions, names):
     """The gold posts that have a label, each with its prediction: two frames in the order of gold.
 
-    names: (gold file, predictions file), for the error. Raises ValueError where predictions are missing
-    or a post is predicted twice.
+    predictions: of the dataset whose posts `gold` are. names: (gold file, predictions file), for the error. Raises
+    ValueError where predictions are missing or a post is predicted twice.
     """
     gold = gold[gold["label"].notna()]
     by_id = predictions.set_index("post_id")

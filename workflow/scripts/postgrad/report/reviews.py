@@ -6,28 +6,30 @@ from typing import Any
 from postgrad.report.sections import Entries, Section
 
 
-def review_row(facts: Mapping[str, Any], recipe: str, dataset: str) -> dict[str, Any]:
-    """A review of one dataset's predictions as a row of the report: its fit.json, and the counts in one place.
+def review_rows(facts: Mapping[str, Any], recipe: str) -> list[dict[str, Any]]:
+    """A review as rows of the report, one for each dataset: its fit.json, and the counts in one place.
 
     predicted, checked, confirmed, rejected, changed and abstained are of the dataset; answers, tokens and stand_in are
     of all requests, those that fitted the gate among them.
     """
-    own, every = facts["reviews"]["dataset"], list(facts["reviews"].values())
-    return {
-        **facts,
-        **own,
-        "recipe": recipe,
-        "dataset": dataset,
-        "abstained": sum(own["abstained"].values()),
-        "answers": sum(one["answers"] for one in every),
-        "tokens": sum(one["tokens_in"] + one["tokens_out"] for one in every),
-        "stand_in": any(one["stand_in"] for one in every),
-    }
+    rows = []
+    for dataset, own in facts["reviews"].items():
+        every = [counts for counts in (facts["gate"], own) if counts]
+        row = {
+            "recipe": recipe,
+            "dataset": dataset,
+            "abstained": sum(own["abstained"].values()),
+            "answers": sum(one["answers"] for one in every),
+            "tokens": sum(one["tokens_in"] + one["tokens_out"] for one in every),
+            "stand_in": any(one["stand_in"] for one in every),
+        }
+        rows.append({**facts, **own, **row})
+    return rows
 
 
-def entries(files: Mapping[tuple[str, str, str], Any]) -> Entries:
+def entries(files: Mapping[tuple[str, str], Any]) -> Entries:
     """A row for each node and dataset."""
-    return [review_row(facts, recipe, dataset) for (recipe, _, dataset), facts in files.items()]
+    return [row for (recipe, _), facts in files.items() for row in review_rows(facts, recipe)]
 
 
-SECTION = Section("review", "review", "Reviews", ("RECIPE", "NODE", "DATASET"), "fit.json of each review", entries)
+SECTION = Section("review", "review", "Reviews", ("RECIPE", "NODE"), "scored.fit.json of each review", entries)

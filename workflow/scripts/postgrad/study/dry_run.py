@@ -10,8 +10,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from postgrad.records.names import SCORED, TEACHING
 from postgrad.study.fingerprints import EXPENSIVE
 
 WIDTH = 110
@@ -94,11 +96,18 @@ def changed(old: Iterable[str], new: Iterable[str]) -> tuple[str, str]:
     return ("code", "code changed") if hashed else ("other", "params changed")
 
 
+def is_of_older_form(output: str) -> bool:
+    """Whether an earlier version, which wrote a file for each dataset, has predicted what this file will hold."""
+    path = Path(output)
+    folders = (place for place in path.parent.glob("*") if place.is_dir() and place.suffix != ".shards")
+    return path.stem in (SCORED, TEACHING) and any(folders)
+
+
 def upgrade_sentence(jobs: Sequence[Job]) -> str | None:
     """Return one sentence on what is done again because an earlier version of the workflow made it, or None."""
     if all(job.cause != "older" for job in jobs):
         return None
-    verbs = dict.fromkeys(job.verb for job in jobs if job.cause in ("older", "code", "follows"))
+    verbs = dict.fromkeys(job.verb for job in jobs if job.cause in ("older", "code", "reads", "follows"))
     return (
         f"An earlier version of Postgrad made some of these results, so the jobs of {', '.join(verbs)} run again "
         "once; a model, a prediction or an answer in work/ is taken back where its options and posts are the same."

@@ -1,9 +1,9 @@
 """Where the files that a rule reads lie: look-ups on a study that return paths and change nothing.
 
 The parameters of a look-up bear the names of the rules' wildcards: `recipe`, `node` (the id of a node, such as
-`ages-expert@seed=1`), `dataset` (`ages/dev`), `shard` and `scope`. workflow/rules/common.smk fills them in by these
-names. A look-up returns one path, a list of paths, or, where a file has to be told from others, {name: path}. Which
-look-ups the job of a verb needs, and under which role, stands in its record in postgrad/verbs.
+`ages-expert@seed=1`), `file` (`scored` or `teaching`), `shard` and `scope`. workflow/rules/common.smk fills them in by
+these names. A look-up returns one path, a list of paths, or, where a file has to be told from others, {name: path}.
+Which look-ups the job of a verb needs, and under which role, stands in its record in postgrad/verbs.
 """
 
 import os
@@ -12,7 +12,7 @@ from typing import Any
 from postgrad.graph import queries
 from postgrad.graph.nodes import Node
 from postgrad.graph.protocol import Files
-from postgrad.records.names import HELD_OUT, SPLITS
+from postgrad.records.names import HELD_OUT, SCORED, SPLITS, TEACHING
 from postgrad.verbs.registry import VERBS
 
 
@@ -34,12 +34,14 @@ class Paths:
             raise UnknownNode(f"{graph.where}: there is no node {node!r} in this study.")
         return graph.nodes[node]
 
-    def inputs(self, verb: str | None, recipe: str, node: str, dataset: str, shard: str) -> dict[str, Files]:
+    def inputs(self, verb: str | None, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
         """What a job reads, by role, as the record of its verb says. verb: None for that of the node."""
-        job = (verb, recipe, node, dataset, shard)
+        job = (verb, recipe, node, file, shard)
         if job not in self._inputs:
+            if file:
+                self.datasets(recipe, node, file)
             record = VERBS[verb or self.node(recipe, node).verb]
-            self._inputs[job] = record.inputs(self, recipe, node, dataset, shard)
+            self._inputs[job] = record.inputs(self, recipe, node, file, shard)
         return self._inputs[job]
 
     # -- posts ------------------------------------------------------------------------------------
@@ -117,34 +119,42 @@ class Paths:
 
     # -- predictions ------------------------------------------------------------------------------
 
-    def predictions(self, recipe: str, node: str, dataset: str) -> str:
-        """A predictor's predictions of a dataset."""
+    def datasets(self, recipe: str, node: str, file: str) -> list[str]:
+        """The datasets that a predictor's file holds. Raises UnknownNode where the recipe has no use for the file."""
+        graph, made = self.study.graph(recipe), self.node(recipe, node)
+        found = queries.predicted_datasets(graph).get((made.id, file))
+        if found is None:
+            why = "it is not scored" if file == SCORED else "nothing learns from its predictions"
+            raise UnknownNode(f"{graph.where}: {made.id} has no file {file!r} in this study, since {why}.")
+        return found
+
+    def predicted_posts(self, recipe: str, node: str, file: str) -> dict[str, str]:
+        """{dataset: its posts} of the datasets that a predictor's file holds."""
+        return {dataset: self.posts(recipe, node, dataset) for dataset in self.datasets(recipe, node, file)}
+
+    def predictions(self, recipe: str, node: str, file: str) -> str:
+        """One of the two files of a predictor."""
         made = self.node(recipe, node)
         verb = "predict" if made.verb == "finetune" else made.verb
-        return f"{self.folder}/{recipe}/{verb}/{made.id}/{dataset}.parquet"
+        return f"{self.folder}/{recipe}/{verb}/{made.id}/{file}.parquet"
 
-    def shards(self, recipe: str, node: str, dataset: str, shard: str) -> list[str]:
-        """What the predictions of a pool are gathered from in a study with shards; nothing where a model predicts."""
-        if self.study.shards == 1 or shard or os.path.basename(dataset) != "unlabeled":
+    def shards(self, recipe: str, node: str, file: str, shard: str) -> list[str]:
+        """What the file `teaching` is gathered from in a study with shards; nothing where a model predicts."""
+        if self.study.shards == 1 or shard or file != TEACHING:
             return []
-        whole, _ = os.path.splitext(self.predictions(recipe, node, dataset))
+        whole, _ = os.path.splitext(self.predictions(recipe, node, file))
         return [f"{whole}.shards/{number}-of-{self.study.shards}.parquet" for number in range(1, self.study.shards + 1)]
 
-    def member_predictions(self, recipe: str, node: str, dataset: str) -> dict[str, str]:
-        """{id: its predictions of the dataset} of all predictors that a node reads: teachers, members, candidates."""
-        return {id: self.predictions(recipe, id, dataset) for id in self.node(recipe, node).members}
-
-    def fit_predictions(self, recipe: str, node: str) -> dict[str, str]:
-        """{id: its predictions of the node's `fit_posts`} of all predictors that the node reads."""
-        fit = self.node(recipe, node).fit
-        return self.member_predictions(recipe, node, fit) if fit else {}
+    def member_predictions(self, recipe: str, node: str, file: str) -> dict[str, str]:
+        """{id: its file} of all predictors that a node reads: teachers, members, candidates."""
+        return {id: self.predictions(recipe, id, file) for id in self.node(recipe, node).members}
 
     # -- a whole recipe ---------------------------------------------------------------------------
 
-    def scored_predictions(self, recipe: str) -> dict[tuple[str, str], str]:
-        """{(predictor, dataset): its predictions} of all that is scored, in reading order."""
+    def scored_predictions(self, recipe: str) -> dict[str, str]:
+        """{predictor: its file} of all that are scored, in reading order."""
         pairs = queries.scored(self.study.graph(recipe))
-        return {(node.id, dataset): self.predictions(recipe, node.id, dataset) for node, dataset in pairs}
+        return {node.id: self.predictions(recipe, node.id, SCORED) for node, _ in pairs}
 
     def scored_posts(self, recipe: str) -> dict[tuple[str, str], str]:
         """{(predictor, dataset): the gold posts} of all that is scored, in reading order."""

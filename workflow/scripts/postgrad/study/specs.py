@@ -9,7 +9,7 @@ import json
 import os
 
 from postgrad.config.yaml_files import as_list
-from postgrad.graph.queries import floors, override_sentences, restarting, scored, scoring
+from postgrad.graph.queries import floors, override_sentences, predicted_datasets, restarting, scored, scoring
 from postgrad.verbs.registry import VERBS
 
 # What a task file says to people and to models; the other keys decide how its files are read.
@@ -39,17 +39,18 @@ def base_spec(study, model):
     return canonical({"model": model, **study.bases[model]})
 
 
-def node_spec(study, recipe, id):
-    """The spec of a dataset, a model, or a predictor that is no model."""
+def node_spec(study, recipe, id, file=None):
+    """The spec of a dataset, a model, or one file of a predictor that is no model."""
     graph = study.graph(recipe)
     node = graph.nodes[id]
-    return canonical(VERBS.nodes[node.verb].spec(graph, node))
+    datasets = {"datasets": predicted_datasets(graph)[id, file]} if file else {}
+    return canonical(VERBS.nodes[node.verb].spec(graph, node) | datasets)
 
 
-def predict_spec(study, recipe, id, dataset):
-    """The spec of a model's predictions of one dataset."""
+def predict_spec(study, recipe, id, file):
+    """The spec of one file of a model's predictions."""
     graph = study.graph(recipe)
-    return canonical(VERBS["predict"].spec(graph, graph.nodes[id], dataset))
+    return canonical(VERBS["predict"].spec(graph, graph.nodes[id], predicted_datasets(graph)[id, file]))
 
 
 def score_spec(study, recipe):
@@ -160,8 +161,8 @@ def _reported_nodes(graph):
     return {id: {"name": node.name, "axes": _axes(node)} for id, node in sorted(nodes.items()) if node.axes}
 
 
-def node_reads(study, recipe, id, dataset=None):
-    """What a job of a node reads, in roles; `dataset` is the one that it predicts, if it does.
+def node_reads(study, recipe, id, file=None):
+    """What a job of a node reads, in roles; `file` is the file of predictions that it writes, if it does.
 
     A split is written with the task to which the study binds it: smm4h24-task6/train.
     """
@@ -172,8 +173,9 @@ def node_reads(study, recipe, id, dataset=None):
         alias, split = os.path.split(source)
         return f"{graph.tasks[alias]}/{split}" if alias else _with_verbs(graph, [source])[0]
 
-    reads = {"posts": [named(dataset)] if dataset else [], "folds": _with_verbs(graph, node.folds)}
-    if node.verb != "finetune" or not dataset:  # to predict, a model reads the posts and itself
+    posts = [named(dataset) for dataset in predicted_datasets(graph)[id, file]] if file else []
+    reads = {"posts": posts, "folds": _with_verbs(graph, node.folds)}
+    if node.verb != "finetune" or not file:  # to predict, a model reads the posts and itself
         reads["data"] = [named(source) for source in node.sources]
         reads["base"] = _with_verbs(graph, [node.base]) if node.base else []
         reads["members"] = _with_verbs(graph, node.members)

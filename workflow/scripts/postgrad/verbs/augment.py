@@ -25,7 +25,7 @@ class Augment(NodeVerb):
     def spec(self, graph: Any, node: Node) -> dict:
         return super().spec(graph, node) | class_codes(graph, node)
 
-    def inputs(self, paths: Any, recipe: str, node: str, dataset: str, shard: str) -> dict[str, Files]:
+    def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
         return {
             "data": paths.source_posts(recipe, node),
             "drop": paths.drops(recipe, node),

@@ -7,7 +7,7 @@ from postgrad.graph.nodes import Node
 from postgrad.graph.protocol import FOLDS, PREDICTOR, Files, NodeVerb
 from postgrad.graph.queries import label_names, models_under, scoring, task_file
 from postgrad.graph.split_rules import GOLD
-from postgrad.records.names import FOLD
+from postgrad.records.names import FOLD, TEACHING
 
 
 class Calibrate(NodeVerb):
@@ -35,20 +35,18 @@ class Calibrate(NodeVerb):
     def reads(self, graph: Any, node: Node) -> dict[str, list[str]]:
         return {"trained": models_under(graph, node.id)[:1]} if node.options.get("method") == "prior" else {}
 
-    def inputs(self, paths: Any, recipe: str, node: str, dataset: str, shard: str) -> dict[str, Files]:
+    def learns_from(self, node: Node) -> list[str]:
+        """The posts whose class shares are estimated, if any are."""
+        return [node.target] if isinstance(node.target, str) and "/" in node.target else []
+
+    def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
+        made = paths.node(recipe, node)
         return {
-            "predictions": paths.member_predictions(recipe, node, dataset),
+            "predictions": paths.member_predictions(recipe, node, file),
             "gold": paths.fit_posts(recipe, node),
-            "on_gold": paths.fit_predictions(recipe, node),
-            "pool": share_predictions(paths, recipe, node),
+            "pool": paths.member_predictions(recipe, node, TEACHING) if self.learns_from(made) else [],
             "model": prior_model(paths, recipe, node),
         }
-
-
-def share_predictions(paths: Any, recipe: str, node: str) -> list[str]:
-    """The predictions of the posts whose class shares are estimated, if any are."""
-    pools = paths.node(recipe, node).sources[1:]
-    return [path for pool in pools for path in paths.member_predictions(recipe, node, pool).values()]
 
 
 def prior_model(paths: Any, recipe: str, node: str) -> list[str]:

@@ -62,7 +62,7 @@ class Diversity(RecipeVerb):
     def reads(self, graph: Any) -> dict[str, list[str]]:
         return {graph.tasks[alias]: ids for alias, ids in self.measured(graph)}
 
-    def inputs(self, paths: Any, recipe: str, node: str, dataset: str, shard: str) -> dict[str, Files]:
+    def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
         """Of each task its train posts, the list of those that audit leaves out and the encoder; and the datasets."""
         graph = paths.study.graph(recipe)
         measured, bodies = self.measured(graph), graph.of_recipe[self.name]

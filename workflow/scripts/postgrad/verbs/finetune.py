@@ -61,7 +61,7 @@ class Finetune(NodeVerb):
             spec["class_weights"] = [weights[name] for name in label_names(graph, node)]
         return spec
 
-    def inputs(self, paths: Any, recipe: str, node: str, dataset: str, shard: str) -> dict[str, Files]:
+    def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
         return {
             "base": paths.base_model(recipe, node),
             "data": paths.source_posts(recipe, node),

@@ -8,7 +8,7 @@ from postgrad.graph.nodes import Node
 from postgrad.graph.protocol import DATASET, FOLDS, NEW_POSTS, PREDICTOR, Files, NodeVerb
 from postgrad.graph.queries import label_names
 from postgrad.graph.split_rules import GOLD
-from postgrad.records.names import FOLD
+from postgrad.records.names import FOLD, TEACHING
 
 
 class Label(NodeVerb):
@@ -70,20 +70,23 @@ class Label(NodeVerb):
                     "same way at this scale, so they agree on everything; give them different bases or seeds."
                 )
 
+    def learns_from(self, node: Node) -> list[str]:
+        """The pool, and the gold posts on which the teachers are audited."""
+        return [node.sources[0], *([node.fit] if node.fit else [])]
+
     def spec(self, graph: Any, node: Node) -> dict:
         part = {"part": node.part} if node.part else {}
         own = {"teachers": node.members, "fit": node.fit, "classes": label_names(graph, node)}
         return super().spec(graph, node) | own | part
 
-    def inputs(self, paths: Any, recipe: str, node: str, dataset: str, shard: str) -> dict[str, Files]:
+    def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
         return {
             "gold": paths.fit_posts(recipe, node),
-            "on_gold": paths.fit_predictions(recipe, node),
-            "pool": paths.source_posts(recipe, node),
+            "pool": {pool: paths.posts(recipe, node, pool) for pool in paths.node(recipe, node).sources},
             "drop": paths.audit_drops(recipe, node),
             "held_out": paths.held_out_drops(recipe, node),
             "train": paths.train_posts(recipe, node),
-            "predictions": paths.member_predictions(recipe, node, paths.node(recipe, node).sources[0]),
+            "predictions": paths.member_predictions(recipe, node, TEACHING),
             "budget": paths.budget_posts(recipe, node),
         }
 

@@ -17,11 +17,10 @@ class Pick(NodeVerb):
     def spec(self, graph: Any, node: Node) -> dict:
         return super().spec(graph, node) | {"of": node.members, "fit": node.fit} | scoring(graph, node)
 
-    def inputs(self, paths: Any, recipe: str, node: str, dataset: str, shard: str) -> dict[str, Files]:
+    def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
         return {
-            "predictions": paths.member_predictions(recipe, node, dataset),
+            "predictions": paths.member_predictions(recipe, node, file),
             "gold": paths.fit_posts(recipe, node),
-            "on_gold": paths.fit_predictions(recipe, node),
         }
 
 

@@ -11,19 +11,19 @@ class Predict(Verb):
     name = "predict"
     expensive = True
 
-    def spec(self, graph: Any, node: Node, dataset: str) -> dict:
-        """All that decides the predictions of one dataset beside the model, its posts and the code."""
+    def spec(self, graph: Any, node: Node, datasets: list[str]) -> dict:
+        """All that decides the predictions of these datasets beside the model, their posts and the code."""
         spec = graph.study.predict_options(graph, node)
         pool = spec.pop("pool", None)
-        if dataset.endswith("/unlabeled"):
+        if any(dataset.endswith("/unlabeled") for dataset in datasets):
             spec["pool"] = pool
-        return {"node": node.id, "kind": node.kind, "dataset": dataset, **spec, **label_texts(graph, node)}
+        return {"node": node.id, "kind": node.kind, "datasets": datasets, **spec, **label_texts(graph, node)}
 
-    def inputs(self, paths: Any, recipe: str, node: str, dataset: str, shard: str) -> dict[str, Files]:
+    def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
         return {
             "model": paths.result(recipe, node, "/model.json"),
-            "data": paths.posts(recipe, node, dataset),
-            "shards": paths.shards(recipe, node, dataset, shard),
+            "data": paths.predicted_posts(recipe, node, file),
+            "shards": paths.shards(recipe, node, file, shard),
         }
 
 

@@ -14,7 +14,7 @@ class Pretrain(NodeVerb):
     def reason_not_to_run(self, graph: Any, body: dict, kind: str | None, root: str | None) -> str | None:
         return f"pretraining needs a network; {root} is a linear model at this scale" if kind == "linear" else None
 
-    def inputs(self, paths: Any, recipe: str, node: str, dataset: str, shard: str) -> dict[str, Files]:
+    def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
         return {
             "base": paths.base_model(recipe, node),
             "data": paths.source_posts(recipe, node),

@@ -27,7 +27,7 @@ class Resample(NodeVerb):
                     f"{where}.resample: {names[one]} and {names[other]} both hold the posts of {twice}; name one."
                 )
 
-    def inputs(self, paths: Any, recipe: str, node: str, dataset: str, shard: str) -> dict[str, Files]:
+    def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
         return {
             "data": paths.source_posts(recipe, node),
             "drop": paths.drops(recipe, node),

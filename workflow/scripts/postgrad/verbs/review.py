@@ -6,10 +6,10 @@ from typing import Any
 from postgrad.config.errors import Fault, lookup
 from postgrad.graph.nodes import Node
 from postgrad.graph.protocol import PREDICTOR, Files
-from postgrad.graph.queries import label_names, predicted_behind_scores, scoring
+from postgrad.graph.queries import label_names, predictors_behind_scores, scoring
 from postgrad.graph.split_rules import GOLD, gold_to_fit_on
 from postgrad.llm.templates import FIELD
-from postgrad.records.names import HELD_OUT
+from postgrad.records.names import HELD_OUT, SCORED
 from postgrad.verbs.language_models import AskingVerb, prompt_file, prompt_of
 
 ALWAYS = "always"  # the gate of a review that checks every prediction of its label
@@ -47,31 +47,23 @@ class Review(AskingVerb):
             spec.pop("alpha", None)
         return spec
 
-    def inputs(self, paths: Any, recipe: str, node: str, dataset: str, shard: str) -> dict[str, Files]:
+    def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
         return {
             "train": paths.source_posts(recipe, node),
             "drop": paths.audit_drops(recipe, node),
             "gold": paths.fit_posts(recipe, node),
-            "on_gold": paths.fit_predictions(recipe, node),
-            "predictions": paths.member_predictions(recipe, node, dataset),
-            "data": paths.posts(recipe, node, dataset),
+            "predictions": paths.member_predictions(recipe, node, file),
+            "data": paths.predicted_posts(recipe, node, file),
             "models": paths.asked_models(recipe, node),
         }
 
-    def reviewed(self, graph: Any) -> list[tuple[str, str]]:
-        """Every (id of a review, dataset) behind the scores, in reading order."""
-        return [(node.id, dataset) for node, dataset in predicted_behind_scores(graph) if node.verb == self.name]
-
     def reported_nodes(self, graph: Any) -> Iterable[str]:
-        return [id for id, _ in self.reviewed(graph)]
+        """Ids of the reviews behind the scores, in reading order."""
+        return [node.id for node in predictors_behind_scores(graph) if node.verb == self.name]
 
     def report_files(self, paths: Any, graph: Any) -> dict[str, Files]:
-        return {
-            "review": {
-                (graph.recipe, id, dataset): paths.result(graph.recipe, id, f"/{dataset}.fit.json")
-                for id, dataset in self.reviewed(graph)
-            }
-        }
+        ids = self.reported_nodes(graph)
+        return {"review": {(graph.recipe, id): paths.result(graph.recipe, id, f"/{SCORED}.fit.json") for id in ids}}
 
 
 def check_gate_and_examples(graph: Any, node: Node, where: str) -> None:

@@ -35,7 +35,7 @@ class Synthesize(AskingVerb):
         platform = {"platform": task_file(graph, node)["platform"]}
         return super().spec(graph, node) | class_codes(graph, node) | platform
 
-    def inputs(self, paths: Any, recipe: str, node: str, dataset: str, shard: str) -> dict[str, Files]:
+    def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
         corpus = paths.corpus(recipe, node)
         corpus.pop("unlabeled")  # no label is learnt of the pool, so that its posts may be met again
         return {

@@ -32,17 +32,19 @@ class Vote(NodeVerb):
         weights = {"weights": [body["weights"][name] for name in names]} if "weights" in body else {}
         return super().spec(graph, node) | weights
 
-    def inputs(self, paths: Any, recipe: str, node: str, dataset: str, shard: str) -> dict[str, Files]:
+    def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
         return {
-            "predictions": paths.member_predictions(recipe, node, dataset),
-            "posts": shared_posts(paths, recipe, node, dataset),
+            "predictions": paths.member_predictions(recipe, node, file),
+            "posts": shared_posts(paths, recipe, node, file),
         }
 
 
-def shared_posts(paths: Any, recipe: str, node: str, dataset: str) -> list[str]:
-    """The held-out posts that the members share among them; nothing where every member predicts all posts."""
-    shared = os.path.basename(dataset) == HELD_OUT and FOLD not in paths.node(recipe, node).axes
-    return [paths.posts(recipe, node, dataset)] if shared else []
+def shared_posts(paths: Any, recipe: str, node: str, file: str) -> dict[str, str]:
+    """{dataset: its posts} of the held-out posts that the members share among them; of other posts each has all."""
+    if FOLD in paths.node(recipe, node).axes:
+        return {}
+    posts = paths.predicted_posts(recipe, node, file)
+    return {dataset: path for dataset, path in posts.items() if os.path.basename(dataset) == HELD_OUT}
 
 
 RECORD = Vote()
