@@ -13,6 +13,10 @@ python workflow/scripts/calibrate.py --predictions results/demo/mine/predict/pla
 
 import argparse
 import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 from postgrad.predictors.calibration import CalibrateOptions, calibrated, fitted, metric_to_maximise
 from postgrad.predictors.temperature_scaling import nll
@@ -32,7 +36,7 @@ from postgrad.records.predictions import (
 from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "the node's options, its task, and the datasets of the file")
     parser.add_argument("--predictions", required=True, help="what is calibrated, and what it is fitted on")
@@ -52,7 +56,7 @@ def main(argv=None):
     counts = read_json(args.model)["classes"] if args.model else None
     pool = of_dataset(read_predictions(args.pool), options.pool) if args.pool else None
 
-    def told(labels, logits):
+    def told(labels: Any, logits: np.ndarray) -> dict[str, float]:
         loss = nll(logits[answered], gold[answered], 1.0)
         return {"score": metric_to_maximise(gold, labels, logits, options.task), "log loss": loss}
 
@@ -62,7 +66,7 @@ def main(argv=None):
         counts=counts and [counts[name] for name in options.labels],
         pool=None if pool is None else matrix(pool[pool["label"] != ABSTAIN]),
     )  # fmt: skip
-    facts = {"node": options.node, "of": options.of, "fit": options.fit, "metric": options.metric}
+    facts: dict[str, Any] = {"node": options.node, "of": options.of, "fit": options.fit, "metric": options.metric}
     facts |= {"datasets": options.datasets, "posts": len(gold), **fit}
     facts |= {"before": told(before["label"], matrix(before, "logits")), "after": told(*calibrated(before, fit))}
     found = {}

@@ -17,6 +17,7 @@ Writes {"recipe": R, "chains": {name: {"sets": {dataset: {
 """
 
 import argparse
+from collections.abc import Sequence
 
 from postgrad.evaluation.comparison import CompareOptions, compared
 from postgrad.records.files import write_text
@@ -25,7 +26,7 @@ from postgrad.records.options import read_options
 from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "recipe and chains")
     parser.add_argument("--scores", required=True, help="score.json of the recipe")

@@ -12,6 +12,7 @@ python workflow/scripts/label.py --pool ages/unlabeled results/demo/clean/smm4h2
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -23,13 +24,13 @@ from postgrad.records.json_files import json_text
 from postgrad.records.options import read_options
 from postgrad.records.posts import POSTS, read_posts, read_union, write_posts
 from postgrad.records.predictions import aligned, matrix, of_dataset, read_predictions
-from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
+from postgrad.runtime.cli import add_named_files, add_spec, named_files, parse_arguments, run
 
 # `teachers`: a list of K probabilities for each teacher, uncalibrated, in the order of the spec.
 LABELLED = POSTS.append(pa.field("teachers", pa.list_(pa.list_(pa.float64()))))
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "the node's options")
     parser.add_argument("--pool", required=True, nargs=2, metavar=("DATASET", "FILE"), help="the posts to label")
@@ -37,8 +38,7 @@ def main(argv=None):
     parser.add_argument("--held-out", nargs="*", default=[], help="posts that a fold leaves out")
     parser.add_argument("--train", required=True, help="labelled train posts: the class prior")
     parser.add_argument("--gold", nargs="?", help="labelled posts for calibration and audit")
-    named = {"action": "append", "nargs": 2, "metavar": ("TEACHER", "FILE"), "default": []}
-    parser.add_argument("--predictions", **named, help="of the pool and the gold posts' split, once for each teacher")
+    add_named_files(parser, "--predictions", ("TEACHER", "FILE"), "of the pool and the gold posts, once a teacher")
     parser.add_argument("--budget", nargs="?", help="posts of another label node: as many are kept")
     parser.add_argument("--out", required=True, help="the posts kept")
     parser.add_argument("--flow", required=True, help="how many posts went where, as JSON")
@@ -55,13 +55,13 @@ def main(argv=None):
     beside = None
     if args.held_out:
         beside = teachers[0]["post_id"].isin(read_union([pool_file], args.drop + args.held_out)["post_id"]).to_numpy()
-    gold, on_gold, temperatures = np.zeros(0, dtype=np.int64), [], [None] * len(names)
+    gold, on_gold = np.zeros(0, dtype=np.int64), []
     if args.gold:
         posts = read_union([args.gold], args.drop)
         both = [aligned(posts, of_dataset(frame, options.fit), (args.gold, file)) for frame, file in zip(said, files)]
         gold, on_gold = both[0][0]["label"].to_numpy(dtype=np.int64), [frame for _, frame in both]
-    if len(names) > 1 and on_gold:  # one teacher's own probabilities rank its answers
-        temperatures = [pseudo_labels.calibration(frame, gold) for frame in on_gold]
+    two = len(names) > 1 and on_gold  # one teacher's own probabilities rank its answers
+    temperatures = [pseudo_labels.calibration(frame, gold) for frame in on_gold] if two else [None] * len(names)
     train = class_counts(read_union([args.train], args.drop + args.held_out)["label"], classes)
     budget = class_counts(read_posts(args.budget)["label"], classes) if args.budget else None
     prior = train if options.balance == "gold" else None

@@ -12,6 +12,8 @@ Each file holds the datasets of which the best one's predictions are taken, and 
 
 import argparse
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 from postgrad.predictors.calibration import PickOptions, first_best, metric_to_maximise
 from postgrad.records.files import write_text
@@ -19,14 +21,13 @@ from postgrad.records.json_files import json_text
 from postgrad.records.options import read_options
 from postgrad.records.posts import read_posts
 from postgrad.records.predictions import aligned, matrix, of_dataset, read_predictions, write_predictions
-from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
+from postgrad.runtime.cli import add_named_files, add_spec, named_files, parse_arguments, run
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "the candidates, their task, and the datasets of the file")
-    named = {"action": "append", "nargs": 2, "metavar": ("CANDIDATE", "FILE"), "default": []}
-    parser.add_argument("--predictions", **named, help="once for each candidate")
+    add_named_files(parser, "--predictions", ("CANDIDATE", "FILE"), "once for each candidate")
     parser.add_argument("--gold", required=True, help="labelled posts to choose on")
     parser.add_argument("--out", required=True, help="the predictions of the best")
     parser.add_argument("--fit", required=True, help="each candidate's score, as JSON")
@@ -38,14 +39,19 @@ def main(argv=None):
     files = named_files("--predictions", args.predictions, options.of)
     predictions = {candidate: read_predictions(path) for candidate, path in files.items()}
 
-    def score(candidate):
+    def score(candidate: str) -> float:
         on_gold = of_dataset(predictions[candidate], options.fit)
         gold, frame = aligned(posts, on_gold, (args.gold, files[candidate]))
         return metric_to_maximise(gold["label"].astype(int), frame["label"], matrix(frame, "logits"), options.task)
 
     best, found = first_best(options.of, score)
     write_predictions({dataset: of_dataset(predictions[best], dataset) for dataset in options.datasets}, args.out)
-    facts = {"node": options.node, "fit": options.fit, "metric": options.metric, "datasets": options.datasets}
+    facts: dict[str, Any] = {
+        "node": options.node,
+        "fit": options.fit,
+        "metric": options.metric,
+        "datasets": options.datasets,
+    }
     facts |= {"posts": int(posts["label"].notna().sum())}
     candidates = [{"node": id, "score": value} for id, value in zip(options.of, found)]
     write_text(json_text({**facts, "picked": best, "candidates": candidates}), args.fit)

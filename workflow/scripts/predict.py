@@ -10,8 +10,10 @@ Each dataset is batched by itself, so its logits depend on no other. Finished on
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from postgrad.corpus.text_forms import as_read
 from postgrad.models.model_folder import model_facts, model_record, posts_digest
@@ -19,7 +21,7 @@ from postgrad.models.prediction import PredictOptions, Scorer, dataset_spec, wan
 from postgrad.records.options import read_options
 from postgrad.records.posts import read_posts
 from postgrad.records.predictions import gathered, of_dataset, prediction_rows, read_predictions, write_predictions
-from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
+from postgrad.runtime.cli import add_named_files, add_spec, named_files, parse_arguments, run
 from postgrad.runtime.locks import held
 from postgrad.runtime.result_cache import keep, move_older_work, restored
 from postgrad.runtime.signals import heeded
@@ -39,12 +41,11 @@ def load_scorer(options: PredictOptions, folder: str) -> Scorer:
     return load(options, folder)
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_spec(parser, "the node's options, its task and the datasets of the file")
     parser.add_argument("--model", required=True, help="folder of the fine-tuned model")
-    data = {"action": "append", "nargs": 2, "metavar": ("DATASET", "FILE"), "default": []}
-    parser.add_argument("--data", **data, help="the posts of a dataset, once for each dataset")
+    add_named_files(parser, "--data", ("DATASET", "FILE"), "the posts of a dataset, once for each dataset")
     parser.add_argument("--work", required=True, help="folder for the finished predictions of each dataset")
     parser.add_argument("--out", required=True, help="the predictions of all datasets")
     parser.add_argument("--shard", nargs="?", help="3-of-4: only every fourth batch, from the third on")
@@ -61,7 +62,7 @@ def main(argv=None):
     model |= {"shard": args.shard} if args.shard else {}
     shard, _, shards = (args.shard or "1-of-1").partition("-of-")
     part = slice(int(shard) - 1, None, int(shards))
-    parts = [read_predictions(path) for path in args.shards]
+    parts, folder = [read_predictions(path) for path in args.shards], Path(*args.shards[:1]).parent
     found, scorer = {}, None
     with heeded():
         for dataset, file in files.items():
@@ -72,10 +73,9 @@ def main(argv=None):
                 move_older_work(args.work, place)  # up to version 0.1.0 a dataset had a folder of its own
                 piece = Path(beside) / KEPT
                 if not restored(args.work, key, piece, KEPT):
-                    rows = range(len(frame))
+                    rows: Any = range(len(frame))
                     if parts:
-                        shares = [of_dataset(predictions, dataset) for predictions in parts]
-                        logits = gathered(frame["post_id"], shares, Path(args.shards[0]).parent)
+                        logits = gathered(frame["post_id"], [of_dataset(one, dataset) for one in parts], folder)
                     else:
                         scorer = scorer or load_scorer(options, args.model)
                         rows, logits = scorer(as_read(frame, options.input), part)

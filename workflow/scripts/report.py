@@ -9,8 +9,10 @@ python workflow/scripts/report.py --spec '{"study":"demo","title":"Made-up posts
 """
 
 import argparse
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -30,7 +32,7 @@ NAMED = {
 }
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "study, recipes, deviations")
     sections = all_sections()
@@ -39,10 +41,10 @@ def main(argv=None):
         parser.add_argument(f"--{option}", nargs="*", default=[], help=told)
     named = NAMED | {section.option: (section.words, section.told) for section in sections if section.words}
     for option, (name, told) in named.items():
-        words = {"nargs": len(name) + 1, "metavar": (*name, "FILE")}
+        words: dict[str, Any] = {"nargs": len(name) + 1, "metavar": (*name, "FILE")}
         parser.add_argument(f"--{option}", action="append", default=[], help=told, **words)
-    for name, told in (("table", "scores.csv"), ("text", "scores.txt"), ("out", "report.html")):
-        parser.add_argument(f"--{name}", required=True, help=told)
+    for option, told in (("table", "scores.csv"), ("text", "scores.txt"), ("out", "report.html")):
+        parser.add_argument(f"--{option}", required=True, help=told)
     args = parse_arguments(parser, argv)
 
     spec, ledgers = args.spec, named_files("--ledger", args.ledger)

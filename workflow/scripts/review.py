@@ -13,6 +13,7 @@ python workflow/scripts/review.py --predictions results/demo/mine/predict/plain/
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 
 from postgrad.llm.client import asked
 from postgrad.llm.reviewing import CHECKED, ReviewOptions, changed, examples, gate, reviewed
@@ -22,21 +23,20 @@ from postgrad.records.options import read_options
 from postgrad.records.parquet_files import write_private
 from postgrad.records.posts import read_posts, read_union
 from postgrad.records.predictions import aligned, of_dataset, prediction_rows, read_predictions, write_predictions
-from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
+from postgrad.runtime.cli import add_named_files, add_spec, named_files, parse_arguments, run
 from postgrad.runtime.signals import heeded
 
 VERSION = 1  # raise when the same answers give other predictions, or a model is asked otherwise
 GATE = "gate"
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "the node's options, its task, and the datasets of the file")
     parser.add_argument("--reached", type=json.loads, required=True, help="how its models are reached, as JSON")
     parser.add_argument("--models", nargs="*", default=[], help="model.json of those in folders")
     parser.add_argument("--predictions", required=True, help="what is reviewed, and what a gate is fitted on")
-    data = {"action": "append", "nargs": 2, "metavar": ("DATASET", "FILE"), "default": []}
-    parser.add_argument("--data", **data, help="the posts of a dataset, once for each dataset")
+    add_named_files(parser, "--data", ("DATASET", "FILE"), "the posts of a dataset, once for each dataset")
     parser.add_argument("--train", nargs="*", help="train posts of which examples are shown, if any are")
     parser.add_argument("--drop", nargs="*", default=[], help="train posts that audit leaves out")
     parser.add_argument("--gold", nargs="?", help="labelled posts on which a gate is fitted, if one is")
@@ -60,7 +60,7 @@ def main(argv=None):
         if options.fit:
             on_gold = of_dataset(predictions, options.fit)
             posts, before = aligned(read_posts(args.gold), on_gold, (args.gold, args.predictions))
-            reviews[GATE] = reviewed(options, shown, before, posts, max(options.gate), ask)
+            reviews[GATE] = reviewed(options, shown, before, posts, max(map(float, options.gate)), ask)
             fit = gate(options, posts["label"].to_numpy(dtype=int), before, reviews[GATE])
             facts |= {"alpha": options.alpha, "posts": len(posts)}
         for dataset, file in data.items():

@@ -8,6 +8,10 @@ python workflow/scripts/score.py --out results/demo/ctyun/score/score.json \
 """
 
 import argparse
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
 
 from postgrad.evaluation.metrics import ScoredPair, ScoreOptions, scores
 from postgrad.records.files import write_text
@@ -18,7 +22,7 @@ from postgrad.records.predictions import aligned, matrix, of_dataset, read_predi
 from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
 
 
-def entry(pair: ScoredPair, predictions, predictions_path, gold_path):
+def entry(pair: ScoredPair, predictions: pd.DataFrame, predictions_path: str, gold_path: str) -> dict[str, Any]:
     """The scores of one predictor on one dataset, or the reason why there are none."""
     named = {key: getattr(pair, key) for key in ("predictor", "node", "axes", "dataset", "task")}
     gold = read_posts(gold_path)
@@ -33,7 +37,7 @@ def entry(pair: ScoredPair, predictions, predictions_path, gold_path):
     return {**named, **found}
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "recipe, and pairs of predictor and dataset")
     for option, words, told in (

@@ -10,6 +10,7 @@ python workflow/scripts/vote.py --spec '{"datasets":["ages/dev"],"node":"ages-vo
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -26,15 +27,16 @@ from postgrad.records.predictions import (
     read_predictions,
     write_predictions,
 )
-from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
+from postgrad.runtime.cli import add_named_files, add_spec, named_files, parse_arguments, run
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "rule, ties, the datasets of the file, and the members' weights if they have any")
     parser.add_argument("--predictions", nargs="+", required=True, help="one file a member")
-    posts = {"action": "append", "nargs": 2, "metavar": ("DATASET", "FILE"), "default": []}
-    parser.add_argument("--posts", **posts, help="the posts of a dataset of which each member has held out some")
+    add_named_files(
+        parser, "--posts", ("DATASET", "FILE"), "the posts of a dataset of which each member has held out some"
+    )
     parser.add_argument("--out", required=True, help="the vote's predictions")
     parser.add_argument("--counts", required=True, help="members, and ties and abstentions on each dataset, as JSON")
     args = parse_arguments(parser, argv)

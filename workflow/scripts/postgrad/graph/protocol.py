@@ -15,7 +15,9 @@ DATASET, NEW_POSTS, FOLDS, PREDICTOR = "dataset", "new posts", "folds", "predict
 
 Splits = tuple[str, ...]
 Files = str | list[str] | dict[Any, str]  # a path, several, or each under its name
-Point = tuple[dict, dict, dict]  # axes, the values of the options among them, the ids bound to each name
+Point = tuple[
+    dict[str, Any], dict[str, Any], dict[str, Any]
+]  # axes, the values of the options among them, the ids bound to each name
 
 
 class Verb:
@@ -108,35 +110,41 @@ class NodeVerb(Verb):
         """The key of the predictors whose predictions a node reads."""
         return next((key for key, role in self.names.items() if role == PREDICTOR), None)
 
-    def fit_split(self, graph: Any, body: dict) -> str | None:
+    def fit_split(self, graph: Any, body: dict[str, Any]) -> str | None:
         """The gold split on which a node is fitted or chosen."""
         return body.get("fit")
 
-    def asked_models(self, graph: Any, body: dict, where: str) -> tuple[dict[str, str], str | None]:
+    def asked_models(self, graph: Any, body: dict[str, Any], where: str) -> tuple[dict[str, str], str | None]:
         """({model of the scale: the base that the node names}, why the node is not run). Raises Fault."""
         return {}, None
 
-    def reason_not_to_run(self, graph: Any, body: dict, kind: str | None, root: str | None) -> str | None:
+    def reason_not_to_run(self, graph: Any, body: dict[str, Any], kind: str | None, root: str | None) -> str | None:
         """Why a node without a fault has no place at this scale."""
         return None
 
-    def reason_of_values(self, graph: Any, body: dict, values: dict[str, list], fit: str | None, where: str):
+    def reason_of_values(
+        self, graph: Any, body: dict[str, Any], values: dict[str, list[Any]], fit: str | None, where: str
+    ) -> str | None:
         """Why a node is not run, by the values that its options may take. Raises Fault where they do not fit."""
         return None
 
-    def split_points(self, points: list[Point], options: dict) -> list[Point]:
+    def split_points(self, points: list[Point], options: dict[str, Any]) -> list[Point]:
         """The points of a node, further divided by an axis that the verb adds."""
         return points
 
-    def read_at(self, task: str | None, options: dict, sources: list[str], fit: str | None):
+    def read_at(
+        self, task: str | None, options: dict[str, Any], sources: list[str], fit: str | None
+    ) -> tuple[list[str], str | None]:
         """(sources, fit split) that a node reads at one point, of those that it names."""
         return sources, fit
 
-    def is_fitted(self, body: dict, options: dict) -> bool:
+    def is_fitted(self, body: dict[str, Any], options: dict[str, Any]) -> bool:
         """Whether the result at one point depends on the gold labels of the fit split."""
         return True
 
-    def part(self, graph: Any, body: dict, options: dict, axes: dict, bound: dict) -> tuple[int, int] | None:
+    def part(
+        self, graph: Any, body: dict[str, Any], options: dict[str, Any], axes: dict[str, Any], bound: dict[str, Any]
+    ) -> tuple[int, int] | None:
         """(i, k): the part of the posts that a node at one point takes, or None for all."""
         return None
 
@@ -151,9 +159,9 @@ class NodeVerb(Verb):
     def check(self, graph: Any, node: Node, where: str) -> None:
         """Raise Fault where a resolved node could not do what it says."""
 
-    def spec(self, graph: Any, node: Node) -> dict:
+    def spec(self, graph: Any, node: Node) -> dict[str, Any]:
         """All that decides a node's result beside its inputs and code."""
-        spec: dict = {"node": node.id, **node.options}
+        spec: dict[str, Any] = {"node": node.id, **node.options}
         if node.kind:
             spec["kind"] = node.kind
         if node.target is not None:
@@ -176,7 +184,7 @@ class RecipeVerb(Verb):
 
     naming: tuple[str, ...] = ()
 
-    def resolve(self, graph: Any, section: dict, faults: Any) -> dict[str, dict]:
+    def resolve(self, graph: Any, section: dict[str, Any], faults: Any) -> dict[str, dict[str, Any]]:
         """Task -> the entry with all its options, with a `reason` where it is not run. Faults go to `faults`."""
         return {}
 
@@ -184,7 +192,7 @@ class RecipeVerb(Verb):
         """The bases that the recipe's section names."""
         return set()
 
-    def spec(self, graph: Any) -> dict:
+    def spec(self, graph: Any) -> dict[str, Any]:
         """All that decides the recipe's result beside its inputs and code."""
         return {}
 

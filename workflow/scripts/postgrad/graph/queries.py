@@ -35,7 +35,7 @@ def override_sentences(graph: Any, most: int | None = None) -> list[str]:
     return found
 
 
-def _shown(value):
+def _shown(value: Any) -> str:
     """A value as a recipe writes it: a small number with its power of ten."""
     if isinstance(value, float) and 0 < abs(value) < 0.01:
         digits, power = f"{value:e}".split("e")
@@ -143,7 +143,7 @@ def predictors_behind_scores(graph: Any) -> list[Node]:
 # -- the task of a node ---------------------------------------------------------------------------
 
 
-def task_file(graph: Any, node: Node) -> dict:
+def task_file(graph: Any, node: Node) -> dict[str, Any]:
     """The task file of a node that has a task."""
     return graph.study.task(graph.tasks[node.task])
 
@@ -153,7 +153,7 @@ def label_names(graph: Any, node: Node) -> list[str]:
     return [label["name"] for label in task_file(graph, node)["labels"]]
 
 
-def label_texts(graph: Any, node: Node) -> dict:
+def label_texts(graph: Any, node: Node) -> dict[str, Any]:
     """What a model reads of its task's labels: their names in class order; a causal model also its prompt."""
     task = task_file(graph, node)
     if node.kind != "causal":
@@ -162,7 +162,7 @@ def label_texts(graph: Any, node: Node) -> dict:
     return {"labels": labels, "prompt": task["prompt"]}
 
 
-def scoring(graph: Any, node: Node) -> dict:
+def scoring(graph: Any, node: Node) -> dict[str, Any]:
     """How a node's task is scored: its labels in class order, the codes of the positive ones, the metric."""
     task, labels = task_file(graph, node), label_names(graph, node)
     positive = [labels.index(label) for label in task.get("positive", [])]

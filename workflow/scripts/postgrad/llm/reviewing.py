@@ -4,8 +4,9 @@ A margin is the difference of a prediction's two highest probabilities: 0 where 
 is certain.
 """
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ import pyarrow as pa
 
 from postgrad.evaluation.bootstrap import no_gain
 from postgrad.evaluation.metrics import official_metric
-from postgrad.llm.answer_cache import Request, tally
+from postgrad.llm.answer_cache import Answer, Request, tally
 from postgrad.llm.templates import defined, messages, shots
 from postgrad.predictors.calibration import first_best
 from postgrad.records.posts import input_texts
@@ -53,7 +54,7 @@ class ReviewOptions:
     positive: list[int]  # codes of the positive classes
     metric: str
     prompt: dict[str, str]  # the text of each turn
-    asked: list[dict]  # the one base that is asked, and what decides its answers
+    asked: list[dict[str, Any]]  # the one base that is asked, and what decides its answers
     datasets: list[str]  # in the order of the file
     alpha: float | None = None
 
@@ -64,11 +65,11 @@ class Reviewed(NamedTuple):
     rows: np.ndarray
     codes: np.ndarray
     table: pd.DataFrame  # CHECKED without asked_for
-    counts: dict  # predicted, checked, confirmed, rejected, changed, and as answer_cache.tally says
+    counts: dict[str, Any]  # predicted, checked, confirmed, rejected, changed, and as answer_cache.tally says
     kept: int  # answers that were there before: no part of the counts, which a rerun writes again
 
 
-def answer_schema(names):
+def answer_schema(names: list[str]) -> dict[str, Any]:
     """The JSON schema of an answer. names: the task's labels."""
     properties = {
         "verdict": {"type": "boolean"},
@@ -78,13 +79,13 @@ def answer_schema(names):
     return {"type": "object", "additionalProperties": False, "required": [*properties], "properties": properties}
 
 
-def margins(probs):
+def margins(probs: np.ndarray) -> np.ndarray:
     """(n,) the highest less the second of each row of (n, K) probabilities."""
     highest = np.sort(probs, axis=1)
     return highest[:, -1] - highest[:, -2]
 
 
-def examples(posts, labels, each, seed):
+def examples(posts: pd.DataFrame, labels: Sequence[Mapping[str, Any]], each: int, seed: int) -> str:
     """The text of the examples in a prompt: `each` posts of train of every class, a line each at its label.
 
     posts: labelled posts. labels: {name, about} in class order.
@@ -94,7 +95,14 @@ def examples(posts, labels, each, seed):
     return "\n".join(f"- {labels[code]['name']}: {text}" for code, text in drawn)
 
 
-def reviewed(options, shown, frame, posts, most, ask):
+def reviewed(
+    options: ReviewOptions,
+    shown: str,
+    frame: pd.DataFrame,
+    posts: pd.DataFrame,
+    most: float | None,
+    ask: Callable[[Iterable[Request]], Iterable[Answer]],
+) -> Reviewed:
     """Reviewed: the answers on all predictions of the label `check` whose margin is at most `most` (None: all of them).
 
     shown: the examples' text. frame: n predictions; posts: their posts. ask: a function of Requests that gives their
@@ -127,14 +135,14 @@ def reviewed(options, shown, frame, posts, most, ask):
     return Reviewed(rows, codes, table, counts, counts.pop("kept"))
 
 
-def code_after(options, names, value):
+def code_after(options: ReviewOptions, names: list[str], value: Mapping[str, Any]) -> int:
     """The class of a prediction after an answer, {} where the model abstained."""
     if value.get("verdict", True):
         return names.index(options.check)
     return names.index(value["new_label"] if options.otherwise == PROPOSED else options.otherwise)
 
 
-def changed(frame, review, most=None):
+def changed(frame: pd.DataFrame, review: Reviewed, most: float | None = None) -> tuple[np.ndarray, np.ndarray]:
     """(labels (n,), logits (n, K)) of predictions after a review; of its answers only those at most at margin `most`.
 
     A prediction that changes swaps the logits of its two classes: it is as sure of the new one as it was of the old.
@@ -147,7 +155,7 @@ def changed(frame, review, most=None):
     return labels, logits
 
 
-def gate(options, gold, frame, review):
+def gate(options: ReviewOptions, gold: np.ndarray, frame: pd.DataFrame, review: Reviewed) -> dict[str, Any]:
     """The record of the gate fitted on n gold posts: margin, on, before, after, p, tried.
 
     margin: the best official metric, of equals the smallest. on: whether it is better than no review and p, of a
@@ -156,18 +164,20 @@ def gate(options, gold, frame, review):
     """
     task = (len(options.labels), options.positive, options.metric)
 
-    def score(most, rows=slice(None)):
+    def score(most: float | None, rows: Any = slice(None)) -> Any:
         labels, logits = after[most]
         return official_metric(gold[rows], labels[rows], softmax(logits[rows]), *task)
 
-    margins_tried = sorted(options.gate)
-    after = {None: (frame["label"].to_numpy(), matrix(frame, "logits"))}
+    margins_tried = sorted(cast(list[float], options.gate))
+    after: dict[float | None, tuple[np.ndarray, np.ndarray]] = {
+        None: (frame["label"].to_numpy(), matrix(frame, "logits"))
+    }
     after |= {most: changed(frame, review, most) for most in margins_tried}
     best, found = first_best(margins_tried, score)
     before, p = score(None), 1.0
     if max(found) > before:
         p = no_gain(len(gold), lambda rows: score(None, rows), lambda rows: score(best, rows), options.seed)
     p = min(1.0, p * len(margins_tried))
-    on = max(found) > before and p <= options.alpha
+    on = max(found) > before and p <= (options.alpha or 0.0)
     tried = [list(pair) for pair in zip(margins_tried, found)]
     return {"margin": best, "on": on, "before": before, "after": max(found), "p": p, "tried": tried}

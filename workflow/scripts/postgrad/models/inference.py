@@ -2,10 +2,13 @@
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 import transformers
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from postgrad.models.batching import share, within_budget
 from postgrad.models.label_prompts import Prompt
@@ -36,7 +39,7 @@ def load_scorer(options: PredictOptions, folder: str | Path) -> Scorer:
         words = [label[options.answers.removesuffix("s")] for label in options.labels]
         prompt = Prompt(tokenizer, options.prompt, words, options.max_length)
 
-    def scores(frame, part=slice(None)):
+    def scores(frame: pd.DataFrame, part: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
         bf16 = options.precision == "bf16"
         with torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
             if options.kind == "encoder":
@@ -46,7 +49,14 @@ def load_scorer(options: PredictOptions, folder: str | Path) -> Scorer:
     return scores
 
 
-def encoder_scores(model, tokenizer, frame, max_length, batch_tokens, part):
+def encoder_scores(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    frame: pd.DataFrame,
+    max_length: int,
+    batch_tokens: int,
+    part: slice,
+) -> tuple[np.ndarray, np.ndarray]:
     """(m positions, (m, K) logits) of an encoder's head."""
     rows = [example["ids"] for example in encoder_examples(frame, tokenizer, max_length)]
     logits = np.zeros((len(rows), model.config.num_labels))
@@ -58,7 +68,14 @@ def encoder_scores(model, tokenizer, frame, max_length, batch_tokens, part):
     return mine, logits[mine]
 
 
-def answer_scores(model, tokenizer, prompt, frame, batch_tokens, part):
+def answer_scores(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompt: Prompt,
+    frame: pd.DataFrame,
+    batch_tokens: int,
+    part: slice,
+) -> tuple[np.ndarray, np.ndarray]:
     """(m positions, (m, K) log-probabilities of the K whole answers).
 
     The prompt's shared beginning is run once and its keys and values reused. One run of the rest of a prompt
@@ -67,7 +84,7 @@ def answer_scores(model, tokenizer, prompt, frame, batch_tokens, part):
     rows = prompt.fields(frame)
     logits = np.zeros((len(rows), len(prompt.answers)))
     shared = len(prompt.prefix)
-    prefix = None
+    prefix: Any = None
     if shared:
         start = torch.tensor([prompt.prefix], device=model.device)
         prefix = model(start, use_cache=True, logits_to_keep=1).past_key_values
@@ -105,7 +122,7 @@ def answer_scores(model, tokenizer, prompt, frame, batch_tokens, part):
     return mine, logits[mine]
 
 
-def embeddings(folder, frame):
+def embeddings(folder: Path | str, frame: pd.DataFrame) -> np.ndarray:
     """(n, d) float64: the mean of a post's tokens in the last layer, at length 1 (Reimers & Gurevych 2019).
 
     folder: of an encoder. One thread, so that the same posts give the same bytes.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from postgrad.records.posts import first_by_hash
 
 # A function of n posts and a slice. It cuts all posts into batches, runs those in the slice, and returns (m positions
 # of the posts in these batches, ascending; (m, K) float64 logits of these posts).
-Scorer = Callable[[pd.DataFrame, slice], tuple[Sequence[int], np.ndarray]]
+Scorer = Callable[[pd.DataFrame, slice], tuple[Sequence[int] | np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class PredictOptions:
     prompt: str = ""
 
 
-def dataset_spec(spec: dict, dataset: str) -> dict:
+def dataset_spec(spec: dict[str, Any], dataset: str) -> dict[str, Any]:
     """The spec of one dataset's predictions, which is part of the key under which they are kept.
 
     spec: that of a whole file. Only an unlabelled split hangs on `pool`.

@@ -4,15 +4,19 @@ Everywhere z are logits (n, K), y gold labels (n,), pi class shares (K,). A fit 
 `applied` turns other logits by; it is what fit.json holds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
 
 from postgrad.evaluation.metrics import scores
 from postgrad.predictors.temperature_scaling import temperature
 from postgrad.records.predictions import ABSTAIN, matrix, softmax
+
+T = TypeVar("T")
 
 TINY = np.finfo(np.float64).tiny  # stands for 0 under the logarithm
 CLOSE, ROUNDS = 1e-8, 1000  # EM ends where no share moves by more, or after so many rounds
@@ -49,7 +53,9 @@ class CalibrateOptions(PickOptions):
         return self.target if isinstance(self.target, str) and "/" in self.target else None
 
 
-def metric_to_maximise(gold, labels, logits, task):
+def metric_to_maximise(
+    gold: ArrayLike, labels: ArrayLike, logits: np.ndarray, task: tuple[Sequence[str], list[int], str]
+) -> float:
     """The official metric of n posts, of which a fit seeks the highest value.
 
     task: (names of the classes, positive codes, metric), as `scores` takes them.
@@ -62,13 +68,13 @@ def metric_to_maximise(gold, labels, logits, task):
     return value
 
 
-def first_best(candidates, score):
+def first_best(candidates: Sequence[T], score: Callable[[T], float]) -> tuple[T, list[float]]:
     """(the first candidate of the highest score, [score of each]): the order of the candidates breaks ties."""
     found = [score(candidate) for candidate in candidates]
     return candidates[found.index(max(found))], found
 
 
-def prior_adjusted(logits, train, target, strength):
+def prior_adjusted(logits: ArrayLike, train: ArrayLike, target: ArrayLike, strength: float) -> np.ndarray:
     """(n, K) logits z_j + strength * log(pi_target_j / pi_train_j).
 
     train, target: (K,) shares. Two papers have this one formula. Post-hoc logit adjustment (Menon et al. 2021)
@@ -80,12 +86,12 @@ def prior_adjusted(logits, train, target, strength):
     return np.asarray(logits) + strength * np.log(np.maximum(ratio(target, train), TINY))
 
 
-def ratio(target, train):
+def ratio(target: np.ndarray, train: np.ndarray) -> np.ndarray:
     """(K,) target / train, 0 where train is 0."""
     return np.divide(target, train, out=np.zeros_like(train), where=train > 0)
 
 
-def estimated_prior(probs, train):
+def estimated_prior(probs: np.ndarray, train: ArrayLike) -> np.ndarray:
     """(K,) the class shares of unlabelled posts by EM (Saerens, Latinne & Decaestecker 2002).
 
     probs: (m, K), posteriors under the shares train (K,). From q = train on, the posteriors are
@@ -105,7 +111,7 @@ def estimated_prior(probs, train):
     return shares
 
 
-def moved(logits, positive, cut):
+def moved(logits: np.ndarray, positive: list[int], cut: float) -> np.ndarray:
     """(n, K) logits, those of the positive classes lowered by `cut`, the log odds of a threshold.
 
     With two classes the positive one then wins where its probability was above 1 / (1 + exp(-cut)); with more, where
@@ -116,7 +122,7 @@ def moved(logits, positive, cut):
     return lowered
 
 
-def cuts(logits, gold, positive):
+def cuts(logits: np.ndarray, gold: np.ndarray, positive: list[int]) -> list[float]:
     """The cuts that may be the best of n gold posts, nearest to 0 (a probability of .5) first; 0 is among them.
 
     A cut lies halfway between two margins, best positive logit less best other, and beyond the last ones. Only those
@@ -138,7 +144,7 @@ def fitted(
     options: CalibrateOptions,
     gold: np.ndarray,
     logits: np.ndarray,
-    score: Callable[[dict], float],
+    score: Callable[[dict[str, Any]], float],
     counts: list[int] | None = None,
     pool: np.ndarray | None = None,
 ) -> dict[str, Any]:
@@ -174,7 +180,7 @@ def fitted(
     return {**best, "tried": [list(pair) for pair in zip(sorted(options.lambda_), found)]}
 
 
-def applied(logits, fit):
+def applied(logits: np.ndarray, fit: Mapping[str, Any]) -> np.ndarray:
     """(n, K) logits turned by the record of a fit."""
     if fit["method"] == "temperature":
         return logits / fit["temperature"]
@@ -183,7 +189,7 @@ def applied(logits, fit):
     return prior_adjusted(logits, fit["train"], fit["target"], fit["lambda"])
 
 
-def calibrated(frame, fit):
+def calibrated(frame: pd.DataFrame, fit: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """(labels (n,), logits (n, K)) of predictions under a fit; a post without an answer stays as it is."""
     answered, logits = (frame["label"] != ABSTAIN).to_numpy(), matrix(frame, "logits")
     if answered.any():

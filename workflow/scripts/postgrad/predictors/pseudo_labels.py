@@ -6,10 +6,13 @@ random in their code, and other posts for each fold.
 """
 
 import random
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from postgrad.predictors.temperature_scaling import temperature
 from postgrad.records.predictions import ABSTAIN, matrix, softmax
@@ -33,13 +36,13 @@ class LabelOptions:
     part: tuple[int, int] | None = None  # (i, k): a random draw is from the i-th of k parts
 
 
-def calibration(frame, gold):
+def calibration(frame: pd.DataFrame, gold: np.ndarray) -> float | None:
     """The temperature of one teacher on gold posts, fitted where it answers; None where it answers nowhere."""
     rows = (frame["label"] != ABSTAIN).to_numpy()
     return temperature(matrix(frame, "logits")[rows], gold[rows]) if rows.any() else None
 
 
-def joined(frames, names, classes):
+def joined(frames: Sequence[pd.DataFrame], names: Sequence[str], classes: int) -> list[pd.DataFrame]:
     """The teachers' predictions of the posts that all of them scored, each sorted by post_id.
 
     names: the teachers', for the errors. Raises ValueError where there is no such post, or where a teacher does not
@@ -47,8 +50,8 @@ def joined(frames, names, classes):
     """
     shared = sorted(set.intersection(*(set(frame["post_id"]) for frame in frames)))
     if not shared:
-        found = "share no scored post; predict one pool with both" if len(names) > 1 else "has scored no post of it"
-        raise ValueError(f"teacher{'s' * (len(names) > 1)} {' and '.join(names)} {found}.")
+        why = "share no scored post; predict one pool with both" if len(names) > 1 else "has scored no post of it"
+        raise ValueError(f"teacher{'s' * (len(names) > 1)} {' and '.join(names)} {why}.")
     found = [frame.set_index("post_id").loc[shared].reset_index() for frame in frames]
     for frame, name in zip(found, names, strict=True):
         if matrix(frame, "logits").shape != (len(shared), classes):
@@ -56,7 +59,7 @@ def joined(frames, names, classes):
     return found
 
 
-def check_distinct(teachers, names):
+def check_distinct(teachers: Sequence[pd.DataFrame], names: Sequence[str]) -> None:
     """Raise ValueError, naming the teachers, where two give the same logits for every post."""
     first, *others = (matrix(frame, "logits") for frame in teachers)
     if any(np.array_equal(first, other) for other in others):
@@ -66,14 +69,14 @@ def check_distinct(teachers, names):
         )
 
 
-def decided(frame):
+def decided(frame: pd.DataFrame) -> np.ndarray:
     """(n,) whether a teacher has an answer: no abstention, and no tie at the highest logit."""
     logits = matrix(frame, "logits")
     highest = (logits == logits.max(axis=1, keepdims=True)).sum(axis=1)
     return (frame["label"].to_numpy() != ABSTAIN) & (highest == 1)
 
 
-def agreed(teachers):
+def agreed(teachers: Sequence[pd.DataFrame]) -> np.ndarray:
     """(n,) whether two teachers answer with the same label; whether one answers at all."""
     if len(teachers) == 1:
         return (teachers[0]["label"] != ABSTAIN).to_numpy()
@@ -81,12 +84,12 @@ def agreed(teachers):
     return decided(first) & decided(second) & (first["label"] == second["label"]).to_numpy()
 
 
-def verdict(teachers):
+def verdict(teachers: Sequence[pd.DataFrame]) -> str:
     """What `agreed` says of these teachers, in a word."""
     return "agreed" if len(teachers) > 1 else "answered"
 
 
-def answers(teachers, temperatures):
+def answers(teachers: Sequence[pd.DataFrame], temperatures: Sequence[float | None]) -> tuple[np.ndarray, np.ndarray]:
     """(labels (n,), confidence (n,)) of n posts; ABSTAIN where a teacher gives no answer.
 
     One teacher: its own label, which a vote's rule for ties may have settled, and the probability of that label. Two:
@@ -96,12 +99,12 @@ def answers(teachers, temperatures):
     if len(teachers) == 1:
         labels, probs = teachers[0]["label"].to_numpy(), matrix(teachers[0])
         return labels, np.take_along_axis(probs, np.maximum(labels, 0)[:, None], axis=1)[:, 0]
-    probs = [softmax(matrix(frame, "logits") / t) for frame, t in zip(teachers, temperatures, strict=True)]
-    mean = np.mean(probs, axis=0)
+    own = [softmax(matrix(frame, "logits") / t) for frame, t in zip(teachers, temperatures, strict=True)]
+    mean = np.mean(own, axis=0)
     return np.where(silent, ABSTAIN, mean.argmax(axis=1)), mean.max(axis=1)
 
 
-def cohens_kappa(first, second):
+def cohens_kappa(first: np.ndarray, second: np.ndarray) -> float | None:
     """Agreement of two label vectors beyond chance; None where chance alone would be perfect or n is 0."""
     if len(first) == 0:
         return None
@@ -110,7 +113,7 @@ def cohens_kappa(first, second):
     return None if expected == 1 else float((observed - expected) / (1 - expected))
 
 
-def prior_matched(labels, prior, seed):
+def prior_matched(labels: np.ndarray, prior: list[int] | np.ndarray, seed: int) -> np.ndarray:
     """Rows (sorted) of the largest random subset of `labels` (n,) in the proportions of `prior` (K,) counts.
 
     Each class keeps floor(s * prior), s being the least ratio of labels to prior over the classes that
@@ -120,20 +123,23 @@ def prior_matched(labels, prior, seed):
         raise ValueError("no gold posts to take the class prior from; set `balance: none`.")
     counts = np.bincount(labels, minlength=len(prior))
     scarce = min(np.flatnonzero(prior), key=lambda code: counts[code] / prior[code])
-    rng, rows = random.Random(seed), []
+    rng = random.Random(seed)
+    rows: list[int] = []
     for code in range(len(prior)):
         share = int(counts[scarce]) * int(prior[code]) // int(prior[scarce])
         rows += rng.sample(np.flatnonzero(labels == code).tolist(), share)
     return np.sort(np.array(rows, dtype=np.int64))
 
 
-def shared_out(counts, share):
+def shared_out(counts: ArrayLike, share: float) -> np.ndarray:
     """How many posts a share of each count is: rounded down, but one at least where there is any. counts: (K,)."""
     rounded = np.floor(share * np.asarray(counts) + 1e-9).astype(np.int64)  # 0.29 * 100 is 28.999... in floats
     return np.minimum(np.maximum(rounded, 1), counts)
 
 
-def most_confident(labels, confidence, budget):
+def most_confident(
+    labels: np.ndarray, confidence: np.ndarray, budget: list[int] | np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Rows (sorted) of the most confident posts per class, and the shortfall per class.
 
     labels, confidence: (n,); of equally confident posts the earlier one counts. budget: (K,) posts per class. What a
@@ -141,7 +147,7 @@ def most_confident(labels, confidence, budget):
     """
     order = np.argsort(-confidence, kind="stable")
     chosen = np.zeros(len(labels), dtype=bool)
-    shortfall = []
+    shortfall: list[int] = []
     for code, wanted in enumerate(budget):
         best = order[labels[order] == code][:wanted]
         chosen[best] = True
@@ -150,7 +156,9 @@ def most_confident(labels, confidence, budget):
     return np.flatnonzero(chosen), np.array(shortfall)
 
 
-def drawn(rows, wanted, beside, seed, part=None):
+def drawn(
+    rows: np.ndarray, wanted: int, beside: np.ndarray, seed: int, part: tuple[int, int] | None = None
+) -> np.ndarray:
     """A random draw (sorted) of `wanted` posts among `rows` (m,) that `beside` (n,) lets in; all where they are fewer.
 
     part: (i, k), the draw is from the i-th of k equal parts of one seeded permutation of the rows, so that no two of
@@ -170,7 +178,18 @@ def drawn(rows, wanted, beside, seed, part=None):
     return rows[np.array(chosen, dtype=np.int64)]
 
 
-def kept(teachers, temperatures, keep, prior=None, budget=None, share=None, above=None, seed=1, beside=None, part=None):
+def kept(
+    teachers: Sequence[pd.DataFrame],
+    temperatures: Sequence[float | None],
+    keep: str,
+    prior: list[int] | np.ndarray | None = None,
+    budget: list[int] | np.ndarray | None = None,
+    share: float | None = None,
+    above: float | None = None,
+    seed: int = 1,
+    beside: np.ndarray | None = None,
+    part: tuple[int, int] | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which posts are kept, and their labels: (rows sorted, labels of these rows, shortfall per class).
 
     teachers: predictions of the same n posts, sorted by post_id, of one teacher or two; temperatures: one a teacher,
@@ -207,20 +226,20 @@ def kept(teachers, temperatures, keep, prior=None, budget=None, share=None, abov
     labels, confidence = answers(teachers, temperatures)
     rows = np.flatnonzero(labels != ABSTAIN)
     if keep == "random":
-        wanted = shared_out(len(rows), share) if budget is None else sum(budget)
+        wanted = int(shared_out(len(rows), share or 0.0)) if budget is None else int(sum(budget))
         rows = drawn(rows, wanted, beside, seed, part)
         return rows, labels[rows], none
     if above is not None:
         rows = rows[beside[rows] & (confidence[rows] >= above)]
         rows = rows if prior is None else rows[prior_matched(labels[rows], prior, seed)]
         return rows, labels[rows], none
-    budget = shared_out(class_counts(labels[rows], classes), share) if budget is None else budget
+    budget = shared_out(class_counts(labels[rows], classes), share or 0.0) if budget is None else budget
     rows = rows[beside[rows]]
     chosen, shortfall = most_confident(labels[rows], confidence[rows], budget)
     return rows[chosen], labels[rows[chosen]], shortfall
 
 
-def audit(teachers, gold, classes):
+def audit(teachers: Sequence[pd.DataFrame], gold: np.ndarray, classes: int) -> dict[str, Any]:
     """How the teachers' labels do on gold posts, a label being what two agree on, or what one answers.
 
     teachers: predictions of n posts; gold: (n,) labels.
@@ -250,12 +269,21 @@ def audit(teachers, gold, classes):
     }
 
 
-def class_counts(labels, classes):
+def class_counts(labels: ArrayLike, classes: int) -> np.ndarray:
     """(K,) the number of posts per class; those without a label do not count."""
     return np.bincount(pd.Series(labels).dropna().astype(int), minlength=classes)
 
 
-def flow(teachers, labels, budget, shortfall, temperatures, on_gold, gold, beside=None):
+def flow(
+    teachers: Sequence[pd.DataFrame],
+    labels: ArrayLike,
+    budget: list[int] | np.ndarray | None,
+    shortfall: Iterable[int],
+    temperatures: Sequence[float | None],
+    on_gold: Sequence[pd.DataFrame],
+    gold: np.ndarray,
+    beside: np.ndarray | None = None,
+) -> dict[str, Any]:
     """How many posts went where, for the report; classes are keyed by their code as a string.
 
     teachers: their predictions of the pool; labels: of the posts kept; budget (K,) or None; shortfall (K,); on_gold,
@@ -263,10 +291,10 @@ def flow(teachers, labels, budget, shortfall, temperatures, on_gold, gold, besid
     """
     classes = matrix(teachers[0], "logits").shape[1]
 
-    def by_class(counts):
+    def by_class(counts: Iterable[int]) -> dict[str, int]:
         return {str(code): int(count) for code, count in enumerate(counts)}
 
-    def named(rows):
+    def named(rows: np.ndarray) -> dict[str, int]:
         return by_class(class_counts(teachers[0]["label"][rows], classes))
 
     return {

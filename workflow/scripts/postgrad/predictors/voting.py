@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ class VoteOptions:
     weights: list[float] | None = None  # one a member
 
 
-def check_members(frames, names):
+def check_members(frames: Sequence[pd.DataFrame], names: Sequence[str]) -> None:
     """Raise ValueError, naming the files, unless all members predict the same posts in the same order."""
     for frame, name in zip(frames[1:], names[1:], strict=True):
         if frame["post_id"].tolist() != frames[0]["post_id"].tolist():
@@ -38,7 +39,7 @@ def check_members(frames, names):
             raise ValueError(f"{name} and {names[0]} differ in the number of classes; vote on one task.")
 
 
-def spread(frames, post_ids, names):
+def spread(frames: Sequence[pd.DataFrame], post_ids: Sequence[str], names: Sequence[str]) -> list[pd.DataFrame]:
     """The members' predictions over all n posts: a member abstains, at logits of 0, on posts that it does not hold.
 
     So a post is answered by the models that held it out, one fold of each. names: the members' files.
@@ -49,7 +50,7 @@ def spread(frames, post_ids, names):
         at = posts.get_indexer(frame["post_id"])
         if (at < 0).any() or not frame["post_id"].is_unique:
             raise ValueError(f"{name} holds a post twice, or one that is not held out; predict again.")
-        columns = {"post_id": posts, "label": np.full(len(posts), ABSTAIN)}
+        columns: dict[str, Any] = {"post_id": posts, "label": np.full(len(posts), ABSTAIN)}
         columns["label"][at] = frame["label"]
         for column in ("logits", "probs"):
             found = matrix(frame, column)

@@ -4,12 +4,14 @@ Every predictor (a model, a vote, a calibration, a review) writes this one shape
 wherever another can.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import ArrayLike
 
 from postgrad.records.parquet_files import write_table
 
@@ -26,14 +28,16 @@ PREDICTIONS = pa.schema(
 )
 
 
-def softmax(logits):
+def softmax(logits: ArrayLike) -> np.ndarray:
     """Probabilities of an (n, K) array of logits, in float64."""
     shifted = np.asarray(logits, dtype=np.float64)
     shifted = np.exp(shifted - shifted.max(axis=1, keepdims=True))
     return shifted / shifted.sum(axis=1, keepdims=True)
 
 
-def prediction_rows(post_ids, logits, labels=None, answers=None):
+def prediction_rows(
+    post_ids: Iterable[str], logits: ArrayLike, labels: ArrayLike | None = None, answers: Iterable[str] | None = None
+) -> pd.DataFrame:
     """n predictions of K classes as a frame: all columns of PREDICTIONS but the dataset.
 
     logits: (n, K); probs are their softmax. labels: (n,), by default the first class of the highest
@@ -41,7 +45,7 @@ def prediction_rows(post_ids, logits, labels=None, answers=None):
     """
     logits = np.asarray(logits, dtype=np.float64)
     if labels is None:
-        labels = [int(row.argmax()) for row in logits]
+        labels = np.array([int(row.argmax()) for row in logits])
     return pd.DataFrame(
         {
             "post_id": list(post_ids),
@@ -53,23 +57,23 @@ def prediction_rows(post_ids, logits, labels=None, answers=None):
     )
 
 
-def write_predictions(frames, path):
+def write_predictions(frames: Mapping[str, pd.DataFrame], path: Path | str) -> None:
     """Write the predictions of several datasets, {dataset: its rows}, one dataset after the other."""
     named = [frame.assign(dataset=dataset) for dataset, frame in frames.items() if len(frame)]
     write_table(pd.concat(named, ignore_index=True) if named else pd.DataFrame(), path, PREDICTIONS)
 
 
-def read_predictions(path):
+def read_predictions(path: Path | str) -> pd.DataFrame:
     """All predictions of one file as a frame with the columns of PREDICTIONS; `logits` and `probs` are arrays."""
     return pq.read_table(path).to_pandas()
 
 
-def of_dataset(predictions, dataset):
+def of_dataset(predictions: pd.DataFrame, dataset: str | None) -> pd.DataFrame:
     """The rows of one dataset among the predictions of a file; none where the dataset has no post."""
     return predictions[predictions["dataset"] == dataset].reset_index(drop=True)
 
 
-def gathered(post_ids, shards, folder):
+def gathered(post_ids: Iterable[str], shards: Sequence[pd.DataFrame], folder: Path | str) -> np.ndarray:
     """(n, K) logits of the n posts of one dataset, in their order, from frames that share these posts among them.
 
     folder: where the shards lie, for the error. Raises ValueError where the frames do not hold each post once and no
@@ -83,12 +87,14 @@ def gathered(post_ids, shards, folder):
     return matrix(frame.loc[wanted], "logits")
 
 
-def matrix(frame, column="probs"):
+def matrix(frame: pd.DataFrame, column: str = "probs") -> np.ndarray:
     """The (n, K) array of a frame's `logits` or `probs`."""
     return np.stack(frame[column].to_list()) if len(frame) else np.zeros((0, 0))
 
 
-def aligned(gold, predictions, names):
+def aligned(
+    gold: pd.DataFrame, predictions: pd.DataFrame, names: tuple[Path | str, Path | str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The gold posts that have a label, each with its prediction: two frames in the order of gold.
 
     predictions: of the dataset whose posts `gold` are. names: (gold file, predictions file), for the error. Raises

@@ -32,6 +32,14 @@ def add_spec(parser: Parser, told: str) -> None:
     parser.add_argument("--spec", required=True, help=f"{told}, as JSON or as the path of a JSON file")
 
 
+def add_named_files(parser: Parser, option: str, words: tuple[str, ...], told: str) -> None:
+    """Add an option that names a file, and is given once for each file: `named_files` reads what it collects.
+
+    words: what the help calls its words, the file last.
+    """
+    parser.add_argument(option, action="append", nargs=len(words), metavar=words, default=[], help=told)
+
+
 def parse_arguments(parser: Parser, words: Sequence[str] | None = None) -> Any:
     """Parse the command line of a script, keep its spec beside its result and print the command that repeats it.
 

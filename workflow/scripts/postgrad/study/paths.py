@@ -25,7 +25,7 @@ class Paths:
 
     def __init__(self, study: Any):
         self.study, self.folder = study, f"results/{study.name}"
-        self._inputs: dict[tuple, dict[str, Files]] = {}
+        self._inputs: dict[tuple[Any, ...], dict[str, Files]] = {}
 
     def node(self, recipe: str, node: str) -> Node:
         """The node with this id. Raises UnknownNode where the recipe has none."""

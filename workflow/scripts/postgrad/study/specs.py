@@ -7,20 +7,25 @@ under which finished results are kept: there the content of the inputs counts, a
 
 import json
 import os
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from postgrad.config.yaml_files import as_list
+from postgrad.graph.graph import Graph
+from postgrad.graph.nodes import Node
 from postgrad.graph.queries import floors, override_sentences, predicted_datasets, restarting, scored, scoring
+from postgrad.study.study import Study
 from postgrad.verbs.registry import VERBS
 
 # What a task file says to people and to models; the other keys decide how its files are read.
 _NOT_READING = ("prompt", "metric", "positive", "title", "source", "endpoints")
 
 
-def demo_spec(study):
+def demo_spec(study: Study) -> str:
     return canonical(study.made)
 
 
-def clean_spec(study, task):
+def clean_spec(study: Study, task: str) -> str:
     body = {key: value for key, value in study.task(task).items() if key not in _NOT_READING}
     body["labels"] = [{key: label[key] for key in ("name", "value") if key in label} for label in body["labels"]]
     if study.made is None:
@@ -31,15 +36,15 @@ def clean_spec(study, task):
     return canonical({"task": task, "source": study.task(task).get("source"), **body})
 
 
-def audit_spec(study, task):
+def audit_spec(study: Study, task: str) -> str:
     return canonical({"task": task})
 
 
-def base_spec(study, model):
+def base_spec(study: Study, model: str) -> str:
     return canonical({"model": model, **study.bases[model]})
 
 
-def node_spec(study, recipe, id, file=None):
+def node_spec(study: Study, recipe: str, id: str, file: str | None = None) -> str:
     """The spec of a dataset, a model, or one file of a predictor that is no model."""
     graph = study.graph(recipe)
     node = graph.nodes[id]
@@ -47,13 +52,14 @@ def node_spec(study, recipe, id, file=None):
     return canonical(VERBS.nodes[node.verb].spec(graph, node) | datasets)
 
 
-def predict_spec(study, recipe, id, file):
+def predict_spec(study: Study, recipe: str, id: str, file: str) -> str:
     """The spec of one file of a model's predictions."""
     graph = study.graph(recipe)
-    return canonical(VERBS["predict"].spec(graph, graph.nodes[id], predicted_datasets(graph)[id, file]))
+    record: Any = VERBS["predict"]
+    return canonical(record.spec(graph, graph.nodes[id], predicted_datasets(graph)[id, file]))
 
 
-def score_spec(study, recipe):
+def score_spec(study: Study, recipe: str) -> str:
     """The pairs of predictor and dataset that are scored, in the order of the rule's inputs."""
     graph = study.graph(recipe)
     pairs = []
@@ -63,21 +69,21 @@ def score_spec(study, recipe):
     return canonical({"recipe": recipe, "pairs": pairs})
 
 
-def _axes(node):
+def _axes(node: Node) -> dict[str, str]:
     """The axes of a node as its id shows them: {axis: value as text}."""
     return {key: str(value) for key, value in sorted(node.axes.items())}
 
 
-def compare_spec(study, recipe):
+def compare_spec(study: Study, recipe: str) -> str:
     return canonical({"recipe": recipe, "chains": study.graph(recipe).compare})
 
 
-def recipe_spec(study, recipe, verb):
+def recipe_spec(study: Study, recipe: str, verb: str) -> str:
     """The spec of a verb that does one job a recipe."""
     return canonical(VERBS.of_recipe[verb].spec(study.graph(recipe)))
 
 
-def report_spec(study, names=None, page=None):
+def report_spec(study: Study, names: Iterable[str] | None = None, page: str | None = None) -> str:
     """What a report says beside the figures: titles, floors, what was not run, deviations, marks and readings.
 
     `overrides` are sentences on nodes whose own value stands over their scale's.
@@ -114,7 +120,7 @@ def report_spec(study, names=None, page=None):
     )
 
 
-def _stand_ins(study, graph):
+def _stand_ins(study: Study, graph: Graph) -> list[dict[str, Any]]:
     """Deviations that concern whole bases and tasks: another model at this scale, other or fewer posts here."""
     found = []
     roots = {graph.root(name)[0] for name, (verb, _) in graph.raw.items() if verb in ("pretrain", "finetune")}
@@ -136,7 +142,7 @@ def _stand_ins(study, graph):
     return found
 
 
-def _marks(graph):
+def _marks(graph: Graph) -> dict[str, Any]:
     """What the report marks: {mark: names of nodes}, and under `fitted` {name: splits}.
 
     A node is `transductive` where its result hangs on the texts of a test set, and a `stand_in` where it hangs on what
@@ -147,21 +153,21 @@ def _marks(graph):
         mark: sorted({node.name for node in graph.nodes.values() if getattr(node, mark)})
         for mark in ("transductive", "stand_in")
     }
-    fitted = {}
+    fitted: dict[str, list[str]] = {}
     for node in graph.nodes.values():
         if node.fitted:
             fitted[node.name] = sorted({*fitted.get(node.name, []), *node.fitted})
     return {**marks, "fitted": fitted}
 
 
-def _reported_nodes(graph):
+def _reported_nodes(graph: Graph) -> dict[str, dict[str, Any]]:
     """{id: {name, axes}} of the nodes with axes whose ids stand in the files that a report reads."""
     ids = [*restarting(graph), *(id for record in VERBS.values() for id in record.reported_nodes(graph))]
     nodes = {id: graph.nodes[id] for id in ids}
     return {id: {"name": node.name, "axes": _axes(node)} for id, node in sorted(nodes.items()) if node.axes}
 
 
-def node_reads(study, recipe, id, file=None):
+def node_reads(study: Study, recipe: str, id: str, file: str | None = None) -> str:
     """What a job of a node reads, in roles; `file` is the file of predictions that it writes, if it does.
 
     A split is written with the task to which the study binds it: smm4h24-task6/train.
@@ -169,7 +175,7 @@ def node_reads(study, recipe, id, file=None):
     graph = study.graph(recipe)
     node = graph.nodes[id]
 
-    def named(source):
+    def named(source: str) -> str:
         alias, split = os.path.split(source)
         return f"{graph.tasks[alias]}/{split}" if alias else _with_verbs(graph, [source])[0]
 
@@ -187,7 +193,7 @@ def node_reads(study, recipe, id, file=None):
     return _reads(reads)
 
 
-def score_reads(study, recipe):
+def score_reads(study: Study, recipe: str) -> str:
     """The predictors whose predictions are scored; the spec names the datasets."""
     graph = study.graph(recipe)
     ids = list(dict.fromkeys(node.id for node, _ in scored(graph)))
@@ -195,29 +201,29 @@ def score_reads(study, recipe):
     return _reads({"predictors": _with_verbs(graph, ids), "folds": _with_verbs(graph, dict.fromkeys(folds))})
 
 
-def recipe_reads(study, recipe, verb):
+def recipe_reads(study: Study, recipe: str, verb: str) -> str:
     """What the job of a verb reads that does one a recipe, by role."""
     graph = study.graph(recipe)
     roles = VERBS.of_recipe[verb].reads(graph)
     return _reads({role: _with_verbs(graph, ids) for role, ids in roles.items()})
 
 
-def _with_verbs(graph, ids):
+def _with_verbs(graph: Graph, ids: Iterable[str]) -> list[str]:
     """The nodes as a dry run names them, with their verbs: label agreed. A base has no verb."""
     return [f"{graph.nodes[id].verb} {id}" if id in graph.nodes else id for id in ids]
 
 
-def _reads(roles):
+def _reads(roles: Mapping[str, list[str]]) -> str:
     """One JSON string, which its only key tells from a spec; a role in which nothing is read is left out."""
     return canonical({"reads": {role: names for role, names in roles.items() if names}})
 
 
-def canonical(value):
+def canonical(value: Any) -> str:
     """One JSON string per value, whatever the order of its keys, and whether a whole number is written 8 or 8.0."""
     return json.dumps(_whole(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-def _whole(value):
+def _whole(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _whole(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

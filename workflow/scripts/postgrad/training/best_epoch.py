@@ -89,5 +89,5 @@ def dev_score(
             found = logits_of(model, {name: part.to(device) for name, part in batch.items()})
             logits[group] = found.float().cpu().numpy()
     model.train()
-    task = (options.names, options.positive, options.metric)
+    task = (options.names, options.positive or [], options.metric or "")
     return metric_to_maximise(gold, logits.argmax(axis=1), logits, task)

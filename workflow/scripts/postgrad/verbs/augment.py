@@ -22,7 +22,7 @@ class Augment(NodeVerb):
             raise Fault(f"{where}: fill and budget both say how many posts there are; leave one out.")
         check_classes(graph, node, where)
 
-    def spec(self, graph: Any, node: Node) -> dict:
+    def spec(self, graph: Any, node: Node) -> dict[str, Any]:
         return super().spec(graph, node) | class_codes(graph, node)
 
     def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:

@@ -29,7 +29,7 @@ class Calibrate(NodeVerb):
             check_target(node, names, place, where)
             check_one_prior(graph, node, where)
 
-    def spec(self, graph: Any, node: Node) -> dict:
+    def spec(self, graph: Any, node: Node) -> dict[str, Any]:
         return super().spec(graph, node) | {"of": node.members, "fit": node.fit} | scoring(graph, node)
 
     def reads(self, graph: Any, node: Node) -> dict[str, list[str]]:
@@ -79,7 +79,7 @@ def check_one_prior(graph: Any, node: Node, where: str) -> None:
             )
 
 
-def learnt_from(graph: Any, model: str) -> set:
+def learnt_from(graph: Any, model: str) -> set[Any]:
     """What a model learns from, whichever fold it leaves out: folds are stratified, so their class shares agree."""
     sources, folding = graph.nodes[model].sources, graph.verbs.making(FOLDS)
     folded = [source for source in sources if source in graph.nodes and graph.nodes[source].verb in folding]
@@ -87,7 +87,7 @@ def learnt_from(graph: Any, model: str) -> set:
     return splits | {_beside_folds(graph, source) for source in sources if source not in folded}
 
 
-def _beside_folds(graph, source):
+def _beside_folds(graph: Any, source: str) -> Any:
     """A split, or the name of a dataset node and its axes but for the fold."""
     if source not in graph.nodes:
         return source

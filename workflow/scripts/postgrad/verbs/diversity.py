@@ -15,13 +15,13 @@ class Diversity(RecipeVerb):
     name = "diversity"
     naming = ("sets",)
 
-    def resolve(self, graph: Any, section: dict, faults: Faults) -> dict[str, dict]:
+    def resolve(self, graph: Any, section: dict[str, Any], faults: Faults) -> dict[str, dict[str, Any]]:
         """Task -> {embed, model, sets, sample, clusters, perplexity, seed}, with a `reason` where it is not run.
 
         sets: [{dataset: id of a node}], with a `reason` where that is not run. model: the encoder in the place of
         `embed`.
         """
-        found: dict[str, dict] = {}
+        found: dict[str, dict[str, Any]] = {}
         for alias, body in sorted(section.items()):
             where = f"{graph.where}: diversity.{alias}"
             with faults.gathered():
@@ -52,7 +52,7 @@ class Diversity(RecipeVerb):
             if "reason" not in body
         ]
 
-    def spec(self, graph: Any) -> dict:
+    def spec(self, graph: Any) -> dict[str, Any]:
         tasks = {}
         for alias, body in graph.of_recipe[self.name].items():
             labels = [label["name"] for label in graph.study.task(graph.tasks[alias])["labels"]]
@@ -81,7 +81,7 @@ class Diversity(RecipeVerb):
         return {"diversity": found if graph.of_recipe[self.name] else []}
 
 
-def measured_sets(graph: Any, name: str, alias: str, where: str) -> list[dict]:
+def measured_sets(graph: Any, name: str, alias: str, where: str) -> list[dict[str, Any]]:
     """The datasets of a name; none for the train posts, which all are held against, named or not."""
     if "/" in name:
         split_rules.split_of(graph, name, where)

@@ -25,7 +25,7 @@ class Finetune(NodeVerb):
     readable = {"data": ("train",)}
     expensive = learns_labels = True
 
-    def reason_not_to_run(self, graph: Any, body: dict, kind: str | None, root: str | None) -> str | None:
+    def reason_not_to_run(self, graph: Any, body: dict[str, Any], kind: str | None, root: str | None) -> str | None:
         for key, usual in USUAL.items():
             if body.get(key, usual) != usual and key not in options(self.name, kind):
                 kinds = " or ".join(options(self.name)[key]["kinds"])
@@ -53,7 +53,7 @@ class Finetune(NodeVerb):
         if fewest > most:
             raise Fault(f"{where}.ngrams: {[fewest, most]} holds no length of a term; write the smaller first.")
 
-    def spec(self, graph: Any, node: Node) -> dict:
+    def spec(self, graph: Any, node: Node) -> dict[str, Any]:
         spec = super().spec(graph, node) | label_texts(graph, node)
         if node.options.get("epoch") == "best":
             spec |= {key: scoring(graph, node)[key] for key in ("metric", "positive")}

@@ -15,14 +15,14 @@ class Fold(NodeVerb):
     capped = {"k": "folds"}
     learns_labels = holds_sources = True
 
-    def split_points(self, points: list[Point], options: dict) -> list[Point]:
+    def split_points(self, points: list[Point], options: dict[str, Any]) -> list[Point]:
         return [
             ({**axes, FOLD: number}, own, bound)
             for axes, own, bound in points
             for number in range(1, {**options, **own}.get("k", 1) + 1)
         ]
 
-    def spec(self, graph: Any, node: Node) -> dict:
+    def spec(self, graph: Any, node: Node) -> dict[str, Any]:
         return super().spec(graph, node) | {FOLD: node.axes[FOLD], "classes": label_names(graph, node)}
 
     def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:

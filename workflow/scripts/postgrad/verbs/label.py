@@ -16,13 +16,15 @@ class Label(NodeVerb):
     names = {"label": None, "budget": NEW_POSTS, "folds": FOLDS, "teachers": PREDICTOR}
     readable = {"label": ("unlabeled",), "fit": GOLD}
 
-    def fit_split(self, graph: Any, body: dict) -> str | None:
+    def fit_split(self, graph: Any, body: dict[str, Any]) -> str | None:
         """The gold split on which the teachers are audited: the task's dev where `fit` is not given."""
         alias = body["label"].partition("/")[0]
         has_dev = alias in graph.tasks and "dev" in graph.study.task(graph.tasks[alias])["splits"]
         return body.get("fit", f"{alias}/dev" if has_dev else None)
 
-    def reason_of_values(self, graph: Any, body: dict, values: dict[str, list], fit: str | None, where: str):
+    def reason_of_values(
+        self, graph: Any, body: dict[str, Any], values: dict[str, list[Any]], fit: str | None, where: str
+    ) -> str | None:
         """Why a node is not run. Raises Fault where teachers, budget and share do not fit the way to keep."""
         lacking = None
         for keep in values.get("keep", []):
@@ -45,11 +47,13 @@ class Label(NodeVerb):
                 lacking = f"{graph.tasks[body['label'].partition('/')[0]]} has no split dev, to calibrate teachers on"
         return lacking
 
-    def is_fitted(self, body: dict, options: dict) -> bool:
+    def is_fitted(self, body: dict[str, Any], options: dict[str, Any]) -> bool:
         """Whether the posts depend on temperatures: one teacher's answers are ordered by its own probabilities."""
         return len(body.get("teachers", [])) > 1 and options.get("keep") in ("confidence", "random")
 
-    def part(self, graph: Any, body: dict, options: dict, axes: dict, bound: dict) -> tuple[int, int] | None:
+    def part(
+        self, graph: Any, body: dict[str, Any], options: dict[str, Any], axes: dict[str, Any], bound: dict[str, Any]
+    ) -> tuple[int, int] | None:
         """The part of the pool from which a random draw for one fold is taken, so that no two folds share a post."""
         if "folds" not in body or options.get("keep") != "random":
             return None
@@ -74,7 +78,7 @@ class Label(NodeVerb):
         """The pool, and the gold posts on which the teachers are audited."""
         return [node.sources[0], *([node.fit] if node.fit else [])]
 
-    def spec(self, graph: Any, node: Node) -> dict:
+    def spec(self, graph: Any, node: Node) -> dict[str, Any]:
         part = {"part": node.part} if node.part else {}
         own = {"teachers": node.members, "fit": node.fit, "classes": label_names(graph, node)}
         return super().spec(graph, node) | own | part
@@ -103,7 +107,7 @@ class Label(NodeVerb):
         return {"flow": {(graph.recipe, id): paths.result(graph.recipe, id, ".json") for id in self.labelled(graph)}}
 
 
-def logits_key(teacher: Node) -> tuple:
+def logits_key(teacher: Node) -> tuple[Any, ...]:
     """All that decides a teacher's logits; those of a linear model do not depend on its seed."""
     values = {key: value for key, value in teacher.options.items() if (key, teacher.kind) != ("seed", "linear")}
     return teacher.verb, teacher.base, teacher.sources, teacher.members, teacher.target, values

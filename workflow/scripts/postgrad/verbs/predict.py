@@ -11,7 +11,7 @@ class Predict(Verb):
     name = "predict"
     expensive = True
 
-    def spec(self, graph: Any, node: Node, datasets: list[str]) -> dict:
+    def spec(self, graph: Any, node: Node, datasets: list[str]) -> dict[str, Any]:
         """All that decides the predictions of these datasets beside the model, their posts and the code."""
         spec = graph.study.predict_options(graph, node)
         pool = spec.pop("pool", None)

@@ -26,7 +26,9 @@ class Review(AskingVerb):
     fields = ("text", "label", "about", "labels", "examples")
     needed_fields = ("text",)
 
-    def read_at(self, task: str | None, options: dict, sources: list[str], fit: str | None):
+    def read_at(
+        self, task: str | None, options: dict[str, Any], sources: list[str], fit: str | None
+    ) -> tuple[list[str], str | None]:
         """(the split from which examples are drawn, the one on which the gate is fitted)."""
         return [f"{task}/train"] if options.get("shots") else [], None if options.get("gate") == ALWAYS else fit
 
@@ -40,7 +42,7 @@ class Review(AskingVerb):
         if {"check", "otherwise", "gate", "shots"} <= node.options.keys():
             check_gate_and_examples(graph, node, where)
 
-    def spec(self, graph: Any, node: Node) -> dict:
+    def spec(self, graph: Any, node: Node) -> dict[str, Any]:
         spec = super().spec(graph, node) | {"of": node.members, "fit": node.fit}
         spec |= {key: scoring(graph, node)[key] for key in ("metric", "positive")}
         if not node.fit:  # no gate, no test

@@ -31,7 +31,7 @@ class Synthesize(AskingVerb):
             file = prompt_file(graph, node)
             raise Fault(f"{where}.attributes: {file} shows none; write {{attributes}} there, or name another prompt.")
 
-    def spec(self, graph: Any, node: Node) -> dict:
+    def spec(self, graph: Any, node: Node) -> dict[str, Any]:
         platform = {"platform": task_file(graph, node)["platform"]}
         return super().spec(graph, node) | class_codes(graph, node) | platform
 

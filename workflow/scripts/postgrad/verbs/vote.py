@@ -16,7 +16,9 @@ class Vote(NodeVerb):
     weighing = ("weights",)
     reduces = joins_folds = True
 
-    def reason_of_values(self, graph: Any, body: dict, values: dict[str, list], fit: str | None, where: str):
+    def reason_of_values(
+        self, graph: Any, body: dict[str, Any], values: dict[str, list[Any]], fit: str | None, where: str
+    ) -> str | None:
         """None. Raises Fault if a weight is of no member, or if a member has none."""
         members = as_list(body["vote"])
         for name in body.get("weights", {}):
@@ -24,8 +26,9 @@ class Vote(NodeVerb):
         without = [name for name in members if name not in body.get("weights", members)]
         if without and graph.sound:
             raise Fault(f"{where}.weights: {' and '.join(without)} has none; give each member a weight.")
+        return None
 
-    def spec(self, graph: Any, node: Node) -> dict:
+    def spec(self, graph: Any, node: Node) -> dict[str, Any]:
         """With the weights in the order of the members, each as often as the member is made."""
         _, body = graph.raw[node.name]
         names = [graph.nodes[id].name for id in node.members]
