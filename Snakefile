@@ -34,7 +34,9 @@ rule clean_work:
     conda:
         "envs/train.yaml"  # it has what reads the studies
     params:
-        limits=lambda wildcards: cleanup.announce_plan(config.get("older_than"), config.get("keep_gb")),
+        limits=lambda wildcards: cleanup.announce_plan(
+            config.get("older_than"), config.get("keep_gb")
+        ),
     message:
         "Removing work that no study refers to, and results of earlier settings as older_than and keep_gb say"
     shell:
@@ -53,6 +55,8 @@ onstart:
 
 onsuccess:
     for folder in sorted(
-        os.path.dirname(job.output.page) for job in workflow.dag.jobs if job.rule.name == "report"
+        os.path.dirname(job.output.page)
+        for job in workflow.dag.jobs
+        if job.rule.name == "report"
     ):
         print(f"Scores: {folder}/scores.txt   Report: {folder}/report.html")

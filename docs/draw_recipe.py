@@ -3,8 +3,9 @@
 make graph               every recipe of config/recipes
 make graph RECIPE=mine   one
 
-From left to right: bases, splits, then each node right of all that it reads; one band a task. A box is a name, not
-a job. The order of keys in the recipe's file does not change the picture, and every machine draws the same bytes.
+From left to right: bases, splits, then each node right of all that it reads; one band a task. A box
+is a name, not a job. The order of keys in the recipe's file does not change the picture, and every
+machine draws the same bytes.
 """
 
 import os
@@ -22,8 +23,17 @@ from postgrad.study.study import Study
 from postgrad.verbs.registry import VERBS
 
 TEMPLATE = Path(__file__).parent / "recipe.svg.j2"
-ROW, LANE, BOX, GUTTER, MARGIN = 44, 14, 34, 52, 20  # pixels: box to box, line to line, a box, between columns, around
-LETTER, SMALL = 7.3, 6.1  # pixels a letter at 12 and at 10: 0.6 em and a little, as wide as monospaced fonts are
+ROW, LANE, BOX, GUTTER, MARGIN = (
+    44,
+    14,
+    34,
+    52,
+    20,
+)  # pixels: box to box, line to line, a box, between columns, around
+LETTER, SMALL = (
+    7.3,
+    6.1,
+)  # pixels a letter at 12 and at 10: 0.6 em and a little, as wide as monospaced fonts are
 
 
 class Edge(NamedTuple):
@@ -42,7 +52,10 @@ class Spot(NamedTuple):
 
 
 def graph_of(recipe):
-    """The graph of a recipe of config/ at the paper's size, where every node runs. A wrong recipe raises Fault."""
+    """The graph of a recipe of config/ at the paper's size, where every node runs.
+
+    A wrong recipe raises Fault.
+    """
     return Study({"study": "a800", "recipes": [recipe], "check_data": False}).graphs[recipe]
 
 
@@ -67,18 +80,24 @@ def edges_of(graph):
     return sorted(found)
 
 
-# -- where everything stands --------------------------------------------------------------------------
+# -- where everything stands
+# --------------------------------------------------------------------------
 
 
 def boxes_of(edges):
-    """{name: Spot}: a node stands right of all that it reads, in the band of the splits that it comes from."""
+    """{name.
+
+    Spot}: a node stands right of all that it reads, in the band of the splits that it comes from.
+    """
     boxes = {}
 
     def box(name):
         if name not in boxes:
             read = [(box(edge.source), edge.kind) for edge in edges if edge.target == name]
             column = 1 + max([1, *(spot.column for spot, _ in read)]) if read else int("/" in name)
-            bands = [spot.band for spot, kind in read if kind != "base"] or [name.rpartition("/")[0]]
+            bands = [spot.band for spot, kind in read if kind != "base"] or [
+                name.rpartition("/")[0]
+            ]
             boxes[name] = Spot(column, min(bands), name)
         return boxes[name]
 
@@ -87,7 +106,11 @@ def boxes_of(edges):
 
 def way(start, end):
     """The Spots that a line passes from one box to another."""
-    return [start, *(Spot(i, end.band, start.name, True) for i in range(start.column + 1, end.column)), end]
+    return [
+        start,
+        *(Spot(i, end.band, start.name, True) for i in range(start.column + 1, end.column)),
+        end,
+    ]
 
 
 def neighbours(ways):
@@ -101,7 +124,11 @@ def neighbours(ways):
 
 
 def ranks(rows):
-    """{Spot: how far down it stands in its column}: bands lie one below the other, in the order of their names."""
+    """{Spot.
+
+    How far down it stands in its column}: bands lie one below the other, in the order of their
+    names.
+    """
     return {spot: (spot.band, i) for row in rows.values() for i, spot in enumerate(row)}
 
 
@@ -112,18 +139,25 @@ def crossings(rows, near):
 
 
 def sifted(rows, near):
-    """The rows after moving Spots, one by one, to where their lines cross least, until no move gains."""
+    """The rows after moving Spots, one by one, to where their lines cross least, until no move
+    gains.
+    """
     rows, moved = {key: list(row) for key, row in rows.items()}, True
 
     def crossed(upper, lower):
-        return sum(a.column == b.column and rank[a] > rank[b] for a in near[upper] for b in near[lower])
+        return sum(
+            a.column == b.column and rank[a] > rank[b] for a in near[upper] for b in near[lower]
+        )
 
     while moved:
         moved = False
         for spot in near:
             rank, row = ranks(rows), rows[spot.column, spot.band]
             others = [other for other in row if other != spot]
-            costs = [0, *accumulate(crossed(other, spot) - crossed(spot, other) for other in others)]
+            costs = [
+                0,
+                *accumulate(crossed(other, spot) - crossed(spot, other) for other in others),
+            ]
             best = costs.index(min(costs))
             if costs[best] < costs[row.index(spot)]:
                 row[:], moved = [*others[:best], spot, *others[best:]], True
@@ -133,9 +167,9 @@ def sifted(rows, near):
 def ordered(near):
     """{(column, band): its Spots from top to bottom}, shaken and sifted until few lines cross.
 
-    In ctyun the first sifting leaves 57 crossings and 60 shakes leave 41; no other seed or number of shakes left fewer.
-    igraph's layout_sugiyama, band by band, leaves 64 to 94, depending on the order of its input.
-    random() gives the same numbers in every version of Python.
+    In ctyun the first sifting leaves 57 crossings and 60 shakes leave 41; no other seed or number
+    of shakes left fewer. igraph's layout_sugiyama, band by band, leaves 64 to 94, depending on the
+    order of its input. random() gives the same numbers in every version of Python.
     """
     rows, draw = {}, random.Random(1)
     for spot in near:
@@ -144,16 +178,20 @@ def ordered(near):
     for _ in range(60):
         shaken = {}
         for key, row in rows.items():
-            places = [i + 4 * draw.random() for i in range(len(row))]  # neighbours up to 3 apart may change places
+            places = [
+                i + 4 * draw.random() for i in range(len(row))
+            ]  # neighbours up to 3 apart may change places
             shaken[key] = [spot for _, spot in sorted(zip(places, row))]
         rows = min(sifted(shaken, near), rows, key=lambda rows: crossings(rows, near))
     return rows
 
 
 def spread(wanted, row):
-    """Heights nearest to the wanted ones (least squares) that keep the order and the distances of a row's Spots.
+    """Heights nearest to the wanted ones (least squares) that keep the order and the distances of a
+    row's Spots.
 
-    Isotonic regression by pooling adjacent violators: what would overlap moves as one block to its mean.
+    Isotonic regression by pooling adjacent violators: what would overlap moves as one block to its
+    mean.
     """
     offsets, blocks = [0], []
     for a, b in pairwise(row):
@@ -163,18 +201,33 @@ def spread(wanted, row):
         while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
             (a, n), (b, m) = blocks.pop(-2), blocks.pop()
             blocks.append(((a * n + b * m) / (n + m), n + m))
-    return [mean + offset for mean, offset in zip((mean for mean, n in blocks for _ in range(n)), offsets)]
+    return [
+        mean + offset
+        for mean, offset in zip((mean for mean, n in blocks for _ in range(n)), offsets)
+    ]
 
 
 def heights(rows, near):
-    """{Spot: y of its middle} and {band: (top, bottom)}: every spot near its neighbours, one band below the other."""
+    """{Spot.
+
+    Y of its middle} and {band: (top, bottom)}: every spot near its neighbours, one band below the
+    other.
+    """
 
     def settle(row, y):
-        """Move a row to the mean heights of its neighbours; lanes pull lanes hard, so that long lines run straight."""
+        """Move a row to the mean heights of its neighbours.
+
+        Lanes pull lanes hard, so that long lines run straight.
+        """
         wanted = []
         for spot in row:
-            pull = {other: 8 if spot.lane and other.lane else 1 for other in near[spot] if other in y}
-            wanted.append(sum(y[other] * weight for other, weight in pull.items()) / max(sum(pull.values()), 1))
+            pull = {
+                other: 8 if spot.lane and other.lane else 1 for other in near[spot] if other in y
+            }
+            wanted.append(
+                sum(y[other] * weight for other, weight in pull.items())
+                / max(sum(pull.values()), 1)
+            )
         y.update(zip(row, spread(wanted, row)))
 
     heights, bands, top = {}, {}, 50
@@ -187,11 +240,13 @@ def heights(rows, near):
         bands[band] = (top, round(round(max(y.values()) + down, 3)) + 30)
         top = bands[band][1] + 10
     settle(rows[0, ""], heights)
-    # Twice: a last digit, which sum() of Python 3.12 adds up otherwise than 3.11, never turns a half around.
+    # Twice: a last digit, which sum() of Python 3.12 adds up otherwise than 3.11, never turns a
+    # half around.
     return {spot: round(round(height, 3)) for spot, height in heights.items()}, bands
 
 
-# -- the picture --------------------------------------------------------------------------------------
+# -- the picture
+# --------------------------------------------------------------------------------------
 
 
 def axes(graph, name):
@@ -211,30 +266,53 @@ def svg(graph):
     ways = {edge: way(boxes[edge.source], boxes[edge.target]) for edge in edges}
     near = neighbours(ways.values())
     y, bands = heights(ordered(near), near)
-    verb = {name: graph.raw[name][0] if name in graph.raw else "split" if "/" in name else "base" for name in boxes}
+    verb = {
+        name: graph.raw[name][0] if name in graph.raw else "split" if "/" in name else "base"
+        for name in boxes
+    }
     mark = {name: axes(graph, name) for name in boxes}
-    room = {name: max(LETTER * len(name), SMALL * len(f"{verb[name]}   {mark[name]}")) + 24 for name in boxes}
+    room = {
+        name: max(LETTER * len(name), SMALL * len(f"{verb[name]}   {mark[name]}")) + 24
+        for name in boxes
+    }
     columns = range(1 + max(spot.column for spot in near))
-    widths = [round(max(room[name] for name, spot in boxes.items() if spot.column == i)) for i in columns]
+    widths = [
+        round(max(room[name] for name, spot in boxes.items() if spot.column == i)) for i in columns
+    ]
     lefts = [MARGIN + sum(widths[:i]) + GUTTER * i for i in columns]
 
     def path(edge):
-        """A curve across each gutter, a straight line along each lane; lines enter a box side by side."""
-        ports = sorted((other for other in edges if other.target == edge.target), key=lambda e: (y[ways[e][-2]], e))
+        """A curve across each gutter, a straight line along each lane.
+
+        Lines enter a box side by side.
+        """
+        ports = sorted(
+            (other for other in edges if other.target == edge.target),
+            key=lambda e: (y[ways[e][-2]], e),
+        )
         port = round((ports.index(edge) - (len(ports) - 1) / 2) * min(8, 24 / len(ports)))
         drawn = f"M{lefts[ways[edge][1].column] - GUTTER} {y[ways[edge][0]]}"
         for a, b in pairwise(ways[edge]):
-            right, left, end = lefts[b.column] - GUTTER, lefts[b.column], y[b] + (0 if b.lane else port)
+            right, left, end = (
+                lefts[b.column] - GUTTER,
+                lefts[b.column],
+                y[b] + (0 if b.lane else port),
+            )
             bend = (left + right) // 2
             drawn += f"H{right}C{bend} {y[a]} {bend} {end} {left} {end}"
         return drawn
 
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         graph=graph,
         edges=[(edge, path(edge)) for edge in edges],
         boxes=sorted(boxes.values(), key=lambda spot: (spot.column, y[spot])),
-        bands=[(band, graph.study.task(graph.tasks[band])["title"], *span) for band, span in bands.items()],
+        bands=[
+            (band, graph.study.task(graph.tasks[band])["title"], *span)
+            for band, span in bands.items()
+        ],
         verb=verb,
         mark=mark,
         verbs=[word for word in VERBS.nodes if word in verb.values()],

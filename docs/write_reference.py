@@ -1,4 +1,5 @@
-"""Write docs/reference.md: every key of the configuration, as the schemas and the records of the verbs describe it.
+"""Write docs/reference.md: every key of the configuration, as the schemas and the records of the
+verbs describe it.
 
 make reference
 """
@@ -34,7 +35,8 @@ In the tables,
 
 What does not fit is told before anything runs, with the file, the key, what was found and what to do.
 """
-# The files of the configuration in the order of the page: (schema, heading, what stands before its table).
+# The files of the configuration in the order of the page: (schema, heading, what stands before its
+# table).
 FILES = [
     ("config", "config.yaml and --config", "`config/config.yaml` says what plain `snakemake` runs. Every key may also "
      "be given on the command line, as in `snakemake --config study=public seeds=3`. A key that a study has as well "
@@ -95,7 +97,9 @@ def page() -> str:
     own = {verb for verbs in VERBS.sections.values() for verb in verbs}
     for section, verbs in VERBS.sections.items():
         parts.append(f"### {section.capitalize()}\n\n{SECTION_TEXT[section]}\n")
-        further = [verb for verb in schema("verbs") if verb not in own] if section == "models" else []
+        further = (
+            [verb for verb in schema("verbs") if verb not in own] if section == "models" else []
+        )
         for verb in [*verbs, *further]:
             parts += [f"#### {verb}\n\n{purpose(verb)}\n", *verb_tables(verb)]
     return "\n".join(parts)
@@ -114,7 +118,10 @@ def file_tables(whole: Schema) -> list[str]:
     """The table of a file's keys, and a table for each part to which several keys refer."""
     tables = [table(KEYS, key_rows(whole))]
     for name, part in whole.get("$defs", {}).items():
-        tables += [f"### {part_heading(name)}\n\n{part['description']}\n", table(KEYS, key_rows(part))]
+        tables += [
+            f"### {part_heading(name)}\n\n{part['description']}\n",
+            table(KEYS, key_rows(part)),
+        ]
     return tables
 
 
@@ -124,7 +131,11 @@ def part_heading(name: str) -> str:
 
 def purpose(verb: str) -> str:
     """What a verb is for, as its module says in its first line."""
-    text = (sys.modules[type(VERBS[verb]).__module__].__doc__ or "").split("\n")[0].removeprefix(f"{verb}: ")
+    text = (
+        (sys.modules[type(VERBS[verb]).__module__].__doc__ or "")
+        .split("\n")[0]
+        .removeprefix(f"{verb}: ")
+    )
     return f"{text[:1].upper()}{text[1:]}"
 
 
@@ -147,7 +158,11 @@ def reference_rows(record: NodeVerb, keys: Schema) -> Iterator[tuple[str, ...]]:
 def is_required(record: NodeVerb, key: str) -> bool:
     """Whether every node of a verb has to say this key."""
     asked = getattr(record, "asks", None)
-    return key in (record.name, record.data_key, record.members_key, asked) or key == "fit" and record.needs_fit
+    return (
+        key in (record.name, record.data_key, record.members_key, asked)
+        or key == "fit"
+        and record.needs_fit
+    )
 
 
 def may_name(record: NodeVerb, key: str) -> str:
@@ -159,13 +174,19 @@ def may_name(record: NodeVerb, key: str) -> str:
     if key == getattr(record, "asks", None):
         found.append("bases")
     if key == record.name and record.section == "models":
-        found.append(f"bases, and nodes made by {listed([f'`{verb}`' for verb in VERBS.sections['models']])}")
+        found.append(
+            f"bases, and nodes made by {listed([f'`{verb}`' for verb in VERBS.sections['models']])}"
+        )
     return "; ".join(found) or NOTHING
 
 
 def option_rows(options: Schema) -> Iterator[tuple[str, ...]]:
     for key, body in options.items():
-        beside = [f"`{other}: {value}`" for other, values in body.get("when", {}).items() for value in values]
+        beside = [
+            f"`{other}: {value}`"
+            for other, values in body.get("when", {}).items()
+            for value in values
+        ]
         read_by = listed(body["kinds"]) if "kinds" in body else "all"
         read_by += f", with {listed(beside)}" if beside else ""
         yield cells(key, body, body.get("needed", True), read_by)
@@ -178,7 +199,9 @@ def cells(key: str, body: Schema, required: bool, further: str) -> tuple[str, ..
 
 
 def key_rows(part: Schema, path: str = "") -> Iterator[tuple[str, ...]]:
-    """(key, type and limits, default, meaning) of all keys in a mapping, those inside others after them."""
+    """(key, type and limits, default, meaning) of all keys in a mapping, those inside others after
+    them.
+    """
     for keys, body in alike(part.get("properties", {})):
         name = keys[0] if len(keys) == 1 else f"{{{','.join(keys)}}}"
         required = set(keys) <= set(part.get("required", []))
@@ -226,7 +249,10 @@ def limits(body: Schema) -> str:
 
 
 def limits_of(kind: str, body: Schema) -> str:
-    """The limits of a value if it is of this kind. What a pattern says of a text stands in the key's sentence."""
+    """The limits of a value if it is of this kind.
+
+    What a pattern says of a text stands in the key's sentence.
+    """
     if kind in ("integer", "number"):
         return ", ".join([TYPES[kind], *filter(None, [bounds(body)])])
     if kind == "string" and (words := alternatives(body.get("pattern", ""))):
@@ -246,9 +272,18 @@ def limits_of(kind: str, body: Schema) -> str:
         counts += [f"at least {low} items"] if low > 1 and low != high else []
         counts += [f"at most {high} items"] if high is not None and low != high else []
         return "; ".join(
-            [found, *filter(None, [", ".join([*counts, *["no item twice"] * body.get("uniqueItems", 0)])])]
+            [
+                found,
+                *filter(
+                    None, [", ".join([*counts, *["no item twice"] * body.get("uniqueItems", 0)])]
+                ),
+            ]
         )
-    return f"{TYPES[kind]}, not empty" if kind == "object" and body.get("minProperties") else TYPES[kind]
+    return (
+        f"{TYPES[kind]}, not empty"
+        if kind == "object" and body.get("minProperties")
+        else TYPES[kind]
+    )
 
 
 def bounds(body: Schema) -> str:
@@ -275,7 +310,10 @@ def alternatives(pattern: str) -> list[str]:
 
 
 def default_and_meaning(body: Schema, required: bool) -> tuple[str, str]:
-    """The default of a key and its sentences; a default in words, `Default: all of them.`, is the last of these."""
+    """The default of a key and its sentences.
+
+    A default in words, `Default: all of them.`, is the last of these.
+    """
     meaning, _, words = body.get("description", "").partition(" Default: ")
     meaning += "" if not meaning or meaning.endswith(".") else "."
     if "default" in body:
@@ -300,7 +338,10 @@ def value(item: object) -> str:
 
 
 def table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in [heads, *rows]]
+    lines = [
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |"
+        for line in [heads, *rows]
+    ]
     return "\n".join([lines[0], "|---" * len(heads) + "|", *lines[1:], ""])
 
 

@@ -2,7 +2,6 @@
 
 class of fault: what is wrong: (file, change, place that the sentence names, words that it holds)
 """
-# ruff: noqa: E501
 # fmt: off
 
 import yaml
@@ -50,7 +49,10 @@ def both(*changes):
 
 
 def text(old, new):
-    """Write `new` for the first `old` in the file's text; with an empty `old` the file holds `new` alone."""
+    """Write `new` for the first `old` in the file's text.
+
+    With an empty `old` the file holds `new` alone.
+    """
     return lambda content: new if old == "" else yaml.safe_dump(content, sort_keys=False).replace(old, new, 1)
 
 

@@ -1,4 +1,7 @@
-"""What several test files share: the two lanes, the demo, run once, a cluster, and which tests one worker runs."""
+"""What several test files share.
+
+The two lanes, the demo, run once, a cluster, and which tests one worker runs.
+"""
 
 import fcntl
 import os
@@ -6,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-# Each worker computes on one core. It is set before torch or scikit-learn are imported, which read it once: two
-# workers with two threads each wait for one another, and a test of a second then takes minutes.
+# Each worker computes on one core. It is set before torch or scikit-learn are imported, which read
+# it once: two workers with two threads each wait for one another, and a test of a second then takes
+# minutes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from slurm_cluster import cluster
@@ -23,8 +27,8 @@ FIRST = (*CLUSTER, "test_demo_run", "test_small_run", "test_taken_back", "test_r
 class ByFile(LoadScopeScheduling):
     """Run the tests of one file on one worker, since they share what their fixtures made.
 
-    The files that need the cluster count as one, because there is one /etc/slurm. The groups of xdist itself cannot
-    be used: pytest 9.2 does not read a test id that a plugin has changed.
+    The files that need the cluster count as one, because there is one /etc/slurm. The groups of
+    xdist itself cannot be used: pytest 9.2 does not read a test id that a plugin has changed.
     """
 
     def _split_scope(self, nodeid):
@@ -37,7 +41,9 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
+    items.sort(
+        key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST)
+    )
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +63,9 @@ def demo(tmp_path_factory, worker_id):
 
 @pytest.fixture(scope="session")
 def slurm(tmp_path_factory):
-    """A running SLURM cluster of five nodes. Without SLURM or root the test is skipped, or fails in CI."""
+    """A running SLURM cluster of five nodes.
+
+    Without SLURM or root the test is skipped, or fails in CI.
+    """
     with cluster(tmp_path_factory.mktemp("slurm")) as folder:
         yield folder

@@ -54,19 +54,25 @@ def both(*edits):
 
 def raised_version(tree):
     file = tree / "workflow/scripts/finetune.py"
-    text, count = re.subn(r"^VERSION = (\d+)", lambda m: f"VERSION = {int(m[1]) + 1}", file.read_text(), flags=re.M)
+    text, count = re.subn(
+        r"^VERSION = (\d+)", lambda m: f"VERSION = {int(m[1]) + 1}", file.read_text(), flags=re.M
+    )
     assert count == 1
     file.write_text(text)
 
 
 def code_reworded(tree):
-    """Another layout, other comments and other docstrings in every Python file, and a comment in every rule file."""
+    """Another layout, other comments and other docstrings in every Python file, and a comment in
+    every rule file.
+    """
     for file in (tree / "workflow").rglob("*.smk"):
         file.write_text(file.read_text() + "\n\n# A new comment.\n")
     for file in (tree / "workflow").rglob("*.py"):
         code = ast.parse(file.read_text())
         for node in ast.walk(code):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+                node
+            ):
                 node.body[0].value.value = "Other words."
         file.write_text("# A new comment.\n\n\n" + ast.unparse(code) + "\n")
 
@@ -82,7 +88,9 @@ def keys_reordered(pattern, tree):
     files = list(tree.glob(pattern))
     assert files
     for file in files:
-        file.write_text(yaml.safe_dump(reordered(yaml.safe_load(file.read_text())), sort_keys=False))
+        file.write_text(
+            yaml.safe_dump(reordered(yaml.safe_load(file.read_text())), sort_keys=False)
+        )
 
 
 def every_file(tree):
@@ -128,7 +136,11 @@ def one_post_in_the_pool(tree):
     file = tree / POSTS / "smm4h24-task6/unlabeled.jsonl.zst"
     with pa.input_stream(str(file), compression="zstd") as stream:
         text = stream.read()
-    post = {"id": "added", "title": "Hello", "selftext": "I turned 41 in May and still sing in the rain."}
+    post = {
+        "id": "added",
+        "title": "Hello",
+        "selftext": "I turned 41 in May and still sing in the rain.",
+    }
     text += (json.dumps(post) + "\n").encode()
     file.write_bytes(pa.Codec("zstd").compress(text, asbytes=True))
 
@@ -137,7 +149,9 @@ def window_of_task_6(splits):
     splits["train"]["window"] = 10_000  # words; no post has as many
 
 
-idle_cleaning_step = yaml_edit("tasks/smm4h24-task6.yaml", lambda task: window_of_task_6(task["splits"]))
+idle_cleaning_step = yaml_edit(
+    "tasks/smm4h24-task6.yaml", lambda task: window_of_task_6(task["splits"])
+)
 
 
 def second_seed_of_ages_expert(recipe):
@@ -163,19 +177,34 @@ def second_recipe(tree):
 
 
 voting = text_edit(
-    "postgrad/predictors/voting.py", 'RULES = ("majority", "soft")', 'RULES = ("majority", "soft", "veto")'
+    "postgrad/predictors/voting.py",
+    'RULES = ("majority", "soft")',
+    'RULES = ("majority", "soft", "veto")',
 )
 metrics = text_edit(
-    "postgrad/evaluation/metrics.py", "float(whole) if whole else 0.0", "float(whole) if whole else 0.5"
+    "postgrad/evaluation/metrics.py",
+    "float(whole) if whole else 0.0",
+    "float(whole) if whole else 0.5",
 )
 augmentation = text_edit("postgrad/augmentation/shuffling.py", "TRIES = 10", "TRIES = 11")
-shuffling = text_edit("postgrad/augmentation/shuffling.py", "key=lambda _: rng.random()", "key=lambda _: -rng.random()")
-losses = text_edit("postgrad/training/losses.py", "logits.float().transpose(1, 2)", "logits.double().transpose(1, 2)")
+shuffling = text_edit(
+    "postgrad/augmentation/shuffling.py",
+    "key=lambda _: rng.random()",
+    "key=lambda _: -rng.random()",
+)
+losses = text_edit(
+    "postgrad/training/losses.py",
+    "logits.float().transpose(1, 2)",
+    "logits.double().transpose(1, 2)",
+)
 template = text_edit("postgrad/report/report.html.j2", "Every node was run.", "All nodes were run.")
 
 
 def jobs_in(text, study):
-    """The jobs of a text, one a line: [recipe:] rule [node [file]]. A node * stands for all of the rule."""
+    """The jobs of a text, one a line.
+
+    [recipe:] rule [node [file]]. A node * stands for all of the rule.
+    """
     found = set()
     for line in filter(None, map(str.strip, text.splitlines())):
         recipe, _, rest = line.rpartition(":")

@@ -1,14 +1,16 @@
-"""A study that stands finished within seconds: outputs are empty files, and Snakemake's own touch vouches for them."""
+"""A study that stands finished within seconds.
+
+Outputs are empty files, and Snakemake's own touch vouches for them.
+"""
 
 import subprocess
 import sys
 
 from tree import snakemake
 
-# Snakemake's touch rests a tenth of a second after every job; of a thousand jobs that is two minutes.
-TOUCH = (
-    "from snakemake.executors.touch import Executor; Executor.SLEEPING_TIME = 0; from snakemake.cli import main; main()"
-)
+# Snakemake's touch rests a tenth of a second after every job; of a thousand jobs that is two
+# minutes.
+TOUCH = "from snakemake.executors.touch import Executor; Executor.SLEEPING_TIME = 0; from snakemake.cli import main; main()"
 
 
 def finish(folder):

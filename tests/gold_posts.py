@@ -20,7 +20,11 @@ def posts(rows):
 def posts_of_classes(*sizes, name="p"):
     """So many posts of each class."""
     return posts(
-        [(f"{name}{label}-{i}", f"{TEXT} {i}", label) for label, size in enumerate(sizes) for i in range(size)]
+        [
+            (f"{name}{label}-{i}", f"{TEXT} {i}", label)
+            for label, size in enumerate(sizes)
+            for i in range(size)
+        ]
     )
 
 

@@ -12,7 +12,10 @@ from postgrad.verbs.registry import VERBS
 
 
 class Job(NamedTuple):
-    """One job. What a rule has not is "": score has no node, clean has a task in the node's place."""
+    """One job.
+
+    What a rule has not is "": score has no node, clean has a task in the node's place.
+    """
 
     rule: str
     recipe: str = ""
@@ -23,18 +26,23 @@ class Job(NamedTuple):
 def planned(tree, *arguments):
     """The jobs that `snakemake` would run now, in a copy of the tree.
 
-    Read from `--summary`, a table of tabs with a line for each output of the whole graph, which Snakemake fills
-    from the same plan as its dry run, whatever it prints and however it logs.
+    Read from `--summary`, a table of tabs with a line for each output of the whole graph, which
+    Snakemake fills from the same plan as its dry run, whatever it prints and however it logs.
     """
     done = snakemake(tree, "--summary", *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = list(csv.DictReader(done.stdout.splitlines(), delimiter="\t"))
     assert {row["plan"] for row in rows} <= {"update pending", "no update"} and rows
-    return {job_of(row["rule"], row["output_file"]) for row in rows if row["plan"] == "update pending"}
+    return {
+        job_of(row["rule"], row["output_file"]) for row in rows if row["plan"] == "update pending"
+    }
 
 
 def job_of(rule, output):
-    """The job of an output of the study demo: results/demo/<recipe>/<rule>/<node>/<file>, with gaps."""
+    """The job of an output of the study demo.
+
+    Results/demo/<recipe>/<rule>/<node>/<file>, with gaps.
+    """
     if rule in ("demo", "report"):
         return Job(rule)
     folder, rest = re.fullmatch(rf"results/(.+/)??{rule}/(.+)", output).groups()
@@ -49,7 +57,10 @@ def job_of(rule, output):
 
 
 def job_graph(study):
-    """{job: the jobs whose outputs it reads} of a study that makes its own posts, read off the nodes alone."""
+    """{job.
+
+    The jobs whose outputs it reads} of a study that makes its own posts, read off the nodes alone.
+    """
     reads = {Job("demo"): set()}
     for task in study.tasks():
         reads[Job("clean", node=task)] = {Job("demo")}
@@ -75,7 +86,9 @@ def job_graph(study):
                 reads[job] |= {Job("fold", recipe, id) for id in node.folds}
                 for dataset in filter(None, (node.sources[0], node.fit)):
                     for teacher in node.members:
-                        reads[job].add(predicted(graph, recipe, graph.nodes[teacher], dataset, TEACHING, reads))
+                        reads[job].add(
+                            predicted(graph, recipe, graph.nodes[teacher], dataset, TEACHING, reads)
+                        )
         reads[Job("score", recipe)] = scored
         reads[Job("compare", recipe)] = {Job("score", recipe)}
         report |= {Job("score", recipe), Job("compare", recipe)}
@@ -86,7 +99,9 @@ def job_graph(study):
             if "reason" not in body:
                 reads.setdefault(base, set())
                 sets = [part["dataset"] for part in body["sets"] if "reason" not in part]
-                reads[job] |= {base}.union(*(posts(graph, recipe, source) for source in (f"{alias}/train", *sets)))
+                reads[job] |= {base}.union(
+                    *(posts(graph, recipe, source) for source in (f"{alias}/train", *sets))
+                )
     reads[Job("report")] = report
     asked = closure({Job("report")}, reads)
     return {job: before for job, before in reads.items() if job in asked}
@@ -101,16 +116,26 @@ def posts(graph, recipe, source):
 
 
 def predicted(graph, recipe, node, dataset, file, reads):
-    """The job of the file of a predictor that holds a dataset, put into `reads` with those before it."""
+    """The job of the file of a predictor that holds a dataset, put into `reads` with those before
+    it.
+    """
     job = Job("predict" if node.verb == "finetune" else node.verb, recipe, node.id, file)
     before = reads.setdefault(job, set())
     if node.verb == "finetune":
         alias, _, split = dataset.partition("/")
         held_out = split == HELD_OUT
-        read = Job("fold", recipe, node.folds[0]) if held_out else Job("clean", node=graph.tasks[alias])
+        read = (
+            Job("fold", recipe, node.folds[0])
+            if held_out
+            else Job("clean", node=graph.tasks[alias])
+        )
         before |= {Job("finetune", recipe, node.id), read}
     for member in map(graph.nodes.get, node.members):
-        before |= {predicted(graph, recipe, member, read, file, reads) for read in (dataset, node.fit) if read}
+        before |= {
+            predicted(graph, recipe, member, read, file, reads)
+            for read in (dataset, node.fit)
+            if read
+        }
         if isinstance(node.target, str) and "/" in node.target:
             before.add(predicted(graph, recipe, member, node.target, TEACHING, reads))
     return job
@@ -127,7 +152,10 @@ def closure(jobs, edges):
 
 
 def downstream(study, origins):
-    """The jobs and all that follow from them. A job that the study has not is a mistake of the test."""
+    """The jobs and all that follow from them.
+
+    A job that the study has not is a mistake of the test.
+    """
     reads = job_graph(study)
     assert origins <= reads.keys(), origins - reads.keys()
     follow = {}

@@ -19,7 +19,10 @@ from postgrad.records.predictions import read_predictions
 from postgrad.training.options import FinetuneOptions
 
 ROOT = Path(__file__).parents[1]
-LABELS = [{"name": "no", "word": "no", "digit": "0"}, {"name": "yes", "word": "yes indeed", "digit": "1"}]
+LABELS = [
+    {"name": "no", "word": "no", "digit": "0"},
+    {"name": "yes", "word": "yes indeed", "digit": "1"},
+]
 SIZES = {"hidden": 32, "layers": 2, "heads": 2, "vocabulary": 400, "seed": 1, "length": 128}
 THINGS = ["rain", "tea", "trains", "bread", "snow", "books", "chairs", "songs"]
 PROMPT = "Is the author pleased?\nAbout: {keyword}\nPost: {text}\nAnswer:"
@@ -30,8 +33,17 @@ def posts(n=24, seed=0):
     rows = []
     for i in range(n):
         thing, mood = THINGS[(i + seed) % 8], "glad and cheerful" if i % 2 else "cross and weary"
-        text = " ".join([f"the {thing} today made me {mood}"] + [f"said {THINGS[(i * 3 + seed) % 8]}"] * (i % 5))
-        rows.append({"post_id": f"p{seed}-{i}", "text": text, "label": i % 2, "keyword": thing if i % 3 else None})
+        text = " ".join(
+            [f"the {thing} today made me {mood}"] + [f"said {THINGS[(i * 3 + seed) % 8]}"] * (i % 5)
+        )
+        rows.append(
+            {
+                "post_id": f"p{seed}-{i}",
+                "text": text,
+                "label": i % 2,
+                "keyword": thing if i % 3 else None,
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -41,16 +53,24 @@ def made_posts(path, n=24, seed=0):
 
 
 def made_base(folder, kind, **sizes):
-    """A tiny base of `kind` in `folder`, as base.py makes it, from texts at hand; linear holds model.json alone."""
+    """A tiny base of `kind` in `folder`, as base.py makes it, from texts at hand.
+
+    Linear holds model.json alone.
+    """
     facts = {"kind": kind, "labels": None, "spec": {"model": "tiny"}, "base": None}
     with model_folder(folder, facts) as inside:
         if kind != "linear":
-            tiny_models.make(inside, kind, SIZES | sizes, [*posts(64)["text"], PROMPT, " no yes indeed 0 1"] * 3)
+            tiny_models.make(
+                inside, kind, SIZES | sizes, [*posts(64)["text"], PROMPT, " no yes indeed 0 1"] * 3
+            )
     return folder
 
 
 def labelled_models(folder):
-    """One folder a kind: tiny random models that carry labels, with weights large enough to tell posts apart."""
+    """One folder a kind.
+
+    Tiny random models that carry labels, with weights large enough to tell posts apart.
+    """
     names = [label["name"] for label in LABELS]
     for kind in ("encoder", "causal"):
         made_base(folder / kind, kind)
@@ -74,7 +94,15 @@ def finetune_spec(kind, **options):
 
 
 def linear_spec(**options):
-    spec = {"node": "floor", "kind": "linear", "seed": 1, "threads": 1, "labels": LABELS, "ngrams": [1, 2], "c": 5.0}
+    spec = {
+        "node": "floor",
+        "kind": "linear",
+        "seed": 1,
+        "threads": 1,
+        "labels": LABELS,
+        "ngrams": [1, 2],
+        "c": 5.0,
+    }
     return spec | {"class_weights": "none"} | options
 
 
@@ -112,7 +140,9 @@ def arguments(spec, **paths):
 
 def training_words(spec, base, data, folder, name="out", **more):
     """The command line of a training whose result is folder/name and whose work lies beside it."""
-    return arguments(spec, base=base, data=data, work=folder / f"{name}-work", out=folder / name, **more)
+    return arguments(
+        spec, base=base, data=data, work=folder / f"{name}-work", out=folder / name, **more
+    )
 
 
 def kept(work, name):

@@ -1,8 +1,9 @@
-"""Several trainings one after the other in the same ranks: to start ranks costs more than a tiny training.
+"""Several trainings one after the other in the same ranks: to start ranks costs more than a tiny
+training.
 
 python tests/rank_runs.py runs.json 2    # starts itself again in two ranks
-runs.json: {name: [verb, words]}. Each rank r writes <name>.<r>.json beside it: the loss of every step, and the
-numbers of parameters that the model has and that this rank holds before training.
+runs.json: {name: [verb, words]}. Each rank r writes <name>.<r>.json beside it: the loss of every
+step, and the numbers of parameters that the model has and that this rank holds before training.
 """
 
 import importlib
@@ -18,7 +19,11 @@ def recorded(verb, words):
     """{"losses", "parameters", "held"} of one training in this process."""
     from postgrad.training import trainer
 
-    seen, compute, train = {"losses": []}, trainer.PostTrainer.compute_loss, trainer.PostTrainer.train
+    seen, compute, train = (
+        {"losses": []},
+        trainer.PostTrainer.compute_loss,
+        trainer.PostTrainer.train,
+    )
 
     def computed(self, *args, **options):
         loss = compute(self, *args, **options)
@@ -28,7 +33,9 @@ def recorded(verb, words):
     def begun(self, *args, **options):
         parts = list(self.model.parameters())
         seen["parameters"] = sum(getattr(part, "ds_numel", part.numel()) for part in parts)
-        seen["held"] = sum(part.ds_tensor.numel() if hasattr(part, "ds_id") else part.numel() for part in parts)
+        seen["held"] = sum(
+            part.ds_tensor.numel() if hasattr(part, "ds_id") else part.numel() for part in parts
+        )
         return train(self, *args, **options)
 
     trainer.PostTrainer.compute_loss, trainer.PostTrainer.train = computed, begun

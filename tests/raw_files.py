@@ -12,14 +12,25 @@ COLUMNS = {"id": "id", "text": "text", "label": "label"}
 
 def spec(divide=None, **splits):
     labels = [{"name": "no", "value": 0}, {"name": "yes", "value": 1}]
-    body = {"task": "toy", "platform": "reddit", "source": "handed out by the organisers", "labels": labels}
+    body = {
+        "task": "toy",
+        "platform": "reddit",
+        "source": "handed out by the organisers",
+        "labels": labels,
+    }
     return {**body, "splits": splits, **({"divide": divide} if divide else {})}
 
 
 def corpus_of(spec, folder):
-    """The posts and the ledger of a task; what cleaning does not read of a task file is left out."""
+    """The posts and the ledger of a task.
+
+    What cleaning does not read of a task file is left out.
+    """
     read = {field.name for field in fields(CleanOptions)}
-    return corpus(read_options(CleanOptions, {key: value for key, value in spec.items() if key in read}), folder)
+    return corpus(
+        read_options(CleanOptions, {key: value for key, value in spec.items() if key in read}),
+        folder,
+    )
 
 
 def split(file, **more):
@@ -31,5 +42,7 @@ def write(folder, name, content, encoding="utf-8"):
 
 
 def fates(ledger):
-    table = pa.Table.from_pandas(ledger[["line", "post_id", "fate", "reason"]])  # null as None, not as NaN
+    table = pa.Table.from_pandas(
+        ledger[["line", "post_id", "fate", "reason"]]
+    )  # null as None, not as NaN
     return [tuple(row.values()) for row in table.to_pylist()]

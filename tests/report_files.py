@@ -1,4 +1,6 @@
-"""Made-up scores, ledgers and flows, and the report made of them, for every test that reads a report."""
+"""Made-up scores, ledgers and flows, and the report made of them, for every test that reads a
+report.
+"""
 
 import html.parser
 import json
@@ -16,9 +18,12 @@ SECRET = "zebra crossing"  # stands for a post's text: it must never reach the r
 def entry(predictor, right, dataset="ages/dev", auc=0.75):
     """A made-up score of 20 posts, 10 a class, `right` of each class right."""
     share = right / 10
-    values = {key: share for key in ("official", "accuracy", "precision", "recall", "f1", "macro_f1")}
+    values = {
+        key: share for key in ("official", "accuracy", "precision", "recall", "f1", "macro_f1")
+    }
     per_class = [
-        {"label": label, "precision": share, "recall": share, "f1": share, "support": 10} for label in ("no", "yes")
+        {"label": label, "precision": share, "recall": share, "f1": share, "support": 10}
+        for label in ("no", "yes")
     ]
     name, *axes = predictor.split("@")
     return {
@@ -53,7 +58,9 @@ COMPARE = {
     "chains": {
         "ages": {
             "sets": {
-                dataset: compared(ENTRIES, ["ages-plain", "ages-expert"], {"ages-drawn": "ages-expert"}, dataset)
+                dataset: compared(
+                    ENTRIES, ["ages-plain", "ages-expert"], {"ages-drawn": "ages-expert"}, dataset
+                )
                 for dataset in ("ages/dev", "ages/test")
             }
         }
@@ -130,9 +137,27 @@ SPEC = {
             "floors": {"ages": "ages-floor"},
             "not_run": [{"node": "outdoors-digits", "reason": "no prompt at this scale"}],
             "deviations": [
-                {"node": "ages-plain", "key": "lr", "paper": 5e-6, "used": 1e-3, "why": "scale demo"},
-                {"node": "ages-expert", "key": "lr", "paper": 5e-6, "used": 1e-3, "why": "scale demo"},
-                {"node": "ages-plain", "key": "seed", "paper": [1, 2, 3], "used": [1, 2], "why": "study"},
+                {
+                    "node": "ages-plain",
+                    "key": "lr",
+                    "paper": 5e-6,
+                    "used": 1e-3,
+                    "why": "scale demo",
+                },
+                {
+                    "node": "ages-expert",
+                    "key": "lr",
+                    "paper": 5e-6,
+                    "used": 1e-3,
+                    "why": "scale demo",
+                },
+                {
+                    "node": "ages-plain",
+                    "key": "seed",
+                    "paper": [1, 2, 3],
+                    "used": [1, 2],
+                    "why": "study",
+                },
                 {"node": "", "key": "qwen", "paper": None, "used": "tiny", "why": "scale demo"},
             ],
             "overrides": ["ages-drawn: lr 1e-5 overrides the scale's 3e-3"],
@@ -159,17 +184,22 @@ def marked(**marks):
 def ledger(split="train", fates=("kept", "kept", "kept", "rejected", "decoy")):
     ids = [f"{split}{i}" for i in range(len(fates))]
     reasons = ["no text" if fate == "rejected" else None for fate in fates]
-    return pd.DataFrame({"split": split, "fate": fates, "reason": reasons, "post_id": ids, "text": SECRET})
+    return pd.DataFrame(
+        {"split": split, "fate": fates, "reason": reasons, "post_id": ids, "text": SECRET}
+    )
 
 
 def dropped(*ids, split="train"):
     return pd.DataFrame(
-        {"post_id": list(ids), "split": split, "reason": "duplicate"}, columns=["post_id", "split", "reason"]
+        {"post_id": list(ids), "split": split, "reason": "duplicate"},
+        columns=["post_id", "split", "reason"],
     )
 
 
 def inputs(folder):
-    """Every input of the CLI in the folder, in the workflow's layout, and its arguments but for the outputs."""
+    """Every input of the CLI in the folder, in the workflow's layout, and its arguments but for the
+    outputs.
+    """
     files = {
         "scores": ("ctyun/score/score.json", SCORE),
         "compare": ("ctyun/compare/compare.json", COMPARE),
@@ -179,9 +209,17 @@ def inputs(folder):
     for option, (name, content) in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(json.dumps(content))
-        arguments += [f"--{option}", *(["ctyun", "agreed"] if option == "flow" else []), str(folder / name)]
+        arguments += [
+            f"--{option}",
+            *(["ctyun", "agreed"] if option == "flow" else []),
+            str(folder / name),
+        ]
     for option, name, frame in (
-        ("ledger", "clean/smm4h24-task6/ledger.parquet", pd.concat([ledger(), ledger("dev", ("kept",))])),
+        (
+            "ledger",
+            "clean/smm4h24-task6/ledger.parquet",
+            pd.concat([ledger(), ledger("dev", ("kept",))]),
+        ),
         ("audit", "audit/smm4h24-task6/drop.parquet", dropped("train1")),
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -191,9 +229,19 @@ def inputs(folder):
 
 
 def report(arguments, out):
-    outputs = ["--table", f"{out}/scores.csv", "--text", f"{out}/scores.txt", "--out", f"{out}/report.html"]
+    outputs = [
+        "--table",
+        f"{out}/scores.csv",
+        "--text",
+        f"{out}/scores.txt",
+        "--out",
+        f"{out}/report.html",
+    ]
     return subprocess.run(
-        [sys.executable, "workflow/scripts/report.py", *arguments, *outputs], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "workflow/scripts/report.py", *arguments, *outputs],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
 
 
@@ -211,7 +259,11 @@ class Page(html.parser.HTMLParser):
     def handle_starttag(self, tag, attributes):
         if tag not in self.VOID:
             self.open.append(tag)
-        links = [value for key, value in attributes if key in ("src", "href") and not value.startswith("#")]
+        links = [
+            value
+            for key, value in attributes
+            if key in ("src", "href") and not value.startswith("#")
+        ]
         self.fetched += links + ([tag] if tag in ("script", "link", "iframe") else [])
 
     def handle_endtag(self, tag):

@@ -1,10 +1,11 @@
-"""A real SLURM cluster on this machine: one slurmctld, five slurmd with eight make-believe A800s each, munge.
+"""A real SLURM cluster on this machine: one slurmctld, five slurmd with eight make-believe A800s
+each, munge.
 
-Debian's slurmd takes -N, so that several nodes stand on one host. Of the partition `few`, the default, four CPUs are
-taken at once, since the machine may have two; the partition `gpu` is as large as it says. On the last two nodes jobs
-of `spare` give way to those of `urgent`, and no other test's jobs run. The jobstep drops SLURM_CONF,
-so the configuration must stand in /etc/slurm; what stood there before is put back. Only processes that were started
-here are ended.
+Debian's slurmd takes -N, so that several nodes stand on one host. Of the partition `few`, the
+default, four CPUs are taken at once, since the machine may have two; the partition `gpu` is as
+large as it says. On the last two nodes jobs of `spare` give way to those of `urgent`, and no other
+test's jobs run. The jobstep drops SLURM_CONF, so the configuration must stand in /etc/slurm; what
+stood there before is put back. Only processes that were started here are ended.
 """
 
 import os
@@ -20,8 +21,16 @@ from pathlib import Path
 import pytest
 from tree import PLUGIN
 
-# A second between looks at the queue keeps the tests short; the cluster itself runs four jobs at a time.
-QUICK = ("--profile", "slurm", "--slurm-init-seconds-before-status-checks", "1", "--max-jobs-per-timespan", "100/1s")
+# A second between looks at the queue keeps the tests short; the cluster itself runs four jobs at a
+# time.
+QUICK = (
+    "--profile",
+    "slurm",
+    "--slurm-init-seconds-before-status-checks",
+    "1",
+    "--max-jobs-per-timespan",
+    "100/1s",
+)
 BINARIES = ("slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "munged")
 PACKAGES = "slurmctld slurmd slurm-client munge"
 NODES, GPUS = 5, 8
@@ -70,7 +79,9 @@ GRES_CONF = "AutoDetect=off\nNodeName=node[1-{nodes}] Name=gpu Type=a800 File={f
 def missing():
     """The sentence that says why there can be no cluster here, or None."""
     if os.geteuid() != 0:
-        return "The tests of a SLURM cluster need root; run them as root, for example in a container."
+        return (
+            "The tests of a SLURM cluster need root; run them as root, for example in a container."
+        )
     if absent := [name for name in BINARIES if not shutil.which(name)]:
         return f"The tests of a SLURM cluster need {', '.join(absent)}; on Debian: apt-get install {PACKAGES}"
     if not PLUGIN.is_dir():
@@ -80,7 +91,10 @@ def missing():
 
 @contextmanager
 def cluster(folder):
-    """A running cluster whose files lie in `folder`. Where there can be none the test is skipped, in CI it fails."""
+    """A running cluster whose files lie in `folder`.
+
+    Where there can be none the test is skipped, in CI it fails.
+    """
     if reason := missing():
         (pytest.fail if os.environ.get("POSTGRAD_NEEDS_SLURM") else pytest.skip)(reason)
     with ExitStack() as stack:
@@ -93,7 +107,9 @@ def cluster(folder):
         for node in range(1, NODES + 1):
             stack.enter_context(daemon(folder, slurmd(f"node{node}")))
         wait(
-            lambda: told("sinfo", "-h", "-N", "-p", "gpu,spare", "-o", "%T").split() == ["idle"] * NODES,
+            lambda: (
+                told("sinfo", "-h", "-N", "-p", "gpu,spare", "-o", "%T").split() == ["idle"] * NODES
+            ),
             f"{NODES} idle nodes",
         )
         yield folder
@@ -104,7 +120,10 @@ def slurmd(node):
 
 
 def munged(folder):
-    """The command of a munged of our own: key, socket and files in the folder, whose modes it is strict about."""
+    """The command of a munged of our own.
+
+    Key, socket and files in the folder, whose modes it is strict about.
+    """
     home = folder / "munge"
     home.mkdir()
     (home / "key").write_bytes(os.urandom(128))
@@ -139,7 +158,9 @@ def configured(folder, host):
     values = {"folder": folder, "host": host, "nodes": NODES, "size": SIZE}
     first = free_ports(NODES + 1)
     texts = {
-        "slurm.conf": SLURM_CONF.format(**values, first=first, ports=f"{first + 1}-{first + NODES}"),
+        "slurm.conf": SLURM_CONF.format(
+            **values, first=first, ports=f"{first + 1}-{first + NODES}"
+        ),
         "gres.conf": GRES_CONF.format(**values, last=GPUS - 1),
     }
     ETC.mkdir(exist_ok=True)
@@ -154,7 +175,10 @@ def configured(folder, host):
 
 
 def free_ports(n):
-    """The first of n free ports in a row: the daemons of a test run that was killed may still hold some."""
+    """The first of n free ports in a row.
+
+    The daemons of a test run that was killed may still hold some.
+    """
     for first in range(17000, 19000, 20):
         with ExitStack() as stack, suppress(OSError):
             for port in range(first, first + n):
@@ -195,7 +219,13 @@ def wait(ready, what, seconds=60):
 
 
 def jobs():
-    """{id: {Comment, JobState, NumNodes, TresPerJob, ...}} of every job that this cluster was ever sent."""
+    """{id.
+
+    {Comment, JobState, NumNodes, TresPerJob, ...}} of every job that this cluster was ever sent.
+    """
     lines = told("scontrol", "show", "job", "--oneliner").splitlines()
-    found = [dict(field.partition("=")[::2] for field in line.split(" ") if "=" in field) for line in lines]
+    found = [
+        dict(field.partition("=")[::2] for field in line.split(" ") if "=" in field)
+        for line in lines
+    ]
     return {job["JobId"]: job for job in found if "JobId" in job}

@@ -16,7 +16,10 @@ TASK = {
     "metric": "f1",
     "prompt": "Rain? {text} Answer:",
     "source": "made up",
-    "splits": {split: {"file": f"rain/{split}.csv", "columns": {"text": "text", "label": "label"}} for split in RAIN},
+    "splits": {
+        split: {"file": f"rain/{split}.csv", "columns": {"text": "text", "label": "label"}}
+        for split in RAIN
+    },
 }
 TRAINING = {
     "batch": 8,
@@ -47,7 +50,14 @@ RECIPE = {
             "c": 10.0,
             "each": {"seed": [1, 2, 3]},
         },
-        "pretrain": {**TRAINING, "seed": 1, "lr": 1.0e-5, "tokens": None, "rows": None, "mask": 0.15},
+        "pretrain": {
+            **TRAINING,
+            "seed": 1,
+            "lr": 1.0e-5,
+            "tokens": None,
+            "rows": None,
+            "mask": 0.15,
+        },
         "predict": {"batch_tokens": 512},
         "augment": {"seed": 1, "copies": 0, "split": "protected"},
         "label": {"seed": 1, "balance": "gold"},
@@ -92,7 +102,10 @@ PROMPT = {"system": "Is it {label}?\n{labels}\n{examples}", "user": "{text}"}
 
 
 def write_config(folder, recipe=None, study=None, scale=None, task=None, bases=None, prompt=None):
-    """The folder `config` of one small study; each argument is a function that changes one file's content."""
+    """The folder `config` of one small study.
+
+    Each argument is a function that changes one file's content.
+    """
     files = {
         "recipes/small.yaml": (RECIPE, recipe),
         "studies/test.yaml": (STUDY, study),

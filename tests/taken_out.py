@@ -26,7 +26,9 @@ SECTIONS = ("datasets", "models", "predictors")
 
 
 def take_out(tree, verb):
-    """Delete the record, schema, rule, script, modules and tests of a verb, and its uses in recipes."""
+    """Delete the record, schema, rule, script, modules and tests of a verb, and its uses in
+    recipes.
+    """
     for pattern in (*OWN[verb], *(name.format(verb) for name in NAMED)):
         files = list(tree.glob(pattern))
         assert files, pattern
@@ -34,7 +36,10 @@ def take_out(tree, verb):
             file.unlink()
     schemas = tree / "workflow/schemas"
     cut = [
-        *(cut_out(file, rf"^rule {verb}:\n(?:[ \n].*\n|\n)+") for file in (tree / "workflow/rules").glob("*.smk")),
+        *(
+            cut_out(file, rf"^rule {verb}:\n(?:[ \n].*\n|\n)+")
+            for file in (tree / "workflow/rules").glob("*.smk")
+        ),
         cut_out(schemas / "verbs.yaml", rf"^{verb}:\n(?: .*\n?)+"),
         cut_out(schemas / "recipe.yaml", rf"^  {verb}:\n(?:    .*\n)+"),
     ]
@@ -57,7 +62,11 @@ def take_out(tree, verb):
     ):
         environment = {"PYTHONPATH": str(tree / "workflow/scripts"), "PATH": ""}
         done = subprocess.run(
-            [sys.executable, *words], cwd=tree / place, env=environment, capture_output=True, text=True
+            [sys.executable, *words],
+            cwd=tree / place,
+            env=environment,
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, done.stderr
 
@@ -71,7 +80,11 @@ def cut_out(file, pattern):
 
 def flow(value):
     """A value as YAML on one line."""
-    return yaml.safe_dump(value, default_flow_style=True, width=10**9, sort_keys=False).removesuffix("\n...\n").strip()
+    return (
+        yaml.safe_dump(value, default_flow_style=True, width=10**9, sort_keys=False)
+        .removesuffix("\n...\n")
+        .strip()
+    )
 
 
 def without_verb(recipe, verb):
@@ -79,7 +92,12 @@ def without_verb(recipe, verb):
     uses = [verb in recipe, verb in recipe.get("defaults", {})]
     recipe.pop(verb, None)
     recipe.get("defaults", {}).pop(verb, None)
-    gone = {name for section in SECTIONS for name, body in recipe.get(section, {}).items() if verb in body}
+    gone = {
+        name
+        for section in SECTIONS
+        for name, body in recipe.get(section, {}).items()
+        if verb in body
+    }
     while more := {
         name
         for section in SECTIONS

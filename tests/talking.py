@@ -22,7 +22,13 @@ KEY = "sk-of-nobody-0123456789"
 def requests(n=4, **options):
     options = {"schema": VERDICT} | options
     return [
-        Request((("system", "Is the post about rain?"), ("user", f"{thing} again, said my aunt Mathilda")), **options)
+        Request(
+            (
+                ("system", "Is the post about rain?"),
+                ("user", f"{thing} again, said my aunt Mathilda"),
+            ),
+            **options,
+        )
         for thing in THINGS[:n]
     ]
 
@@ -54,7 +60,10 @@ class Handler(BaseHTTPRequestHandler):
     def completion(self, text, finish="stop"):
         message = {"role": "assistant", "content": text}
         usage = {"prompt_tokens": 30, "completion_tokens": 10, "total_tokens": 40}
-        return {"choices": [{"index": 0, "finish_reason": finish, "message": message}], "usage": usage}
+        return {
+            "choices": [{"index": 0, "finish_reason": finish, "message": message}],
+            "usage": usage,
+        }
 
     def send_good(self):
         good = self.server.told.good
@@ -72,7 +81,9 @@ class Handler(BaseHTTPRequestHandler):
         self.send_good()
 
     def send_busy(self):
-        self.send(429, {"error": {"message": "slow down", "code": "rate_limit"}}, {"Retry-After": "1"})
+        self.send(
+            429, {"error": {"message": "slow down", "code": "rate_limit"}}, {"Retry-After": "1"}
+        )
 
     def send_closed_for_today(self):
         self.send(429, {"error": {"message": "tomorrow"}}, {"Retry-After": "86400"})
@@ -108,7 +119,10 @@ class Handler(BaseHTTPRequestHandler):
         self.send(200, self.completion("", "content_filter"))
 
     def send_refused(self):
-        self.send(400, {"error": {"message": "aunt Mathilda is too long", "code": "context_length_exceeded"}})
+        self.send(
+            400,
+            {"error": {"message": "aunt Mathilda is too long", "code": "context_length_exceeded"}},
+        )
 
     def send_denied(self):
         self.send(401, {"error": {"message": f"wrong key {KEY}"}})
@@ -126,10 +140,11 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server:
-    """fault(post's first word, how often it was asked): the name of a way to answer, or None for a good answer.
+    """fault(post's first word, how often it was asked): the name of a way to answer, or None for a
+    good answer.
 
-    good: that answer, or a function of a post's first word. heard: the first word of the post of each request; bodies
-    and keys: what came with it.
+    good: that answer, or a function of a post's first word. heard: the first word of the post of
+    each request; bodies and keys: what came with it.
     """
 
     def __init__(self, fault=lambda post, times: None, good=GOOD):

@@ -1,4 +1,7 @@
-"""Copies of the tree, and Snakemake in them: a test never touches results of the tree it stands in."""
+"""Copies of the tree, and Snakemake in them.
+
+A test never touches results of the tree it stands in.
+"""
 
 import os
 import shutil
@@ -7,7 +10,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PLUGIN = Path(sys.prefix) / "slurm"  # what submits jobs, put there by `make test-all`: see requirements-slurm.txt
+PLUGIN = (
+    Path(sys.prefix) / "slurm"
+)  # what submits jobs, put there by `make test-all`: see requirements-slurm.txt
 
 
 def copy_of_tree(folder):
@@ -32,7 +37,10 @@ def snakemake(folder, *arguments):
 
 
 def called(folder, *arguments, path=()):
-    """(command, options for subprocess) of Snakemake in a copy of the tree; path: more folders to import from."""
+    """(command, options for subprocess) of Snakemake in a copy of the tree.
+
+    Path: more folders to import from.
+    """
     path = [*map(str, path), *([str(PLUGIN)] if "slurm" in arguments else [])]
     environment = {
         **os.environ,
@@ -40,13 +48,22 @@ def called(folder, *arguments, path=()):
         "HF_HUB_OFFLINE": "1",
         **({"PYTHONPATH": os.pathsep.join(path)} if path else {}),
     }
-    return [sys.executable, "-m", "snakemake", *arguments], {"cwd": folder, "env": environment, "text": True}
+    return [sys.executable, "-m", "snakemake", *arguments], {
+        "cwd": folder,
+        "env": environment,
+        "text": True,
+    }
 
 
 def scored(folder, study="demo"):
     """{(node with its signs, dataset)} of the scores in a study's scores.txt."""
     found, dataset = set(), None
-    for line in (folder / f"results/{study}/scores.txt").read_text().partition("What each step")[0].splitlines():
+    for line in (
+        (folder / f"results/{study}/scores.txt")
+        .read_text()
+        .partition("What each step")[0]
+        .splitlines()
+    ):
         words = line.split()
         if words and not line.startswith(" "):
             dataset = words[1]

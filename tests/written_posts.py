@@ -16,10 +16,17 @@ STAND_IN = {"base": "stand-in", "kind": "stand-in"}
 def posts(n=24, split="train"):
     """n posts with label i % 2; each holds a word that names its split, label and number."""
     rows = [
-        (f"{split}-{i}", f"{split}{i % 2}x{i} said {THINGS[i % 10]} and {THINGS[i * 3 % 7]} today", i % 2, "gold")
+        (
+            f"{split}-{i}",
+            f"{split}{i % 2}x{i} said {THINGS[i % 10]} and {THINGS[i * 3 % 7]} today",
+            i % 2,
+            "gold",
+        )
         for i in range(n)
     ]
-    frame = pd.DataFrame(rows, columns=["post_id", "text", "label", "origin"]).astype({"label": "Int64"})
+    frame = pd.DataFrame(rows, columns=["post_id", "text", "label", "origin"]).astype(
+        {"label": "Int64"}
+    )
     return frame.assign(keyword=None, platform="twitter", author=None, parent=None)
 
 
@@ -27,7 +34,10 @@ def spec(**options):
     return {
         "node": "made",
         "asked": [STAND_IN],
-        "labels": [{"name": "no", "about": "nothing of rain"}, {"name": "yes", "about": "the author tells of rain"}],
+        "labels": [
+            {"name": "no", "about": "nothing of rain"},
+            {"name": "yes", "about": "the author tells of rain"},
+        ],
         "platform": "twitter",
         "prompt": PROMPT,
         "count": 6,
@@ -53,7 +63,10 @@ def numbered(*texts):
 
 
 def written(made, replies, model="stand-in"):
-    """Let a model answer its requests with these texts (None: no answer), in order: its requests."""
+    """Let a model answer its requests with these texts (None.
+
+    No answer), in order: its requests.
+    """
     asked = []
     for reply, request in zip(replies, made.requests(model)):
         asked.append(request)

@@ -26,7 +26,9 @@ TINY = {
 
 def frames(rows):
     return {
-        split: pd.DataFrame(rows.get(split, []), columns=["post_id", "text", "label"]).astype({"label": "Int64"})
+        split: pd.DataFrame(rows.get(split, []), columns=["post_id", "text", "label"]).astype(
+            {"label": "Int64"}
+        )
         for split in SPLITS
     }
 
@@ -34,7 +36,9 @@ def frames(rows):
 def write_clean(folder, rows):
     for split, frame in frames(rows).items():
         write_posts(frame, folder / f"{split}.parquet", POSTS)
-    ledger = [("toy", split, "f.csv", 1, post[0], "kept", None) for split in rows for post in rows[split]]
+    ledger = [
+        ("toy", split, "f.csv", 1, post[0], "kept", None) for split in rows for post in rows[split]
+    ]
     ledger.append(("toy", "train", "f.csv", 9, None, "rejected", "no id"))
     write_table(pd.DataFrame(ledger, columns=LEDGER.names), folder / "ledger.parquet", LEDGER)
 
@@ -42,7 +46,10 @@ def write_clean(folder, rows):
 def audit(folder, out):
     command = [sys.executable, "workflow/scripts/audit.py", "--spec", '{"task": "toy"}']
     return subprocess.run(
-        [*command, "--clean", str(folder), "--out", str(out)], cwd=ROOT, capture_output=True, text=True
+        [*command, "--clean", str(folder), "--out", str(out)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
 
 
@@ -74,7 +81,9 @@ def test_groups_hold_every_post_of_every_split(tmp_path):
 
 
 def test_evaluation_splits_stay_whole():
-    splits = frames({"dev": [("a", "x", 0), ("b", "x", 0)], "test": [("c", "x", 1)], "cross": [("d", "x", 1)]})
+    splits = frames(
+        {"dev": [("a", "x", 0), ("b", "x", 0)], "test": [("c", "x", 1)], "cross": [("d", "x", 1)]}
+    )
     assert left_out(splits, duplicate_groups(splits)).empty
 
 
@@ -88,16 +97,33 @@ def test_a_ledger_that_does_not_add_up_stops_the_audit(tmp_path):
 
 
 def test_made_up_posts_hold_duplicates_for_the_audit_to_find(tmp_path):
-    spec = {"seed": 1, "posts": {"smm4h24-task5": {"train": 200, "dev": 50, "test": 50, "decoys": 5}}}
-    body = {"task": "smm4h24-task5", "labels": [{"name": "no", "value": 0}, {"name": "yes", "value": 1}]}
+    spec = {
+        "seed": 1,
+        "posts": {"smm4h24-task5": {"train": 200, "dev": 50, "test": 50, "decoys": 5}},
+    }
+    body = {
+        "task": "smm4h24-task5",
+        "labels": [{"name": "no", "value": 0}, {"name": "yes", "value": 1}],
+    }
     columns = {"id": "tweet_id", "text": "text", "label": "label"}
-    body["splits"] = {split: {"file": f"smm4h24-task5/{split}.tsv", "columns": columns} for split in ("train", "dev")}
+    body["splits"] = {
+        split: {"file": f"smm4h24-task5/{split}.tsv", "columns": columns}
+        for split in ("train", "dev")
+    }
     body["splits"]["test"] = {
         "file": "smm4h24-task5/test.tsv", "gold": "smm4h24-task5/test_gold.tsv", "columns": columns,
     }  # fmt: skip
     for verb, *rest in (
         ("demo", "--spec", json.dumps(spec), "--out", str(tmp_path / "raw")),
-        ("clean", "--spec", json.dumps(body), "--data", str(tmp_path / "raw"), "--out", str(tmp_path / "clean")),
+        (
+            "clean",
+            "--spec",
+            json.dumps(body),
+            "--data",
+            str(tmp_path / "raw"),
+            "--out",
+            str(tmp_path / "clean"),
+        ),
     ):
         subprocess.run([sys.executable, f"workflow/scripts/{verb}.py", *rest], cwd=ROOT, check=True)
     assert audit(tmp_path / "clean", tmp_path / "audit").returncode == 0

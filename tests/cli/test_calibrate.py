@@ -24,7 +24,9 @@ def probabilities(*positive):
 
 
 GOLD = [0, 0, 0, 0, 1, 1]
-DEV = probabilities(0.1, 0.2, 0.1, 0.3, 0.4, 0.45)  # all are called no; from .35 on all would be right
+DEV = probabilities(
+    0.1, 0.2, 0.1, 0.3, 0.4, 0.45
+)  # all are called no; from .35 on all would be right
 SPEC = {
     "node": "fair", "of": ["plain"], "fit": "rain/dev", "labels": ["no", "yes"], "positive": [1], "metric": "f1",
     "datasets": ["rain/test"],
@@ -33,13 +35,23 @@ SPEC = {
 
 def run(folder, labels=None, logits=DEV, gold=GOLD, **options):
     ids = [f"p{i}" for i in range(len(logits))]
-    write_posts(pd.DataFrame({"post_id": ids, "text": "t", "label": pd.array(gold, dtype="Int64")}), folder / "dev")
+    write_posts(
+        pd.DataFrame({"post_id": ids, "text": "t", "label": pd.array(gold, dtype="Int64")}),
+        folder / "dev",
+    )
     test = prediction_rows(["a", "b", "c"], probabilities(0.36, 0.2, 0.5), labels=[0, 0, ABSTAIN])
-    write_predictions({"rain/dev": prediction_rows(ids, logits, labels=labels), "rain/test": test}, folder / "of")
+    write_predictions(
+        {"rain/dev": prediction_rows(ids, logits, labels=labels), "rain/test": test}, folder / "of"
+    )
     pool = prediction_rows([f"u{i}" for i in range(4)], probabilities(0.9, 0.9, 0.9, 0.1))
     write_predictions({"rain/dev": test, "rain/unlabeled": pool}, folder / "pool")
     (folder / "model.json").write_text(json.dumps({"classes": {"no": 80, "yes": 20}}))
-    command = [sys.executable, "workflow/scripts/calibrate.py", "--spec", json.dumps(SPEC | options)]
+    command = [
+        sys.executable,
+        "workflow/scripts/calibrate.py",
+        "--spec",
+        json.dumps(SPEC | options),
+    ]
     files = {"predictions": "of", "gold": "dev", "model": "model.json", "out": "o", "fit": "f.json"}
     if "/" in options.get("target", ""):
         files["pool"] = "pool"
@@ -56,7 +68,9 @@ def fit_of(folder, **options):
 
 def test_command_fits_a_threshold_and_leaves_abstentions(tmp_path):
     fit = fit_of(tmp_path, method="threshold")
-    assert 0.3 < fit["threshold"] < 0.4 and fit["before"]["score"] == 0 and fit["after"]["score"] == 1
+    assert (
+        0.3 < fit["threshold"] < 0.4 and fit["before"]["score"] == 0 and fit["after"]["score"] == 1
+    )
     assert {key: fit[key] for key in ("node", "of", "fit", "posts", "metric", "method", "pool")} == {
         "node": "fair", "of": ["plain"], "fit": "rain/dev", "posts": 6, "metric": "f1", "method": "threshold",
         "pool": None,
@@ -78,7 +92,10 @@ def test_one_fit_is_for_all_datasets_of_the_file(tmp_path):
 
 def test_command_fits_a_temperature(tmp_path):
     fit = fit_of(tmp_path, method="temperature")
-    assert fit["after"]["log loss"] < fit["before"]["log loss"] and fit["after"]["score"] == fit["before"]["score"]
+    assert (
+        fit["after"]["log loss"] < fit["before"]["log loss"]
+        and fit["after"]["score"] == fit["before"]["score"]
+    )
     logits = matrix(read_predictions(tmp_path / "o"), "logits")
     assert np.allclose(logits[0] * fit["temperature"], probabilities(0.36)[0])
 
@@ -105,8 +122,15 @@ def test_command_refuses_in_one_sentence_without_a_post(tmp_path):
     for options, fault in (
         ({"method": "threshold", "gold": [None] * 6}, "answers no gold post"),
         ({"method": "threshold", "labels": [ABSTAIN] * 6}, "answers no gold post"),
-        ({"method": "temperature", "metric": "auc", "gold": [0] * 6}, "auc needs gold posts of every class"),
+        (
+            {"method": "temperature", "metric": "auc", "gold": [0] * 6},
+            "auc needs gold posts of every class",
+        ),
     ):
         done = run(tmp_path, **options)
-        assert done.returncode == 1 and done.stderr.startswith("calibrate: ") and done.stderr.count("\n") == 1
+        assert (
+            done.returncode == 1
+            and done.stderr.startswith("calibrate: ")
+            and done.stderr.count("\n") == 1
+        )
         assert fault in done.stderr and not (tmp_path / "o").exists()

@@ -18,7 +18,9 @@ from postgrad.records.posts import POSTS
 
 def clean(spec, data, out):
     command = [sys.executable, "workflow/scripts/clean.py", "--spec", json.dumps(spec)]
-    return subprocess.run([*command, "--data", str(data), "--out", str(out)], cwd=ROOT, capture_output=True, text=True)
+    return subprocess.run(
+        [*command, "--data", str(data), "--out", str(out)], cwd=ROOT, capture_output=True, text=True
+    )
 
 
 # -- the command ----------------------------------------------------------------------------------
@@ -61,9 +63,18 @@ def test_a_fault_is_one_sentence_and_leaves_nothing(tmp_path):
 
 def test_made_up_posts_go_through_with_the_task_files_of_the_project(tmp_path):
     sizes = {"train": 20, "dev": 12, "test": 12, "decoys": 6}
-    tasks = dict.fromkeys(SHARES, sizes) | {"smm4h24-task6": {**sizes, "unlabeled": 40}}  # which is the last
+    tasks = dict.fromkeys(SHARES, sizes) | {
+        "smm4h24-task6": {**sizes, "unlabeled": 40}
+    }  # which is the last
     made = {"seed": 1, "posts": tasks}
-    command = [sys.executable, "workflow/scripts/demo.py", "--spec", json.dumps(made), "--out", str(tmp_path)]
+    command = [
+        sys.executable,
+        "workflow/scripts/demo.py",
+        "--spec",
+        json.dumps(made),
+        "--out",
+        str(tmp_path),
+    ]
     subprocess.run(command, cwd=ROOT, check=True)
     for task in tasks:
         body = yaml.safe_load((ROOT / f"config/tasks/{task}.yaml").read_text())
@@ -76,7 +87,9 @@ def test_made_up_posts_go_through_with_the_task_files_of_the_project(tmp_path):
     assert 0 < len(splits["unlabeled"]) < 40
     assert set(ledger["reason"].dropna()) == {"not selected"}
     assert splits["test"]["platform"].value_counts().to_dict() == {"reddit": 8, "twitter": 4}
-    assert set(splits["unlabeled"]["origin"]) == {"pool"} and splits["unlabeled"]["label"].isna().all()
+    assert (
+        set(splits["unlabeled"]["origin"]) == {"pool"} and splits["unlabeled"]["label"].isna().all()
+    )
 
 
 # -- files that cannot be trusted -----------------------------------------------------------------
@@ -84,7 +97,9 @@ def test_made_up_posts_go_through_with_the_task_files_of_the_project(tmp_path):
 
 def test_a_missing_file_is_named_with_its_columns_and_who_hands_it_out(tmp_path):
     columns = {**COLUMNS, "label": ["label", "Classification"]}
-    result = clean(spec(train={"file": "toy/train.csv", "columns": columns}), tmp_path, tmp_path / "out")
+    result = clean(
+        spec(train={"file": "toy/train.csv", "columns": columns}), tmp_path, tmp_path / "out"
+    )
     assert result.returncode == 1
     assert result.stderr == (
         f"clean: toy/train.csv is not in {tmp_path}; expected are the columns id, text, "

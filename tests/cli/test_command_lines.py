@@ -1,4 +1,7 @@
-"""What all scripts share: help on every flag, a spec as JSON or as a file, and the command that repeats a stage."""
+"""What all scripts share.
+
+Help on every flag, a spec as JSON or as a file, and the command that repeats a stage.
+"""
 
 import argparse
 import importlib
@@ -42,7 +45,9 @@ def test_every_flag_has_a_help(parser):
 
 def repeated(text, folder):
     """The finished process of a command that a log begins with, run by a shell."""
-    return subprocess.run(["sh", "-c", text.splitlines()[0]], cwd=folder, capture_output=True, text=True)
+    return subprocess.run(
+        ["sh", "-c", text.splitlines()[0]], cwd=folder, capture_output=True, text=True
+    )
 
 
 def test_a_log_begins_with_the_command_that_repeats_the_stage(tmp_path):
@@ -50,8 +55,17 @@ def test_a_log_begins_with_the_command_that_repeats_the_stage(tmp_path):
     first = made.script("base", made.arguments({"model": "floor", "kind": "linear"}, out=out))
     assert first.returncode == 0, first.stderr
     facts = (out / "model.json").read_bytes()
-    assert json.loads(spec_path(out).read_text()) == json.loads(facts)["spec"] == {"model": "floor", "kind": "linear"}
-    assert shlex.split(first.stdout.splitlines()[0])[-4:] == ["--spec", str(spec_path(out)), "--out", str(out)]
+    assert (
+        json.loads(spec_path(out).read_text())
+        == json.loads(facts)["spec"]
+        == {"model": "floor", "kind": "linear"}
+    )
+    assert shlex.split(first.stdout.splitlines()[0])[-4:] == [
+        "--spec",
+        str(spec_path(out)),
+        "--out",
+        str(out),
+    ]
     (out / "model.json").unlink()
     second = repeated(first.stdout, made.ROOT)
     assert second.returncode == 0, second.stderr
@@ -75,16 +89,26 @@ def parsed(spec, folder):
 
 def test_a_spec_is_json_or_a_file_and_is_kept_beside_the_result(tmp_path, capsys):
     (tmp_path / "spec.json").write_text(json.dumps(SPEC))
-    for given in (json.dumps(SPEC), " \n" + json.dumps(SPEC), tmp_path / "spec.json", spec_path(tmp_path / "out")):
+    for given in (
+        json.dumps(SPEC),
+        " \n" + json.dumps(SPEC),
+        tmp_path / "spec.json",
+        spec_path(tmp_path / "out"),
+    ):
         assert parsed(given, tmp_path).spec == SPEC
         assert json.loads(spec_path(tmp_path / "out").read_text()) == SPEC
-        assert shlex.split(capsys.readouterr().out)[-4:-2] == ["--spec", f"{tmp_path}/out.spec.json"]
+        assert shlex.split(capsys.readouterr().out)[-4:-2] == [
+            "--spec",
+            f"{tmp_path}/out.spec.json",
+        ]
 
 
 def test_a_number_is_kept_to_its_last_digit(tmp_path):
     spec = {"lr": 1.2345678901234567e-12, "c": 0.1 + 0.2, "k": 1, "epochs": 1.0}
     parsed(json.dumps(spec), tmp_path)
-    assert spec_path(tmp_path / "out").read_text() == json.dumps(spec, sort_keys=True, indent=1) + "\n"
+    assert (
+        spec_path(tmp_path / "out").read_text() == json.dumps(spec, sort_keys=True, indent=1) + "\n"
+    )
 
 
 def test_a_rank_writes_and_prints_nothing(tmp_path, capsys, monkeypatch):
@@ -96,9 +120,15 @@ def test_a_rank_writes_and_prints_nothing(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     "given, sentence",
     [
-        ("spec.jsn", "--spec spec.jsn: there is no such file; give JSON, which begins with {, or the path of a JSON"),
+        (
+            "spec.jsn",
+            "--spec spec.jsn: there is no such file; give JSON, which begins with {, or the path of a JSON",
+        ),
         ("[1]", "--spec [1]: there is no such file; give JSON"),
-        ('{"a": 1', "--spec is no JSON: Expecting ',' delimiter in line 1, column 8; quote it for the shell, or give"),
+        (
+            '{"a": 1',
+            "--spec is no JSON: Expecting ',' delimiter in line 1, column 8; quote it for the shell, or give",
+        ),
         ("list.json", "list.json: expected a JSON object, which begins with {, found list"),
         ("half.json", "half.json is no JSON: Expecting value in line 2, column 1"),
     ],

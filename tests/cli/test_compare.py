@@ -33,27 +33,42 @@ def test_steps_are_paired_by_seed():
     assert step["mean"] == pytest.approx(0.1) and step["sd"] == pytest.approx(0.05 * 2**0.5)
     assert step["auc"] == pytest.approx(0.05)
     assert [node["mean"] for node in found["nodes"]] == pytest.approx([0.6, 0.7])
-    assert found["nodes"][0]["sd"] == pytest.approx(0.1 * 2**0.5) and found["nodes"][0]["auc"] == pytest.approx(0.7)
+    assert found["nodes"][0]["sd"] == pytest.approx(0.1 * 2**0.5) and found["nodes"][0][
+        "auc"
+    ] == pytest.approx(0.7)
 
 
 def test_a_node_without_axes_pairs_with_every_seed():
-    entries = [entry("floor", {}, 0.5), *(entry("expert", {"seed": s}, 0.5 + s / 10) for s in (1, 2, 3))]
+    entries = [
+        entry("floor", {}, 0.5),
+        *(entry("expert", {"seed": s}, 0.5 + s / 10) for s in (1, 2, 3)),
+    ]
     (step,) = compared(entries, ["floor", "expert"], {}, DATASET)["steps"]
-    assert step["seeds"] == 3 and step["mean"] == pytest.approx(0.2) and step["sd"] == pytest.approx(0.1)
+    assert (
+        step["seeds"] == 3
+        and step["mean"] == pytest.approx(0.2)
+        and step["sd"] == pytest.approx(0.1)
+    )
 
 
 def test_further_axes_pair_on_the_shared_ones_only():
     entries = [entry("a", {"seed": 1}, 0.1), entry("a", {"seed": 2}, 0.5)]
-    entries += [entry("b", {"loss": loss, "seed": 1}, gain) for loss, gain in (("ce", 0.2), ("focal", 0.4))]
+    entries += [
+        entry("b", {"loss": loss, "seed": 1}, gain) for loss, gain in (("ce", 0.2), ("focal", 0.4))
+    ]
     (step,) = compared(entries, ["a", "b"], {}, DATASET)["steps"]
     assert step["seeds"] == 2 and step["mean"] == pytest.approx(0.2)  # .1 and .3, both from seed 1
 
 
 def test_a_control_is_set_against_the_node_before_the_one_it_stands_for():
-    entries = [entry(node, {"seed": 1}, value) for node, value in zip("abcxy", (0.1, 0.3, 0.7, 0.4, 0.2))]
+    entries = [
+        entry(node, {"seed": 1}, value) for node, value in zip("abcxy", (0.1, 0.3, 0.7, 0.4, 0.2))
+    ]
     found = compared(entries, ["a", "b", "c"], {"x": "c", "y": "b"}, DATASET)
     x, y = found["controls"]
-    assert (x["node"], x["beside"], x["against"]) == ("x", "c", "b") and x["mean"] == pytest.approx(0.1)
+    assert (x["node"], x["beside"], x["against"]) == ("x", "c", "b") and x["mean"] == pytest.approx(
+        0.1
+    )
     assert (y["beside"], y["against"]) == ("b", "a") and y["mean"] == pytest.approx(0.1)
     assert x["own"]["mean"] == 0.4 and x["sd"] is None
     (listed,) = compared(entries, ["a", "b", "c"], ["x"], DATASET)["controls"]
@@ -61,14 +76,34 @@ def test_a_control_is_set_against_the_node_before_the_one_it_stands_for():
 
 
 def test_what_was_not_run_is_null_with_its_reason():
-    unscored = {"predictor": "c", "node": "c", "dataset": DATASET, "n": 0, "reason": "no gold labels"}
+    unscored = {
+        "predictor": "c",
+        "node": "c",
+        "dataset": DATASET,
+        "n": 0,
+        "reason": "no gold labels",
+    }
     entries = [entry("a", {"seed": 1}, 0.5), entry("d", {"seed": 2}, 0.5), unscored]
     found = compared(entries, ["a", "gone", "c", "d"], {"x": "d"}, DATASET)
-    assert [node.get("reason") for node in found["nodes"]] == [None, "not run", "no gold labels", None]
+    assert [node.get("reason") for node in found["nodes"]] == [
+        None,
+        "not run",
+        "no gold labels",
+        None,
+    ]
     assert [step["reason"] for step in found["steps"]] == ["not run"] * 3
-    nothing = {"mean": None, "sd": None, "seeds": 0, "auc": None, "auc_sd": None, "reason": "not run"}
+    nothing = {
+        "mean": None,
+        "sd": None,
+        "seeds": 0,
+        "auc": None,
+        "auc_sd": None,
+        "reason": "not run",
+    }
     assert found["steps"][0] == {"from": "a", "to": "gone", **nothing}
-    assert found["controls"] == [{"node": "x", "beside": "d", "against": "c", **nothing, "own": nothing}]
+    assert found["controls"] == [
+        {"node": "x", "beside": "d", "against": "c", **nothing, "own": nothing}
+    ]
     (step,) = compared(entries, ["a", "d"], {}, DATASET)["steps"]
     assert step["reason"] == "no equal seeds" and step["mean"] is None
     assert compared([], ["a", "d"], {}, DATASET)["metric"] is None
@@ -98,4 +133,6 @@ def test_command(tmp_path):
     sets = found["chains"]["main"]["sets"]
     assert found["recipe"] == "r" and set(sets) == {DATASET, "t/test"}
     assert sets[DATASET]["steps"][0]["mean"] == 0.2  # rounded to ten digits
-    assert sets[DATASET]["controls"][0]["reason"] == sets["t/test"]["steps"][0]["reason"] == "not run"
+    assert (
+        sets[DATASET]["controls"][0]["reason"] == sets["t/test"]["steps"][0]["reason"] == "not run"
+    )

@@ -44,17 +44,30 @@ HEADERS = {
 
 
 def demo(out, spec):
-    command = [sys.executable, "workflow/scripts/demo.py", "--spec", json.dumps(spec), "--out", str(out)]
+    command = [
+        sys.executable,
+        "workflow/scripts/demo.py",
+        "--spec",
+        json.dumps(spec),
+        "--out",
+        str(out),
+    ]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
 def contents(folder):
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def table(path):
     text = path.read_text(encoding="utf-8-sig")
-    return list(csv.reader(io.StringIO(text, newline=""), delimiter="\t" if path.suffix == ".tsv" else ","))
+    return list(
+        csv.reader(io.StringIO(text, newline=""), delimiter="\t" if path.suffix == ".tsv" else ",")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -126,11 +139,17 @@ def test_task6_mixes_sources_but_trains_on_tweets(made):
     for split in ("train", "dev", "test"):
         header, *rows = table(made / "smm4h24-task6" / f"{split}.csv")
         sources[split] = {row[header.index("source")] for row in rows}
-    assert sources == {"train": {"twitter"}, "dev": {"twitter", "reddit"}, "test": {"twitter", "reddit"}}
+    assert sources == {
+        "train": {"twitter"},
+        "dev": {"twitter", "reddit"},
+        "test": {"twitter", "reddit"},
+    }
 
 
 def test_the_pool_is_json_lines_in_zstd(made):
-    with pa.input_stream(str(made / "smm4h24-task6/unlabeled.jsonl.zst"), compression="zstd") as stream:
+    with pa.input_stream(
+        str(made / "smm4h24-task6/unlabeled.jsonl.zst"), compression="zstd"
+    ) as stream:
         rows = [json.loads(line) for line in stream.read().decode().splitlines()]
     assert len(rows) == 30 and len({row["id"] for row in rows}) == 30
     assert all(list(row) == ["id", "title", "selftext"] for row in rows)
@@ -170,14 +189,21 @@ def test_copies_stand_within_train_and_across_to_test():
 
 
 def test_task3_posts_have_segments_to_shuffle_and_some_have_one():
-    counts = [post["text"].rstrip(".").replace(", ", ". ").count(". ") + 1 for post in posts("smm4h24-task3", 400, 3)]
+    counts = [
+        post["text"].rstrip(".").replace(", ", ". ").count(". ") + 1
+        for post in posts("smm4h24-task3", 400, 3)
+    ]
     assert sum(count >= 3 for count in counts) > 200
     assert 20 < sum(count == 1 for count in counts) < 100
-    assert all(post["keyword"].split(", ")[0] in post["text"] for post in posts("smm4h24-task3", 50, 3))
+    assert all(
+        post["keyword"].split(", ")[0] in post["text"] for post in posts("smm4h24-task3", 50, 3)
+    )
 
 
 def test_part_of_the_pool_has_no_number_of_two_digits():
-    ageless = [post for post in pool(300, 1) if not any(a.isdigit() for a in post["title"] + post["text"])]
+    ageless = [
+        post for post in pool(300, 1) if not any(a.isdigit() for a in post["title"] + post["text"])
+    ]
     assert 30 < len(ageless) < 120
     assert all(post["label"] is None for post in pool(30, 1))
 
@@ -202,7 +228,9 @@ def test_scores_rise_with_more_posts_and_stay_below_one(task):
         train = posts(task, n, 1)
         words = TfidfVectorizer(ngram_range=(1, 2))
         model = LogisticRegression(C=10, class_weight="balanced")
-        model.fit(words.fit_transform([post["text"] for post in train]), [post["label"] for post in train])
+        model.fit(
+            words.fit_transform([post["text"] for post in train]), [post["label"] for post in train]
+        )
         guesses = model.predict(words.transform([post["text"] for post in test]))
         scores.append(f1_score([post["label"] for post in test], guesses, average="macro"))
     assert scores[0] + 0.1 < scores[1] < 0.98

@@ -22,9 +22,7 @@ from postgrad.study.paths import Paths
 from postgrad.study.study import Study
 from postgrad.verbs.registry import VERBS
 
-WORDS = (
-    "rust kettle sings quiet kitchen nobody listens radio window garden seven crows wait behind the old gate".split()
-)
+WORDS = "rust kettle sings quiet kitchen nobody listens radio window garden seven crows wait behind the old gate".split()
 
 
 def posts(*sizes, name="p", repeated=False):
@@ -38,7 +36,8 @@ def posts(*sizes, name="p", repeated=False):
     return frame.assign(keyword=None, platform="x", author=None, origin="gold", parent=None)
 
 
-# -- the command -----------------------------------------------------------------------------------------
+# -- the command
+# -----------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +46,14 @@ def encoder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("base") / "tiny"
     sizes = {"hidden": 16, "layers": 1, "heads": 2, "vocabulary": 400, "length": 32, "seed": 1}
     spec = {"model": "tiny", "kind": "encoder", "make": sizes}
-    command = [sys.executable, "workflow/scripts/base.py", "--spec", json.dumps(spec), "--out", folder]
+    command = [
+        sys.executable,
+        "workflow/scripts/base.py",
+        "--spec",
+        json.dumps(spec),
+        "--out",
+        folder,
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return folder
@@ -61,9 +67,13 @@ def test_embeddings_are_mean_tokens_of_length_one_in_any_company(encoder):
     frame.loc[0, ["text", "keyword"]] = ["garden", "kettle"]
     frame.loc[1, "text"] = "kettle: garden " * 40  # longer than the encoder reads
     vectors = embeddings(encoder, frame)
-    assert vectors.shape == (12, 16) and np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(12))
+    assert vectors.shape == (12, 16) and np.linalg.norm(vectors, axis=1) == pytest.approx(
+        np.ones(12)
+    )
     ids = load_tokenizer(encoder)("kettle: garden", return_tensors="pt")["input_ids"]
-    mean = load_model(encoder, "plain").eval()(ids).last_hidden_state.detach().numpy()[0].mean(axis=0)
+    mean = (
+        load_model(encoder, "plain").eval()(ids).last_hidden_state.detach().numpy()[0].mean(axis=0)
+    )
     assert vectors[0] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-5)
     alone = embeddings(encoder, frame.iloc[[3]])
     assert alone[0] == pytest.approx(vectors[3], abs=1e-5)
@@ -75,17 +85,30 @@ def made(encoder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("diversity")
     train = posts(30, 25)
     write_posts(train, folder / "train.parquet")
-    write_posts(posts(0, 20, name="new").assign(origin="augment", parent="p0-0"), folder / "new.parquet")
-    write_table(pd.DataFrame([("p1-3", "train", "copy")], columns=DROPPED.names), folder / "drop.parquet", DROPPED)
+    write_posts(
+        posts(0, 20, name="new").assign(origin="augment", parent="p0-0"), folder / "new.parquet"
+    )
+    write_table(
+        pd.DataFrame([("p1-3", "train", "copy")], columns=DROPPED.names),
+        folder / "drop.parquet",
+        DROPPED,
+    )
     task = {"embed": "minilm", "model": "tiny", "sample": 1000, "clusters": 5, "perplexity": 30, "seed": 1,
             "labels": ["no", "yes"]}  # fmt: skip
     sets = [{"dataset": "new"}, {"dataset": "written", "reason": "not run: no writer"}]
     spec = {
         "recipe": "ctyun",
-        "tasks": {"rain": {**task, "sets": sets}, "ice": {**task, "sets": [], "reason": "no encoder"}},
+        "tasks": {
+            "rain": {**task, "sets": sets},
+            "ice": {**task, "sets": [], "reason": "no encoder"},
+        },
     }
     command = [sys.executable, "workflow/scripts/diversity.py", "--spec", json.dumps(spec)]
-    for option, of, path in (("train", "rain", "train"), ("drop", "rain", "drop"), ("data", "new", "new")):
+    for option, of, path in (
+        ("train", "rain", "train"),
+        ("drop", "rain", "drop"),
+        ("data", "new", "new"),
+    ):
         command += [f"--{option}", of, folder / f"{path}.parquet"]
     said = ""
     for name in ("one", "two"):
@@ -104,20 +127,41 @@ def test_command(made):
     found = json.loads(text)
     assert found["recipe"] == "ctyun" and found["tasks"]["ice"]["reason"] == "no encoder"
     rain = found["tasks"]["rain"]
-    assert (rain["n"], rain["reference"], rain["clusters"]) == (20, 54, 5)  # one of 55 is left out by audit
+    assert (rain["n"], rain["reference"], rain["clusters"]) == (
+        20,
+        54,
+        5,
+    )  # one of 55 is left out by audit
     assert [(group["dataset"], group.get("label"), group.get("rows")) for group in rain["groups"]] == [
         ("rain/train", "no", 30), ("rain/train", "yes", 24), ("new", "yes", 20), ("written", None, None)
     ]  # fmt: skip
 
 
-UNREAD = {"embed": "a", "model": "a", "labels": [], "sample": 10, "clusters": 2, "perplexity": 5, "seed": 1}
+UNREAD = {
+    "embed": "a",
+    "model": "a",
+    "labels": [],
+    "sample": 10,
+    "clusters": 2,
+    "perplexity": 5,
+    "seed": 1,
+}
 
 
 def test_a_base_that_is_no_encoder_is_refused(tmp_path):
     (tmp_path / "linear").mkdir()
     (tmp_path / "linear/model.json").write_text(json.dumps({"kind": "linear"}))
     task = {**UNREAD, "sets": []}
-    command = [sys.executable, "workflow/scripts/diversity.py", "--train", "a", "x", "--drop", "a", "y"]
+    command = [
+        sys.executable,
+        "workflow/scripts/diversity.py",
+        "--train",
+        "a",
+        "x",
+        "--drop",
+        "a",
+        "y",
+    ]
     command += ["--spec", json.dumps({"recipe": "ctyun", "tasks": {"a": task}})]
     command += ["--base", "a", tmp_path / "linear/model.json", "--out", tmp_path / "out.json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -133,17 +177,36 @@ def test_a_dataset_without_a_file_is_named(tmp_path):
         "--spec",
         json.dumps({"recipe": "ctyun", "tasks": {"a": task}}),
     ]
-    command += ["--train", "a", "x", "--drop", "a", "y", "--base", "a", "z", "--out", tmp_path / "out.json"]
-    done = subprocess.run([*command, "--data", "old", "w"], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1 and done.stderr.startswith("diversity: --data lacks a file for new; give each name")
+    command += [
+        "--train",
+        "a",
+        "x",
+        "--drop",
+        "a",
+        "y",
+        "--base",
+        "a",
+        "z",
+        "--out",
+        tmp_path / "out.json",
+    ]
+    done = subprocess.run(
+        [*command, "--data", "old", "w"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 1 and done.stderr.startswith(
+        "diversity: --data lacks a file for new; give each name"
+    )
 
 
-# -- the report ------------------------------------------------------------------------------------------
+# -- the report
+# ------------------------------------------------------------------------------------------
 
 
 def test_tables_and_panels(made):
     (ice, rain) = diversity_map.diversity_tables([json.loads((made[0] / "one.json").read_text())])
-    assert ice["reason"] == "no encoder" and ice["sets"] == ice["panels"] == [] and ice["best"] is None
+    assert (
+        ice["reason"] == "no encoder" and ice["sets"] == ice["panels"] == [] and ice["best"] is None
+    )
     assert [(part["dataset"], part["reason"], len(part["groups"])) for part in rain["sets"]] == [
         ("rain/train", None, 2), ("new", None, 1), ("written", "not run: no writer", 0)
     ]  # fmt: skip
@@ -164,10 +227,15 @@ def test_marks_stand_where_the_points_are():
 
 def test_scores_txt_has_a_block_of_at_most_100_columns(made):
     tables = diversity_map.diversity_tables([json.loads((made[0] / "one.json").read_text())])
-    lines = text_tables.text_table([], [], SPEC, sections=[(diversity_map.SECTION, tables)]).splitlines()
+    lines = text_tables.text_table(
+        [], [], SPEC, sections=[(diversity_map.SECTION, tables)]
+    ).splitlines()
     assert max(map(len, lines)) <= 100
     at = lines.index("ctyun  rain  diversity, 20 posts of each dataset and class")
-    assert lines[at + 1].split() == "posts 1-grams 2-grams 3-grams BLEU cosine nearest covered entropy".split()
+    assert (
+        lines[at + 1].split()
+        == "posts 1-grams 2-grams 3-grams BLEU cosine nearest covered entropy".split()
+    )
     assert lines[at + 2].split() == ["rain/train"] and lines[at + 3].split()[:2] == ["no", "30"]
     assert len(lines[at + 3].split()) == 10 and len(lines[at + 3]) == len(lines[at + 1])
     assert lines[at + 7 : at + 9] == ["  written", "    not run: no writer"]
@@ -198,7 +266,8 @@ def test_the_page_has_a_table_and_a_figure(made, tmp_path):
         assert text.count(f"--c{style[1]}: #") == 2  # for light and for dark paper
 
 
-# -- its place in a recipe -------------------------------------------------------------------------------
+# -- its place in a recipe
+# -------------------------------------------------------------------------------
 
 
 ASKED = {"sets": ["rain/train", "filled", "agreed"], "embed": "small"}
@@ -217,7 +286,10 @@ def study_in(folder, asked=ASKED, scale=None, change=None, **more):
     def bases(content):
         content["small"] = SMALL
 
-    return Study({"study": "test", "check_data": False}, root=write_config(folder, recipe, None, scales, None, bases))
+    return Study(
+        {"study": "test", "check_data": False},
+        root=write_config(folder, recipe, None, scales, None, bases),
+    )
 
 
 def test_the_spec_holds_all_that_decides(tmp_path):
@@ -230,7 +302,9 @@ def test_the_spec_holds_all_that_decides(tmp_path):
     assert VERBS["diversity"].measured(study.graphs["small"]) == [("rain", ["filled", "agreed"])]
     bare, named = (study_in(tmp_path / str(len(sets)), {**ASKED, "sets": sets}) for sets in (["filled"],
                    ["filled", "rain/train"]))  # fmt: skip
-    assert specs.recipe_spec(bare, "small", "diversity") == specs.recipe_spec(named, "small", "diversity")
+    assert specs.recipe_spec(bare, "small", "diversity") == specs.recipe_spec(
+        named, "small", "diversity"
+    )
 
 
 def test_its_job_reads_a_train_split_a_drop_list_and_an_encoder_of_each_task(tmp_path):
@@ -251,7 +325,10 @@ def test_utrad_embeds_what_it_writes_with_minilm():
     for study in ("a800", "public", "demo"):
         config = {"study": study, "recipes": ["utrad"], "check_data": False}
         found = Study(config, root=ROOT / "config").graphs["utrad"].of_recipe["diversity"]
-        assert {task: body["embed"] for task, body in found.items()} == {"disorders": "minilm", "ages": "minilm"}
+        assert {task: body["embed"] for task, body in found.items()} == {
+            "disorders": "minilm",
+            "ages": "minilm",
+        }
 
 
 def test_a_dataset_made_several_times_stands_there_as_often(tmp_path):
@@ -259,14 +336,18 @@ def test_a_dataset_made_several_times_stands_there_as_often(tmp_path):
         content["datasets"]["filled"]["each"] = {"seed": [1, 2]}
 
     graph = study_in(tmp_path, change=seeds).graphs["small"]
-    assert VERBS["diversity"].measured(graph) == [("rain", ["filled@seed=1", "filled@seed=2", "agreed"])]
+    assert VERBS["diversity"].measured(graph) == [
+        ("rain", ["filled@seed=1", "filled@seed=2", "agreed"])
+    ]
 
 
 def test_a_dataset_that_is_not_run_says_so(tmp_path):
     graph = study_in(tmp_path, scale={"big": {"model": None}}).graphs["small"]
     assert VERBS["diversity"].measured(graph) == [("rain", ["filled"])]
     (written,) = [part for part in graph.of_recipe["diversity"]["rain"]["sets"] if "reason" in part]
-    assert written["dataset"] == "agreed" and written["reason"].startswith("not run: needs one, which is not run")
+    assert written["dataset"] == "agreed" and written["reason"].startswith(
+        "not run: needs one, which is not run"
+    )
 
 
 @pytest.mark.parametrize("model, reason", [
@@ -276,7 +357,10 @@ def test_a_dataset_that_is_not_run_says_so(tmp_path):
 def test_without_an_encoder_nothing_is_measured(tmp_path, model, reason):
     study = study_in(tmp_path, scale={"small": {"model": model}})
     assert VERBS["diversity"].measured(study.graphs["small"]) == []
-    assert json.loads(specs.recipe_spec(study, "small", "diversity"))["tasks"]["rain"]["reason"] == reason
+    assert (
+        json.loads(specs.recipe_spec(study, "small", "diversity"))["tasks"]["rain"]["reason"]
+        == reason
+    )
 
 
 def test_another_encoder_is_a_deviation(tmp_path):
@@ -317,7 +401,10 @@ def test_a_fold_and_another_task_are_no_datasets(tmp_path):
     def change(content):
         content["tasks"]["snow"] = "rain"
         content["datasets"]["pooled"] = {"fold": ["rain/train"], "k": 2, "seed": 1}
-        content["diversity"] = {"rain": {**ASKED, "sets": ["pooled"]}, "snow": {**ASKED, "sets": ["filled"]}}
+        content["diversity"] = {
+            "rain": {**ASKED, "sets": ["pooled"]},
+            "snow": {**ASKED, "sets": ["filled"]},
+        }
         content["diversity"]["hail"] = ASKED
 
     with pytest.raises(Fault) as fault:
@@ -330,8 +417,13 @@ def test_a_fold_and_another_task_are_no_datasets(tmp_path):
 
 def test_for_makes_it_once_for_each_task(tmp_path):
     def change(content):
-        content["tasks"], content["for"] = {"rain": "rain", "snow": "snow"}, {"task": ["rain", "snow"]}
-        content["datasets"] = {"more": {"augment": "task/train", "method": "duplicate", "copies": 1}}
+        content["tasks"], content["for"] = (
+            {"rain": "rain", "snow": "snow"},
+            {"task": ["rain", "snow"]},
+        )
+        content["datasets"] = {
+            "more": {"augment": "task/train", "method": "duplicate", "copies": 1}
+        }
         content["models"] = {"plain": {"finetune": "big", "data": ["task/train", "more"]}}
         content["predictors"], content["compare"] = {}, {}
         content["diversity"] = {"task": {**ASKED, "sets": ["task/train", "more"]}}
@@ -349,18 +441,25 @@ def test_for_makes_it_once_for_each_task(tmp_path):
         study_in(tmp_path, change=twice)
 
 
-# -- a whole run -----------------------------------------------------------------------------------------
+# -- a whole run
+# -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
 def test_from_posts_to_the_report(tmp_path):
-    """A recipe of a floor and shuffled rows in a tree of its own, with the demo's encoder; a rerun does nothing."""
+    """A recipe of a floor and shuffled rows in a tree of its own, with the demo's encoder.
+
+    A rerun does nothing.
+    """
     tree = copy_of_tree(tmp_path / "tree")
     finetune = {"seed": 1, "ngrams": [1, 1], "c": 10.0, "class_weights": "balanced", "threads": 1}
     recipe = {
         "title": "A floor",
         "tasks": {"own": "smm4h22-task7"},
-        "defaults": {"finetune": finetune, "augment": {"seed": 1, "split": "protected", "copies": 0}},
+        "defaults": {
+            "finetune": finetune,
+            "augment": {"seed": 1, "split": "protected", "copies": 0},
+        },
         "datasets": {"filled": {"augment": "own/train", "method": "shuffle", "fill": "largest"}},
         "models": {"floor": {"finetune": "linear", "data": ["own/train", "filled"]}},
         "score": {"floor": ["own/dev"]},
@@ -374,13 +473,22 @@ def test_from_posts_to_the_report(tmp_path):
         "made": {"seed": 1, "posts": {"smm4h22-task7": size}},
     }
     scale = {"bases": {"linear": {}, "tiny-encoder": {}}}
-    files = {"recipes/mine": recipe, "studies/mine": study, "scales/here": scale, "config": {"study": "mine"}}
+    files = {
+        "recipes/mine": recipe,
+        "studies/mine": study,
+        "scales/here": scale,
+        "config": {"study": "mine"},
+    }
     for name, content in files.items():
         (tree / f"config/{name}.yaml").write_text(yaml.safe_dump(content))
     done = snakemake(tree, "--cores", "1")
     assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads((tree / "results/mine/mine/diversity/diversity.json").read_text())["tasks"]["own"]
-    assert {group["dataset"] for group in found["groups"]} == {"own/train", "filled"} and found["clusters"] == 4
+    found = json.loads((tree / "results/mine/mine/diversity/diversity.json").read_text())["tasks"][
+        "own"
+    ]
+    assert {group["dataset"] for group in found["groups"]} == {"own/train", "filled"} and found[
+        "clusters"
+    ] == 4
     assert '<h2 id="diversity">' in (tree / "results/mine/report.html").read_text()
     assert "diversity" in (tree / "results/mine/scores.txt").read_text()
     assert "Nothing to be done" in snakemake(tree, "-n").stdout

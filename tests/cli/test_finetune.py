@@ -1,4 +1,8 @@
-"""finetune: what a model is taught, that the same spec gives the same bytes, and that a killed run resumes exactly."""
+"""finetune.
+
+What a model is taught, that the same spec gives the same bytes, and that a killed run resumes
+exactly.
+"""
 
 import hashlib
 import json
@@ -50,7 +54,12 @@ def test_linear_agrees_with_scikit_learn_and_imports_no_torch(tmp_path, bases, t
 
     from postgrad.records.posts import input_texts, read_posts
 
-    paths = {"base": bases["linear"], "data": train, "work": tmp_path / "w", "out": tmp_path / "out"}
+    paths = {
+        "base": bases["linear"],
+        "data": train,
+        "work": tmp_path / "w",
+        "out": tmp_path / "out",
+    }
     words = made.arguments(made.linear_spec(), **paths)
     code = "import sys, finetune; finetune.main(sys.argv[1:]); sys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code, *words], cwd=made.ROOT / "workflow/scripts")
@@ -59,26 +68,44 @@ def test_linear_agrees_with_scikit_learn_and_imports_no_torch(tmp_path, bases, t
     frame = read_posts(train)
     texts = input_texts(frame)
     tfidf = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
-    fit = LogisticRegression(C=5.0, max_iter=1000).fit(tfidf.fit_transform(texts), frame["label"].astype(int))
+    fit = LogisticRegression(C=5.0, max_iter=1000).fit(
+        tfidf.fit_transform(texts), frame["label"].astype(int)
+    )
     new = [*texts[:5], "Nothing known: rain, RAIN!", "", "zzz"]
     logits = linear.logits(linear.load(tmp_path / "out"), new)
     assert logits.shape == (8, 2) and (logits[:, 0] == 0).all()
-    np.testing.assert_allclose(logits[:, 1], fit.decision_function(tfidf.transform(new)), atol=1e-12)
+    np.testing.assert_allclose(
+        logits[:, 1], fit.decision_function(tfidf.transform(new)), atol=1e-12
+    )
 
 
 def test_an_encoder_learns_and_the_same_spec_gives_the_same_bytes(tmp_path, bases, train, capfd):
     spec = made.finetune_spec("encoder", epochs=6, dropout=0.1)
     one, two = (run(spec, bases["encoder"], train, tmp_path, name) for name in ("one", "two"))
     assert digests(one) == digests(two)
-    assert {"config.json", "model.safetensors", "tokenizer.json", "model.json", "timing.json"} <= set(
-        path.name for path in one.iterdir()
-    )
+    assert {
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "model.json",
+        "timing.json",
+    } <= set(path.name for path in one.iterdir())
     facts = json.loads((one / "model.json").read_text())
-    assert facts["labels"] == ["no", "yes"] and facts["rows"] == 24 and facts["classes"] == {"no": 12, "yes": 12}
-    assert facts["spec"] == spec and facts["base"]["model"] == "encoder" and facts["version"] == finetune.VERSION
+    assert (
+        facts["labels"] == ["no", "yes"]
+        and facts["rows"] == 24
+        and facts["classes"] == {"no": 12, "yes": 12}
+    )
+    assert (
+        facts["spec"] == spec
+        and facts["base"]["model"] == "encoder"
+        and facts["version"] == finetune.VERSION
+    )
     assert list(facts["data"]) == ["moods/train.parquet"] and "seconds" not in facts
     timing = json.loads((one / "timing.json").read_text())
-    assert timing["steps"] == 36 and timing["tokens"] == 6 * facts["tokens"] and timing["threads"] == 1
+    assert (
+        timing["steps"] == 36 and timing["tokens"] == 6 * facts["tokens"] and timing["threads"] == 1
+    )
     assert not list((tmp_path / "one-work").rglob("checkpoint-*"))
 
     lines = made.kept(tmp_path / "one-work", "progress.jsonl").read_text().splitlines()
@@ -86,7 +113,9 @@ def test_an_encoder_learns_and_the_same_spec_gives_the_same_bytes(tmp_path, base
     assert last["step"] == last["of"] == 36 and last["eta_s"] == 0 and last["tokens_per_s"] > 0
     assert last["loss"] < 0.2, "24 posts that one word tells apart"
     heard = capfd.readouterr()
-    assert heard.out.count("\n") == 2 and lines[-1] in heard.err, "the command of each run, and nothing else"
+    assert heard.out.count("\n") == 2 and lines[-1] in heard.err, (
+        "the command of each run, and nothing else"
+    )
     assert not any(word in heard.err + "".join(lines) for word in ("cheerful", "weary"))
     three = run(spec | {"seed": 2}, bases["encoder"], train, tmp_path, "three")
     assert digests(three)["model.safetensors"] != digests(one)["model.safetensors"]
@@ -98,11 +127,18 @@ def test_a_head_is_kept_where_labels_agree_and_new_where_not(tmp_path, bases, tr
     kept = run(made.finetune_spec("encoder", **still), first, train, tmp_path, "kept")
     assert digests(kept)["model.safetensors"] == digests(first)["model.safetensors"]
     renamed = [made.LABELS[0], made.LABELS[1] | {"name": "perhaps"}]
-    other = run(made.finetune_spec("encoder", labels=renamed, **still), first, train, tmp_path, "other")
+    other = run(
+        made.finetune_spec("encoder", labels=renamed, **still), first, train, tmp_path, "other"
+    )
     before, after = (load_file(folder / "model.safetensors") for folder in (first, other))
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed == {"classifier.weight", "classifier.bias"}
-    three = run(made.finetune_spec("encoder", labels=[*renamed, {"name": "third"}], **still), first, train, tmp_path)
+    three = run(
+        made.finetune_spec("encoder", labels=[*renamed, {"name": "third"}], **still),
+        first,
+        train,
+        tmp_path,
+    )
     assert load_file(three / "model.safetensors")["classifier.weight"].shape == (3, 32)
     model = load_model(first, "encoder")
     heads = []
@@ -114,9 +150,18 @@ def test_a_head_is_kept_where_labels_agree_and_new_where_not(tmp_path, bases, tr
 
 
 def test_frozen_embeddings_stay_and_dropout_and_precision_take_effect(tmp_path, bases, train):
-    options = {"frozen": ["embeddings"], "dropout": 0.0, "precision": "bf16", "attention": "sdpa", "epochs": 1}
+    options = {
+        "frozen": ["embeddings"],
+        "dropout": 0.0,
+        "precision": "bf16",
+        "attention": "sdpa",
+        "epochs": 1,
+    }
     out = run(made.finetune_spec("encoder", **options), bases["encoder"], train, tmp_path)
-    before, after = load_file(bases["encoder"] / "model.safetensors"), load_file(out / "model.safetensors")
+    before, after = (
+        load_file(bases["encoder"] / "model.safetensors"),
+        load_file(out / "model.safetensors"),
+    )
     for name, tensor in before.items():
         assert torch.equal(tensor, after[f"bert.{name}"]) == name.startswith("embeddings."), name
     assert json.loads((out / "config.json").read_text())["hidden_dropout_prob"] == 0.0
@@ -127,9 +172,13 @@ def test_a_causal_model_learns_its_answers(tmp_path, bases, train):
     spec = made.finetune_spec("causal", epochs=12, class_weights="balanced", schedule="linear")
     one, two = (run(spec, bases["causal"], train, tmp_path, name) for name in ("one", "two"))
     assert digests(one) == digests(two)
-    last = json.loads(made.kept(tmp_path / "one-work", "progress.jsonl").read_text().splitlines()[-1])
+    last = json.loads(
+        made.kept(tmp_path / "one-work", "progress.jsonl").read_text().splitlines()[-1]
+    )
     assert last["loss"] < 0.3, "whole answers of 24 posts that one word tells apart"
-    digit = run(spec | {"answers": "digits", "epochs": 1}, bases["causal"], train, tmp_path, "digits")
+    digit = run(
+        spec | {"answers": "digits", "epochs": 1}, bases["causal"], train, tmp_path, "digits"
+    )
     assert digests(digit)["model.safetensors"] != digests(one)["model.safetensors"]
 
 
@@ -162,23 +211,35 @@ def test_two_checkpoints_are_kept_while_a_training_runs(tmp_path, bases, train, 
 
     def counted(self, args, state, control, **options):
         save(self, args, state, control, **options)
-        left.append(sorted(path.parent.name for path in self.path.parent.glob(f"checkpoint-*/{COMPLETE}")))
+        left.append(
+            sorted(path.parent.name for path in self.path.parent.glob(f"checkpoint-*/{COMPLETE}"))
+        )
 
     monkeypatch.setattr(trainer.Keeper, "on_save", counted)
     run(made.finetune_spec("encoder", checkpoint_steps=3), bases["encoder"], train, tmp_path)
-    pairs = [[f"checkpoint-{step}" for step in steps] for steps in ([3], [3, 6], [6, 9], [9, 12], [12, 15])]
+    pairs = [
+        [f"checkpoint-{step}" for step in steps]
+        for steps in ([3], [3, 6], [6, 9], [9, 12], [12, 15])
+    ]
     assert left == [sorted(pair) for pair in pairs], "18 steps, and the model itself after the last"
     assert not list((tmp_path / "out-work").rglob("checkpoint-*"))
 
 
 @pytest.mark.parametrize("kind", ["encoder", "causal", "linear"])
-def test_an_equal_key_takes_the_finished_model_back_to_the_byte(tmp_path, bases, train, kind, monkeypatch):
-    """Also when the results were swept away; another spec trains. model.json's bytes stand in later keys."""
+def test_an_equal_key_takes_the_finished_model_back_to_the_byte(
+    tmp_path, bases, train, kind, monkeypatch
+):
+    """Also when the results were swept away.
+
+    Another spec trains. model.json's bytes stand in later keys.
+    """
     library = linear if kind == "linear" else finetuning
     spec = made.linear_spec() if kind == "linear" else made.finetune_spec(kind, epochs=1)
     calls, trained = [], library.finetune
     monkeypatch.setattr(
-        library, "finetune", lambda options, *rest: calls.append(options.seed) or trained(options, *rest)
+        library,
+        "finetune",
+        lambda options, *rest: calls.append(options.seed) or trained(options, *rest),
     )
     out = run(spec, bases[kind], train, tmp_path)
     before, facts = digests(out), json.loads((out / "model.json").read_text())
@@ -195,11 +256,15 @@ def test_an_equal_key_takes_the_finished_model_back_to_the_byte(tmp_path, bases,
 def test_a_model_is_taken_back_without_a_library_to_train_it(tmp_path, bases, train, kind):
     spec = made.linear_spec() if kind == "linear" else made.finetune_spec(kind, epochs=1)
     before = digests(run(spec, bases[kind], train, tmp_path))
-    words = made.arguments(spec, base=bases[kind], data=train, work=tmp_path / "out-work", out=tmp_path / "new")
+    words = made.arguments(
+        spec, base=bases[kind], data=train, work=tmp_path / "out-work", out=tmp_path / "new"
+    )
     heavy = "{'torch', 'transformers', 'sklearn'}"
     code = f"import sys, finetune; finetune.main(sys.argv[1:]); sys.exit(bool({heavy} & set(sys.modules)))"
     command = [sys.executable, "-c", code, *words]
-    done = subprocess.run(command, cwd=made.ROOT / "workflow/scripts", capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=made.ROOT / "workflow/scripts", capture_output=True, text=True
+    )
     assert done.returncode == 0 and done.stderr.endswith("finished model taken back\n"), done.stderr
     assert digests(tmp_path / "new") == before
 
@@ -210,7 +275,12 @@ def test_bad_input_ends_in_one_sentence(tmp_path, bases, train):
         if frame is not None:
             data = tmp_path / "bad.parquet"
             made.write_posts(frame, data)
-        paths = {"base": bases["encoder"], "data": data, "work": tmp_path / "w", "out": tmp_path / "out"} | paths
+        paths = {
+            "base": bases["encoder"],
+            "data": data,
+            "work": tmp_path / "w",
+            "out": tmp_path / "out",
+        } | paths
         with pytest.raises((ValueError, FileNotFoundError)) as caught:
             finetune.main(made.arguments(spec, **paths))
         assert not (tmp_path / "out").exists() and "cheerful" not in str(caught.value)
@@ -218,7 +288,9 @@ def test_bad_input_ends_in_one_sentence(tmp_path, bases, train):
 
     spec = made.finetune_spec("encoder")
     assert "epoch first is unknown here; write last or best" in fault(spec | {"epoch": "first"})
-    assert "epoch best chooses on labelled posts: give them with --dev" in fault(spec | {"epoch": "best"})
+    assert "epoch best chooses on labelled posts: give them with --dev" in fault(
+        spec | {"epoch": "best"}
+    )
     assert "write embeddings" in fault(spec | {"frozen": ["head"]})
     assert "class_weights: heavy" in fault(spec | {"class_weights": "heavy"})
     assert "class_weights: [1, 2, 3]" in fault(spec | {"class_weights": [1, 2, 3]})
@@ -232,8 +304,17 @@ def test_bad_input_ends_in_one_sentence(tmp_path, bases, train):
         made.linear_spec(), frame.assign(label=1), base=bases["linear"]
     )
     (tmp_path / "home" / "folder").mkdir(parents=True)
-    paths = {"base": bases["linear"], "data": train, "work": tmp_path / "w", "out": tmp_path / "home"}
+    paths = {
+        "base": bases["linear"],
+        "data": train,
+        "work": tmp_path / "w",
+        "out": tmp_path / "home",
+    }
     words = made.arguments(made.linear_spec(), **paths)
     done = made.script("finetune", words)
-    assert done.returncode == 1 and done.stderr.startswith("finetune: --out") and "Traceback" not in done.stderr
+    assert (
+        done.returncode == 1
+        and done.stderr.startswith("finetune: --out")
+        and "Traceback" not in done.stderr
+    )
     assert (tmp_path / "home" / "folder").is_dir()

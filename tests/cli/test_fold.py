@@ -1,4 +1,8 @@
-"""fold: the command, the node in a recipe's graph, and a run in which no model reads what its fold holds out."""
+"""fold.
+
+The command, the node in a recipe's graph, and a run in which no model reads what its fold holds
+out.
+"""
 
 import json
 import subprocess
@@ -21,13 +25,21 @@ from postgrad.records.predictions import matrix
 from postgrad.study import specs
 from postgrad.study.study import Study
 
-# -- the command -------------------------------------------------------------------------------------
+# -- the command
+# -------------------------------------------------------------------------------------
 
 
 def corpus(folder):
-    """train: 16 posts, dev: 8, and a pool: u0 copies a train post, u1 has the author of another, u2 is alone."""
-    train = pd.DataFrame({"post_id": [f"t{i}" for i in range(16)], "text": "x", "label": [i % 2 for i in range(16)]})
-    dev = pd.DataFrame({"post_id": [f"d{i}" for i in range(8)], "text": "x", "label": [i % 2 for i in range(8)]})
+    """train.
+
+    16 posts, dev: 8, and a pool: u0 copies a train post, u1 has the author of another, u2 is alone.
+    """
+    train = pd.DataFrame(
+        {"post_id": [f"t{i}" for i in range(16)], "text": "x", "label": [i % 2 for i in range(16)]}
+    )
+    dev = pd.DataFrame(
+        {"post_id": [f"d{i}" for i in range(8)], "text": "x", "label": [i % 2 for i in range(8)]}
+    )
     pool = pd.DataFrame({"post_id": ["u0", "u1", "u2"], "text": "x", "label": None})
     train["author"], pool["author"] = [None] * 15 + ["k"], [None, "k", None]
     for name, frame in (("train", train), ("dev", dev), ("unlabeled", pool)):
@@ -42,12 +54,34 @@ def corpus(folder):
 
 
 def fold(folder, number, k=4):
-    spec = {"node": f"pooled@fold={number}", "fold": number, "k": k, "seed": 42, "classes": ["no", "yes"]}
+    spec = {
+        "node": f"pooled@fold={number}",
+        "fold": number,
+        "k": k,
+        "seed": 42,
+        "classes": ["no", "yes"],
+    }
     splits = [folder / f"{split}.parquet" for split in ("train", "dev", "unlabeled")]
     out, drop = folder / f"{number}.parquet", folder / f"{number}.drop.parquet"
-    command = [sys.executable, "workflow/scripts/fold.py", "--spec", json.dumps(spec), "--data", *splits[:2]]
-    command += ["--drop", folder / "drop.parquet", "--corpus", *splits, "--groups", folder / "groups.parquet"]
-    done = subprocess.run([*command, "--out", out, "--out-drop", drop], cwd=ROOT, capture_output=True, text=True)
+    command = [
+        sys.executable,
+        "workflow/scripts/fold.py",
+        "--spec",
+        json.dumps(spec),
+        "--data",
+        *splits[:2],
+    ]
+    command += [
+        "--drop",
+        folder / "drop.parquet",
+        "--corpus",
+        *splits,
+        "--groups",
+        folder / "groups.parquet",
+    ]
+    done = subprocess.run(
+        [*command, "--out", out, "--out-drop", drop], cwd=ROOT, capture_output=True, text=True
+    )
     return done, out, drop
 
 
@@ -58,13 +92,20 @@ def test_every_pooled_post_is_held_out_once_and_what_belongs_with_it_is_left_out
         done, out, drop = fold(tmp_path, number)
         assert done.returncode == 0, done.stderr
         posts, dropped = read_posts(out), set(pd.read_parquet(drop)["post_id"])
-        assert posts["post_id"].tolist() == [f"t{i}" for i in range(16) if i != 1] + [f"d{i}" for i in range(8)]
+        assert posts["post_id"].tolist() == [f"t{i}" for i in range(16) if i != 1] + [
+            f"d{i}" for i in range(8)
+        ]
         held.append(set(posts["post_id"][posts["held_out"]]))
         beside.append(dropped - held[-1])
         assert held[-1] <= dropped
         trained = read_union([out], [drop])
-        assert set(trained["post_id"]) == set(posts["post_id"]) - held[-1] and set(trained["label"]) == {0, 1}
-    assert sum(map(len, held)) == len(set.union(*held)) == 23 and {len(fold) for fold in held} <= {5, 6}
+        assert set(trained["post_id"]) == set(posts["post_id"]) - held[-1] and set(
+            trained["label"]
+        ) == {0, 1}
+    assert sum(map(len, held)) == len(set.union(*held)) == 23 and {len(fold) for fold in held} <= {
+        5,
+        6,
+    }
     assert [{"t0", "d0"} <= fold for fold in held] == [bool({"t0", "d0"} & fold) for fold in held]
     assert ["u0" in some for some in beside] == ["t0" in fold for fold in held]
     assert ["u1" in some for some in beside] == ["t15" in fold for fold in held]
@@ -75,7 +116,9 @@ def test_a_post_made_from_a_held_out_one_is_left_out(tmp_path):
     corpus(tmp_path)
     _, _, drop = fold(tmp_path, 1)
     dropped = pd.read_parquet(drop)["post_id"].tolist()
-    made = pd.DataFrame({"post_id": ["1", "2"], "text": "x", "label": 0, "parent": [dropped[0], "u2"]})
+    made = pd.DataFrame(
+        {"post_id": ["1", "2"], "text": "x", "label": 0, "parent": [dropped[0], "u2"]}
+    )
     write_posts(made, tmp_path / "made.parquet")
     assert read_union([tmp_path / "made.parquet"], [drop])["post_id"].tolist() == ["2"]
 
@@ -83,11 +126,14 @@ def test_a_post_made_from_a_held_out_one_is_left_out(tmp_path):
 def test_too_many_folds_end_in_a_sentence(tmp_path):
     corpus(tmp_path)
     done, out, _ = fold(tmp_path, 1, k=12)
-    assert done.returncode == 1 and done.stderr.startswith("fold: ") and done.stderr.count("\n") == 1
+    assert (
+        done.returncode == 1 and done.stderr.startswith("fold: ") and done.stderr.count("\n") == 1
+    )
     assert "12 folds need 12 separate posts of class 'no'" in done.stderr and not out.exists()
 
 
-# -- the graph ---------------------------------------------------------------------------------------
+# -- the graph
+# ---------------------------------------------------------------------------------------
 
 POOLED = {"fold": ["rain/train", "rain/dev"], "k": 5, "seed": 42}
 MEAN = {"vote": ["member"], "over": ["fold"], "rule": "soft", "ties": "lowest"}
@@ -104,7 +150,10 @@ def study_in(folder, config=None, **nodes):
             content[section][name] = body
         content["score"] = {"mean": ["rain/held-out"]}
 
-    return Study({"study": "test", "check_data": False, **(config or {})}, root=write_config(folder, recipe=recipe))
+    return Study(
+        {"study": "test", "check_data": False, **(config or {})},
+        root=write_config(folder, recipe=recipe),
+    )
 
 
 def test_what_reads_folds_is_made_for_each_and_a_vote_takes_all_of_them(tmp_path):
@@ -117,7 +166,9 @@ def test_what_reads_folds_is_made_for_each_and_a_vote_takes_all_of_them(tmp_path
     assert json.loads(specs.node_spec(study, "small", "pooled@fold=3")) == {
         "node": "pooled@fold=3", "fold": 3, "k": 5, "seed": 42, "classes": ["no", "yes"]
     }  # fmt: skip
-    assert ("mean@seed=2", "rain/held-out") in [(node.id, dataset) for node, dataset in queries.scored(graph)]
+    assert ("mean@seed=2", "rain/held-out") in [
+        (node.id, dataset) for node, dataset in queries.scored(graph)
+    ]
 
 
 def test_a_study_caps_folds_and_says_so(tmp_path):
@@ -136,23 +187,34 @@ def test_what_is_made_from_folds_stays_in_them(tmp_path):
         more=("models", {"finetune": "big", "data": ["pooled", "shuffled", "filled"]}),
     ).graphs["small"]
     assert graph.nodes["shuffled@fold=2"].folds == ("pooled@fold=2",)
-    assert graph.nodes["more@fold=2@seed=1"].sources == ["pooled@fold=2", "shuffled@fold=2", "filled"]
+    assert graph.nodes["more@fold=2@seed=1"].sources == [
+        "pooled@fold=2",
+        "shuffled@fold=2",
+        "filled",
+    ]
     assert graph.nodes["more@fold=2@seed=1"].folds == ("pooled@fold=2",)
     assert not graph.nodes["more@fold=2@seed=1"].fitted and not graph.nodes["filled"].folds
 
 
 def test_teachers_in_folds_label_for_their_own_fold(tmp_path):
-    """Neither they nor what learns from their labels has read the posts of the fold, and a label leaves them out."""
+    """Neither they nor what learns from their labels has read the posts of the fold, and a label
+    leaves them out.
+    """
     graph = study_in(
         tmp_path,
         half=("datasets", {"fold": ["rain/train"], "k": 2, "seed": 1}),
         left=("models", {"finetune": "big", "data": ["half"], "seed": 1}),
         right=("models", {"finetune": "linear", "data": ["half"], "seed": 1}),
-        taught=("datasets", {"label": "rain/unlabeled", "teachers": ["left", "right"], "keep": "agreement"}),
+        taught=(
+            "datasets",
+            {"label": "rain/unlabeled", "teachers": ["left", "right"], "keep": "agreement"},
+        ),
         pupil=("models", {"finetune": "big", "data": ["half", "taught"], "seed": 1}),
     ).graphs["small"]
     assert graph.nodes["taught@fold=2"].members == ["left@fold=2", "right@fold=2"]
-    assert graph.nodes["taught@fold=2"].folds == ("half@fold=2",) == graph.nodes["pupil@fold=2"].folds
+    assert (
+        graph.nodes["taught@fold=2"].folds == ("half@fold=2",) == graph.nodes["pupil@fold=2"].folds
+    )
     assert graph.nodes["pupil@fold=2"].sources == ["half@fold=2", "taught@fold=2"]
     assert not graph.nodes["pupil@fold=2"].fitted
 
@@ -161,27 +223,42 @@ def test_teachers_in_folds_label_for_their_own_fold(tmp_path):
                                    {"finetune": "big", "data": ["pooled", "agreed"]}])  # fmt: skip
 def test_held_out_scores_that_a_base_or_a_teacher_has_seen_are_marked(tmp_path, under):
     """plain and agreed's teachers learn from all of train, which each fold holds a part of out."""
-    graph = study_in(tmp_path, later=("models", under), mean=("predictors", {**MEAN, "vote": ["later"]})).graphs[
-        "small"
-    ]
-    assert graph.nodes["later@fold=1@seed=1"].fitted == ("rain/held-out",) == graph.nodes["mean@seed=1"].fitted
+    graph = study_in(
+        tmp_path, later=("models", under), mean=("predictors", {**MEAN, "vote": ["later"]})
+    ).graphs["small"]
+    assert (
+        graph.nodes["later@fold=1@seed=1"].fitted
+        == ("rain/held-out",)
+        == graph.nodes["mean@seed=1"].fitted
+    )
     assert not study_in(tmp_path / "clean").graphs["small"].nodes["mean@seed=1"].fitted
 
 
 def test_calibrations_and_picks_are_fitted_on_held_out_posts(tmp_path):
-    fair = {"calibrate": "mean", "fit": "rain/held-out", "method": "prior", "target": "uniform", "lambda": [0, 1]}
+    fair = {
+        "calibrate": "mean",
+        "fit": "rain/held-out",
+        "method": "prior",
+        "target": "uniform",
+        "lambda": [0, 1],
+    }
     best = {"pick": ["mean", "fair"], "fit": "rain/held-out"}
     graph = study_in(tmp_path, fair=("predictors", fair), best=("predictors", best)).graphs["small"]
     assert graph.nodes["fair@seed=1"].sources == ["rain/held-out"]
     assert graph.nodes["best"].fitted == ("rain/held-out",)
 
 
-# -- a run -------------------------------------------------------------------------------------------
+# -- a run
+# -------------------------------------------------------------------------------------------
 
 FOLDED = {
     "title": "A linear model in folds",
     "tasks": {"ages": "smm4h24-task6"},
-    "defaults": {"finetune": {"seed": 1}, "fold": {"k": 5}, "augment": {"seed": 1, "split": "protected"}},
+    "defaults": {
+        "finetune": {"seed": 1},
+        "fold": {"k": 5},
+        "augment": {"seed": 1, "split": "protected"},
+    },
     "datasets": {
         "pooled": {"fold": ["ages/train", "ages/dev"], "seed": 42},
         "other": {"fold": ["ages/train", "ages/dev"], "k": 2, "seed": 24},
@@ -203,10 +280,19 @@ FOLDED = {
         },
         "cut": {"calibrate": "jury", "fit": "ages/held-out", "method": "threshold"},
     },
-    "score": {"one-mean": ["ages/held-out", "ages/test"], "heavy": "ages/test", "cut": ["ages/held-out", "ages/test"]},
+    "score": {
+        "one-mean": ["ages/held-out", "ages/test"],
+        "heavy": "ages/test",
+        "cut": ["ages/held-out", "ages/test"],
+    },
 }
 POSTS = {"train": 120, "dev": 60, "test": 40, "decoys": 10, "unlabeled": 30}
-DEMO = {"title": "T", "recipes": ["folded"], "scale": "demo", "made": {"seed": 1, "posts": {"smm4h24-task6": POSTS}}}
+DEMO = {
+    "title": "T",
+    "recipes": ["folded"],
+    "scale": "demo",
+    "made": {"seed": 1, "posts": {"smm4h24-task6": POSTS}},
+}
 
 
 @pytest.mark.slow
@@ -218,7 +304,10 @@ def test_a_run_in_folds(tmp_path):
     done = snakemake(tree)
     assert done.returncode == 0, done.stdout + done.stderr
     results = tree / "results/demo/folded"
-    clean, audit = tree / "results/demo/clean/smm4h24-task6", tree / "results/demo/audit/smm4h24-task6"
+    clean, audit = (
+        tree / "results/demo/clean/smm4h24-task6",
+        tree / "results/demo/audit/smm4h24-task6",
+    )
     group = pd.read_parquet(audit / "groups.parquet").set_index("post_id")["group"]
     posts = read_union([clean / "train.parquet", clean / "dev.parquet"], [audit / "drop.parquet"])
     held = {}
@@ -226,10 +315,16 @@ def test_a_run_in_folds(tmp_path):
         file = results / f"fold/pooled@fold={number}.parquet"
         folded = read_posts(file)
         held[number] = folded["post_id"][folded["held_out"]]
-        trained = read_union([file, results / "augment/doubled.parquet"], [file.with_suffix(".drop.parquet")])
+        trained = read_union(
+            [file, results / "augment/doubled.parquet"], [file.with_suffix(".drop.parquet")]
+        )
         model = json.loads((results / f"finetune/one@fold={number}/model.json").read_text())
-        assert model["rows"] == len(trained) > len(posts)  # the copies of what is held out are left out with it
-        assert not set(group[held[number]]) & set(group[trained["parent"].fillna(trained["post_id"])])
+        assert (
+            model["rows"] == len(trained) > len(posts)
+        )  # the copies of what is held out are left out with it
+        assert not set(group[held[number]]) & set(
+            group[trained["parent"].fillna(trained["post_id"])]
+        )
         frame = predicted(results / f"predict/one@fold={number}", "ages/held-out")
         assert frame["post_id"].tolist() == held[number].tolist()
     whole = predicted(results / "vote/one-mean", "ages/held-out")
@@ -239,16 +334,29 @@ def test_a_run_in_folds(tmp_path):
         own = predicted(results / f"predict/one@fold={number}", "ages/held-out")
         assert np.allclose(matrix(mine), matrix(own))
     every = [matrix(predicted(results / f"predict/one@fold={i}", "ages/test")) for i in range(1, 6)]
-    assert np.allclose(matrix(predicted(results / "vote/one-mean", "ages/test")), np.mean(every, axis=0))
-    votes = (predicted(results / f"vote/{name}", "ages/test") for name in ("one-mean", "two-mean", "heavy"))
+    assert np.allclose(
+        matrix(predicted(results / "vote/one-mean", "ages/test")), np.mean(every, axis=0)
+    )
+    votes = (
+        predicted(results / f"vote/{name}", "ages/test")
+        for name in ("one-mean", "two-mean", "heavy")
+    )
     one, two, heavy = map(matrix, votes)
     assert np.allclose(heavy, (3 * one + two) / 4) and not np.allclose(heavy, (one + 3 * two) / 4)
     fit = json.loads((results / "calibrate/cut/scored.fit.json").read_text())
     assert fit["fit"] == "ages/held-out" and fit["posts"] == len(posts)
     entries = json.loads((results / "score/score.json").read_text())["entries"]
-    assert {(e["predictor"], e["dataset"]): e["n"] for e in entries}["one-mean", "ages/held-out"] == len(posts)
-    assert {("cut*", "ages/held-out"), ("cut", "ages/test"), ("one-mean", "ages/held-out")} <= scored(tree)
+    assert {(e["predictor"], e["dataset"]): e["n"] for e in entries}[
+        "one-mean", "ages/held-out"
+    ] == len(posts)
+    assert {
+        ("cut*", "ages/held-out"),
+        ("cut", "ages/test"),
+        ("one-mean", "ages/held-out"),
+    } <= scored(tree)
     lines = (tree / "results/demo/scores.txt").read_text().splitlines()
-    assert [line.split()[0] for line in lines if line.endswith("  floor")] == ["one-mean"] * 2  # held-out and test
+    assert [line.split()[0] for line in lines if line.endswith("  floor")] == [
+        "one-mean"
+    ] * 2  # held-out and test
     again = snakemake(tree, "-n")
     assert "Nothing to be done" in again.stdout + again.stderr

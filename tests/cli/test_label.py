@@ -1,4 +1,6 @@
-"""What one or two teachers label, what is kept of it, its audit, the command itself, and the node in a graph."""
+"""What one or two teachers label, what is kept of it, its audit, the command itself, and the node
+in a graph.
+"""
 
 import json
 import subprocess
@@ -65,13 +67,21 @@ def test_agreement_leaves_out_differences_ties_and_abstentions():
 
 def test_all_agreed_posts_are_kept():
     rows, labels, shortfall = kept([FIRST, SECOND], [1.0, 1.0], "agreement")
-    assert rows.tolist() == [0, 1, 3, 5] and labels.tolist() == [0, 1, 1, 1] and shortfall.tolist() == [0, 0]
+    assert (
+        rows.tolist() == [0, 1, 3, 5]
+        and labels.tolist() == [0, 1, 1, 1]
+        and shortfall.tolist() == [0, 0]
+    )
 
 
 def test_the_prior_of_gold_leaves_the_largest_subset_in_its_proportions():
     labels = np.array([0] * 30 + [1] * 100 + [2] * 9)
     rows = prior_matched(labels, [60, 30, 10], seed=1)
-    assert np.bincount(labels[rows], minlength=3).tolist() == [30, 15, 5]  # class 0 is the scarce one
+    assert np.bincount(labels[rows], minlength=3).tolist() == [
+        30,
+        15,
+        5,
+    ]  # class 0 is the scarce one
     assert rows.tolist() == sorted(set(rows.tolist()))
     assert prior_matched(labels, [60, 30, 10], seed=1).tolist() == rows.tolist()
     assert prior_matched(labels, [60, 30, 10], seed=2).tolist() != rows.tolist()
@@ -96,7 +106,10 @@ def test_temperature_undoes_a_known_scaling():
 
 
 def test_temperature_is_the_lowest_nll_of_a_fine_grid():
-    logits, gold = np.array([[2.0, 0.0], [0.0, 3.0], [1.0, 0.0], [0.5, 0.0]]), np.array([0, 1, 1, 0])
+    logits, gold = (
+        np.array([[2.0, 0.0], [0.0, 3.0], [1.0, 0.0], [0.5, 0.0]]),
+        np.array([0, 1, 1, 0]),
+    )
     best = min(np.exp(np.linspace(-2.9, 2.9, 5001)), key=lambda t: nll(logits, gold, t))
     assert temperature(logits, gold) == pytest.approx(best, rel=3e-3)
     assert nll(np.array([[0.0, 0.0]]), np.array([1]), 5.0) == pytest.approx(np.log(2))
@@ -157,13 +170,25 @@ def test_controls_leave_out_abstentions():
     [
         ({"keep": "luck"}, "'luck' does not exist"),
         ({"keep": "random"}, "needs a budget or a share, and not both"),
-        ({"keep": "random", "budget": [1, 1], "share": 0.5}, "needs a budget or a share, and not both"),
+        (
+            {"keep": "random", "budget": [1, 1], "share": 0.5},
+            "needs a budget or a share, and not both",
+        ),
         ({"keep": "random", "budget": [1, 1], "above": 0.9}, "reads no probability"),
-        ({"keep": "confidence"}, "exactly one of a budget, a share and a probability under `above`"),
+        (
+            {"keep": "confidence"},
+            "exactly one of a budget, a share and a probability under `above`",
+        ),
         ({"keep": "confidence", "share": 0.5, "above": 0.9}, "exactly one of"),
-        ({"keep": "confidence", "above": 0.9, "temperatures": [1.0, None]}, "needs gold posts to calibrate"),
+        (
+            {"keep": "confidence", "above": 0.9, "temperatures": [1.0, None]},
+            "needs gold posts to calibrate",
+        ),
         ({"keep": "agreement", "teachers": [FIRST]}, "needs two teachers"),
-        ({"keep": "confidence", "budget": [1, 1], "temperatures": [1.0, None]}, "needs gold posts to calibrate"),
+        (
+            {"keep": "confidence", "budget": [1, 1], "temperatures": [1.0, None]},
+            "needs gold posts to calibrate",
+        ),
     ],
 )
 def test_impossible_options_are_refused(options, fault):
@@ -172,9 +197,13 @@ def test_impossible_options_are_refused(options, fault):
 
 
 def test_teachers_are_joined_on_the_posts_that_both_scored():
-    pair = joined([teacher([[1, 0], [2, 0], [3, 0]], ids="cab"), teacher([[5, 0], [6, 0]], ids="bc")], "PQ", 2)
+    pair = joined(
+        [teacher([[1, 0], [2, 0], [3, 0]], ids="cab"), teacher([[5, 0], [6, 0]], ids="bc")], "PQ", 2
+    )
     assert pair[0]["post_id"].tolist() == pair[1]["post_id"].tolist() == ["b", "c"]
-    assert [row[0] for row in pair[0]["logits"]] == [3, 1] and [row[0] for row in pair[1]["logits"]] == [5, 6]
+    assert [row[0] for row in pair[0]["logits"]] == [3, 1] and [
+        row[0] for row in pair[1]["logits"]
+    ] == [5, 6]
     with pytest.raises(ValueError, match="P and Q share no scored post"):
         joined([teacher([[1, 0]], ids="a"), teacher([[1, 0]], ids="b")], "PQ", 2)
     with pytest.raises(ValueError, match="teacher P has scored no post"):
@@ -206,28 +235,51 @@ def test_audit_of_one_teacher_speaks_of_answers_and_has_no_kappa():
     found = audit([FIRST.assign(label=[ABSTAIN, 1, 0, 1, 0, 1])], gold, 2)
     assert found["answered"] == 5 / 6 and found["kappa"] is None and found["accuracy"] == [4 / 6]
     assert found["classes"]["0"] == {"answered": 2, "accuracy": 1.0, "coverage": 0.75}
-    assert found["classes"]["1"] == {"answered": 3, "accuracy": pytest.approx(2 / 3), "coverage": 1.0}
+    assert found["classes"]["1"] == {
+        "answered": 3,
+        "accuracy": pytest.approx(2 / 3),
+        "coverage": 1.0,
+    }
     assert "agreed" not in found
 
 
-# -- one teacher, shares and folds -------------------------------------------------------------------
+# -- one teacher, shares and folds
+# -------------------------------------------------------------------
 
 VOTE = teacher(
-    np.log([[0.9, 0.1], [0.4, 0.6], [0.6, 0.4], [0.2, 0.8], [0.5, 0.5], [0.3, 0.7], [0.1, 0.9], [0.5, 0.5]]),
+    np.log(
+        [
+            [0.9, 0.1],
+            [0.4, 0.6],
+            [0.6, 0.4],
+            [0.2, 0.8],
+            [0.5, 0.5],
+            [0.3, 0.7],
+            [0.1, 0.9],
+            [0.5, 0.5],
+        ]
+    ),
     labels=[0, 1, 0, 1, 1, 1, 1, ABSTAIN],  # e is a tie that the vote gave to 1
 )
 
 
 def test_a_share_is_rounded_down_and_one_post_at_least():
     assert shared_out([0, 1, 9, 10, 29], 0.1).tolist() == [0, 1, 1, 1, 2]
-    assert shared_out(100, 0.29) == 29 and shared_out(30, 0.1) == 3  # in floats 0.29 * 100 is below 29
+    assert (
+        shared_out(100, 0.29) == 29 and shared_out(30, 0.1) == 3
+    )  # in floats 0.29 * 100 is below 29
     assert shared_out([3, 7], 1.0).tolist() == [3, 7] and shared_out(0, 0.5) == 0
 
 
 def test_one_teacher_keeps_a_share_of_each_predicted_class():
-    """Two answers 0 and five answers 1; nothing is calibrated, and the label is the teacher's own."""
+    """Two answers 0 and five answers 1.
+
+    Nothing is calibrated, and the label is the teacher's own.
+    """
     rows, labels, shortfall = kept([VOTE], [None], "confidence", share=0.4)
-    assert rows.tolist() == [0, 3, 6] and labels.tolist() == [0, 1, 1] and shortfall.tolist() == [0, 0]
+    assert (
+        rows.tolist() == [0, 3, 6] and labels.tolist() == [0, 1, 1] and shortfall.tolist() == [0, 0]
+    )
     rows, labels, _ = kept([VOTE], [None], "confidence", share=1.0)
     assert rows.tolist() == [0, 1, 2, 3, 4, 5, 6] and labels.tolist() == VOTE["label"][:7].tolist()
     rows, _, _ = kept([VOTE], [None], "confidence", budget=[2, 1])
@@ -243,11 +295,17 @@ ABOVE = [(0.89, [0, 1, 2, 4]), (0.9, [0, 1, 4]), (0.97, [4]), (0.99, []), (0.4, 
 def test_the_posts_of_at_least_a_probability_are_kept(above, rows):
     """The sixth post has no answer, at whatever probability."""
     found, labels, shortfall = kept([SURE], [None], "confidence", above=above - 1e-12)
-    assert found.tolist() == rows and labels.tolist() == SURE["label"][rows].tolist() and not shortfall.any()
+    assert (
+        found.tolist() == rows
+        and labels.tolist() == SURE["label"][rows].tolist()
+        and not shortfall.any()
+    )
 
 
 def test_the_probability_of_two_teachers_is_that_of_their_calibrated_mean():
-    """At a temperature of 2 the probabilities .95 and .05 are .813 and .187, and the mean with .9 and .1 is .857."""
+    """At a temperature of 2 the probabilities .95 and .05 are .813 and .187, and the mean with .9
+    and .1 is .857.
+    """
     pair = [teacher(np.log([[0.95, 0.05], [0.1, 0.9]])), teacher(np.log([[0.9, 0.1], [0.1, 0.9]]))]
     root = np.sqrt(0.95) / (np.sqrt(0.95) + np.sqrt(0.05))
     for above, rows in ((0.92, []), ((root + 0.9) / 2 - 1e-9, [0]), ((root + 0.9) / 2 + 1e-9, [])):
@@ -258,13 +316,23 @@ def test_the_probability_of_two_teachers_is_that_of_their_calibrated_mean():
 
 
 def test_posts_above_a_probability_are_drawn_in_the_proportions_of_gold():
-    """Of five posts, three of class 0 and two of class 1, the largest set of one to two holds one and two."""
+    """Of five posts, three of class 0 and two of class 1, the largest set of one to two holds one
+    and two.
+    """
     found, labels, _ = kept([SURE], [None], "confidence", above=0.5, prior=[10, 20])
     assert sorted(labels) == [0, 1, 1] and {3, 4} < set(found)
-    draws = {tuple(kept([SURE], [None], "confidence", above=0.5, prior=[10, 20], seed=seed)[0]) for seed in range(20)}
+    draws = {
+        tuple(kept([SURE], [None], "confidence", above=0.5, prior=[10, 20], seed=seed)[0])
+        for seed in range(20)
+    }
     assert len(draws) == 3  # which one of class 0 depends on the seed
     held_out = np.array([True, True, True, False, True, True])
-    assert kept([SURE], [None], "confidence", above=0.5, beside=held_out)[0].tolist() == [0, 1, 2, 4]
+    assert kept([SURE], [None], "confidence", above=0.5, beside=held_out)[0].tolist() == [
+        0,
+        1,
+        2,
+        4,
+    ]
 
 
 def test_a_random_share_is_of_all_answers():
@@ -273,7 +341,9 @@ def test_a_random_share_is_of_all_answers():
     assert kept([VOTE], [None], "random", share=1.0)[0].tolist() == [0, 1, 2, 3, 4, 5, 6]
 
 
-HUNDRED = teacher(np.random.default_rng(3).normal(size=(103, 2)), ids=[f"{i:03}" for i in range(103)])
+HUNDRED = teacher(
+    np.random.default_rng(3).normal(size=(103, 2)), ids=[f"{i:03}" for i in range(103)]
+)
 
 
 def of_fold(number, k=5, everyone=HUNDRED, **options):
@@ -288,7 +358,9 @@ def test_draws_of_folds_share_no_post_and_hang_on_the_seed():
     whole = [of_fold(i, share=0.2) for i in range(1, 6)]
     assert [len(draw) for draw in whole] == [20] * 5 and len(set().union(*whole)) == 100
     uneven = [of_fold(i, budget=[10, i]) for i in range(1, 6)]  # budgets that differ between folds
-    assert [len(draw) for draw in uneven] == [11, 12, 13, 14, 15] and len(set().union(*uneven)) == 65
+    assert [len(draw) for draw in uneven] == [11, 12, 13, 14, 15] and len(
+        set().union(*uneven)
+    ) == 65
 
 
 def test_a_fold_draws_nothing_that_it_leaves_out_and_the_others_stay_disjoint():
@@ -296,23 +368,39 @@ def test_a_fold_draws_nothing_that_it_leaves_out_and_the_others_stay_disjoint():
     less = of_fold(2, share=0.1, beside=beside)
     assert len(less) == 10 and beside[less].all()  # the next posts of its own part
     assert not set(less) & {row for i in (1, 3, 4, 5) for row in of_fold(i, share=0.1)}
-    assert len(of_fold(2, share=0.2, beside=beside)) < 20 == len(of_fold(2, share=0.2))  # its part is used up
+    assert (
+        len(of_fold(2, share=0.2, beside=beside)) < 20 == len(of_fold(2, share=0.2))
+    )  # its part is used up
 
 
 def test_too_large_a_draw_for_a_fold_is_refused():
-    with pytest.raises(ValueError, match="part 1 of 5 holds 20 posts, and 21 are to be drawn; lower the share"):
+    with pytest.raises(
+        ValueError, match="part 1 of 5 holds 20 posts, and 21 are to be drawn; lower the share"
+    ):
         of_fold(1, budget=[20, 1])
 
 
 def test_what_a_fold_leaves_out_is_kept_in_no_way():
     beside = np.array([False, True, True, True, True, True, True, True])
-    assert kept([VOTE], [None], "confidence", share=0.4, beside=beside)[0].tolist() == [2, 3, 6]  # c in a's place
-    assert kept([VOTE], [None], "random", share=1.0, beside=beside)[0].tolist() == [1, 2, 3, 4, 5, 6]
+    assert kept([VOTE], [None], "confidence", share=0.4, beside=beside)[0].tolist() == [
+        2,
+        3,
+        6,
+    ]  # c in a's place
+    assert kept([VOTE], [None], "random", share=1.0, beside=beside)[0].tolist() == [
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+    ]
     rows, _, _ = kept([FIRST, SECOND], [1.0, 1.0], "agreement", beside=beside[:6])
     assert rows.tolist() == [1, 3, 5]
 
 
-# -- the command -------------------------------------------------------------------------------------
+# -- the command
+# -------------------------------------------------------------------------------------
 
 
 class Case:
@@ -325,14 +413,27 @@ class Case:
             ("train", "klmn", [0, 1, 1, 1]),
             ("dev", "uvwxyz", [0, 1, 0, 0, 0, 1]),
         ):
-            frame = pd.DataFrame({"post_id": list(ids), "label": pd.array(labels, dtype="Int64"), "origin": "gold"})
-            write_posts(frame.assign(text=[f"secret {post_id}" for post_id in ids]), folder / f"{name}.parquet")
-        write_table(pd.DataFrame([("f", "pool", "exact")], columns=DROPPED.names), folder / "drop.parquet", DROPPED)
+            frame = pd.DataFrame(
+                {"post_id": list(ids), "label": pd.array(labels, dtype="Int64"), "origin": "gold"}
+            )
+            write_posts(
+                frame.assign(text=[f"secret {post_id}" for post_id in ids]),
+                folder / f"{name}.parquet",
+            )
+        write_table(
+            pd.DataFrame([("f", "pool", "exact")], columns=DROPPED.names),
+            folder / "drop.parquet",
+            DROPPED,
+        )
         for name, frame in (("first", FIRST), ("second", second)):
             on_dev = prediction_rows("uvwxyz", np.stack(frame["logits"]))
-            write_predictions({"rain/dev": on_dev, "rain/unlabeled": frame}, folder / f"{name}.parquet")
+            write_predictions(
+                {"rain/dev": on_dev, "rain/unlabeled": frame}, folder / f"{name}.parquet"
+            )
 
-    def run(self, node, keep, balance="none", budget=(), teachers=("first", "second"), gold=True, **more):
+    def run(
+        self, node, keep, balance="none", budget=(), teachers=("first", "second"), gold=True, **more
+    ):
         spec = {
             "node": node,
             "keep": keep,
@@ -346,7 +447,14 @@ class Case:
         files = {f"--{name}": self.folder / f"{name}.parquet" for name in ("drop", "train")}
         files |= {"--gold": self.folder / "dev.parquet"} if gold else {}
         files |= {"--out": self.folder / f"{node}.parquet", "--flow": self.folder / f"{node}.json"}
-        command = [sys.executable, "workflow/scripts/label.py", "--spec", json.dumps(spec), "--budget", *budget]
+        command = [
+            sys.executable,
+            "workflow/scripts/label.py",
+            "--spec",
+            json.dumps(spec),
+            "--budget",
+            *budget,
+        ]
         command += ["--pool", "rain/unlabeled", self.folder / "pool.parquet"]
         command += [part for option in files.items() for part in option]
         for teacher, name in zip(spec["teachers"], teachers):
@@ -364,15 +472,30 @@ def test_command_keeps_agreed_posts(tmp_path):
     done = case.run("agreed", "agreement")
     assert done.returncode == 0, done.stderr
     posts, flow = case.read("agreed")
-    assert [(post["parent"], post["label"]) for post in posts] == [("a", 0), ("b", 1), ("d", 1)]  # f is dropped
+    assert [(post["parent"], post["label"]) for post in posts] == [
+        ("a", 0),
+        ("b", 1),
+        ("d", 1),
+    ]  # f is dropped
     assert [post["post_id"] for post in posts] == ["a~agreed~0", "b~agreed~0", "d~agreed~0"]
     assert {post["origin"] for post in posts} == {"label"} and posts[0]["text"] == "secret a"
     assert np.allclose(posts[0]["teachers"], [softmax([[3, 0]])[0], softmax([[1, 0]])[0]])
-    assert flow["pool"] == 6 and flow["scored"] == 5 and flow["agreed"] == {"0": 1, "1": 2} == flow["kept"]
+    assert (
+        flow["pool"] == 6
+        and flow["scored"] == 5
+        and flow["agreed"] == {"0": 1, "1": 2} == flow["kept"]
+    )
     assert flow["budget"] is None and flow["shortfall"] == {"0": 0, "1": 0}
-    assert flow["teachers"] == ["P", "Q"] and len(flow["temperatures"]) == 2 and flow["node"] == "agreed"
+    assert (
+        flow["teachers"] == ["P", "Q"]
+        and len(flow["temperatures"]) == 2
+        and flow["node"] == "agreed"
+    )
     assert flow["fit"] == "rain/dev" and flow["share"] is None and flow["beside"] is None
-    assert flow["gold"]["n"] == 6 and flow["gold"]["accuracy"] == [round(5 / 6, 10), round(4 / 6, 10)]
+    assert flow["gold"]["n"] == 6 and flow["gold"]["accuracy"] == [
+        round(5 / 6, 10),
+        round(4 / 6, 10),
+    ]
     assert "3 of 5 scored posts kept by agreement" in done.stderr and "secret" not in done.stderr
 
 
@@ -406,7 +529,11 @@ def test_command_works_without_gold_in_dev(tmp_path):
     done = case.run("agreed", "agreement")
     assert done.returncode == 0, done.stderr
     flow = case.read("agreed")[1]
-    assert flow["gold"] is None and flow["temperatures"] == [None, None] and flow["kept"] == {"0": 1, "1": 2}
+    assert (
+        flow["gold"] is None
+        and flow["temperatures"] == [None, None]
+        and flow["kept"] == {"0": 1, "1": 2}
+    )
     done = case.run("sure", "confidence", budget=[tmp_path / "agreed.parquet"])
     assert done.returncode == 1 and "needs gold posts to calibrate two teachers" in done.stderr
     assert case.run("agreed", "agreement", gold=False).returncode == 0
@@ -418,7 +545,10 @@ ONE = {"teachers": ["first"]}
 
 @pytest.mark.parametrize("keep, size", [("confidence", 2), ("random", 2)])
 def test_command_labels_with_one_teacher(tmp_path, keep, size):
-    """a 0, b 1, c 0, d 1, e 0; f is dropped, g is not scored. A half of each class is one, of all five two."""
+    """a 0, b 1, c 0, d 1, e 0.
+
+    F is dropped, g is not scored. A half of each class is one, of all five two.
+    """
     case = Case(tmp_path)
     done = case.run("guessed", keep, share=0.5, **ONE)
     assert done.returncode == 0, done.stderr
@@ -429,11 +559,18 @@ def test_command_labels_with_one_teacher(tmp_path, keep, size):
     if keep == "confidence":
         assert [post["parent"] for post in posts] == ["a", "b"]  # .95 and .88
     assert [len(post["teachers"]) for post in posts] == [1, 1]
-    assert flow["answered"] == {"0": 3, "1": 2} and "agreed" not in flow and flow["temperatures"] == [None]
+    assert (
+        flow["answered"] == {"0": 3, "1": 2}
+        and "agreed" not in flow
+        and flow["temperatures"] == [None]
+    )
     assert flow["share"] == 0.5 and flow["budget"] is None and flow["gold"]["kappa"] is None
     assert "5 answered" in done.stderr and "secret" not in done.stderr
     assert case.run("guessed", keep, share=0.5, gold=False, **ONE).returncode == 0
-    assert case.read("guessed") == (posts, {**flow, "fit": None, "gold": None})  # gold audits, and decides nothing
+    assert case.read("guessed") == (
+        posts,
+        {**flow, "fit": None, "gold": None},
+    )  # gold audits, and decides nothing
     assert case.run("drawn", "random", budget=[tmp_path / "guessed.parquet"], **ONE).returncode == 0
     assert len(case.read("drawn")[0]) == size and case.read("drawn")[1]["budget"] == flow["kept"]
 
@@ -443,7 +580,12 @@ def test_command_keeps_what_is_above_a_probability(tmp_path):
     case = Case(tmp_path)
     assert case.run("sure", "confidence", above=0.7, **ONE).returncode == 0
     posts, flow = case.read("sure")
-    assert [(post["parent"], post["label"]) for post in posts] == [("a", 0), ("b", 1), ("c", 0), ("d", 1)]
+    assert [(post["parent"], post["label"]) for post in posts] == [
+        ("a", 0),
+        ("b", 1),
+        ("c", 0),
+        ("d", 1),
+    ]
     assert flow["above"] == 0.7 and flow["share"] is None and flow["budget"] is None
     assert flow["kept"] == {"0": 2, "1": 2} and flow["shortfall"] == {"0": 0, "1": 0}
     assert case.run("level", "confidence", "gold", above=0.7, **ONE).returncode == 0
@@ -454,7 +596,9 @@ def test_command_keeps_what_is_above_a_probability(tmp_path):
 
 def test_command_refuses_agreement_with_oneself(tmp_path):
     done = Case(tmp_path).run("guessed", "agreement", **ONE)
-    assert done.returncode == 1 and done.stderr.startswith("label: keep agreement needs two teachers")
+    assert done.returncode == 1 and done.stderr.startswith(
+        "label: keep agreement needs two teachers"
+    )
 
 
 def test_command_leaves_out_what_belongs_with_a_held_out_post(tmp_path):
@@ -466,15 +610,23 @@ def test_command_leaves_out_what_belongs_with_a_held_out_post(tmp_path):
     assert done.returncode == 0, done.stderr
     posts, flow = case.read("guessed@fold=1")
     assert [post["post_id"] for post in posts] == [f"{post}~guessed@fold=1~0" for post in "bcde"]
-    assert flow["answered"] == {"0": 3, "1": 2} and flow["beside"] == {"0": 2, "1": 2} == flow["kept"]
-    assert flow["gold"]["n"] == 6  # the gold posts are out of reach of their teachers, whatever this fold holds out
-    draws = [case.run(f"g{i}", "random", share=0.5, part=[i, 2], held_out=[beside], **ONE) for i in (1, 2)]
+    assert (
+        flow["answered"] == {"0": 3, "1": 2} and flow["beside"] == {"0": 2, "1": 2} == flow["kept"]
+    )
+    assert (
+        flow["gold"]["n"] == 6
+    )  # the gold posts are out of reach of their teachers, whatever this fold holds out
+    draws = [
+        case.run(f"g{i}", "random", share=0.5, part=[i, 2], held_out=[beside], **ONE)
+        for i in (1, 2)
+    ]
     assert [done.returncode for done in draws] == [0, 0], draws
     first, second = ({post["parent"] for post in case.read(node)[0]} for node in ("g1", "g2"))
     assert not first & second and first | second <= set("bcde") and len(first | second) >= 3
 
 
-# -- the node in a graph -----------------------------------------------------------------------------
+# -- the node in a graph
+# -----------------------------------------------------------------------------
 
 GUESSED = {"label": "rain/test", "teachers": ["jury"], "keep": "confidence", "share": 0.1, "folds": "pooled",
            "fit": "rain/held-out", "transductive": True, "faithful": {"keep": "random"}}  # fmt: skip
@@ -484,13 +636,21 @@ SOFT = {"rule": "soft", "ties": "lowest"}
 
 
 def study_in(folder, config=None, splits=("train", "dev", "test", "unlabeled"), **datasets):
-    """The small study with a vote over folds that labels the test set for each fold, and a model that learns it."""
+    """The small study with a vote over folds that labels the test set for each fold, and a model
+    that learns it.
+    """
 
     def recipe(content):
         pooled = {"fold": ["rain/train", "rain/dev"], "k": 5, "seed": 42}
         content["datasets"] = {"pooled": pooled, "guessed": GUESSED, "drawn": DRAWN, **datasets}
-        models = {"member": ["pooled"], "pupil": ["pooled", "guessed"], "control": ["pooled", "drawn"]}
-        content["models"] = {name: {"finetune": "big", "data": data, "seed": 1} for name, data in models.items()}
+        models = {
+            "member": ["pooled"],
+            "pupil": ["pooled", "guessed"],
+            "control": ["pooled", "drawn"],
+        }
+        content["models"] = {
+            name: {"finetune": "big", "data": data, "seed": 1} for name, data in models.items()
+        }
         content["models"]["plain"] = {"finetune": "big", "data": ["rain/train"], "seed": 1}
         content["models"]["floor"] = {"finetune": "linear", "data": ["rain/train"], "seed": 1}
         votes = {"jury": ["member"], "last": ["pupil", "member"]}
@@ -508,9 +668,13 @@ def test_a_label_node_is_made_for_each_fold(tmp_path):
     graph = study_in(tmp_path).graphs["small"]
     assert graph.ids["guessed"] == [f"guessed@fold={i}" for i in range(1, 6)]
     made = graph.nodes["guessed@fold=2"]
-    assert made.members == ["jury"] and made.sources == ["rain/test"] and made.fit == "rain/held-out"
+    assert (
+        made.members == ["jury"] and made.sources == ["rain/test"] and made.fit == "rain/held-out"
+    )
     assert made.folds == ("pooled@fold=2",) and made.part is None
-    assert graph.nodes["drawn@fold=2"].budget == "guessed@fold=2" and graph.nodes["drawn@fold=2"].part == (2, 5)
+    assert graph.nodes["drawn@fold=2"].budget == "guessed@fold=2" and graph.nodes[
+        "drawn@fold=2"
+    ].part == (2, 5)
     assert graph.nodes["pupil@fold=2"].sources == ["pooled@fold=2", "guessed@fold=2"]
     assert graph.nodes["pupil@fold=2"].folds == ("pooled@fold=2",)
 
@@ -521,14 +685,18 @@ def test_the_spec_of_a_draw_for_a_fold_names_its_part(tmp_path):
         "node": "guessed@fold=2", "keep": "confidence", "share": 0.1, "balance": "gold", "seed": 1,
         "teachers": ["jury"], "fit": "rain/held-out", "classes": ["no", "yes"],
     }  # fmt: skip
-    spec = json.loads(specs.node_spec(study_in(tmp_path / "b", {"mode": "faithful"}), "small", "guessed@fold=2"))
+    spec = json.loads(
+        specs.node_spec(study_in(tmp_path / "b", {"mode": "faithful"}), "small", "guessed@fold=2")
+    )
     assert (spec["keep"], spec["share"], spec["part"]) == ("random", 0.1, [2, 5])
     capped = study_in(tmp_path / "c", {"mode": "faithful", "folds": 2})
     assert json.loads(specs.node_spec(capped, "small", "guessed@fold=2"))["part"] == [2, 2]
 
 
 def test_labels_of_teachers_that_learnt_what_a_fold_holds_out_mark_the_held_out_scores(tmp_path):
-    """The vote over all folds has read every pooled post, so its labels may carry what each fold holds out."""
+    """The vote over all folds has read every pooled post, so its labels may carry what each fold
+    holds out.
+    """
     nodes = study_in(tmp_path).graphs["small"].nodes
     for id in ("guessed@fold=2", "drawn@fold=2", "pupil@fold=2", "control@fold=2", "last"):
         assert nodes[id].fitted == ("rain/held-out",) and nodes[id].transductive, id
@@ -537,8 +705,17 @@ def test_labels_of_teachers_that_learnt_what_a_fold_holds_out_mark_the_held_out_
 
 
 def test_a_probability_stands_in_the_spec_where_it_is_given(tmp_path):
-    above = {"label": "rain/unlabeled", "teachers": ["plain"], "keep": "confidence", "above": 0.9, "balance": "none"}
-    drawn = {key: value for key, value in above.items() if key != "above"} | {"keep": "random", "budget": "above"}
+    above = {
+        "label": "rain/unlabeled",
+        "teachers": ["plain"],
+        "keep": "confidence",
+        "above": 0.9,
+        "balance": "none",
+    }
+    drawn = {key: value for key, value in above.items() if key != "above"} | {
+        "keep": "random",
+        "budget": "above",
+    }
     study = study_in(tmp_path, above=above, drawn=drawn)
     assert json.loads(specs.node_spec(study, "small", "above")) == {
         "node": "above", "keep": "confidence", "above": 0.9, "balance": "none", "seed": 1, "teachers": ["plain"],
@@ -549,7 +726,10 @@ def test_a_probability_stands_in_the_spec_where_it_is_given(tmp_path):
 
 
 def test_only_temperatures_make_a_label_fitted(tmp_path):
-    """Two teachers, and confidence or random; else the gold posts only tell how good the labels are."""
+    """Two teachers, and confidence or random.
+
+    Else the gold posts only tell how good the labels are.
+    """
     one = {"label": "rain/unlabeled", "teachers": ["plain"], "share": 0.1}
     two = {**one, "teachers": ["plain", "floor"]}
     agreed = {**two, "keep": "agreement"}
@@ -586,7 +766,8 @@ def test_without_dev_one_teacher_labels_and_two_are_not_calibrated(tmp_path):
     assert graph.not_run == {"dice": "rain has no split dev, to calibrate teachers on"}
 
 
-# -- a run -------------------------------------------------------------------------------------------
+# -- a run
+# -------------------------------------------------------------------------------------------
 
 PSEUDO = {
     "title": "A vote over folds labels the test set, and models learn them",
@@ -607,10 +788,21 @@ PSEUDO = {
         "last": {"vote": ["pupil"], **SOFT},
         "beside": {"vote": ["control"], **SOFT},
     },
-    "compare": {"ages": {"chain": ["jury", "last"], "controls": ["beside"], "sets": ["ages/held-out", "ages/test"]}},
+    "compare": {
+        "ages": {
+            "chain": ["jury", "last"],
+            "controls": ["beside"],
+            "sets": ["ages/held-out", "ages/test"],
+        }
+    },
 }
 POSTS = {"train": 120, "dev": 60, "test": 60, "decoys": 10, "unlabeled": 30}
-DEMO = {"title": "T", "recipes": ["pseudo"], "scale": "demo", "made": {"seed": 1, "posts": {"smm4h24-task6": POSTS}}}
+DEMO = {
+    "title": "T",
+    "recipes": ["pseudo"],
+    "scale": "demo",
+    "made": {"seed": 1, "posts": {"smm4h24-task6": POSTS}},
+}
 
 
 @pytest.mark.slow
@@ -633,14 +825,24 @@ def test_a_run_learns_labels_of_the_test_set_for_each_fold(tmp_path):
             sizes.append(len(posts))
         flow = json.loads((results / f"label/drawn@fold={number}.json").read_text())
         assert sizes[0] == sum(flow["budget"].values()) and 0 < sizes[1] <= sizes[0]
-        assert flow["fit"] == "ages/held-out" and flow["gold"]["n"] == len(pooled) and "answered" in flow
+        assert (
+            flow["fit"] == "ages/held-out"
+            and flow["gold"]["n"] == len(pooled)
+            and "answered" in flow
+        )
         drawn.append(set(posts["parent"]))
         pupil = json.loads((results / f"finetune/pupil@fold={number}/model.json").read_text())
         member = json.loads((results / f"finetune/member@fold={number}/model.json").read_text())
         assert pupil["rows"] == member["rows"] + sizes[0]
     assert not drawn[0] & drawn[1]
-    assert {("jury", "ages/held-out"), ("last†*", "ages/held-out"), ("beside†", "ages/test")} <= scored(tree)
-    marks = pd.read_csv(tree / "results/demo/scores.csv", keep_default_na=False).groupby("predictor")["transductive"]
+    assert {
+        ("jury", "ages/held-out"),
+        ("last†*", "ages/held-out"),
+        ("beside†", "ages/test"),
+    } <= scored(tree)
+    marks = pd.read_csv(tree / "results/demo/scores.csv", keep_default_na=False).groupby(
+        "predictor"
+    )["transductive"]
     assert marks.unique().map(list).to_dict() == {"jury": [""], "last": ["yes"], "beside": ["yes"]}
     again = snakemake(tree, "-n")
     assert "Nothing to be done" in again.stdout + again.stderr

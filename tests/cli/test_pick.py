@@ -11,7 +11,13 @@ from study_files import write_config
 
 from postgrad.config.errors import Fault
 from postgrad.records.posts import write_posts
-from postgrad.records.predictions import ABSTAIN, of_dataset, prediction_rows, read_predictions, write_predictions
+from postgrad.records.predictions import (
+    ABSTAIN,
+    of_dataset,
+    prediction_rows,
+    read_predictions,
+    write_predictions,
+)
 from postgrad.study import specs
 from postgrad.study.study import Study
 
@@ -24,12 +30,17 @@ SETS = ["rain/test", "snow/test"]
 def run(folder, answers, gold=(0, 1, 1)):
     """The command on candidates that answer dev with `answers`, a list of labels each."""
     ids = [f"p{i}" for i in range(len(gold))]
-    write_posts(pd.DataFrame({"post_id": ids, "text": "t", "label": pd.array(gold, dtype="Int64")}), folder / "dev")
+    write_posts(
+        pd.DataFrame({"post_id": ids, "text": "t", "label": pd.array(gold, dtype="Int64")}),
+        folder / "dev",
+    )
     spec = json.dumps(SPEC | {"datasets": SETS})
     command = [sys.executable, "workflow/scripts/pick.py", "--spec", spec, "--gold", folder / "dev"]
     for place, labels in enumerate(answers):
         command += ["--predictions", SPEC["of"][place], folder / f"of{place}"]
-        said = prediction_rows(["t"], [[place, 0.5]], labels=[ABSTAIN], answers=[f"candidate {place}"])
+        said = prediction_rows(
+            ["t"], [[place, 0.5]], labels=[ABSTAIN], answers=[f"candidate {place}"]
+        )
         rows = {"rain/dev": prediction_rows(ids, np.eye(2)[labels]), **dict.fromkeys(SETS, said)}
         write_predictions(rows, command[-1])
     command += ["--out", folder / "out", "--fit", folder / "fit.json"]
@@ -48,8 +59,12 @@ def test_command_takes_the_first_of_the_best_as_it_is(tmp_path, answers, picked)
     done = run(tmp_path, answers)
     assert done.returncode == 0, done.stderr
     found, whole = read_predictions(tmp_path / "out"), read_predictions(tmp_path / f"of{picked}")
-    pd.testing.assert_frame_equal(found, whole[whole["dataset"] != "rain/dev"].reset_index(drop=True))
-    assert [of_dataset(found, dataset)["answer"].tolist() for dataset in SETS] == [[f"candidate {picked}"]] * 2
+    pd.testing.assert_frame_equal(
+        found, whole[whole["dataset"] != "rain/dev"].reset_index(drop=True)
+    )
+    assert [of_dataset(found, dataset)["answer"].tolist() for dataset in SETS] == [
+        [f"candidate {picked}"]
+    ] * 2
     fit = json.loads((tmp_path / "fit.json").read_text())
     assert fit["picked"] == SPEC["of"][picked] and fit["posts"] == 3 and fit["fit"] == "rain/dev"
     assert [row["node"] for row in fit["candidates"]] == SPEC["of"]
@@ -58,7 +73,9 @@ def test_command_takes_the_first_of_the_best_as_it_is(tmp_path, answers, picked)
 
 def test_command_refuses_a_split_without_labels(tmp_path):
     done = run(tmp_path, [[0, 0, 1]] * 3, gold=(None, None, None))
-    assert done.returncode == 1 and done.stderr.startswith("pick: ") and done.stderr.count("\n") == 1
+    assert (
+        done.returncode == 1 and done.stderr.startswith("pick: ") and done.stderr.count("\n") == 1
+    )
     assert "no gold labels to choose on" in done.stderr and not (tmp_path / "out").exists()
 
 
@@ -96,5 +113,7 @@ def test_candidates_of_two_tasks_are_refused(tmp_path):
         content["models"]["snowy"] = {"finetune": "big", "data": ["snow/train"]}
         content["predictors"]["best"] = {"pick": ["plain", "snowy"], "fit": "rain/dev"}
 
-    with pytest.raises(Fault, match="predictors.best: the posts of one node .* one task; found rain, snow"):
+    with pytest.raises(
+        Fault, match="predictors.best: the posts of one node .* one task; found rain, snow"
+    ):
         graph_of(tmp_path, recipe=recipe)

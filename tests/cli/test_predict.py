@@ -1,4 +1,7 @@
-"""predict: logits of a post do not depend on its neighbours, answers are scored whole, order is the file's."""
+"""predict.
+
+Logits of a post do not depend on its neighbours, answers are scored whole, order is the file's.
+"""
 
 import json
 import resource
@@ -33,7 +36,11 @@ def floor(tmp_path_factory, dev):
     """A linear model trained on dev."""
     folder = tmp_path_factory.mktemp("floor")
     base = made.made_base(folder / "base", "linear")
-    finetune.main(made.arguments(made.linear_spec(), base=base, data=dev, work=folder / "work", out=folder / "model"))
+    finetune.main(
+        made.arguments(
+            made.linear_spec(), base=base, data=dev, work=folder / "work", out=folder / "model"
+        )
+    )
     return folder / "model"
 
 
@@ -43,11 +50,17 @@ def predictions(spec, model, data, folder, name="out"):
 
 @pytest.mark.parametrize("kind", ["encoder", "causal"])
 def test_batches_change_nothing_and_the_order_is_the_files(tmp_path, models, dev, kind):
-    many = predictions(made.predict_spec(kind, batch_tokens=600), models / kind, dev, tmp_path, "many")
-    alone = predictions(made.predict_spec(kind, batch_tokens=1), models / kind, dev, tmp_path, "alone")
+    many = predictions(
+        made.predict_spec(kind, batch_tokens=600), models / kind, dev, tmp_path, "many"
+    )
+    alone = predictions(
+        made.predict_spec(kind, batch_tokens=1), models / kind, dev, tmp_path, "alone"
+    )
     assert many["post_id"].tolist() == read_posts(dev)["post_id"].tolist()
     np.testing.assert_allclose(matrix(many, "logits"), matrix(alone, "logits"), atol=1e-5)
-    assert matrix(many, "logits").std(axis=0).min() > 1e-2, "posts must differ, or the order proves nothing"
+    assert matrix(many, "logits").std(axis=0).min() > 1e-2, (
+        "posts must differ, or the order proves nothing"
+    )
     np.testing.assert_allclose(matrix(many), softmax(matrix(many, "logits")))
     assert many["answer"].isna().all() and many["label"].isin([0, 1]).all()
 
@@ -61,19 +74,35 @@ def test_the_pool_is_chosen_by_hash_and_nothing_else_is(tmp_path, models, dev):
 
 def test_odd_texts_are_scored(tmp_path, models):
     data = tmp_path / "odd.parquet"
-    texts = ["", " ", "rain " * 500, "{text} {keyword}", "\U0001f600\u200d\u00e9", "<|endoftext|>[SEP]"]
+    texts = [
+        "",
+        " ",
+        "rain " * 500,
+        "{text} {keyword}",
+        "\U0001f600\u200d\u00e9",
+        "<|endoftext|>[SEP]",
+    ]
     frame = pd.DataFrame({"post_id": list("abcdef"), "text": texts})
     made.write_posts(frame, data)
     for kind in ("encoder", "causal"):
-        rows = predictions(made.predict_spec(kind, precision="bf16"), models / kind, data, tmp_path, kind)
-        assert np.isfinite(matrix(rows, "logits")).all() and rows["post_id"].tolist() == list("abcdef")
+        rows = predictions(
+            made.predict_spec(kind, precision="bf16"), models / kind, data, tmp_path, kind
+        )
+        assert np.isfinite(matrix(rows, "logits")).all() and rows["post_id"].tolist() == list(
+            "abcdef"
+        )
 
 
 def test_linear_and_its_start(tmp_path, floor, dev):
     words = made.prediction_words(made.predict_spec("linear"), floor, dev, tmp_path / "p.parquet")
     heavy = "{'torch', 'transformers', 'sklearn'}"
     code = f"import sys, predict; predict.main(sys.argv[1:]); sys.exit(bool({heavy} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code, *words], cwd=made.ROOT / "workflow/scripts").returncode == 0
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code, *words], cwd=made.ROOT / "workflow/scripts"
+        ).returncode
+        == 0
+    )
     rows, gold = read_predictions(tmp_path / "p.parquet"), read_posts(dev)
     assert rows["label"].tolist() == gold["label"].tolist()
     assert (matrix(rows, "logits")[:, 0] == 0).all()
@@ -90,13 +119,22 @@ def sharded(spec, model, data, folder, count):
 
 
 @pytest.mark.parametrize(
-    "kind, precision", [("encoder", "fp32"), ("causal", "fp32"), ("causal", "bf16"), ("linear", "fp32")]
+    "kind, precision",
+    [("encoder", "fp32"), ("causal", "fp32"), ("causal", "bf16"), ("linear", "fp32")],
 )
 @pytest.mark.parametrize("count", [2, 3, 40])
-def test_gathered_shards_are_the_bytes_of_one_job(tmp_path, models, floor, dev, kind, precision, count):
-    """A shard takes whole batches of the whole dataset. Blocks of posts, batched anew, were off by up to 3e-6."""
+def test_gathered_shards_are_the_bytes_of_one_job(
+    tmp_path, models, floor, dev, kind, precision, count
+):
+    """A shard takes whole batches of the whole dataset.
+
+    Blocks of posts, batched anew, were off by up to 3e-6.
+    """
     spec = made.predict_spec(kind, precision=precision)
-    spec, model = spec | {"datasets": ["moods/unlabeled"], "pool": 25}, floor if kind == "linear" else models / kind
+    spec, model = (
+        spec | {"datasets": ["moods/unlabeled"], "pool": 25},
+        floor if kind == "linear" else models / kind,
+    )
     whole = predictions(spec, model, dev, tmp_path)
     files = sharded(spec, model, dev, tmp_path, count)
     sizes = [len(read_predictions(file)) for file in files]
@@ -125,25 +163,43 @@ def test_another_shard_is_not_taken_for_this_one(tmp_path, floor, dev):
     """One folder of work, two shards: the second finds a result that is not its own."""
     found, out = [], tmp_path / "out.parquet"
     for shard in ("1-of-2", "2-of-2"):
-        predict.main(made.prediction_words(made.predict_spec("linear"), floor, dev, out, shard=shard))
+        predict.main(
+            made.prediction_words(made.predict_spec("linear"), floor, dev, out, shard=shard)
+        )
         found.append(set(read_predictions(out)["post_id"]))
     assert len(found[0] | found[1]) == 30 and not found[0] & found[1]
 
 
 def test_the_command_needs_no_trainer_and_refuses_another_tasks_model(tmp_path, models, dev):
-    words = made.prediction_words(made.predict_spec("encoder"), models / "encoder", dev, tmp_path / "p.parquet")
+    words = made.prediction_words(
+        made.predict_spec("encoder"), models / "encoder", dev, tmp_path / "p.parquet"
+    )
     heavy = "{'transformers.trainer', 'datasets'}"
     code = f"import sys, predict; predict.main(sys.argv[1:]); sys.exit(bool({heavy} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code, *words], cwd=made.ROOT / "workflow/scripts").returncode == 0
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code, *words], cwd=made.ROOT / "workflow/scripts"
+        ).returncode
+        == 0
+    )
     other = made.predict_spec("encoder", labels=[{"name": "a"}, {"name": "b"}])
-    done = made.script("predict", made.prediction_words(other, models / "encoder", dev, tmp_path / "q.parquet"))
-    assert done.returncode == 1 and "train it for this task" in done.stderr and "Traceback" not in done.stderr
+    done = made.script(
+        "predict", made.prediction_words(other, models / "encoder", dev, tmp_path / "q.parquet")
+    )
+    assert (
+        done.returncode == 1
+        and "train it for this task" in done.stderr
+        and "Traceback" not in done.stderr
+    )
     assert not (tmp_path / "q.parquet").exists()
 
 
 @pytest.fixture
 def several(tmp_path, models, monkeypatch):
-    """Predict several datasets into one file: {dataset: posts} -> (its rows, how often a model was loaded and run)."""
+    """Predict several datasets into one file.
+
+    {dataset: posts} -> (its rows, how often a model was loaded and run).
+    """
     calls = {"load_model": 0, "encoder_scores": 0}
 
     def counted(name, function):
@@ -161,9 +217,16 @@ def several(tmp_path, models, monkeypatch):
         for dataset, posts in datasets.items():
             made.write_posts(posts, tmp_path / f"{dataset}.parquet")
             files += [dataset, tmp_path / f"{dataset}.parquet"]
-        spec, out = made.predict_spec("encoder", datasets=[*datasets], **options), tmp_path / f"{name}.parquet"
+        spec, out = (
+            made.predict_spec("encoder", datasets=[*datasets], **options),
+            tmp_path / f"{name}.parquet",
+        )
         words = made.arguments(spec, model=models / "encoder", work=tmp_path / "work", out=out)
-        words += [word for i in range(0, len(files), 2) for word in ("--data", files[i], str(files[i + 1]))]
+        words += [
+            word
+            for i in range(0, len(files), 2)
+            for word in ("--data", files[i], str(files[i + 1]))
+        ]
         before = dict(calls)
         predict.main(words)
         return read_predictions(out), tuple(calls[key] - before[key] for key in calls)
@@ -186,13 +249,18 @@ def test_a_file_holds_its_datasets_one_after_the_other(several):
 def test_logits_hang_on_no_other_dataset(several, models, dev, tmp_path):
     together, _ = several({"moods/dev": read_posts(dev), "moods/test": TEST})
     alone = predictions(made.predict_spec("encoder"), models / "encoder", dev, tmp_path, "alone")
-    np.testing.assert_array_equal(matrix(of_dataset(together, "moods/dev"), "logits"), matrix(alone, "logits"))
+    np.testing.assert_array_equal(
+        matrix(of_dataset(together, "moods/dev"), "logits"), matrix(alone, "logits")
+    )
 
 
 def test_a_further_dataset_is_predicted_alone(several, capsys):
     first, _ = several({"moods/dev": DEV})
     rows, calls = several({"moods/dev": DEV, "moods/test": TEST})
-    assert calls == (1, 1) and "plain@seed=1: 21 posts of moods/test predicted" in capsys.readouterr().err
+    assert (
+        calls == (1, 1)
+        and "plain@seed=1: 21 posts of moods/test predicted" in capsys.readouterr().err
+    )
     pd.testing.assert_frame_equal(of_dataset(rows, "moods/dev"), first)
     rows, calls = several({"moods/dev": DEV, "moods/test": TEST}, "teaching")
     assert calls == (0, 0), "the two files of a node share what is kept, and no model is loaded"
@@ -211,20 +279,29 @@ def test_predictions_that_an_earlier_version_kept_are_taken_back(tmp_path, sever
     shutil.rmtree(kept.parent)
     key = json.loads((older / "key.json").read_text())
     spec = made.predict_spec("encoder", dataset="moods/dev")
-    assert key["spec"] == {name: value for name, value in spec.items() if name not in ("datasets", "pool")}
+    assert key["spec"] == {
+        name: value for name, value in spec.items() if name not in ("datasets", "pool")
+    }
     rows, calls = several({"moods/dev": DEV})
     assert calls == (0, 0) and set(rows["dataset"]) == {"moods/dev"}
 
 
 @pytest.fixture
 def scored(tmp_path, models, monkeypatch):
-    """Predict a frame of posts, counting how often the model itself is asked: (frame, spec, model) -> count."""
+    """Predict a frame of posts, counting how often the model itself is asked.
+
+    (frame, spec, model) -> count.
+    """
     calls, scores = [], inference.encoder_scores
-    monkeypatch.setattr(inference, "encoder_scores", lambda *given: calls.append(1) or scores(*given))
+    monkeypatch.setattr(
+        inference, "encoder_scores", lambda *given: calls.append(1) or scores(*given)
+    )
 
     def count(frame, model=models / "encoder", **options):
         made.write_posts(frame, tmp_path / "data.parquet")
-        rows = predictions(made.predict_spec("encoder", **options), model, tmp_path / "data.parquet", tmp_path)
+        rows = predictions(
+            made.predict_spec("encoder", **options), model, tmp_path / "data.parquet", tmp_path
+        )
         assert rows["post_id"].tolist() == frame["post_id"].tolist()
         return len(calls)
 
@@ -241,8 +318,12 @@ def test_an_equal_key_takes_the_predictions_back(tmp_path, scored):
     assert (tmp_path / "out.parquet").read_bytes() == before
 
 
-@pytest.mark.parametrize("change", ["text", "keyword", "post_id", "order", "fewer", "spec", "model", "version"])
-def test_any_change_of_what_a_prediction_hangs_on_predicts_again(tmp_path, models, scored, monkeypatch, change):
+@pytest.mark.parametrize(
+    "change", ["text", "keyword", "post_id", "order", "fewer", "spec", "model", "version"]
+)
+def test_any_change_of_what_a_prediction_hangs_on_predicts_again(
+    tmp_path, models, scored, monkeypatch, change
+):
     posts, options = made.posts(6), {}
     assert scored(posts) == 1
     if change in posts:
@@ -263,17 +344,30 @@ def test_any_change_of_what_a_prediction_hangs_on_predicts_again(tmp_path, model
 
 
 def test_predictions_are_taken_back_in_a_moment(tmp_path, models, dev):
-    """Within 2 s of a processor (0.6 s measured), where torch and transformers alone take longer to import."""
+    """Within 2 s of a processor (0.6 s measured), where torch and transformers alone take longer to
+    import.
+    """
     spec = made.predict_spec("encoder")
     rows = predictions(spec, models / "encoder", dev, tmp_path)
     out = tmp_path / "new.parquet"
-    words = made.arguments(spec, model=models / "encoder", data=["moods/dev", dev], work=tmp_path / "out.work", out=out)
+    words = made.arguments(
+        spec, model=models / "encoder", data=["moods/dev", dev], work=tmp_path / "out.work", out=out
+    )
     heavy = "{'torch', 'transformers', 'sklearn', 'safetensors'}"
     code = f"import sys, predict; predict.main(sys.argv[1:]); sys.exit(bool({heavy} & set(sys.modules)))"
-    command, before = [sys.executable, "-c", code, *words], resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(command, cwd=made.ROOT / "workflow/scripts", capture_output=True, text=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)  # not the clock, which others on the machine would slow
+    command, before = (
+        [sys.executable, "-c", code, *words],
+        resource.getrusage(resource.RUSAGE_CHILDREN),
+    )
+    done = subprocess.run(
+        command, cwd=made.ROOT / "workflow/scripts", capture_output=True, text=True
+    )
+    after = resource.getrusage(
+        resource.RUSAGE_CHILDREN
+    )  # not the clock, which others on the machine would slow
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
-    sentence = "plain@seed=1: spec, version and inputs are as before; finished predictions taken back\n"
+    sentence = (
+        "plain@seed=1: spec, version and inputs are as before; finished predictions taken back\n"
+    )
     assert done.returncode == 0 and done.stderr == sentence
     np.testing.assert_array_equal(matrix(read_predictions(out)), matrix(rows))

@@ -1,4 +1,7 @@
-"""pretrain: posts never see each other, masks depend on the post alone, and an encoder keeps its pooler."""
+"""pretrain.
+
+Posts never see each other, masks depend on the post alone, and an encoder keeps its pooler.
+"""
 
 import json
 
@@ -11,7 +14,13 @@ from safetensors.torch import load_file
 import finetune
 import pretrain
 from postgrad.models.loading import load_model, load_tokenizer
-from postgrad.models.tokenization import UNTAUGHT, Masks, masked_examples, next_token_examples, taught_batch
+from postgrad.models.tokenization import (
+    UNTAUGHT,
+    Masks,
+    masked_examples,
+    next_token_examples,
+    taught_batch,
+)
 from postgrad.training import pretraining
 
 
@@ -29,7 +38,9 @@ def pool(tmp_path_factory):
 
 
 def last_line(folder, name):
-    return json.loads(made.kept(folder / f"{name}-work", "progress.jsonl").read_text().splitlines()[-1])
+    return json.loads(
+        made.kept(folder / f"{name}-work", "progress.jsonl").read_text().splitlines()[-1]
+    )
 
 
 def test_a_post_teaches_its_own_tokens_and_the_end(bases):
@@ -46,10 +57,17 @@ def test_posts_never_see_each_other(bases):
     tokenizer, model = load_tokenizer(bases["causal"]), load_model(bases["causal"], "causal").eval()
     examples = next_token_examples(made.posts(6)["text"], tokenizer, 64)
     with torch.inference_mode():
-        together = pretraining.next_token_loss(model, taught_batch(examples, tokenizer.pad_token_id)).item()
-        alone = [pretraining.next_token_loss(model, taught_batch([e], tokenizer.pad_token_id)).item() for e in examples]
+        together = pretraining.next_token_loss(
+            model, taught_batch(examples, tokenizer.pad_token_id)
+        ).item()
+        alone = [
+            pretraining.next_token_loss(model, taught_batch([e], tokenizer.pad_token_id)).item()
+            for e in examples
+        ]
     tokens = [example["taught"] for example in examples]
-    assert len(set(tokens)) > 2 and together == pytest.approx(np.average(alone, weights=tokens), abs=1e-5)
+    assert len(set(tokens)) > 2 and together == pytest.approx(
+        np.average(alone, weights=tokens), abs=1e-5
+    )
 
 
 def test_masks_hide_the_right_share_and_depend_on_seed_epoch_and_post_alone(bases):
@@ -83,8 +101,12 @@ def test_the_masked_loss_is_that_of_the_whole_output(bases):
     batch = Masks(tokenizer, 0.15, seed=1)(masked_examples(made.posts(6)["text"], tokenizer, 64))
     with torch.inference_mode():
         whole = model(batch["input_ids"], batch["attention_mask"]).logits
-        expected = torch.nn.functional.cross_entropy(whole.flatten(0, 1), batch["targets"].flatten())
-        assert pretraining.masked_loss(model, batch).item() == pytest.approx(expected.item(), abs=1e-6)
+        expected = torch.nn.functional.cross_entropy(
+            whole.flatten(0, 1), batch["targets"].flatten()
+        )
+        assert pretraining.masked_loss(model, batch).item() == pytest.approx(
+            expected.item(), abs=1e-6
+        )
 
 
 def test_a_causal_model_reads_the_pool(tmp_path, bases, pool):
@@ -95,7 +117,9 @@ def test_a_causal_model_reads_the_pool(tmp_path, bases, pool):
     assert all(torch.equal(one[name], two[name]) for name in one)
     facts = json.loads((tmp_path / "one" / "model.json").read_text())
     assert facts["labels"] is None and facts["rows"] == 40 and facts["kind"] == "causal"
-    assert (tmp_path / "one" / "model.json").read_bytes() == (tmp_path / "two" / "model.json").read_bytes()
+    assert (tmp_path / "one" / "model.json").read_bytes() == (
+        tmp_path / "two" / "model.json"
+    ).read_bytes()
     assert last_line(tmp_path, "one")["loss"] < 3.0 < np.log(400)
 
 
@@ -103,7 +127,9 @@ def test_an_encoder_reads_the_pool_and_takes_a_head_afterwards(tmp_path, bases, 
     spec = made.pretrain_spec("encoder", epochs=1, rows=20, checkpoint_steps=2)
     done = made.script("pretrain", made.training_words(spec, bases["encoder"], pool, tmp_path))
     assert done.returncode == 0 and "cheerful" not in done.stderr, done.stderr
-    before, after = (load_file(folder / "model.safetensors") for folder in (bases["encoder"], tmp_path / "out"))
+    before, after = (
+        load_file(folder / "model.safetensors") for folder in (bases["encoder"], tmp_path / "out")
+    )
     assert before.keys() == after.keys(), "a plain body, pooler and all"
     same = {name for name in before if torch.equal(before[name], after[name])}
     assert same == {"pooler.dense.weight", "pooler.dense.bias"}
@@ -111,7 +137,11 @@ def test_an_encoder_reads_the_pool_and_takes_a_head_afterwards(tmp_path, bases, 
     assert facts["rows"] == 20 and facts["labels"] is None
     train = made.made_posts(tmp_path / "train.parquet")
     spec = made.finetune_spec("encoder", epochs=1, lr=0.0)
-    finetune.main(made.arguments(spec, base=tmp_path / "out", data=train, work=tmp_path / "w", out=tmp_path / "tuned"))
+    finetune.main(
+        made.arguments(
+            spec, base=tmp_path / "out", data=train, work=tmp_path / "w", out=tmp_path / "tuned"
+        )
+    )
     tuned = load_file(tmp_path / "tuned" / "model.safetensors")
     assert all(torch.equal(tensor, tuned[f"bert.{name}"]) for name, tensor in after.items())
 

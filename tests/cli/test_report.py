@@ -1,4 +1,7 @@
-"""Report: the tables are checkable by eye, the books must balance, and the CLI writes the same bytes twice."""
+"""Report.
+
+The tables are checkable by eye, the books must balance, and the CLI writes the same bytes twice.
+"""
 
 import csv
 import io
@@ -29,8 +32,19 @@ from postgrad.report import bookkeeping, label_flow, score_tables, text_tables
 
 def test_csv_has_the_official_metric_first_and_no_row_twice():
     rows = list(csv.DictReader(io.StringIO(text_tables.csv_text([SCORE], SPEC))))
-    assert list(rows[0]) == ["recipe", "predictor", "dataset", "metric", "value", "n", "transductive", "stand_in"]
-    first = [(row["metric"], row["value"]) for row in rows if row["predictor"] == "ages-plain@seed=1"]
+    assert list(rows[0]) == [
+        "recipe",
+        "predictor",
+        "dataset",
+        "metric",
+        "value",
+        "n",
+        "transductive",
+        "stand_in",
+    ]
+    first = [
+        (row["metric"], row["value"]) for row in rows if row["predictor"] == "ages-plain@seed=1"
+    ]
     assert first == [
         ("f1", "0.600000"),
         ("accuracy", "0.600000"),
@@ -46,7 +60,10 @@ def test_csv_has_the_official_metric_first_and_no_row_twice():
 
 @pytest.mark.parametrize("metric", ["accuracy", "micro_f1"])
 def test_every_table_shows_the_official_metric_of_the_task(metric):
-    """It stands first in scores.csv, once, and in the heads of the tables; 0.6 is that of the other metrics."""
+    """It stands first in scores.csv, once, and in the heads of the tables.
+
+    0.6 is that of the other metrics.
+    """
     one = entry("ages-plain@seed=1", 6)
     one = {**one, "metric": metric, "values": one["values"] | {metric: 0.875, "official": 0.875}}
     score = {"recipe": "ctyun", "entries": [one]}
@@ -60,19 +77,32 @@ def test_every_table_shows_the_official_metric_of_the_task(metric):
 
 def test_csv_refuses_a_predictor_scored_twice():
     with pytest.raises(ValueError, match="ages-floor was scored twice on ages/dev"):
-        text_tables.csv_text([{"recipe": "ctyun", "entries": [entry("ages-floor", 5), entry("ages-floor", 6)]}], SPEC)
+        text_tables.csv_text(
+            [{"recipe": "ctyun", "entries": [entry("ages-floor", 5), entry("ages-floor", 6)]}], SPEC
+        )
 
 
 def test_nodes_are_means_over_seeds_beside_their_floor():
     rows = {(row["node"], row["dataset"]): row for row in score_tables.node_scores([SCORE], FLOORS)}
     plain = rows["ages-plain", "ages/dev"]
-    assert plain["mean"] == pytest.approx(0.7) and plain["sd"] == pytest.approx(0.02**0.5) and plain["seeds"] == 2
+    assert (
+        plain["mean"] == pytest.approx(0.7)
+        and plain["sd"] == pytest.approx(0.02**0.5)
+        and plain["seeds"] == 2
+    )
     assert plain["median"] == pytest.approx(0.7) and plain["floor"] == 0.5 and not plain["is_floor"]
-    assert rows["ages-floor", "ages/dev"]["is_floor"] and rows["ages-floor", "ages/dev"]["sd"] is None
+    assert (
+        rows["ages-floor", "ages/dev"]["is_floor"] and rows["ages-floor", "ages/dev"]["sd"] is None
+    )
     assert rows["ages-expert", "ages/dev"]["auc"] == 0.75  # of the one seed that has it
     assert rows["ages-floor", "ages/dev"]["median"] == 0.5  # of one seed
     none = rows["ages-floor", "ages/test"]
-    assert none["median"] is None and none["mean"] is None and none["seeds"] == 0 and none["reason"] == "no gold labels"
+    assert (
+        none["median"] is None
+        and none["mean"] is None
+        and none["seeds"] == 0
+        and none["reason"] == "no gold labels"
+    )
 
 
 def test_the_median_is_not_the_mean():
@@ -90,18 +120,30 @@ def test_the_median_is_not_the_mean():
 
 
 def test_other_axes_than_the_seed_stay_apart():
-    entries = [entry("a@loss=focal@seed=1", 6), entry("a@loss=focal@seed=2", 8), entry("a@loss=ldam@seed=1", 9)]
+    entries = [
+        entry("a@loss=focal@seed=1", 6),
+        entry("a@loss=focal@seed=2", 8),
+        entry("a@loss=ldam@seed=1", 9),
+    ]
     rows = score_tables.node_scores([{"recipe": "r", "entries": entries}], {})
-    assert [(row["node"], row["seeds"]) for row in rows] == [("a@loss=focal", 2), ("a@loss=ldam", 1)]
+    assert [(row["node"], row["seeds"]) for row in rows] == [
+        ("a@loss=focal", 2),
+        ("a@loss=ldam", 1),
+    ]
 
 
 def test_text_table_is_aligned_narrow_and_ends_with_the_path():
-    text = text_tables.text_table(score_tables.node_scores([SCORE], FLOORS), score_tables.chain_tables([COMPARE]), SPEC)
+    text = text_tables.text_table(
+        score_tables.node_scores([SCORE], FLOORS), score_tables.chain_tables([COMPARE]), SPEC
+    )
     lines = text.splitlines()
     assert lines[0].split() == "ctyun ages/dev f1 mean sd median seeds auc".split()
     assert lines[1].split() == "ages-floor 0.500 - 0.500 1 0.750 floor".split()
     assert lines[2].split() == "ages-plain 0.700 0.141 0.700 2 0.750".split()
-    assert lines[5] == "" and lines[6].split() == "ctyun ages/test not scored mean sd median seeds auc".split()
+    assert (
+        lines[5] == ""
+        and lines[6].split() == "ctyun ages/test not scored mean sd median seeds auc".split()
+    )
     assert lines[7].split() == "ages-floor - - - 0 - floor".split()
     assert {len(line.removesuffix("  floor")) for line in lines[:8] if line} == {len(lines[0])}
     assert "  ages-plain -> ages-expert                           +0.150 ± 0.071, 2 seeds" in lines
@@ -119,8 +161,12 @@ def test_a_score_on_what_was_fitted_on_has_a_star_and_a_footnote():
     rows, chains = score_tables.node_scores([SCORE], FLOORS), score_tables.chain_tables([COMPARE])
     lines = text_tables.text_table(rows, chains, MARKED).splitlines()
     starred = [line for line in lines if "*" in line]
-    assert starred[0].split()[0] == "ages-expert*" and lines.index(starred[0]) < lines.index("")  # in the block of dev
-    assert "ages-plain -> ages-expert*" in starred[1] and starred[2].startswith("* fitted or chosen on")
+    assert starred[0].split()[0] == "ages-expert*" and lines.index(starred[0]) < lines.index(
+        ""
+    )  # in the block of dev
+    assert "ages-plain -> ages-expert*" in starred[1] and starred[2].startswith(
+        "* fitted or chosen on"
+    )
     assert len(starred) == 3  # ages/test has no star
     assert "*" not in text_tables.text_table(rows, chains, SPEC)
 
@@ -131,11 +177,15 @@ TAINTED = marked(transductive=["ages-expert", "guessed"])
 def test_what_is_transductive_has_a_dagger_wherever_it_stands():
     rows, chains = score_tables.node_scores([SCORE], FLOORS), score_tables.chain_tables([COMPARE])
     rows = [{**row, "one_class": int(row["node"] == "ages-expert")} for row in rows]
-    lost = bookkeeping.collapse_rows({("ctyun", "ages-expert@seed=1"): {"seed": 1, "collapsed": [1]}})
+    lost = bookkeeping.collapse_rows(
+        {("ctyun", "ages-expert@seed=1"): {"seed": 1, "collapsed": [1]}}
+    )
     lines = text_tables.text_table(rows, chains, TAINTED, lost).splitlines()
     marked = [line for line in lines if "†" in line]
     assert marked[0].split()[0] == "ages-expert†"
-    assert "ages-plain -> ages-expert† " in marked[1] and "ages-plain -> ages-expert† " in marked[2]  # dev and test
+    assert (
+        "ages-plain -> ages-expert† " in marked[1] and "ages-plain -> ages-expert† " in marked[2]
+    )  # dev and test
     assert "ages-expert† on ages/dev" in marked[3] and "ages-expert@seed=1†, seed 1" in marked[4]
     assert marked[5].startswith("† transductive: ") and len(marked) == 6
     assert "†" not in text_tables.text_table(rows, chains, SPEC, lost)
@@ -143,7 +193,9 @@ def test_what_is_transductive_has_a_dagger_wherever_it_stands():
 
 def test_a_node_may_have_both_signs():
     both = marked(transductive=["ages-expert"], fitted=FITTED)
-    text = text_tables.text_table(score_tables.node_scores([SCORE], FLOORS), score_tables.chain_tables([COMPARE]), both)
+    text = text_tables.text_table(
+        score_tables.node_scores([SCORE], FLOORS), score_tables.chain_tables([COMPARE]), both
+    )
     assert "ages-plain -> ages-expert†* " in text and "  ages-expert†*  " in text
     assert text.index("* fitted or chosen") < text.index("† transductive")
 
@@ -160,28 +212,43 @@ RULED = marked(stand_in=["ages-expert"])
 
 def test_what_hangs_on_a_stand_in_is_marked_wherever_it_stands():
     rows, chains = score_tables.node_scores([SCORE], FLOORS), score_tables.chain_tables([COMPARE])
-    lines = [line for line in text_tables.text_table(rows, chains, RULED).splitlines() if "‡" in line]
+    lines = [
+        line for line in text_tables.text_table(rows, chains, RULED).splitlines() if "‡" in line
+    ]
     assert lines[0].split()[0] == "ages-expert‡" and "ages-plain -> ages-expert‡ " in lines[1]
     assert lines[-1].startswith("‡ a rule wrote or reviewed") and "‡" not in text_tables.text_table(
         rows, chains, TAINTED
     )
     found = list(csv.DictReader(io.StringIO(text_tables.csv_text([SCORE], RULED))))
-    assert {row["predictor"].split("@")[0] for row in found if row["stand_in"] == "yes"} == {"ages-expert"}
-    assert {row["stand_in"] for row in found} == {"yes", ""} and {row["transductive"] for row in found} == {""}
+    assert {row["predictor"].split("@")[0] for row in found if row["stand_in"] == "yes"} == {
+        "ages-expert"
+    }
+    assert {row["stand_in"] for row in found} == {"yes", ""} and {
+        row["transductive"] for row in found
+    } == {""}
 
 
 def test_one_class_for_all_posts_is_told():
-    """Two gold classes of ten posts, all answered alike in one of two seeds. Posts of one class are no such case."""
+    """Two gold classes of ten posts, all answered alike in one of two seeds.
+
+    Posts of one class are no such case.
+    """
     alike = {**entry("ages-plain@seed=2", 5), "confusion": [[10, 0], [10, 0]]}
     alone = {**entry("ages-floor", 10), "confusion": [[20, 0], [0, 0]]}
     silent = {**entry("ages-read", 0), "confusion": [[0, 0], [0, 0]], "abstained": 20}
     entries = [entry("ages-plain@seed=1", 6), alike, alone, silent]
     rows = score_tables.node_scores([{"recipe": "ctyun", "entries": entries}], FLOORS)
-    assert {row["node"]: row["one_class"] for row in rows} == {"ages-plain": 1, "ages-floor": 0, "ages-read": 0}
+    assert {row["node"]: row["one_class"] for row in rows} == {
+        "ages-plain": 1,
+        "ages-floor": 0,
+        "ages-read": 0,
+    }
     lines = text_tables.text_table(rows, [], SPEC).splitlines()
     at = lines.index("One class alone is predicted:")
     assert lines[at + 1] == "  ctyun: ages-plain on ages/dev, 1 of 2 seeds" and lines[at + 2] == ""
-    assert "One class" not in text_tables.text_table(score_tables.node_scores([SCORE], FLOORS), [], SPEC)
+    assert "One class" not in text_tables.text_table(
+        score_tables.node_scores([SCORE], FLOORS), [], SPEC
+    )
 
 
 def test_collapsed_trainings_are_told():
@@ -214,7 +281,9 @@ def test_bar_grows_from_the_middle():
 def test_chain_puts_each_control_under_its_step():
     dev, test = score_tables.chain_tables([COMPARE])
     (step,) = dev["steps"]
-    assert (step["from"], step["to"]) == ("ages-plain", "ages-expert") and step["mean"] == pytest.approx(0.15)
+    assert (step["from"], step["to"]) == ("ages-plain", "ages-expert") and step[
+        "mean"
+    ] == pytest.approx(0.15)
     assert step["score"]["mean"] == pytest.approx(0.85)
     (control,) = step["controls"]
     assert control["node"] == "ages-drawn" and control["mean"] == pytest.approx(0.05)
@@ -226,19 +295,32 @@ def test_confusion_adds_the_seeds():
     rows = score_tables.node_scores([SCORE], FLOORS)
     (close,) = score_tables.close_ups(rows, [COMPARE])
     assert close["node"] == "ages-expert" and close["dataset"] == "ages/dev"
-    assert [[cell["count"] for cell in line] for line in close["confusion"]["cells"]] == [[17, 3], [3, 17]]
+    assert [[cell["count"] for cell in line] for line in close["confusion"]["cells"]] == [
+        [17, 3],
+        [3, 17],
+    ]
     assert close["confusion"]["cells"][0][0]["share"] == 0.85
     assert [one["f1"] for one in close["classes"]] == pytest.approx([0.85, 0.85])
     assert [one["f1"] for one in close["floor_classes"]] == [0.5, 0.5]
 
 
 def test_a_dataset_may_have_a_floor_of_its_own():
-    """A vote over folds of the linear model on the held-out posts, where the model of all train posts has no score."""
-    held_out = [entry(node, right, "ages/held-out") for node, right in (("ages-floor-mean", 4), ("ages-mean", 7))]
+    """A vote over folds of the linear model on the held-out posts, where the model of all train
+    posts has no score.
+    """
+    held_out = [
+        entry(node, right, "ages/held-out")
+        for node, right in (("ages-floor-mean", 4), ("ages-mean", 7))
+    ]
     floors = {"ctyun": {"ages": "ages-floor", "ages/held-out": "ages-floor-mean"}}
-    rows = score_tables.node_scores([{"recipe": "ctyun", "entries": [*SCORE["entries"], *held_out]}], floors)
+    rows = score_tables.node_scores(
+        [{"recipe": "ctyun", "entries": [*SCORE["entries"], *held_out]}], floors
+    )
     found = {(row["node"], row["dataset"]): (row["is_floor"], row["floor"]) for row in rows}
-    assert found["ages-floor", "ages/dev"] == (True, 0.5) and found["ages-plain", "ages/dev"] == (False, 0.5)
+    assert found["ages-floor", "ages/dev"] == (True, 0.5) and found["ages-plain", "ages/dev"] == (
+        False,
+        0.5,
+    )
     assert found["ages-floor-mean", "ages/held-out"] == (True, 0.4)
     assert found["ages-mean", "ages/held-out"] == (False, 0.4)
 
@@ -293,9 +375,15 @@ def test_books_balance():
 @pytest.mark.parametrize(
     "books, sentence",
     [
-        ((ledger(fates=("kept", "lost")), dropped()), "fate 'lost' is none of kept, rejected, decoy"),
+        (
+            (ledger(fates=("kept", "lost")), dropped()),
+            "fate 'lost' is none of kept, rejected, decoy",
+        ),
         ((pd.concat([ledger(), ledger()]), dropped()), "rows in are not kept"),
-        ((ledger(), dropped("train3")), "kept are not used"),  # a rejected post cannot be a duplicate
+        (
+            (ledger(), dropped("train3")),
+            "kept are not used",
+        ),  # a rejected post cannot be a duplicate
         ((ledger(), dropped("x", split="dev")), "split dev is not in the ledger"),
     ],
 )
@@ -314,8 +402,12 @@ def test_equal_deviations_share_a_row():
 
 
 def test_marks_stand_among_the_deviations_node_by_node():
-    body = marked(transductive=["ages-expert"], fitted={"ages-floor": ["ages/dev", "ages/test"]})["recipes"]["ctyun"]
-    rows = [(row["node"], row["key"], row["used"]) for row in bookkeeping.deviations_and_marks(body)]
+    body = marked(transductive=["ages-expert"], fitted={"ages-floor": ["ages/dev", "ages/test"]})[
+        "recipes"
+    ]["ctyun"]
+    rows = [
+        (row["node"], row["key"], row["used"]) for row in bookkeeping.deviations_and_marks(body)
+    ]
     assert rows == [
         ("", "qwen", "tiny"),
         ("ages-expert", "lr", 1e-3),
@@ -327,14 +419,17 @@ def test_marks_stand_among_the_deviations_node_by_node():
     ]
 
 
-# -- the command line -------------------------------------------------------------------------------
+# -- the command line
+# -------------------------------------------------------------------------------
 
 
 def trained(folder, collapsed, seed, node="ages-plain"):
     """The path of a model.json in the workflow's layout."""
     path = folder / f"ctyun/finetune/{node}@seed=1/model.json"
     path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({"collapsed": collapsed, "seed": seed, "spec": {"node": f"{node}@seed=1"}}))
+    path.write_text(
+        json.dumps({"collapsed": collapsed, "seed": seed, "spec": {"node": f"{node}@seed=1"}})
+    )
     return path
 
 
@@ -364,7 +459,17 @@ def test_page_is_whole_escaped_and_fetches_nothing(made):
 def test_page_shows_every_section(made):
     text = (made / "one" / "report.html").read_text()
     words = re.sub(r"\s+", " ", Page(text).words)
-    for heading in ("scores", "chains", "confusion", "classes", "flow", "ledger", "not-run", "deviations", "readings"):
+    for heading in (
+        "scores",
+        "chains",
+        "confusion",
+        "classes",
+        "flow",
+        "ledger",
+        "not-run",
+        "deviations",
+        "readings",
+    ):
         assert f'<h2 id="{heading}">' in text
     for shown in (
         "were made up by a program",
@@ -385,7 +490,10 @@ def test_page_of_real_posts_does_not_call_them_made_up(made, tmp_path):
     arguments = inputs(tmp_path)
     arguments[1] = json.dumps({**SPEC, "made_up": False})
     assert report(arguments, tmp_path).returncode == 0
-    assert "made up" not in (tmp_path / "report.html").read_text() + (tmp_path / "scores.txt").read_text()
+    assert (
+        "made up"
+        not in (tmp_path / "report.html").read_text() + (tmp_path / "scores.txt").read_text()
+    )
 
 
 def test_page_marks_a_score_on_what_was_fitted_on(made, tmp_path):
@@ -393,7 +501,9 @@ def test_page_marks_a_score_on_what_was_fitted_on(made, tmp_path):
     arguments[1] = json.dumps(MARKED)
     assert report(arguments, tmp_path).returncode == 0
     words = Page((tmp_path / "report.html").read_text()).words
-    assert words.count("fitted on it") == 4  # scores, chain, confusion matrix and classes of ages/dev
+    assert (
+        words.count("fitted on it") == 4
+    )  # scores, chain, confusion matrix and classes of ages/dev
     assert "its score there is no test" in words
     assert "fitted on it" not in (made / "one" / "report.html").read_text()
 
@@ -409,7 +519,9 @@ def test_page_marks_what_is_transductive_in_every_table(made, tmp_path):
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "report.html").read_text()
     parts = dict(zip(*[iter(re.split(r'<h2 id="([a-z-]+)">', text)[1:])] * 2))
-    found = {name: part.count('<span class="tag">transductive</span>') for name, part in parts.items()}
+    found = {
+        name: part.count('<span class="tag">transductive</span>') for name, part in parts.items()
+    }
     assert {name: count for name, count in found.items() if count} == {
         "scores": 1, "chains": 1, "confusion": 1, "classes": 1, "flow": 1, "collapses": 1
     }  # fmt: skip
@@ -429,11 +541,20 @@ def test_page_marks_what_is_transductive_in_every_table(made, tmp_path):
 
 def test_page_tells_collapsed_trainings_where_there_are_any(made, tmp_path):
     assert "ollapsed" not in (made / "one" / "report.html").read_text()
-    arguments = [*inputs(tmp_path), "--model", "ctyun", "ages-plain@seed=1", str(trained(tmp_path, [1], 1001))]
+    arguments = [
+        *inputs(tmp_path),
+        "--model",
+        "ctyun",
+        "ages-plain@seed=1",
+        str(trained(tmp_path, [1], 1001)),
+    ]
     assert report(arguments, tmp_path).returncode == 0
     words = re.sub(r"\s+", " ", Page((tmp_path / "report.html").read_text()).words)
     assert "collapsed with seed 1; the model is of seed 1001" in words
-    assert "ages-plain@seed=1, seed 1; the model is of seed 1001" in (tmp_path / "scores.txt").read_text()
+    assert (
+        "ages-plain@seed=1, seed 1; the model is of seed 1001"
+        in (tmp_path / "scores.txt").read_text()
+    )
 
 
 def nothing_was_written(folder):
@@ -444,7 +565,10 @@ def nothing_was_written(folder):
 @pytest.mark.parametrize(
     "more, sentence",
     [
-        (["--audit", "caves", "drop.parquet"], "--audit has a file for the unknown caves; give each name"),
+        (
+            ["--audit", "caves", "drop.parquet"],
+            "--audit has a file for the unknown caves; give each name",
+        ),
         (["--ledger", "caves", "ledger.parquet"], "--audit lacks a file for caves; give each name"),
         (["--flow", "ctyun", "agreed", "b"], "--flow names ctyun agreed twice: "),
         (
@@ -456,18 +580,27 @@ def nothing_was_written(folder):
 def test_a_file_under_another_name_than_its_own_is_refused(tmp_path, more, sentence):
     arguments = inputs(tmp_path)
     flow = arguments[arguments.index("--flow") + 3]
-    done = report([*arguments, *(flow if word == "FLOW" else word for word in more)], tmp_path / "out")
-    assert done.returncode == 1 and done.stderr.startswith(f"report: {sentence}") and done.stderr.count("\n") == 1
+    done = report(
+        [*arguments, *(flow if word == "FLOW" else word for word in more)], tmp_path / "out"
+    )
+    assert (
+        done.returncode == 1
+        and done.stderr.startswith(f"report: {sentence}")
+        and done.stderr.count("\n") == 1
+    )
     assert nothing_was_written(tmp_path / "out")
 
 
 def test_a_recipe_is_named_by_the_argument_and_not_by_the_path(tmp_path):
     arguments = inputs(tmp_path / "elsewhere")
     at = arguments.index("--flow") + 3
-    (tmp_path / "flow.json").write_text((tmp_path / "elsewhere/ctyun/label/agreed.json").read_text())
+    (tmp_path / "flow.json").write_text(
+        (tmp_path / "elsewhere/ctyun/label/agreed.json").read_text()
+    )
     arguments[at] = str(tmp_path / "flow.json")
     assert (
-        report(arguments, tmp_path).returncode == 0 and report(inputs(tmp_path / "x"), tmp_path / "y").returncode == 0
+        report(arguments, tmp_path).returncode == 0
+        and report(inputs(tmp_path / "x"), tmp_path / "y").returncode == 0
     )
     assert (tmp_path / "report.html").read_text() == (tmp_path / "y/report.html").read_text()
 
@@ -476,5 +609,7 @@ def test_bad_books_end_in_one_sentence_and_leave_nothing(tmp_path):
     arguments = inputs(tmp_path)
     dropped("train3").to_parquet(tmp_path / "audit/smm4h24-task6/drop.parquet")
     done = report(arguments, tmp_path / "out")
-    assert done.returncode == 1 and done.stderr.startswith("report: audit of smm4h24-task6, split train: ")
+    assert done.returncode == 1 and done.stderr.startswith(
+        "report: audit of smm4h24-task6, split train: "
+    )
     assert done.stderr.count("\n") == 1 and nothing_was_written(tmp_path / "out")

@@ -1,4 +1,7 @@
-"""review: what a language model's verdict changes and leaves, from which margin, and what it is never shown."""
+"""review.
+
+What a language model's verdict changes and leaves, from which margin, and what it is never shown.
+"""
 
 import json
 import shutil
@@ -66,13 +69,32 @@ def files(folder, name, shares, gold=None):
 
 
 def run(folder, base, shares=YES, dev=None, train=None, budget=None, **options):
-    """(fit.json, labels by first word) of one review; dev: (shares, gold labels); train: gold labels by first word."""
+    """(fit.json, labels by first word) of one review.
+
+    Dev: (shares, gold labels); train: gold labels by first word.
+    """
     posts, rows = files(folder, "test", shares)
     predictions = {"rain/test": rows}
     described = {key: base[key] for key in ("base", "kind", "model", "failed") if key in base}
-    reached = {"answers": str(folder / "work/answers"), "budget": budget, "bases": {base["base"]: base}}
-    words = ["--spec", json.dumps({**SPEC, **options, "asked": [described]}), "--reached", json.dumps(reached)]
-    words += ["--data", "rain/test", posts, *to_files(folder), "--work", str(folder / "work/review/checked")]
+    reached = {
+        "answers": str(folder / "work/answers"),
+        "budget": budget,
+        "bases": {base["base"]: base},
+    }
+    words = [
+        "--spec",
+        json.dumps({**SPEC, **options, "asked": [described]}),
+        "--reached",
+        json.dumps(reached),
+    ]
+    words += [
+        "--data",
+        "rain/test",
+        posts,
+        *to_files(folder),
+        "--work",
+        str(folder / "work/review/checked"),
+    ]
     if dev:
         gold, predictions["rain/dev"] = files(folder, "dev", *dev)
         words += ["--gold", gold]
@@ -84,16 +106,28 @@ def run(folder, base, shares=YES, dev=None, train=None, budget=None, **options):
     review.main(words)
     found = of_dataset(read_predictions(folder / "out/scored.parquet"), "rain/test")
     names = [post_id.partition("-")[2] for post_id in found["post_id"]]
-    return json.loads((folder / "out/scored.fit.json").read_text()), dict(zip(names, found["label"].tolist()))
+    return json.loads((folder / "out/scored.fit.json").read_text()), dict(
+        zip(names, found["label"].tolist())
+    )
 
 
 def to_files(folder):
     out = folder / "out/scored"
-    return ["--predictions", str(folder / "of.parquet"), "--out", f"{out}.parquet", "--fit", f"{out}.fit.json"]
+    return [
+        "--predictions",
+        str(folder / "of.parquet"),
+        "--out",
+        f"{out}.parquet",
+        "--fit",
+        f"{out}.fit.json",
+    ]
 
 
 def before_and_after(folder):
-    return [of_dataset(read_predictions(folder / name), "rain/test") for name in ("of.parquet", "out/scored.parquet")]
+    return [
+        of_dataset(read_predictions(folder / name), "rain/test")
+        for name in ("of.parquet", "out/scored.parquet")
+    ]
 
 
 def unchanged(folder):
@@ -120,20 +154,44 @@ def test_one_that_always_says_false_sets_all_checked_to_the_label_named(tmp_path
     with server(good=FALSE | {"new_label": "yes"}) as told:  # what it proposes plays no part
         fit, labels = run(tmp_path, told.base())
     assert labels == {"rain": 0, "tea": 0, "trains": 0, "bread": 0, "snow": 0, "books": ABSTAIN}
-    assert [fit["reviews"]["rain/test"][key] for key in ("checked", "rejected", "changed")] == [3, 3, 3]
+    assert [fit["reviews"]["rain/test"][key] for key in ("checked", "rejected", "changed")] == [
+        3,
+        3,
+        3,
+    ]
     before, after = map(matrix, before_and_after(tmp_path))
-    assert np.allclose(after[[0, 2, 3]], before[[0, 2, 3]][:, ::-1]) and (after[[1, 4, 5]] == before[[1, 4, 5]]).all()
+    assert (
+        np.allclose(after[[0, 2, 3]], before[[0, 2, 3]][:, ::-1])
+        and (after[[1, 4, 5]] == before[[1, 4, 5]]).all()
+    )
 
 
 def three(folder, told, otherwise):
-    """A review of the negative ones among posts of three classes, all of which the model finds positive."""
+    """A review of the negative ones among posts of three classes, all of which the model finds
+    positive.
+    """
     posts = pd.DataFrame({"post_id": ["a", "b", "c"], "text": ["rain", "tea", "snow"]})
     write_posts(posts, folder / "test.parquet")
-    rows = prediction_rows(posts["post_id"], np.log([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.5, 0.1, 0.4]]))
+    rows = prediction_rows(
+        posts["post_id"], np.log([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.5, 0.1, 0.4]])
+    )
     write_predictions({"rain/test": rows}, folder / "of.parquet")
-    spec = {**SPEC, "labels": THREE, "check": "negative", "otherwise": otherwise, "asked": [told.base()]}
+    spec = {
+        **SPEC,
+        "labels": THREE,
+        "check": "negative",
+        "otherwise": otherwise,
+        "asked": [told.base()],
+    }
     reached = {"answers": str(folder / "answers"), "budget": None, "bases": {"gpt": told.base()}}
-    words = ["--spec", json.dumps(spec), "--reached", json.dumps(reached), "--work", str(folder / "work")]
+    words = [
+        "--spec",
+        json.dumps(spec),
+        "--reached",
+        json.dumps(reached),
+        "--work",
+        str(folder / "work"),
+    ]
     review.main([*words, "--data", "rain/test", str(folder / "test.parquet"), *to_files(folder)])
     return json.loads((folder / "out/scored.fit.json").read_text())["reviews"]["rain/test"]
 
@@ -144,7 +202,9 @@ def test_rejecting_negative_as_negative_changes_nothing_and_the_proposed_label_d
         counts = three(tmp_path, told, "negative")
         assert unchanged(tmp_path) and (counts["rejected"], counts["changed"]) == (2, 0)
         counts = three(tmp_path, told, "proposed")
-        assert (counts["rejected"], counts["changed"]) == (2, 2) and len(told.heard) == 2  # the rule asks nothing anew
+        assert (counts["rejected"], counts["changed"]) == (2, 2) and len(
+            told.heard
+        ) == 2  # the rule asks nothing anew
     found = read_predictions(tmp_path / "out/scored.parquet")
     assert found["label"].tolist() == [2, 1, 2]
     assert np.allclose(matrix(found), [[0.1, 0.3, 0.6], [0.2, 0.7, 0.1], [0.4, 0.1, 0.5]])
@@ -156,7 +216,11 @@ def test_where_the_model_abstains_the_prediction_stays_and_is_counted(tmp_path):
     with server(lambda post, times: ways.get(post), good=long) as told:
         fit, labels = run(tmp_path, told.base(tries=1, failed="abstain"))
     counts = fit["reviews"]["rain/test"]
-    assert unchanged(tmp_path) and (counts["checked"], counts["confirmed"], counts["rejected"]) == (3, 0, 0)
+    assert unchanged(tmp_path) and (counts["checked"], counts["confirmed"], counts["rejected"]) == (
+        3,
+        0,
+        0,
+    )
     assert sum(counts["abstained"].values()) == 3 and counts["abstained"]["not JSON"] == 1
     assert any("pattern" in reason for reason in counts["abstained"])  # 31 words are too many
 
@@ -167,7 +231,9 @@ def test_a_rerun_asks_nothing_again_and_writes_the_same_bytes(tmp_path, capsys):
         before = [(tmp_path / f"out/scored.{end}").read_bytes() for end in ("parquet", "fit.json")]
         run(tmp_path, told.base())
         assert len(told.heard) == 3 and "3 answers were kept" in capsys.readouterr().err
-    assert [(tmp_path / f"out/scored.{end}").read_bytes() for end in ("parquet", "fit.json")] == before
+    assert [
+        (tmp_path / f"out/scored.{end}").read_bytes() for end in ("parquet", "fit.json")
+    ] == before
 
 
 # -- the gate --------------------------------------------------------------------------------------
@@ -181,7 +247,11 @@ def test_a_gate_opens_where_dev_gains_and_only_below_its_margin(tmp_path):
         fit, labels = run(tmp_path, told.base(), dev=DEV, **GATED)
     # at margin .1 the 20 wrong ones of dev become no, and nothing more is won at .3
     assert fit["on"] and fit["margin"] == 0.1 and fit["tried"] == [[0.1, 1.0], [0.3, 1.0]]
-    assert fit["before"] == pytest.approx(2 / 3) and fit["after"] == 1 and fit["p"] == pytest.approx(2 / 2001)
+    assert (
+        fit["before"] == pytest.approx(2 / 3)
+        and fit["after"] == 1
+        and fit["p"] == pytest.approx(2 / 2001)
+    )
     assert labels == {"rain": 1, "tea": 0, "trains": 1, "bread": 0, "snow": 0, "books": ABSTAIN}
     assert sorted(told.heard) == sorted(["bread", *(f"d{i}" for i in range(0, 40, 2))])
     assert fit["gate"]["checked"] == 20 and fit["posts"] == 40
@@ -209,7 +279,9 @@ def test_margins_and_chance_by_eye():
     assert np.allclose(margins(np.array([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]])), [0.2, 0.7])
     right = np.array([0, 0, 1, 1])  # before; after, all are
     p = no_gain(4, lambda rows: right[rows].mean(), lambda rows: 1.0, seed=1)
-    assert p == pytest.approx(1 / 16, abs=0.02)  # both posts that were wrong are left out of the draw: (2/4)^4
+    assert p == pytest.approx(
+        1 / 16, abs=0.02
+    )  # both posts that were wrong are left out of the draw: (2/4)^4
     assert no_gain(4, lambda rows: 1.0, lambda rows: 1.0, seed=1) == 1
     assert no_gain(4, lambda rows: None, lambda rows: 1.0, seed=1) == 1
 
@@ -225,7 +297,12 @@ def test_examples_come_from_train_alone(tmp_path):
         system, user = (message["content"] for message in body["messages"])
         assert system.startswith("Is it yes?\n- no: no rain\n- yes: rain\n")
         shown = [line for line in system.splitlines() if "Mathilda" in line]
-        assert {line.split()[2] for line in shown} == {"mist", "hail", "sun", "wind"}  # audit leaves the twin out
+        assert {line.split()[2] for line in shown} == {
+            "mist",
+            "hail",
+            "sun",
+            "wind",
+        }  # audit leaves the twin out
         assert all(line.endswith("in train") for line in shown) and user.count("Mathilda") == 1
     assert {body["messages"][1]["content"].split()[-1] for body in told.bodies} == {"dev"}
 
@@ -235,13 +312,17 @@ def test_reasons_are_for_the_owner_alone(tmp_path, capsys):
         run(tmp_path, told.base(), dev=DEV, **GATED)
     work = tmp_path / "work/review/checked"
     paths = [work / "gate.parquet", work / "rain/test.parquet"]
-    assert [stat.S_IMODE(file.stat().st_mode) for path in paths for file in (path, path.parent)] == [0o600, 0o700] * 2
+    assert [
+        stat.S_IMODE(file.stat().st_mode) for path in paths for file in (path, path.parent)
+    ] == [0o600, 0o700] * 2
     gate, test = map(pd.read_parquet, paths)
     assert gate["asked_for"].tolist() == ["gate"] * 20
     assert test[["asked_for", "post_id", "verdict", "new_label", "reason"]].values.tolist() == [
         ["rain/test", "test-bread", False, "no", FALSE["reason"]]
     ]
-    assert "Mathilda" not in (tmp_path / "out/scored.fit.json").read_text() + capsys.readouterr().err
+    assert (
+        "Mathilda" not in (tmp_path / "out/scored.fit.json").read_text() + capsys.readouterr().err
+    )
     assert pd.read_parquet(tmp_path / "out/scored.parquet")["answer"].isna().all()
 
 
@@ -252,11 +333,26 @@ BODY = {"review": "plain", "reviewer": "judge", "fit": "rain/dev", "prompt": "ch
 RULE = {"rule": {"kind": "stand-in"}, "judge": {**GPT, "key": "JUDGE_KEY"}}
 
 
-def study_of(folder, body=BODY, model="rule", mode="recommended", prompt=None, study=None, more=None, bases=RULE):
-    """A study with the predictor `checked`, and `jury` on it. model: what judge becomes at its scale."""
+def study_of(
+    folder,
+    body=BODY,
+    model="rule",
+    mode="recommended",
+    prompt=None,
+    study=None,
+    more=None,
+    bases=RULE,
+):
+    """A study with the predictor `checked`, and `jury` on it.
+
+    model: what judge becomes at its scale.
+    """
 
     def recipe(content):
-        content["predictors"] |= {"checked": body, "jury": {"vote": ["checked"], "rule": "soft", "ties": "lowest"}}
+        content["predictors"] |= {
+            "checked": body,
+            "jury": {"vote": ["checked"], "rule": "soft", "ties": "lowest"},
+        }
         content["score"] = {"jury": ["rain/dev"]}
         if more:
             more(content)
@@ -273,14 +369,21 @@ def test_one_that_agrees_finds_every_label_right():
     request = Request((("user", "This is not it, never."),), answer_schema(["no", "yes"]))
     assert json.loads(stand_in.text(request))["verdict"] is False
     agreed = stand_in.text(request, agrees=True)
-    assert json.loads(agreed)["verdict"] is True and judged(Reply(agreed, "stop", 0, 0), request.schema)[1] is None
+    assert (
+        json.loads(agreed)["verdict"] is True
+        and judged(Reply(agreed, "stop", 0, 0), request.schema)[1] is None
+    )
 
 
 def test_a_review_has_a_node_for_each_seed_and_a_whole_spec(tmp_path):
     study = study_of(tmp_path)
     graph = study.graphs["small"]
     node = graph.nodes["checked@seed=2"]
-    assert node.members == ["plain@seed=2"] and node.sources == ["rain/train"] and node.fit == "rain/dev"
+    assert (
+        node.members == ["plain@seed=2"]
+        and node.sources == ["rain/train"]
+        and node.fit == "rain/dev"
+    )
     assert node.fitted == ("rain/dev",) and node.stand_in and graph.nodes["jury"].stand_in
     assert not graph.nodes["plain@seed=2"].stand_in
     assert json.loads(specs.node_spec(study, "small", "checked@seed=2", "scored")) == {
@@ -293,18 +396,46 @@ def test_a_review_has_a_node_for_each_seed_and_a_whole_spec(tmp_path):
     assert queries.awaited(graph) == {"plain@seed=1", "plain@seed=2"}
     told = json.loads(specs.report_spec(study))["recipes"]["small"]
     assert told["marks"]["stand_in"] == ["checked", "jury"]
-    assert {"node": "", "key": "judge", "paper": "judge", "used": "rule", "why": "scale here"} in told["deviations"]
+    assert {
+        "node": "",
+        "key": "judge",
+        "paper": "judge",
+        "used": "rule",
+        "why": "scale here",
+    } in told["deviations"]
 
 
 def test_a_reviews_counts_are_the_datasets_own_and_its_cost_is_that_of_all_requests():
-    gate = {"checked": 5, "answers": 5, "tokens_in": 50, "tokens_out": 5, "stand_in": 0, "abstained": {}}
-    own = {"checked": 2, "answers": 2, "tokens_in": 20, "tokens_out": 2, "stand_in": 2, "abstained": {"not JSON": 2}}
-    facts = {"node": "checked@seed=1", "fit": "ages/dev", "gate": gate, "reviews": {"ages/dev": gate, "ages/test": own}}
+    gate = {
+        "checked": 5,
+        "answers": 5,
+        "tokens_in": 50,
+        "tokens_out": 5,
+        "stand_in": 0,
+        "abstained": {},
+    }
+    own = {
+        "checked": 2,
+        "answers": 2,
+        "tokens_in": 20,
+        "tokens_out": 2,
+        "stand_in": 2,
+        "abstained": {"not JSON": 2},
+    }
+    facts = {
+        "node": "checked@seed=1",
+        "fit": "ages/dev",
+        "gate": gate,
+        "reviews": {"ages/dev": gate, "ages/test": own},
+    }
     first, row = review_rows(facts, "ctyun")
     assert first["dataset"] == "ages/dev" and first["answers"] == 10
     (alone,) = review_rows({**facts, "gate": None, "reviews": {"ages/test": own}}, "ctyun")
     assert alone["answers"] == 2
-    found = {key: row[key] for key in ("recipe", "dataset", "checked", "abstained", "answers", "tokens", "stand_in")}
+    found = {
+        key: row[key]
+        for key in ("recipe", "dataset", "checked", "abstained", "answers", "tokens", "stand_in")
+    }
     told = {"recipe": "ctyun", "dataset": "ages/test", "checked": 2, "abstained": 2}
     assert found == told | {"answers": 7, "tokens": 77, "stand_in": True}
 
@@ -322,12 +453,15 @@ def test_its_job_reads_examples_of_train_and_fits_its_gate_on_dev(tmp_path):
     }
     folder = "results/test/small/review"
     assert paths.report_files("")["review"] == {
-        ("small", id): f"{folder}/{id}/scored.fit.json" for id in ("checked@seed=1", "checked@seed=2")
+        ("small", id): f"{folder}/{id}/scored.fit.json"
+        for id in ("checked@seed=1", "checked@seed=2")
     }
 
 
 def test_in_mode_faithful_all_are_checked_and_nothing_is_fitted(tmp_path):
-    study = study_of(tmp_path, {**BODY, "faithful": {"gate": "always", "otherwise": "yes"}}, mode="faithful")
+    study = study_of(
+        tmp_path, {**BODY, "faithful": {"gate": "always", "otherwise": "yes"}}, mode="faithful"
+    )
     node = study.graphs["small"].nodes["checked@seed=1"]
     assert (
         node.fit is None
@@ -362,7 +496,9 @@ def test_the_prompts_text_is_in_the_spec_and_what_an_answer_costs_is_not(tmp_pat
     assert len({found["same"], found["prompt"], found["model"]}) == 3
     assert ways["same"] == {"answers": "work/test/answers", "budget": {"requests": 10, "tokens": 1000},
                             "bases": {"judge": {"url": GPT["url"]}}}  # fmt: skip
-    assert ways["budget"]["budget"]["requests"] == 20 and ways["url"]["bases"]["judge"]["tries"] == 2
+    assert (
+        ways["budget"]["budget"]["requests"] == 20 and ways["url"]["bases"]["judge"]["tries"] == 2
+    )
 
 
 def test_a_model_in_a_folder_computes_as_its_scale_predicts(tmp_path):
@@ -373,7 +509,10 @@ def test_a_model_in_a_folder_computes_as_its_scale_predicts(tmp_path):
         {"base": "tiny", "kind": "causal", "threads": 3, "attention": "eager", "precision": "fp32"}
     ]
     assert study.resources("small", "checked@seed=1", "review", 1)["cpus_per_task"] == 3
-    with pytest.raises(Fault, match="here.yaml: bases.judge.predict: tiny is to write, and needs threads, attention"):
+    with pytest.raises(
+        Fault,
+        match="here.yaml: bases.judge.predict: tiny is to write, and needs threads, attention",
+    ):
         study_of(tmp_path / "b", model={"model": "tiny"})
 
 
@@ -425,7 +564,9 @@ def test_a_wrong_prompt_is_told_before_the_graph_is_built(tmp_path, case):
 
 
 def test_no_post_goes_to_an_endpoint_without_leave(tmp_path):
-    with pytest.raises(Fault, match="checked.reviewer: judge is an endpoint, and no post of rain goes to one"):
+    with pytest.raises(
+        Fault, match="checked.reviewer: judge is an endpoint, and no post of rain goes to one"
+    ):
         study_of(tmp_path, model="judge")
 
 
@@ -433,31 +574,47 @@ def test_held_out_posts_may_stand_among_the_examples(tmp_path):
     def folded(content):
         content["datasets"]["parts"] = {"fold": ["rain/train"], "k": 2, "seed": 1}
         content["models"]["member"] = {"finetune": "big", "data": ["parts"], "seed": 1}
-        content["predictors"]["mean"] = {"vote": ["member"], "over": ["fold"], "rule": "soft", "ties": "lowest"}
+        content["predictors"]["mean"] = {
+            "vote": ["member"],
+            "over": ["fold"],
+            "rule": "soft",
+            "ties": "lowest",
+        }
 
     body = {**BODY, "review": "mean", "fit": "rain/held-out"}
-    with pytest.raises(Fault, match="checked.fit: rain/held-out holds the posts of train that the prompt shows"):
+    with pytest.raises(
+        Fault, match="checked.fit: rain/held-out holds the posts of train that the prompt shows"
+    ):
         study_of(tmp_path / "a", body, more=folded)
     graph = study_of(tmp_path / "b", {**body, "shots": 0}, more=folded).graphs["small"]
-    assert graph.nodes["checked"].fitted == ("rain/held-out",) and graph.nodes["checked"].sources == []
+    assert (
+        graph.nodes["checked"].fitted == ("rain/held-out",) and graph.nodes["checked"].sources == []
+    )
 
     def scored_there(content):
         folded(content)
         content["score"]["checked"] = ["rain/held-out"]
 
-    with pytest.raises(Fault, match="rain/held-out is not there: checked shows its model posts of train"):
+    with pytest.raises(
+        Fault, match="rain/held-out is not there: checked shows its model posts of train"
+    ):
         study_of(tmp_path / "c", {**body, "fit": "rain/dev"}, more=scored_there)
 
 
-@pytest.mark.parametrize("path", sorted(Path("config/prompts").glob("review-*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted(Path("config/prompts").glob("review-*.yaml")), ids=lambda path: path.stem
+)
 def test_the_prompts_of_config_fit_and_end_with_the_post(path):
     prompt = yaml.safe_load((ROOT / path).read_text())
     language_models.check_prompt(prompt, VERBS["review"], path)
-    assert prompt["user"].rstrip().rpartition("\n\n")[2] == "{text}"  # so a stand-in reads the post alone
+    assert (
+        prompt["user"].rstrip().rpartition("\n\n")[2] == "{text}"
+    )  # so a stand-in reads the post alone
     assert "30 words" in "".join(prompt.values()) and "uncertain" in "".join(prompt.values())
 
 
-# -- the recipe alex ---------------------------------------------------------------------------------
+# -- the recipe alex
+# ---------------------------------------------------------------------------------
 
 
 def alex(mode="recommended"):
@@ -466,8 +623,14 @@ def alex(mode="recommended"):
 
 
 def test_a_rejected_negative_stays_negative_in_mode_faithful_alone():
-    """SMM4H-2023 Task 2: the released code puts 0 in the place of 0, and throws the proposed label away."""
-    for mode, otherwise, gate in (("faithful", "negative", "always"), ("recommended", "proposed", None)):
+    """SMM4H-2023 Task 2.
+
+    The released code puts 0 in the place of 0, and throws the proposed label away.
+    """
+    for mode, otherwise, gate in (
+        ("faithful", "negative", "always"),
+        ("recommended", "proposed", None),
+    ):
         options = alex(mode=mode).nodes["therapy-reviewed@seed=1"].options
         assert (options["check"], options["otherwise"]) == ("negative", otherwise)
         assert gate is None or options["gate"] == gate
@@ -499,14 +662,30 @@ RECIPE = {
     "tasks": {"ages": "smm4h24-task6"},
     "models": {"plain": {"finetune": "linear", "data": ["ages/train"], "seed": 1}},
     "predictors": {
-        "checked": {**BODY, "reviewer": "qwen-72b-chat", "fit": "ages/dev", "prompt": "review-label", "gate": "always"},
-        "gated": {**BODY, "reviewer": "qwen-72b-chat", "fit": "ages/dev", "prompt": "review-literal"},
+        "checked": {
+            **BODY,
+            "reviewer": "qwen-72b-chat",
+            "fit": "ages/dev",
+            "prompt": "review-label",
+            "gate": "always",
+        },
+        "gated": {
+            **BODY,
+            "reviewer": "qwen-72b-chat",
+            "fit": "ages/dev",
+            "prompt": "review-literal",
+        },
         "asked": {**BODY, "reviewer": "bertweet-base", "fit": "ages/dev", "prompt": "review-label"},
     },
     "score": {"plain": ["ages/test"], "checked": ["ages/dev", "ages/test"], "gated": ["ages/dev"]},
 }
 POSTS = {"train": 120, "dev": 60, "test": 40, "decoys": 10, "unlabeled": 20}
-DEMO = {"title": "T", "recipes": ["reviews"], "scale": "demo", "made": {"seed": 1, "posts": {"smm4h24-task6": POSTS}}}
+DEMO = {
+    "title": "T",
+    "recipes": ["reviews"],
+    "scale": "demo",
+    "made": {"seed": 1, "posts": {"smm4h24-task6": POSTS}},
+}
 
 
 @pytest.mark.slow
@@ -521,7 +700,12 @@ def test_a_run_reviews_with_a_stand_in_and_marks_it(tmp_path):
     fit = json.loads((tree / "results/demo/reviews/review/checked/scored.fit.json").read_text())
     counts = fit["reviews"]["ages/test"]
     assert (
-        counts["stand_in"] == counts["checked"] == counts["predicted"] > counts["confirmed"] > 0 == counts["tokens_in"]
+        counts["stand_in"]
+        == counts["checked"]
+        == counts["predicted"]
+        > counts["confirmed"]
+        > 0
+        == counts["tokens_in"]
     )
     assert {
         ("checked‡", "ages/dev"),
@@ -530,11 +714,16 @@ def test_a_run_reviews_with_a_stand_in_and_marks_it(tmp_path):
         ("plain", "ages/test"),
     } <= scored(tree)
     page = (tree / "results/demo/report.html").read_text()
-    reviews = page[page.index('<h2 id="review">') : page.index("<h2 ", page.index('<h2 id="review">') + 1)]
+    reviews = page[
+        page.index('<h2 id="review">') : page.index("<h2 ", page.index('<h2 id="review">') + 1)
+    ]
     assert reviews.count("a rule, no model") == 3 and "yes → no" in reviews
     assert "review asks a model that writes; bertweet-base is of kind encoder" in page
     answers = tree / "work/demo/answers/stand-in"
-    assert stat.S_IMODE(answers.stat().st_mode) == 0o700 and len(list(answers.glob("*.json"))) > counts["checked"]
+    assert (
+        stat.S_IMODE(answers.stat().st_mode) == 0o700
+        and len(list(answers.glob("*.json"))) > counts["checked"]
+    )
     budget = {"endpoints": {"requests": 9, "tokens": 9}}  # what a model may cost decides no answer
     (tree / "config/studies/demo.yaml").write_text(yaml.safe_dump({**DEMO, **budget}))
     again = snakemake(tree, "-n")

@@ -19,7 +19,9 @@ from postgrad.records.predictions import ABSTAIN, prediction_rows, softmax, writ
 TWEETEVAL = ROOT.parent / "shared" / "data" / "tweeteval"
 GOLD = np.array([0, 0, 0, 1, 1, 1, 1, 0])
 PREDICTED = np.array([0, 1, 0, 1, 1, 0, ABSTAIN, 0])
-PROBS = np.array([[0.9, 0.1], [0.3, 0.7], [0.8, 0.2], [0.2, 0.8], [0.4, 0.6], [0.7, 0.3], [0.5, 0.5], [0.9, 0.1]])
+PROBS = np.array(
+    [[0.9, 0.1], [0.3, 0.7], [0.8, 0.2], [0.2, 0.8], [0.4, 0.6], [0.7, 0.3], [0.5, 0.5], [0.9, 0.1]]
+)
 
 
 def one_hot(labels, classes):
@@ -30,7 +32,9 @@ def test_scores_by_hand():
     found = scores(GOLD, PREDICTED, PROBS, ["no", "yes"], [1], "f1")
     assert found["confusion"] == [[3, 1], [1, 2]] and found["abstained"] == 1 and found["n"] == 8
     values = found["values"]
-    assert values["precision"] == 2 / 3 and values["recall"] == 2 / 4  # the abstention is missed, not false
+    assert (
+        values["precision"] == 2 / 3 and values["recall"] == 2 / 4
+    )  # the abstention is missed, not false
     assert values["f1"] == values["official"] == 4 / 7
     assert values["accuracy"] == 5 / 8
     no, yes = found["per_class"]
@@ -45,19 +49,25 @@ def test_micro_f1_of_two_classes_among_three_by_hand():
     positive = [names.index(name) for name in body["positive"]]
     matrix = np.array([[4, 1, 2], [1, 3, 1], [2, 3, 20]])  # gold down, predicted across
     gold, predicted = np.repeat(np.indices((3, 3)).reshape(2, 9), matrix.ravel(), axis=1)
-    values = scores(gold, predicted, one_hot(predicted, 3), names, positive, body["metric"])["values"]
+    values = scores(gold, predicted, one_hot(predicted, 3), names, positive, body["metric"])[
+        "values"
+    ]
     # 4 + 3 hits; 7 + 7 answers and 7 + 5 gold posts of the two classes
     assert values["precision"] == 7 / 14 and values["recall"] == 7 / 12
     assert values["official"] == values["f1"] == 2 * 7 / (14 + 12)
     swapped = scores(predicted, gold, one_hot(gold, 3), names, positive, body["metric"])["values"]
-    assert swapped["precision"] == 7 / 12 and swapped["f1"] == values["f1"]  # as the official scorer writes them
+    assert (
+        swapped["precision"] == 7 / 12 and swapped["f1"] == values["f1"]
+    )  # as the official scorer writes them
 
 
 def test_auc_counts_pairs_in_the_right_order_and_ties_half():
     # positives .8 .6 .3 .5 against negatives .1 .7 .2 .1: 4 + 3 + 3 + 3 of 16 pairs
     assert auc(GOLD, PROBS) == 13 / 16
     assert auc(GOLD, PROBS[:, ::-1]) == 3 / 16
-    assert auc(GOLD, PROBS, positive=0) == 13 / 16  # with two classes, either side gives the same area
+    assert (
+        auc(GOLD, PROBS, positive=0) == 13 / 16
+    )  # with two classes, either side gives the same area
     assert auc(np.array([0, 1]), np.array([[0.5, 0.5], [0.5, 0.5]])) == 0.5
     assert auc(np.zeros(8, dtype=int), PROBS) is None
 
@@ -67,12 +77,18 @@ def test_scores_equal_scikit_learn(classes, positive):
     rng = np.random.default_rng(classes)
     gold, probs = rng.integers(0, classes, 200), softmax(rng.normal(size=(200, classes)))
     predicted = probs.argmax(axis=1)
-    found = scores(gold, predicted, probs, [str(code) for code in range(classes)], positive, "macro_f1")
+    found = scores(
+        gold, predicted, probs, [str(code) for code in range(classes)], positive, "macro_f1"
+    )
     values, micro = found["values"], {"labels": positive, "average": "micro"}
     assert values["precision"] == pytest.approx(sklearn.precision_score(gold, predicted, **micro))
     assert values["recall"] == pytest.approx(sklearn.recall_score(gold, predicted, **micro))
     assert values["f1"] == pytest.approx(sklearn.f1_score(gold, predicted, **micro))
-    assert values["macro_f1"] == values["official"] == pytest.approx(sklearn.f1_score(gold, predicted, average="macro"))
+    assert (
+        values["macro_f1"]
+        == values["official"]
+        == pytest.approx(sklearn.f1_score(gold, predicted, average="macro"))
+    )
     assert values["accuracy"] == pytest.approx(sklearn.accuracy_score(gold, predicted))
     area = probs[:, 1] if classes == 2 else probs
     assert values["auc"] == pytest.approx(sklearn.roc_auc_score(gold, area, multi_class="ovr"))
@@ -83,7 +99,9 @@ def test_scores_equal_scikit_learn(classes, positive):
 
 
 def test_a_ratio_without_a_denominator_is_zero_and_a_missing_class_has_no_auc():
-    found = scores(np.array([0, 0]), np.array([0, 0]), np.full((2, 2), 0.5), ["no", "yes"], [1], "f1")
+    found = scores(
+        np.array([0, 0]), np.array([0, 0]), np.full((2, 2), 0.5), ["no", "yes"], [1], "f1"
+    )
     assert found["values"]["precision"] == found["values"]["recall"] == found["values"]["f1"] == 0
     assert found["values"]["auc"] is None and found["values"]["accuracy"] == 1
 
@@ -129,7 +147,9 @@ def test_json_is_rounded_sorted_and_finite():
         json_text({"a": float("nan")})
 
 
-@pytest.mark.skipif(not TWEETEVAL.exists(), reason="the public posts of ../shared/data are not here")
+@pytest.mark.skipif(
+    not TWEETEVAL.exists(), reason="the public posts of ../shared/data are not here"
+)
 @pytest.mark.parametrize(
     "task, metric, published",
     [("irony", "f1", 0.6248), ("offensive", "macro_f1", 0.8155), ("emotion", "macro_f1", 0.7983)],
@@ -143,7 +163,12 @@ def test_published_predictions_score_as_published(task, metric, published):
 
 
 def score(tmp_path, pairs, predictions, gold):
-    command = [sys.executable, "workflow/scripts/score.py", "--spec", json.dumps({"recipe": "r", "pairs": pairs})]
+    command = [
+        sys.executable,
+        "workflow/scripts/score.py",
+        "--spec",
+        json.dumps({"recipe": "r", "pairs": pairs}),
+    ]
     for predictor, file in predictions.items():
         command += ["--predictions", predictor, file]
     for dataset, file in gold.items():
@@ -153,7 +178,13 @@ def score(tmp_path, pairs, predictions, gold):
 
 
 def pair(dataset):
-    named = {"predictor": "plain@seed=1", "node": "plain", "axes": {"seed": "1"}, "dataset": dataset, "task": "t"}
+    named = {
+        "predictor": "plain@seed=1",
+        "node": "plain",
+        "axes": {"seed": "1"},
+        "dataset": dataset,
+        "task": "t",
+    }
     return {**named, "labels": ["no", "yes"], "positive": [1], "metric": "f1"}
 
 
@@ -174,17 +205,30 @@ def test_command(tmp_path):
     found = json.loads((tmp_path / "score.json").read_text())
     scored, empty = found["entries"]
     assert found["recipe"] == "r"
-    assert scored["predictor"] == "plain@seed=1" and scored["dataset"] == "t/dev" and scored["task"] == "t"
+    assert (
+        scored["predictor"] == "plain@seed=1"
+        and scored["dataset"] == "t/dev"
+        and scored["task"] == "t"
+    )
     assert scored["values"]["official"] == round(4 / 7, 10) and scored["values"]["auc"] == 13 / 16
     assert scored["confusion"] == [[3, 1], [1, 2]] and scored["metric"] == "f1"
-    named = {"predictor": "plain@seed=1", "node": "plain", "axes": {"seed": "1"}, "dataset": "t/test", "task": "t"}
+    named = {
+        "predictor": "plain@seed=1",
+        "node": "plain",
+        "axes": {"seed": "1"},
+        "dataset": "t/test",
+        "task": "t",
+    }
     assert empty == {**named, "n": 0, "reason": "no gold labels"}
 
 
 def test_command_names_both_files_where_predictions_are_missing(tmp_path):
     gold, predicted = tmp_path / "gold.parquet", tmp_path / "predicted.parquet"
     write_posts(frame(["a", "b"], [0, 1]), gold)
-    rows = {"t/dev": prediction_rows(["a"], np.zeros((1, 2))), "t/test": prediction_rows(["b"], np.zeros((1, 2)))}
+    rows = {
+        "t/dev": prediction_rows(["a"], np.zeros((1, 2))),
+        "t/test": prediction_rows(["b"], np.zeros((1, 2))),
+    }
     write_predictions(rows, predicted)
     done = score(tmp_path, [pair("t/dev")], {"plain@seed=1": predicted}, {"t/dev": gold})
     assert done.returncode == 1 and done.stderr.count("\n") == 1
@@ -195,7 +239,13 @@ def test_command_names_both_files_where_predictions_are_missing(tmp_path):
 def test_command_wants_a_file_of_each_predictor_and_pair_and_of_no_other(tmp_path):
     dev = {"t/dev": tmp_path / "dev.parquet"}
     done = score(tmp_path, [pair("t/dev")], {}, dev)
-    assert done.returncode == 1 and "--predictions lacks a file for plain@seed=1; give each" in done.stderr
+    assert (
+        done.returncode == 1
+        and "--predictions lacks a file for plain@seed=1; give each" in done.stderr
+    )
     predicted = {"plain@seed=1": tmp_path / "scored.parquet"}
     done = score(tmp_path, [pair("t/dev")], predicted, dev | {"t/test": tmp_path / "test.parquet"})
-    assert done.returncode == 1 and "--gold has a file for the unknown plain@seed=1 t/test; give" in done.stderr
+    assert (
+        done.returncode == 1
+        and "--gold has a file for the unknown plain@seed=1 t/test; give" in done.stderr
+    )

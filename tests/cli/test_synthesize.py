@@ -1,4 +1,6 @@
-"""The command synthesize, with a stand-in, a server and a model in a folder, and its table in the report."""
+"""The command synthesize, with a stand-in, a server and a model in a folder, and its table in the
+report.
+"""
 
 import json
 import re
@@ -20,7 +22,8 @@ from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import DROPPED, read_posts, write_posts
 from postgrad.report.written_posts import written_table
 
-# -- the command -------------------------------------------------------------------------------------
+# -- the command
+# -------------------------------------------------------------------------------------
 
 
 class Folder:
@@ -38,7 +41,14 @@ class Folder:
         words += ["--data", self.folder / "train.parquet", "--drop", self.folder / "drop.parquet"]
         for split in ("train", "dev", "test"):
             words += ["--corpus", split, self.folder / f"{split}.parquet"]
-        words += ["--models", *models, "--out", self.folder / f"{out}.parquet", "--flow", self.folder / f"{out}.json"]
+        words += [
+            "--models",
+            *models,
+            "--out",
+            self.folder / f"{out}.parquet",
+            "--flow",
+            self.folder / f"{out}.json",
+        ]
         command = [sys.executable, "workflow/scripts/synthesize.py", *map(str, words)]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
@@ -55,23 +65,36 @@ def test_a_stand_in_writes_the_same_bytes_again(folder, tmp_path):
     done = folder.run()
     assert done.returncode == 0, done.stderr
     calls = sum(row["calls"] for row in folder.flow())
-    assert done.stderr == f"synthesize made: 12 of 12 posts in {calls} calls, 0 of them malformed.\n"
+    assert (
+        done.stderr == f"synthesize made: 12 of 12 posts in {calls} calls, 0 of them malformed.\n"
+    )
     frame = read_posts(tmp_path / "made.parquet")
-    assert Counter(frame["label"]) == {0: 6, 1: 6} and frame["parent"].isna().all() and frame["author"].isna().all()
+    assert (
+        Counter(frame["label"]) == {0: 6, 1: 6}
+        and frame["parent"].isna().all()
+        and frame["author"].isna().all()
+    )
     assert (
         sum(row["stand_in"] for row in folder.flow()) == calls
-        and written_table({"node": "made", "per_call": 3, "rows": folder.flow()}, "mine")["stand_in"]
+        and written_table({"node": "made", "per_call": 3, "rows": folder.flow()}, "mine")[
+            "stand_in"
+        ]
     )
     for label, part in frame.groupby("label"):  # its words are those of the label's examples
         assert (
-            part["text"].str.contains(f"train{label}x").any() and not part["text"].str.contains(f"n{1 - label}x").any()
+            part["text"].str.contains(f"train{label}x").any()
+            and not part["text"].str.contains(f"n{1 - label}x").any()
         )
     kept = {name: (tmp_path / f"made.{name}").read_bytes() for name in ("parquet", "json")}
     assert folder.run("again").returncode == 0
     shutil.rmtree(tmp_path / "answers")
     assert folder.run("anew").returncode == 0
     for name, content in kept.items():
-        assert (tmp_path / f"again.{name}").read_bytes() == content == (tmp_path / f"anew.{name}").read_bytes()
+        assert (
+            (tmp_path / f"again.{name}").read_bytes()
+            == content
+            == (tmp_path / f"anew.{name}").read_bytes()
+        )
 
 
 @pytest.fixture()
@@ -99,7 +122,9 @@ def test_no_request_holds_a_post_of_dev_or_test_nor_one_that_audit_leaves_out(fo
     assert done.returncode == 0, done.stderr
     assert len(endpoint.bodies) == 40
     sent = [json.dumps(body) for body in endpoint.bodies]
-    shown = {f"train{i % 2}x{i} " for i in range(24) if any(f"train{i % 2}x{i} " in one for one in sent)}
+    shown = {
+        f"train{i % 2}x{i} " for i in range(24) if any(f"train{i % 2}x{i} " in one for one in sent)
+    }
     assert len(shown) == 23 and "train1x1 " not in shown
     assert not any(split in one for one in sent for split in ("dev0", "dev1", "test0", "test1"))
 
@@ -107,14 +132,25 @@ def test_no_request_holds_a_post_of_dev_or_test_nor_one_that_audit_leaves_out(fo
 def test_a_spent_budget_ends_in_one_sentence_and_a_rerun_goes_on(folder, endpoint):
     options = endpoint_options(endpoint)
     done = folder.run(budget={"requests": 3, "tokens": 1000}, **options)
-    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "its budget is spent" in done.stderr
-    assert done.stderr.startswith("synthesize: base gpt") and not (folder.folder / "made.parquet").exists()
+    assert (
+        done.returncode == 1
+        and done.stderr.count("\n") == 1
+        and "its budget is spent" in done.stderr
+    )
+    assert (
+        done.stderr.startswith("synthesize: base gpt")
+        and not (folder.folder / "made.parquet").exists()
+    )
     assert folder.run(budget={"requests": 4, "tokens": 1000}, **options).returncode == 0
     assert len(endpoint.bodies) == 4 and [row["kept"] for row in folder.flow()] == [6, 6]
-    assert [(row["tokens_in"], row["tokens_out"], row["stand_in"]) for row in folder.flow()] == [(60, 20, 0)] * 2
+    assert [(row["tokens_in"], row["tokens_out"], row["stand_in"]) for row in folder.flow()] == [
+        (60, 20, 0)
+    ] * 2
     assert folder.run("again", **options).returncode == 0
     assert len(endpoint.bodies) == 4, "a rerun asks nothing again"
-    assert (folder.folder / "again.parquet").read_bytes() == (folder.folder / "made.parquet").read_bytes()
+    assert (folder.folder / "again.parquet").read_bytes() == (
+        folder.folder / "made.parquet"
+    ).read_bytes()
 
 
 def test_where_the_calls_are_spent_the_node_goes_on_with_what_there_is(folder, endpoint):
@@ -123,21 +159,39 @@ def test_where_the_calls_are_spent_the_node_goes_on_with_what_there_is(folder, e
     assert done.returncode == 0, done.stderr
     assert done.stderr == ("synthesize made: 6 of 6 posts in 3 calls, 1 of them malformed.\n")
     done = folder.run("less", calls=2, classes=[1], **endpoint_options(endpoint))
-    assert done.stderr == ("synthesize made: 3 of 6 posts in 2 calls, 1 of them malformed; its calls were spent.\n")
+    assert done.stderr == (
+        "synthesize made: 3 of 6 posts in 2 calls, 1 of them malformed; its calls were spent.\n"
+    )
     assert len(endpoint.bodies) == 3 and folder.flow("less")[0]["malformed"] == {"no list": 1}
 
 
 def test_a_model_in_a_folder_may_write(folder, tmp_path):
-    """A model with random weights writes no list: nothing is kept, all is counted, and the node still ends."""
+    """A model with random weights writes no list.
+
+    Nothing is kept, all is counted, and the node still ends.
+    """
     made_base(tmp_path / "tiny", "causal", length=256)
-    asked = [{"base": "tiny", "kind": "causal", "threads": 1, "attention": "eager", "precision": "fp32"}]
+    asked = [
+        {"base": "tiny", "kind": "causal", "threads": 1, "attention": "eager", "precision": "fp32"}
+    ]
     prompt = {"system": "Write.", "user": "{number} {label}:\n{own}"}
     done = folder.run(
-        asked=asked, models=[tmp_path / "tiny/model.json"], prompt=prompt, calls=2, classes=[1], max_tokens=8
+        asked=asked,
+        models=[tmp_path / "tiny/model.json"],
+        prompt=prompt,
+        calls=2,
+        classes=[1],
+        max_tokens=8,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr == "synthesize made: 0 of 6 posts in 2 calls, 2 of them malformed; its calls were spent.\n"
-    assert folder.flow()[0]["malformed"] == {"cut at max_tokens": 2} and len(read_posts(tmp_path / "made.parquet")) == 0
+    assert (
+        done.stderr
+        == "synthesize made: 0 of 6 posts in 2 calls, 2 of them malformed; its calls were spent.\n"
+    )
+    assert (
+        folder.flow()[0]["malformed"] == {"cut at max_tokens": 2}
+        and len(read_posts(tmp_path / "made.parquet")) == 0
+    )
 
 
 def test_no_log_and_no_count_shows_a_post(folder):
@@ -146,23 +200,30 @@ def test_no_log_and_no_count_shows_a_post(folder):
     assert "said" not in told and "train0x" not in told
 
 
-# -- the report --------------------------------------------------------------------------------------
+# -- the report
+# --------------------------------------------------------------------------------------
 
 
 def test_the_report_tells_who_wrote_what_and_where_a_stand_in_did(tmp_path):
     made = Writing(posts(), {}, synthesize_options(classes=[1]))
-    written(made, ["no list", numbered(text(0), text(0), text(1)), numbered(text(2), text(3), text(4))])
+    written(
+        made, ["no list", numbered(text(0), text(0), text(1)), numbered(text(2), text(3), text(4))]
+    )
     path = tmp_path / "ctyun/synthesize/made.json"
     path.parent.mkdir(parents=True)
     for stand_in in (0, 3):
         flow = made.flow()
         flow["rows"][0]["stand_in"] = stand_in
         path.write_text(json.dumps(flow))
-        done = report_files.report([*report_files.inputs(tmp_path), "--written", "ctyun", "made", str(path)], tmp_path)
+        done = report_files.report(
+            [*report_files.inputs(tmp_path), "--written", "ctyun", "made", str(path)], tmp_path
+        )
         assert done.returncode == 0, done.stderr
         text_of_page = (tmp_path / "report.html").read_text()
         (row,) = re.findall(r"<tr><th scope=\"row\">stand-in<.*", text_of_page)
-        cells = re.findall(r"<td[^>]*>([^<]*)", row)  # wanted, kept, calls, malformed, left out, tokens in and out
+        cells = re.findall(
+            r"<td[^>]*>([^<]*)", row
+        )  # wanted, kept, calls, malformed, left out, tokens in and out
         assert cells == ["6", "5", "3", "1", "1", "30", "15", "1 no list, 1 like one written"]
         words = report_files.Page(text_of_page).words
         assert ("A rule wrote in the place of a language model" in words) is bool(stand_in)

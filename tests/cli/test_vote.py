@@ -45,7 +45,9 @@ def test_majority_logits_are_votes_and_a_fraction_of_probability():
     shares = np.array([2 + 1.6 / 3 / 4, 1 + 1.1 / 3 / 4, 0 + 0.3 / 3 / 4])
     assert np.allclose(softmax(logits)[0], shares / shares.sum())
     _, logits, _ = vote(PROBS, LABELS, "majority", "lowest")
-    shares = np.array([1 + 0.8 / 3 / 4 + 1 / 4, 1 + 1.3 / 3 / 4, 1 + 0.9 / 3 / 4])  # the first class gains 1/4
+    shares = np.array(
+        [1 + 0.8 / 3 / 4 + 1 / 4, 1 + 1.3 / 3 / 4, 1 + 0.9 / 3 / 4]
+    )  # the first class gains 1/4
     assert np.allclose(softmax(logits)[2], shares / shares.sum())
 
 
@@ -118,7 +120,9 @@ def test_command_over_held_out_posts(tmp_path):
     done = run(tmp_path, members, "soft", held_out=tmp_path / "posts.parquet")
     assert done.returncode == 0, done.stderr
     frame = read_predictions(tmp_path / "out.parquet")
-    assert frame["post_id"].tolist() == list("abcd") and np.allclose(matrix(frame), PROBS[:2].mean(axis=0))
+    assert frame["post_id"].tolist() == list("abcd") and np.allclose(
+        matrix(frame), PROBS[:2].mean(axis=0)
+    )
 
 
 @pytest.mark.parametrize("members, fault", [(HELD[:1] + HELD[2:], "2 of 4 held-out posts are predicted by fewer"),
@@ -127,14 +131,25 @@ def test_command_over_held_out_posts(tmp_path):
 def test_command_refuses_a_fold_that_is_missing_or_another(tmp_path, members, fault):
     write_posts(pd.DataFrame({"post_id": list("abcd"), "text": "x"}), tmp_path / "posts.parquet")
     done = run(tmp_path, held_out(tmp_path, members), "soft", held_out=tmp_path / "posts.parquet")
-    assert done.returncode == 1 and done.stderr.startswith("vote: ") and done.stderr.count("\n") == 1
+    assert (
+        done.returncode == 1 and done.stderr.startswith("vote: ") and done.stderr.count("\n") == 1
+    )
     assert fault in done.stderr and not (tmp_path / "out.parquet").exists()
 
 
 def run(tmp_path, members, rule="majority", datasets=("t/dev",), held_out=None, **more):
     datasets = ["t/held-out"] if held_out else datasets
-    spec = json.dumps({"node": "v", "rule": rule, "ties": "probability", "datasets": datasets, **more})
-    command = [sys.executable, "workflow/scripts/vote.py", "--spec", spec, "--predictions", *members]
+    spec = json.dumps(
+        {"node": "v", "rule": rule, "ties": "probability", "datasets": datasets, **more}
+    )
+    command = [
+        sys.executable,
+        "workflow/scripts/vote.py",
+        "--spec",
+        spec,
+        "--predictions",
+        *members,
+    ]
     command += ["--posts", "t/held-out", held_out] if held_out else []
     command += ["--out", tmp_path / "out.parquet", "--counts", tmp_path / "out.json"]
     return subprocess.run(command, capture_output=True, text=True)
@@ -143,14 +158,22 @@ def run(tmp_path, members, rule="majority", datasets=("t/dev",), held_out=None, 
 def test_command(tmp_path):
     members = [tmp_path / f"{i}.parquet" for i in range(3)]
     for path, probs in zip(members, PROBS):
-        datasets = {"t/test": prediction_rows("ab", np.log(probs[:2])), "t/dev": prediction_rows("abcd", np.log(probs))}
+        datasets = {
+            "t/test": prediction_rows("ab", np.log(probs[:2])),
+            "t/dev": prediction_rows("abcd", np.log(probs)),
+        }
         write_predictions(datasets | {"t/other": prediction_rows("e", np.log(probs[:1]))}, path)
     assert run(tmp_path, members, datasets=["t/dev", "t/test"]).returncode == 0
     both = read_predictions(tmp_path / "out.parquet")
     assert both["dataset"].tolist() == ["t/dev"] * 4 + ["t/test"] * 2
     assert of_dataset(both, "t/test")["label"].tolist() == [0, 1]
     frame = of_dataset(both, "t/dev")
-    assert frame["post_id"].tolist() == ["a", "b", "c", "d"] and frame["label"].tolist() == [0, 1, 1, 0]
+    assert frame["post_id"].tolist() == ["a", "b", "c", "d"] and frame["label"].tolist() == [
+        0,
+        1,
+        1,
+        0,
+    ]
     assert matrix(frame).argmax(axis=1).tolist() == [0, 1, 1, 0]
     counts = json.loads((tmp_path / "out.json").read_text())
     assert counts == {
@@ -186,6 +209,10 @@ def test_command_refuses_other_posts_and_other_classes(tmp_path):
     write_predictions({"t/dev": prediction_rows(["a", "b"], np.zeros((2, 3)))}, c)
     for other, fault in ((b, "same posts in the same order"), (c, "number of classes")):
         done = run(tmp_path, [a, other])
-        assert done.returncode == 1 and done.stderr.startswith("vote: ") and done.stderr.count("\n") == 1
+        assert (
+            done.returncode == 1
+            and done.stderr.startswith("vote: ")
+            and done.stderr.count("\n") == 1
+        )
         assert str(a) in done.stderr and str(other) in done.stderr and fault in done.stderr
         assert not (tmp_path / "out.parquet").exists()

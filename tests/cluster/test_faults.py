@@ -1,8 +1,10 @@
-"""A cluster's faults, each a real one: what was reached is gone on from, and the end is that of an undisturbed run.
+"""A cluster's faults, each a real one: what was reached is gone on from, and the end is that of an
+undisturbed run.
 
-A small study of six submissions. `trainings` meet what befalls a job: a node of the study is named for its fault, and
-the shipped retries or SLURM's requeue heal it. The main process meets the rest, and a plain rerun heals that.
-tests/faulty/sitecustomize.py holds or kills a training at its place; the cluster does all else.
+A small study of six submissions. `trainings` meet what befalls a job: a node of the study is named
+for its fault, and the shipped retries or SLURM's requeue heal it. The main process meets the rest,
+and a plain rerun heals that. tests/faulty/sitecustomize.py holds or kills a training at its place;
+the cluster does all else.
 """
 
 import json
@@ -35,15 +37,26 @@ TINY = {"batch": 8, "lr": 2.0e-3, "schedule": "cosine", "warmup": 0.0, "weight_d
         "max_length": 64, "epoch": "last", "loss": "cross-entropy", "class_weights": "none", "answers": "words",
         "frozen": [], "dropout": 0.1, "threads": 1, "attention": "eager", "precision": "fp32",
         "checkpoint_steps": 20, "seed": 1}  # fmt: skip
-# Dropout makes the weights hang on the state of every random number generator that a checkpoint has to hold.
+# Dropout makes the weights hang on the state of every random number generator that a checkpoint has
+# to hold.
 BASES = {"scancel": "tiny-encoder", "memory": "tiny-encoder", "early": "short", "too-long": "short",
          "preempted": "lone", "node-down": "lone", **dict.fromkeys(KILLED, "tiny-encoder")}  # fmt: skip
 MEMORY = 2500  # megabytes; a training takes less than one thousand
-MACHINE = {"tiny-encoder": {"mem_mb": MEMORY}, "short": {"minutes": 3}, "lone": {"gpus": cluster.GPUS, "ranks": 1}}
+MACHINE = {
+    "tiny-encoder": {"mem_mb": MEMORY},
+    "short": {"minutes": 3},
+    "lone": {"gpus": cluster.GPUS, "ranks": 1},
+}
 PREDICT = {"threads": 1, "batch_tokens": 4096}
 MADE = {"seed": 1, "posts": {"smm4h24-task5": {"train": 96, "dev": 40, "test": 40, "decoys": 10}}}
 FILES = {
-    "studies/faults": {"title": "Faults", "recipes": ["faults"], "scale": "faults", "seeds": 1, "made": MADE},
+    "studies/faults": {
+        "title": "Faults",
+        "recipes": ["faults"],
+        "scale": "faults",
+        "seeds": 1,
+        "made": MADE,
+    },
     "scales/faults": {
         "bases": {
             base: {
@@ -82,7 +95,9 @@ def whole(tmp_path_factory):
     for name, content in FILES.items():
         (tree / "config" / f"{name}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     with (tree / "config/bases.yaml").open("a") as bases:
-        bases.write("".join(f"\n{base}: {{kind: encoder, folder: /nowhere}}" for base in ("short", "lone")))
+        bases.write(
+            "".join(f"\n{base}: {{kind: encoder, folder: /nowhere}}" for base in ("short", "lone"))
+        )
     site = yaml.safe_load((tree / "slurm/site.yaml").read_text())
     site["cluster"] |= {"partition": "few", "gpu_partition": "spare"}
     (tree / "slurm/site.yaml").write_text(yaml.safe_dump(site))
@@ -93,7 +108,10 @@ def whole(tmp_path_factory):
 
 
 def copied(whole, folder, *parts):
-    """The tree as it was before these parts of results/faults were made; what Snakemake remembers comes along."""
+    """The tree as it was before these parts of results/faults were made.
+
+    What Snakemake remembers comes along.
+    """
     tree = shutil.copytree(whole, folder / "tree", symlinks=True)
     for path in [tree / "work/faults/faults", *(tree / "results/faults" / part for part in parts)]:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -101,18 +119,25 @@ def copied(whole, folder, *parts):
 
 
 def heeding():
-    """A shell has what it starts in the background ignore SIGINT, and so would the tests' own children."""
+    """A shell has what it starts in the background ignore SIGINT, and so would the tests' own
+    children.
+    """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Run:
-    """`snakemake --profile slurm` in a tree; what it says is kept in a file. Only this process is ever signalled."""
+    """`snakemake --profile slurm` in a tree.
+
+    What it says is kept in a file. Only this process is ever signalled.
+    """
 
     def __init__(self, tree, number, *targets):
         self.said = tree / f"said-{number}"
         command, options = called(tree, *targets, *COMMAND, path=[tree / "tests/faulty"])
         with self.said.open("w") as file:
-            self.process = subprocess.Popen(command, **options, stdout=file, stderr=file, preexec_fn=heeding)
+            self.process = subprocess.Popen(
+                command, **options, stdout=file, stderr=file, preexec_fn=heeding
+            )
 
     def __enter__(self):
         return self
@@ -139,7 +164,9 @@ class Run:
 def sent(tree, rule=""):
     """The jobs that this tree ever sent, oldest first."""
     jobs = (job for job in cluster.jobs().values() if job.get("WorkDir") == str(tree))
-    return sorted((job for job in jobs if f"rule_{rule}" in job["Comment"]), key=lambda job: int(job["JobId"]))
+    return sorted(
+        (job for job in jobs if f"rule_{rule}" in job["Comment"]), key=lambda job: int(job["JobId"])
+    )
 
 
 def torn(tree, whole):
@@ -166,9 +193,20 @@ def like(path, whole):
 
 def overlapping(tree):
     """Jobs for one output that ran at one time: none."""
-    jobs = [job for job in sent(tree) if job["StartTime"] != "Unknown" and job["StartTime"] != job["EndTime"]]
-    pairs = ((one, two) for one in jobs for two in jobs if one["Comment"] == two["Comment"] and one != two)
-    return [one["JobId"] for one, two in pairs if one["StartTime"] <= two["StartTime"] < one["EndTime"]]
+    jobs = [
+        job
+        for job in sent(tree)
+        if job["StartTime"] != "Unknown" and job["StartTime"] != job["EndTime"]
+    ]
+    pairs = (
+        (one, two)
+        for one in jobs
+        for two in jobs
+        if one["Comment"] == two["Comment"] and one != two
+    )
+    return [
+        one["JobId"] for one, two in pairs if one["StartTime"] <= two["StartTime"] < one["EndTime"]
+    ]
 
 
 def complete(tree, whole):
@@ -182,8 +220,18 @@ def complete(tree, whole):
 
 @pytest.fixture(scope="module")
 def trainings(slurm, whole, tmp_path_factory):
-    """A tree whose eleven trainings meet a fault each, all in one run that goes on meanwhile: (tree, its thread)."""
-    tree = copied(whole, tmp_path_factory.mktemp("trainings"), "faults", "report.html", "scores.csv", "scores.txt")
+    """A tree whose eleven trainings meet a fault each, all in one run that goes on meanwhile.
+
+    (tree, its thread).
+    """
+    tree = copied(
+        whole,
+        tmp_path_factory.mktemp("trainings"),
+        "faults",
+        "report.html",
+        "scores.csv",
+        "scores.txt",
+    )
     targets = [str(model(tree, node).relative_to(tree) / "model.json") for node in BASES]
     seen = {"torn": [], "first": {}, "log": {}}
 
@@ -216,12 +264,25 @@ def scancelled(slurm, tree, job, stack):
 
 def preempted(slurm, tree, job, stack):
     """A job of a partition of higher priority wants this one's GPUs."""
-    words = ["-p", "urgent", "-w", job["NodeList"], f"--gpus={cluster.GPUS}", "-o", "/dev/null", "--wrap", "sleep 3"]
+    words = [
+        "-p",
+        "urgent",
+        "-w",
+        job["NodeList"],
+        f"--gpus={cluster.GPUS}",
+        "-o",
+        "/dev/null",
+        "--wrap",
+        "sleep 3",
+    ]
     subprocess.run(["sbatch", *words], check=True, capture_output=True)
 
 
 def lost(slurm, tree, job, stack):
-    """The node loses its power: its slurmd and all of the job's processes are killed at once. It comes back later."""
+    """The node loses its power.
+
+    Its slurmd and all of the job's processes are killed at once. It comes back later.
+    """
     node = job["NodeList"]
     os.kill(int((slurm / f"slurmd-{node}.pid").read_text()), signal.SIGKILL)
     for path in Path("/proc").glob("[0-9]*"):
@@ -230,12 +291,17 @@ def lost(slurm, tree, job, stack):
             inside = f"SLURM_JOB_ID={job['JobId']}" in (path / "environ").read_text().split("\0")
             if own or (inside and Path(os.readlink(path / "cwd")) == tree):
                 os.kill(int(path.name), signal.SIGKILL)
-    cluster.wait(lambda: "DOWN" in cluster.told("scontrol", "show", "node", node), "node that is down", 120)
+    cluster.wait(
+        lambda: "DOWN" in cluster.told("scontrol", "show", "node", node), "node that is down", 120
+    )
     stack.enter_context(cluster.daemon(slurm, cluster.slurmd(node)))
 
 
 def healed(trainings, node):
-    """(its jobs, timing.json) of a training that met its fault, once all have ended; a rerun sent nothing."""
+    """(its jobs, timing.json) of a training that met its fault, once all have ended.
+
+    A rerun sent nothing.
+    """
     tree, thread, seen = trainings
     thread.join()
     assert seen["code"] == 0, seen["said"]
@@ -289,12 +355,19 @@ def test_a_job_runs_out_of_memory(trainings, slurm):
 def test_a_job_is_preempted_and_comes_back(trainings, slurm):
     jobs, ran = healed(trainings, "preempted")
     assert ends(jobs) == ["COMPLETED"] and jobs[0]["Restarts"] == "1" and ran["resumed"]
-    assert f"preempted JobId={jobs[0]['JobId']} has been requeued" in (slurm / "slurmctld.log").read_text()
+    assert (
+        f"preempted JobId={jobs[0]['JobId']} has been requeued"
+        in (slurm / "slurmctld.log").read_text()
+    )
 
 
 def test_a_node_goes_down(trainings, slurm):
     jobs, ran = healed(trainings, "node-down")
-    assert ends(jobs) == ["COMPLETED"] and jobs[0]["Restarts"] == "1" and ran["resumed"] == "checkpoint-20"
+    assert (
+        ends(jobs) == ["COMPLETED"]
+        and jobs[0]["Restarts"] == "1"
+        and ran["resumed"] == "checkpoint-20"
+    )
     assert "not responding, setting DOWN" in (slurm / "slurmctld.log").read_text()
 
 
@@ -304,7 +377,9 @@ def test_a_node_goes_down(trainings, slurm):
 @pytest.fixture
 def tree(slurm, whole, tmp_path):
     """A tree before its first submission: posts and base are there."""
-    return copied(whole, tmp_path, "clean", "audit", "faults", "report.html", "scores.csv", "scores.txt")
+    return copied(
+        whole, tmp_path, "clean", "audit", "faults", "report.html", "scores.csv", "scores.txt"
+    )
 
 
 def midway(run, tree):
@@ -325,7 +400,10 @@ def test_interrupted_by_the_keyboard(tree, whole):
         run.ended(1, 60)
     with Run(tree, 2) as again:
         again.ended()
-    assert ends(sent(tree, "finetune")) == ["CANCELLED", "COMPLETED"] and timing(tree, "plain")["resumed"]
+    assert (
+        ends(sent(tree, "finetune")) == ["CANCELLED", "COMPLETED"]
+        and timing(tree, "plain")["resumed"]
+    )
     complete(tree, whole)
 
 
@@ -346,16 +424,26 @@ def test_terminated(tree, whole):
 
 
 def test_killed_and_started_again_at_once(tree, whole):
-    """The rerun says which job it waits for; a second rerun is told off; what the job made is taken back."""
+    """The rerun says which job it waits for.
+
+    A second rerun is told off; what the job made is taken back.
+    """
     with Run(tree, 1) as run:
         job = midway(run, tree)
         run.process.kill()
         run.process.wait()
     with Run(tree, 2) as again:
-        again.until(lambda: f"an earlier run left SLURM jobs {job['JobId']}; waiting" in again.said.read_text())
+        again.until(
+            lambda: (
+                f"an earlier run left SLURM jobs {job['JobId']}; waiting" in again.said.read_text()
+            )
+        )
         with Run(tree, 3) as third:
             said = third.ended(1, 60)
-        assert f"another run of study faults, process {again.process.pid} on" in said and "Traceback" not in said
+        assert (
+            f"another run of study faults, process {again.process.pid} on" in said
+            and "Traceback" not in said
+        )
         assert len(sent(tree, "finetune")) == 1
         go_on(tree)
         again.ended()

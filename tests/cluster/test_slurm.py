@@ -1,7 +1,9 @@
-"""`snakemake --profile slurm`: the demo through sbatch on a real cluster, and study a800 to a stand-in for sbatch.
+"""`snakemake --profile slurm`: the demo through sbatch on a real cluster, and study a800 to a
+stand-in for sbatch.
 
-The cluster's nodes and GPUs are make-believe, its slurmctld, slurmd, sbatch, srun and squeue are not. The stand-in
-records what it is asked for, and makes the outputs of the whole study as empty files: no job of a800 is run.
+The cluster's nodes and GPUs are make-believe, its slurmctld, slurmd, sbatch, srun and squeue are
+not. The stand-in records what it is asked for, and makes the outputs of the whole study as empty
+files: no job of a800 is run.
 """
 
 import argparse
@@ -46,7 +48,10 @@ TWO_BY_TWO = {"nodes": 2, "ranks": 2, "zero": 3, "cpus": 2}
 
 
 def share_out(config):
-    """Make SHARED ask for several ranks, and no other node: `qwen` gets another base name, to be told by."""
+    """Make SHARED ask for several ranks, and no other node.
+
+    `qwen` gets another base name, to be told by.
+    """
     recipe, scale = config / "recipes/ctyun.yaml", config / "scales/demo.yaml"
     content = yaml.safe_load(scale.read_text())
     bases = content["bases"]
@@ -61,7 +66,10 @@ def share_out(config):
 
 @pytest.fixture(scope="module")
 def sent(slurm, tmp_path_factory):
-    """The demo, run through sbatch, SHARED on two nodes: (its folder, the jobs). Tests leave the folder as it is."""
+    """The demo, run through sbatch, SHARED on two nodes.
+
+    (its folder, the jobs). Tests leave the folder as it is.
+    """
     folder = copy_of_tree(tmp_path_factory.mktemp("sent"))
     share_out(folder / "config")
     done, jobs = submitted(lambda: snakemake(folder, *DEMO))
@@ -91,16 +99,23 @@ def downstream(sent):
 
 
 def node_of(path):
-    """The node that a file of the recipe belongs to: results/demo/ctyun/<verb>/<node>…; None for clean and audit."""
+    """The node that a file of the recipe belongs to.
+
+    Results/demo/ctyun/<verb>/<node>…; None for clean and audit.
+    """
     parts = path.parts[2:]
     return parts[2].removesuffix(".parquet") if parts[0] == "ctyun" else None
 
 
-def test_nodes_without_several_ranks_behind_them_have_the_bytes_of_a_local_run(demo, sent, downstream):
+def test_nodes_without_several_ranks_behind_them_have_the_bytes_of_a_local_run(
+    demo, sent, downstream
+):
     files = sorted(path.relative_to(demo) for path in (demo / "results/demo").rglob("*.parquet"))
     alike = [file for file in files if node_of(file) not in downstream]
     assert len(alike) > 40 and len(files) - len(alike) > 15
-    assert [str(file) for file in alike if (demo / file).read_bytes() != (sent[0] / file).read_bytes()] == []
+    assert [
+        str(file) for file in alike if (demo / file).read_bytes() != (sent[0] / file).read_bytes()
+    ] == []
 
 
 def losses(folder, node):
@@ -115,14 +130,19 @@ def test_two_ranks_on_two_nodes_learn_what_one_process_learns(demo, sent, downst
     folder, jobs = sent
     asked = {id for id in downstream if id.partition("@")[0] in SHARED}
     wide = [job for job in jobs if job["NumNodes"] == "2"]
-    assert len(wide) == len(asked) == 3 and {name(job["Comment"]) for job in wide} == {"pretrain", "finetune"}
+    assert len(wide) == len(asked) == 3 and {name(job["Comment"]) for job in wide} == {
+        "pretrain",
+        "finetune",
+    }
     for model in sorted((folder / "results/demo/ctyun").glob("*/*/timing.json")):
         id, verb = model.parent.name, model.parts[-3]
         timing = json.loads(model.read_text())
         if id not in downstream or "world" not in timing:
             continue
         assert (timing["world"], timing["zero"]) == ((4, 3) if id in asked else (1, 0)), id
-        assert losses(folder, f"{verb}/{id}") == pytest.approx(losses(demo, f"{verb}/{id}"), abs=1e-3), id
+        assert losses(folder, f"{verb}/{id}") == pytest.approx(
+            losses(demo, f"{verb}/{id}"), abs=1e-3
+        ), id
 
 
 def test_scores_behind_several_ranks_lie_beside_those_of_a_local_run(demo, sent, downstream):
@@ -134,13 +154,18 @@ def test_scores_behind_several_ranks_lie_beside_those_of_a_local_run(demo, sent,
     assert len(rows[demo]) == len(rows[sent[0]]) > 50
     for here, there in zip(rows[demo], rows[sent[0]]):
         assert {**here, "value": 0} == {**there, "value": 0}
-        assert float(here["value"] or "nan") == pytest.approx(float(there["value"] or "nan"), abs=0.05, nan_ok=True)
+        assert float(here["value"] or "nan") == pytest.approx(
+            float(there["value"] or "nan"), abs=0.05, nan_ok=True
+        )
         differing |= {here["predictor"]} if here["value"] != there["value"] else set()
     assert differing <= downstream
 
 
 def test_each_job_is_one_submission_and_cheap_ones_share_theirs(sent):
-    """Every submission at its first attempt; demo and base, which may need the internet, on the login node."""
+    """Every submission at its first attempt.
+
+    Demo and base, which may need the internet, on the login node.
+    """
     folder, jobs = sent
     graph = Study({"study": "demo"}, root=folder / "config").graphs["ctyun"]
     nodes = Counter(node.verb for node in graph.nodes.values())
@@ -159,7 +184,10 @@ def test_a_finished_study_submits_nothing(sent):
 
 
 def test_a_learning_rate_resubmits_its_node_and_what_follows_and_other_gpus_nothing(sent, tmp_path):
-    """Every network of the scale now asks for a whole node; only the one that trains anew gets it."""
+    """Every network of the scale now asks for a whole node.
+
+    Only the one that trains anew gets it.
+    """
     folder = tmp_path / "tree"
     shutil.copytree(sent[0], folder, symlinks=True)
     recipe, scale = folder / "config/recipes/ctyun.yaml", folder / "config/scales/demo.yaml"
@@ -167,14 +195,20 @@ def test_a_learning_rate_resubmits_its_node_and_what_follows_and_other_gpus_noth
     content["models"]["outdoors-expert"]["lr"] = 2.0e-3
     recipe.write_text(yaml.safe_dump(content, sort_keys=False))
     content = yaml.safe_load(scale.read_text())
-    content["bases"]["qwen-72b-chat"]["machine"]["finetune"] = {"gpus": cluster.GPUS, "cpus": 8, "ranks": 1}
+    content["bases"]["qwen-72b-chat"]["machine"]["finetune"] = {
+        "gpus": cluster.GPUS,
+        "cpus": 8,
+        "ranks": 1,
+    }
     scale.write_text(yaml.safe_dump(content, sort_keys=False))
     site = folder / "slurm/site.yaml"
     site.write_text(site.read_text().replace("gpu_partition: null", "gpu_partition: gpu "))
     done, jobs = submitted(lambda: snakemake(folder, *DEMO))
     assert done.returncode == 0, done.stdout + done.stderr
     assert names(jobs) == {"finetune": 1, "predict": 2, "ctyun-scores": 1, "report": 1}
-    assert all("outdoors-expert@seed=1" in job["Comment"] for job in jobs if "finetune" in job["Comment"])
+    assert all(
+        "outdoors-expert@seed=1" in job["Comment"] for job in jobs if "finetune" in job["Comment"]
+    )
     asked = {name(job["Comment"]): job.get("TresPerJob", "") for job in jobs}
     assert "gpu:a800:8" in asked["finetune"] and not asked["predict"]
 
@@ -207,9 +241,15 @@ OTHERS = {
 
 
 def write_stand_ins(folder):
-    """sbatch and what the plugin asks beside it, in a folder for the head of PATH; a number for an id is enough."""
+    """sbatch and what the plugin asks beside it, in a folder for the head of PATH.
+
+    A number for an id is enough.
+    """
     texts = {"sbatch": SBATCH.format(python=sys.executable, folder=str(folder))}
-    texts |= {name: f"#!/bin/sh\n{line.replace('{folder}', str(folder))}\n" for name, line in OTHERS.items()}
+    texts |= {
+        name: f"#!/bin/sh\n{line.replace('{folder}', str(folder))}\n"
+        for name, line in OTHERS.items()
+    }
     for name, text in texts.items():
         (folder / name).write_text(text)
         (folder / name).chmod(0o755 | stat.S_IXUSR)
@@ -227,25 +267,31 @@ def asked_for(call):
 
 
 def srun_lines(said):
-    """{"rule: srun ..."} of each training on several nodes, from the commands that `snakemake --printshellcmds` says.
+    """{"rule: srun ..."} of each training on several nodes, from the commands that `snakemake
+    --printshellcmds` says.
 
-    The launcher makes the line of the options in the command, so its own functions do so here; no job is run.
+    The launcher makes the line of the options in the command, so its own functions do so here; no
+    job is run.
     """
     found, parser = set(), argparse.ArgumentParser()
     parser.add_argument("--spec", type=json.loads)
     launcher.add_arguments(parser)
-    for rule, words in re.findall(r"exec python workflow/scripts/(pretrain|finetune)\.py (.*)", said):
+    for rule, words in re.findall(
+        r"exec python workflow/scripts/(pretrain|finetune)\.py (.*)", said
+    ):
         asked, _ = parser.parse_known_args(shlex.split(words))
         if asked.nodes > 1:
             cpus = launcher.cpus_per_rank(asked.ranks, asked.spec["threads"], asked.cpus)
             place = {"SLURM_JOB_ID": "1", "CUDA_VISIBLE_DEVICES": "0"}
-            found.add(f"{rule}: {shlex.join(launcher.srun_words(asked.nodes, asked.ranks, cpus, place))}")
+            found.add(
+                f"{rule}: {shlex.join(launcher.srun_words(asked.nodes, asked.ranks, cpus, place))}"
+            )
     return found
 
 
 def test_what_study_a800_asks_of_a_cluster(demo, tmp_path, monkeypatch):
-    """The arguments of every sbatch call and of the srun within, each once a rule. A change of the golden file must
-    be meant.
+    """The arguments of every sbatch call and of the srun within, each once a rule. A change of the
+    golden file must be meant.
 
     The posts are made up, in files of the official shapes.
     """
@@ -254,7 +300,9 @@ def test_what_study_a800_asks_of_a_cluster(demo, tmp_path, monkeypatch):
     write_stand_ins(stand_in)
     monkeypatch.setenv("PATH", f"{stand_in}:{os.environ['PATH']}")
     a800 = (*cluster.QUICK, "--config", f"data={demo}/work/demo/posts", "seeds=1")
-    outputs = [line.split("\t")[0] for line in snakemake(tree, *a800, "--summary").stdout.splitlines()[1:]]
+    outputs = [
+        line.split("\t")[0] for line in snakemake(tree, *a800, "--summary").stdout.splitlines()[1:]
+    ]
     for output in outputs:
         if output.startswith("results/base/"):  # not fetched here
             (tree / output).parent.mkdir(parents=True)
@@ -265,7 +313,9 @@ def test_what_study_a800_asks_of_a_cluster(demo, tmp_path, monkeypatch):
     calls = [json.loads(line) for line in (stand_in / "calls").read_text().splitlines()]
     assert len(calls) > 60
     job_names = {dict(zip(call, call[1:])).get("--job-name") for call in calls}
-    assert job_names == {(tree / "work/a800/run").read_text()}, "the next run looks for jobs of this name"
+    assert job_names == {(tree / "work/a800/run").read_text()}, (
+        "the next run looks for jobs of this name"
+    )
     asked = {f"{rule}: {words}" for rule, words in map(asked_for, calls)}
     found = sorted(asked | srun_lines(done.stdout + done.stderr))
     assert found == GOLDEN.read_text().splitlines(), "\n".join(found)
@@ -292,8 +342,16 @@ def test_the_default_profile_leaves_the_cluster_run_alone():
 
 
 def test_neither_profile_goes_by_the_list_of_inputs():
-    """Other shards of a pool are another list of inputs; the param `reads` says what a job reads."""
-    assert set(profile("profiles/default")["rerun-triggers"]) == {"mtime", "params", "software-env", "code"}
+    """Other shards of a pool are another list of inputs.
+
+    The param `reads` says what a job reads.
+    """
+    assert set(profile("profiles/default")["rerun-triggers"]) == {
+        "mtime",
+        "params",
+        "software-env",
+        "code",
+    }
 
 
 def test_retries_stand_in_the_profile_alone():

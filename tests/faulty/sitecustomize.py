@@ -1,7 +1,9 @@
-"""Read by every Python of a test run with this folder on PYTHONPATH: faults of a training, each at its exact place.
+"""Read by every Python of a test run with this folder on PYTHONPATH: faults of a training, each at
+its exact place.
 
-Python tells an audit hook what it is about to open, make, rename and remove, so no line of the product is altered.
-A node's name says what its training meets, once: `met/<node>` in the tree is the mark that it did.
+Python tells an audit hook what it is about to open, make, rename and remove, so no line of the
+product is altered. A node's name says what its training meets, once: `met/<node>` in the tree is
+the mark that it did.
 """
 
 import os
@@ -26,7 +28,10 @@ def meets(event, arguments):
         return
     path = str(arguments[1 if event == "os.rename" else 0])
     found = re.search("/finetune/([a-z-]+)(?=/|$)", path)
-    if found and (event, True) == (KILLED.get(found[1], MIDWAY)[0], path.endswith(KILLED.get(found[1], MIDWAY)[1])):
+    if found and (event, True) == (
+        KILLED.get(found[1], MIDWAY)[0],
+        path.endswith(KILLED.get(found[1], MIDWAY)[1]),
+    ):
         meet(found[1])
 
 
@@ -39,7 +44,9 @@ def meet(node):
         os.kill(os.getpid(), signal.SIGKILL)
     hoard = b"1" * GREEDY if node == "memory" else b""
     stopping = sys.modules["postgrad.runtime.signals"]
-    while not os.path.exists(f"met/{node}.go") and (hoard or node == "too-long" or not stopping.wanted()):
+    while not os.path.exists(f"met/{node}.go") and (
+        hoard or node == "too-long" or not stopping.wanted()
+    ):
         time.sleep(0.05)
 
 
@@ -48,5 +55,7 @@ if "finetune.py" in " ".join(sys.orig_argv[:2]):
 elif "SLURM_JOB_ID" not in os.environ and "snakemake" in sys.orig_argv:
     import asyncio
 
-    sleep = asyncio.sleep  # the plugin looks ten seconds later each time that it finds nothing ended
+    sleep = (
+        asyncio.sleep
+    )  # the plugin looks ten seconds later each time that it finds nothing ended
     asyncio.sleep = lambda seconds, *more: sleep(min(seconds, 1.5), *more)

@@ -39,14 +39,20 @@ def file_pins(name):
 
 
 def env_pins(path):
-    (pip,) = [entry["pip"] for entry in yaml.safe_load(path.read_text())["dependencies"] if isinstance(entry, dict)]
+    (pip,) = [
+        entry["pip"]
+        for entry in yaml.safe_load(path.read_text())["dependencies"]
+        if isinstance(entry, dict)
+    ]
     return pins(pip)
 
 
 LOCK = file_pins("constraints.txt")
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-slurm.txt"])
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "requirements-dev.txt", "requirements-slurm.txt"]
+)
 def test_requirements_are_locked_and_give_a_reason(name):
     found = file_pins(name)
     assert found and found.items() <= LOCK.items()
@@ -71,9 +77,15 @@ def test_torch_is_pinned_without_a_build():
 
 
 def third_party(folder):
-    """Distributions that the Python files under `folder` import, without the standard library and our own."""
+    """Distributions that the Python files under `folder` import, without the standard library and
+    our own.
+    """
     files = list((ROOT / folder).rglob("*.py"))
-    own = {file.stem for place in ("workflow", "tests", "docs") for file in (ROOT / place).rglob("*.py")} | {"postgrad"}
+    own = {
+        file.stem
+        for place in ("workflow", "tests", "docs")
+        for file in (ROOT / place).rglob("*.py")
+    } | {"postgrad"}
     names = set()
     for file in files:
         for node in ast.walk(ast.parse(file.read_text())):
@@ -81,7 +93,9 @@ def third_party(folder):
                 names.update(alias.name.split(".")[0] for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
                 names.add(node.module.split(".")[0])
-    return {canonical(PROVIDES.get(name, name)) for name in names - own - set(sys.stdlib_module_names)}
+    return {
+        canonical(PROVIDES.get(name, name)) for name in names - own - set(sys.stdlib_module_names)
+    }
 
 
 @pytest.mark.parametrize("folder, one", [("workflow", "pandas"), ("docs", "jinja2")])
@@ -92,4 +106,6 @@ def test_whatever_is_imported_is_required(folder, one):
 
 
 def test_whatever_the_tests_import_is_required():
-    assert third_party("tests") - set(file_pins("requirements.txt")) <= set(file_pins("requirements-dev.txt"))
+    assert third_party("tests") - set(file_pins("requirements.txt")) <= set(
+        file_pins("requirements-dev.txt")
+    )

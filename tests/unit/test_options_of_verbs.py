@@ -1,4 +1,7 @@
-"""The options of each script: a frozen dataclass that holds what the schema and the spec of its verb say."""
+"""The options of each script.
+
+A frozen dataclass that holds what the schema and the spec of its verb say.
+"""
 
 import ast
 import dataclasses
@@ -15,7 +18,10 @@ from postgrad.study import specs
 from postgrad.study.study import Study
 from postgrad.verbs.registry import VERBS
 
-SCRIPTS = {path.stem: ast.parse(path.read_text()) for path in sorted((ROOT / "workflow/scripts").glob("*.py"))}
+SCRIPTS = {
+    path.stem: ast.parse(path.read_text())
+    for path in sorted((ROOT / "workflow/scripts").glob("*.py"))
+}
 # What the spec of a verb holds beside the options of its schema.
 ADDED = {
     "augment": {"node"},
@@ -37,7 +43,9 @@ ADDED = {verb: keys for verb, keys in ADDED.items() if verb in SCRIPTS}
 def names(tree):
     """The names of the dataclasses that a script hands to `read_options`."""
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    called = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "read_options"]
+    called = [
+        call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "read_options"
+    ]
     return sorted({call.args[0].id for call in called})
 
 
@@ -63,7 +71,9 @@ def test_a_script_reads_its_spec_into_frozen_dataclasses_of_the_library(verb):
 
 @pytest.mark.parametrize("verb", ADDED)
 def test_fields_are_the_options_of_the_schema_and_what_the_spec_adds(verb):
-    fields = {field.name.rstrip("_") for kind in classes(verb) for field in dataclasses.fields(kind)}
+    fields = {
+        field.name.rstrip("_") for kind in classes(verb) for field in dataclasses.fields(kind)
+    }
     assert fields == set(schema("verbs")[verb]["options"]) | ADDED[verb]
 
 
@@ -79,7 +89,9 @@ def read(verb, text):
     return found[0]
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "config/studies").glob("*.yaml")))
+@pytest.mark.parametrize(
+    "name", sorted(path.stem for path in (ROOT / "config/studies").glob("*.yaml"))
+)
 def test_every_spec_of_the_studies_is_read(name):
     settings = {"study": name, "check_data": False}
     study, seen = Study(settings, root=ROOT / "config"), set()
@@ -92,13 +104,21 @@ def test_every_spec_of_the_studies_is_read(name):
                 seen.add(node.verb)
         for (id, file), datasets in predicted_datasets(graph).items():
             is_model = graph.nodes[id].verb == "finetune"
-            verb, spec = ("predict", specs.predict_spec) if is_model else (graph.nodes[id].verb, specs.node_spec)
+            verb, spec = (
+                ("predict", specs.predict_spec)
+                if is_model
+                else (graph.nodes[id].verb, specs.node_spec)
+            )
             options = read(verb, spec(study, recipe, id, file))
             assert options.node == id and options.datasets == datasets
             seen.add(verb)
         pairs = read("score", specs.score_spec(study, recipe)).pairs
-        assert [(pair.predictor, pair.dataset) for pair in pairs] == [(node.id, name) for node, name in scored(graph)]
-        assert read("compare", specs.compare_spec(study, recipe)).chains.keys() == graph.compare.keys()
+        assert [(pair.predictor, pair.dataset) for pair in pairs] == [
+            (node.id, name) for node, name in scored(graph)
+        ]
+        assert (
+            read("compare", specs.compare_spec(study, recipe)).chains.keys() == graph.compare.keys()
+        )
         for task in study.graph(recipe).tasks.values():
             assert read("clean", specs.clean_spec(study, task)).task == task
             assert read("audit", specs.audit_spec(study, task)).task == task

@@ -14,15 +14,24 @@ SCHEMAS = sorted(path.stem for path in (ROOT / "workflow/schemas").glob("*.yaml"
 
 def test_the_committed_page_is_current():
     committed = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
-    assert committed == write_reference.page(), "a schema or a record has changed: run make reference"
+    assert committed == write_reference.page(), (
+        "a schema or a record has changed: run make reference"
+    )
 
 
 def rows():
-    """{key of a row: what the row says of it} of all tables; the keys of a part have a table of their own."""
+    """{key of a row.
+
+    What the row says of it} of all tables; the keys of a part have a table of their own.
+    """
     lines = [line for line in write_reference.page().splitlines() if line.startswith("| `")]
     cells = [re.split(r"(?<!\\) \| ", line.strip("| ")) for line in lines]
     told = {row[0].strip("`"): row[-1] or "(#keys-of-" in row[1] for row in cells}
-    return {key: meaning for path, meaning in told.items() for key in re.findall(r"[\w-]+", path.rpartition(".")[2])}
+    return {
+        key: meaning
+        for path, meaning in told.items()
+        for key in re.findall(r"[\w-]+", path.rpartition(".")[2])
+    }
 
 
 def keys(body):
@@ -37,11 +46,15 @@ def keys(body):
 @pytest.mark.parametrize("name", [name for name in SCHEMAS if name != "verbs"])
 def test_every_key_of_a_file_has_a_row_with_a_sentence(name):
     told = rows()
-    assert keys(schema(name)) and keys(schema(name)) <= {key for key, meaning in told.items() if meaning}
+    assert keys(schema(name)) and keys(schema(name)) <= {
+        key for key, meaning in told.items() if meaning
+    }
 
 
 def test_every_key_of_a_verb_has_a_row_with_a_sentence():
     told = rows()
-    for verb, body in yaml.safe_load((ROOT / "workflow/schemas/verbs.yaml").read_text(encoding="utf-8")).items():
+    for verb, body in yaml.safe_load(
+        (ROOT / "workflow/schemas/verbs.yaml").read_text(encoding="utf-8")
+    ).items():
         for key in [*body["references"], *body["options"]]:
             assert told.get(key), f"{verb}.{key}"

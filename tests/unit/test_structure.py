@@ -1,4 +1,7 @@
-"""The house rules of the code: which module may import which, and what every verb and rule must have."""
+"""The house rules of the code.
+
+Which module may import which, and what every verb and rule must have.
+"""
 
 import ast
 import re
@@ -15,11 +18,14 @@ SCRIPTS = {path.stem: path for path in sorted((ROOT / "workflow/scripts").glob("
 POSTGRAD = ROOT / "workflow/scripts/postgrad"
 # "corpus.cleaning": its file
 LIBRARY = {
-    f"{path.parent.name}.{path.stem}": path for path in sorted(POSTGRAD.glob("*/*.py")) if path.stem != "__init__"
+    f"{path.parent.name}.{path.stem}": path
+    for path in sorted(POSTGRAD.glob("*/*.py"))
+    if path.stem != "__init__"
 }
 RULE_FILES = sorted((ROOT / "workflow/rules").glob("*.smk"))
 
-# From the ground up: a package imports from those before it, and from its own modules without a circle.
+# From the ground up: a package imports from those before it, and from its own modules without a
+# circle.
 PACKAGES = ("records", "runtime", "corpus", "augmentation", "evaluation", "predictors", "models", "training", "llm",
             "demo", "report", "config", "graph", "verbs", "study")  # fmt: skip
 READ_BY_SNAKEMAKE = ("config", "graph", "verbs", "study")  # light at import
@@ -28,12 +34,25 @@ WITHOUT_TORCH = ("records", "runtime", "corpus", "augmentation", "evaluation", "
 MAKES_TINY_MODELS = "demo.tiny_models"
 # Whose inputs can change in number or name while spec and code stay.
 NAMES_WHAT_IT_READS = (*VERBS, "score")  # a report lists its files
-HEAVY = {"torch", "transformers", "accelerate", "tokenizers", "pandas", "pyarrow", "numpy", "sklearn", "scipy"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "accelerate",
+    "tokenizers",
+    "pandas",
+    "pyarrow",
+    "numpy",
+    "sklearn",
+    "scipy",
+}
 TORCH = {"torch", "transformers", "accelerate"}
 
 
 def imports(path, at_import=False):
-    """Dotted names that a file imports, `from a import b` as `a.b`; at_import: without those in functions."""
+    """Dotted names that a file imports, `from a import b` as `a.b`.
+
+    At_import: without those in functions.
+    """
     nodes, found = [ast.parse(path.read_text())], set()
     while nodes:
         node = nodes.pop()
@@ -90,12 +109,22 @@ RULES = rules()
 
 def test_something_is_tested():
     assert RULES and SCRIPTS
-    assert LIBRARY.keys() >= {"records.posts", "records.predictions", "graph.graph", "study.fingerprints"}
+    assert LIBRARY.keys() >= {
+        "records.posts",
+        "records.predictions",
+        "graph.graph",
+        "study.fingerprints",
+    }
 
 
 def test_the_library_lies_in_its_packages():
-    assert {path.name for path in POSTGRAD.iterdir() if path.name != "__pycache__"} == {"__init__.py", *PACKAGES}
-    assert {path.read_text() for path in POSTGRAD.rglob("__init__.py")} == {""}, "an __init__ re-exports nothing"
+    assert {path.name for path in POSTGRAD.iterdir() if path.name != "__pycache__"} == {
+        "__init__.py",
+        *PACKAGES,
+    }
+    assert {path.read_text() for path in POSTGRAD.rglob("__init__.py")} == {""}, (
+        "an __init__ re-exports nothing"
+    )
 
 
 @pytest.mark.parametrize("name", LIBRARY)
@@ -114,8 +143,14 @@ def test_imports_are_absolute(path):
 def test_a_package_imports_only_from_packages_below_it(name):
     package, _, _ = name.partition(".")
     below = PACKAGES[: PACKAGES.index(package) + 1]
-    assert [other for other in sorted(local(LIBRARY[name])) if other.partition(".")[0] not in below] == []
-    named = {part[1] for part in (x.split(".") for x in imports(LIBRARY[name])) if part[0] == "postgrad" and part[1:]}
+    assert [
+        other for other in sorted(local(LIBRARY[name])) if other.partition(".")[0] not in below
+    ] == []
+    named = {
+        part[1]
+        for part in (x.split(".") for x in imports(LIBRARY[name]))
+        if part[0] == "postgrad" and part[1:]
+    }
     assert named <= set(PACKAGES), "say from which package a module comes"
 
 
@@ -136,20 +171,35 @@ def test_scripts_import_the_library_and_never_each_other(name):
 
 
 def functions(tree, prefix=""):
-    """Each public function and method of a module as (dotted name, its node); what stands in a function is private."""
+    """Each public function and method of a module as (dotted name, its node).
+
+    What stands in a function is private.
+    """
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not re.match(r"_[^_]", node.name):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not re.match(
+            r"_[^_]", node.name
+        ):
             yield prefix + node.name, node
         elif isinstance(node, ast.ClassDef):
             yield from functions(node, f"{prefix}{node.name}.")
 
 
 def lacks_annotations(tree):
-    """Dotted names of the public functions of a module that lack an annotation of a parameter or of the result."""
+    """Dotted names of the public functions of a module that lack an annotation of a parameter or of
+    the result.
+    """
     found = []
     for name, node in functions(tree):
-        given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg]
-        is_method = "." in name and "staticmethod" not in [ast.unparse(item) for item in node.decorator_list]
+        given = [
+            *node.args.posonlyargs,
+            *node.args.args,
+            *node.args.kwonlyargs,
+            node.args.vararg,
+            node.args.kwarg,
+        ]
+        is_method = "." in name and "staticmethod" not in [
+            ast.unparse(item) for item in node.decorator_list
+        ]
         bare = [arg for arg in given[is_method:] if arg is not None and arg.annotation is None]
         if bare or node.returns is None and not (name.endswith(".__init__") and given[1:]):
             found.append(name)
@@ -174,25 +224,47 @@ def test_public_functions_have_annotations(name):
 
 
 def test_types_of_the_library_are_checked():
-    """In make lint, all of it, as strictly as annotations everywhere allow, and nothing is left out."""
+    """In make lint, all of it, as strictly as annotations everywhere allow, and nothing is left
+    out.
+    """
     lint = re.search(r"^lint:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.M)
     assert lint and re.search(r" mypy\b", lint[1])
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]
-    strict = ("check_untyped_defs", "disallow_any_generics", "disallow_incomplete_defs", "disallow_untyped_defs")
-    assert settings["files"] == ["workflow/scripts"] and all(settings[key] is True for key in strict)
-    assert not settings.keys() & {"exclude", "ignore_errors", "disable_error_code", "follow_imports"}
-    others = {module.split(".")[0] for override in settings["overrides"] for module in override["module"]}
+    strict = (
+        "check_untyped_defs",
+        "disallow_any_generics",
+        "disallow_incomplete_defs",
+        "disallow_untyped_defs",
+    )
+    assert settings["files"] == ["workflow/scripts"] and all(
+        settings[key] is True for key in strict
+    )
+    assert not settings.keys() & {
+        "exclude",
+        "ignore_errors",
+        "disable_error_code",
+        "follow_imports",
+    }
+    others = {
+        module.split(".")[0] for override in settings["overrides"] for module in override["module"]
+    }
     assert not others & {"postgrad", "*", *SCRIPTS}
     files = [*SCRIPTS.values(), *LIBRARY.values()]
-    assert [path.name for path in files if re.search(r"# *(type: *ignore|mypy:)", path.read_text())] == []
+    assert [
+        path.name for path in files if re.search(r"# *(type: *ignore|mypy:)", path.read_text())
+    ] == []
 
 
-@pytest.mark.parametrize("name", [name for name in LIBRARY if name.partition(".")[0] in WITHOUT_TORCH])
+@pytest.mark.parametrize(
+    "name", [name for name in LIBRARY if name.partition(".")[0] in WITHOUT_TORCH]
+)
 def test_torch_stays_where_models_are(name):
     assert name == MAKES_TINY_MODELS or not roots(LIBRARY[name]) & TORCH
 
 
-@pytest.mark.parametrize("name", [name for name in LIBRARY if name.partition(".")[0] in READ_BY_SNAKEMAKE])
+@pytest.mark.parametrize(
+    "name", [name for name in LIBRARY if name.partition(".")[0] in READ_BY_SNAKEMAKE]
+)
 def test_what_snakemake_reads_is_light_at_import(name):
     assert not reach(LIBRARY[name]) & HEAVY
 
@@ -200,7 +272,9 @@ def test_what_snakemake_reads_is_light_at_import(name):
 @pytest.mark.parametrize("verb", RULES)
 def test_every_rule_is_a_verb_with_script_and_test(verb):
     assert verb in SCRIPTS, f"rule {verb} has no workflow/scripts/{verb}.py"
-    assert (ROOT / f"tests/cli/test_{verb}.py").exists(), f"rule {verb} has no tests/cli/test_{verb}.py"
+    assert (ROOT / f"tests/cli/test_{verb}.py").exists(), (
+        f"rule {verb} has no tests/cli/test_{verb}.py"
+    )
     assert f"workflow/scripts/{verb}.py" in "\n".join(RULES[verb])
 
 
@@ -214,9 +288,14 @@ def test_every_verb_of_a_recipe_has_a_rule_and_options():
     assert list(VERBS) == [*verbs(), *VERBS.of_recipe]
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "workflow/schemas").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "workflow/schemas").glob("*.yaml")), ids=lambda path: path.stem
+)
 def test_every_key_has_a_sentence(path):
-    """Every described key; a comma in an unquoted sentence would cut it, and leave a key without a value."""
+    """Every described key.
+
+    A comma in an unquoted sentence would cut it, and leave a key without a value.
+    """
     todo, described = [(path.stem, yaml.safe_load(path.read_text()))], 0
     while todo:
         place, part = todo.pop()
@@ -224,7 +303,11 @@ def test_every_key_has_a_sentence(path):
         if isinstance(part, dict):
             todo += [(f"{place}.{key}", value) for key, value in part.items()]
             for group in ("properties", "options", "references"):
-                for key, body in part.get(group, {}).items() if path.stem == "verbs" or group == "properties" else []:
+                for key, body in (
+                    part.get(group, {}).items()
+                    if path.stem == "verbs" or group == "properties"
+                    else []
+                ):
                     described += 1
                     assert "description" in body or "$ref" in body, f"{place}.{key} has no sentence"
     assert described > 1
@@ -239,14 +322,18 @@ def test_every_rule_has_the_same_silhouette(verb):
         assert re.search(rf"^        {param}=", body, re.M), f"rule {verb} has no param {param}"
     assert not re.search(r"^    (run|script):", body, re.M)
     reads = bool(re.search(r"^        reads=", body, re.M))
-    assert reads or verb not in NAMES_WHAT_IT_READS, f"rule {verb} has no param reads: see profiles/default"
+    assert reads or verb not in NAMES_WHAT_IT_READS, (
+        f"rule {verb} has no param reads: see profiles/default"
+    )
     assert len(RULES[verb]) - 1 - reads <= 25, f"rule {verb} has {len(RULES[verb]) - 1} lines"
 
 
 @pytest.mark.parametrize("verb", RULES)
 def test_shell_values_are_quoted(verb):
     shell = "\n".join(RULES[verb]).split("    shell:")[1]
-    unquoted = [name for name in re.findall(r"(?<!\{)\{([^{}]+)\}", shell) if not name.endswith(":q")]
+    unquoted = [
+        name for name in re.findall(r"(?<!\{)\{([^{}]+)\}", shell) if not name.endswith(":q")
+    ]
     assert unquoted == [], f"rule {verb}: {unquoted} lack :q"
 
 
@@ -266,7 +353,9 @@ def told(path):
         return text if path.suffix == ".j2" else re.sub(r'""".*?"""|#[^\n]*', "", text, flags=re.S)
     tree = ast.parse(text)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
             node.body = node.body[1:] or [ast.Pass()]
     return ast.unparse(tree)
 
@@ -274,43 +363,73 @@ def told(path):
 def test_no_code_names_a_recipe():
     """A new system is a new file of config/recipes, and nothing else."""
     recipes = [path.stem for path in (ROOT / "config/recipes").glob("*.yaml")]
-    files = [path for path in (ROOT / "workflow").rglob("*") if path.suffix in (".py", ".smk", ".j2", ".yaml")]
+    files = [
+        path
+        for path in (ROOT / "workflow").rglob("*")
+        if path.suffix in (".py", ".smk", ".j2", ".yaml")
+    ]
     assert recipes and len(files) > 50
     named = re.compile(rf"\b({'|'.join(recipes)})\b", re.I)
     assert [path.name for path in [ROOT / "Snakefile", *files] if named.search(told(path))] == []
 
 
 def test_no_id_of_a_node_is_taken_apart():
-    """Name and axes stand beside an id wherever they are needed; only records/names knows how an id is made."""
-    files = [path for path in (ROOT / "workflow").rglob("*") if path.suffix in (".py", ".smk", ".j2")]
+    """Name and axes stand beside an id wherever they are needed.
+
+    Only records/names knows how an id is made.
+    """
+    files = [
+        path for path in (ROOT / "workflow").rglob("*") if path.suffix in (".py", ".smk", ".j2")
+    ]
     named = re.compile(r"""["']@["']|\b_?AT\b""")
     assert [path.name for path in files if named.search(told(path))] == ["names.py"]
 
 
 STRUCTURAL = ("pretrain", "finetune", "predict")
-NOUNS = ("label", "fold")  # verbs that are also terms of the field: a label of a post, the axis fold
+NOUNS = (
+    "label",
+    "fold",
+)  # verbs that are also terms of the field: a label of a post, the axis fold
 
 
 def mentions(text, verb):
-    """Whether a text mentions a verb in any form; of a verb that is a noun as well, only its name in code."""
+    """Whether a text mentions a verb in any form.
+
+    Of a verb that is a noun as well, only its name in code.
+    """
     if verb in NOUNS:
-        found = re.search(rf"""verb\w* (==|!=|in|not in) \(?["']{verb}["']|verbs?\.{verb}\b|\["{verb}"\]\.""", text)
+        found = re.search(
+            rf"""verb\w* (==|!=|in|not in) \(?["']{verb}["']|verbs?\.{verb}\b|\["{verb}"\]\.""",
+            text,
+        )
     else:
         found = re.search(rf"\b{verb.removesuffix('e')}\w*", text)
     return bool(found)
 
 
 def test_mentions_are_found():
-    assert mentions('if node.verb == "label":', "label") and mentions('verb in ("fold", "vote")', "fold")
-    assert mentions("# members of their votes", "vote") and mentions("from postgrad.verbs.review import X", "review")
-    assert not mentions('label["name"] for label in task["labels"]', "label") and not mentions("devote", "vote")
+    assert mentions('if node.verb == "label":', "label") and mentions(
+        'verb in ("fold", "vote")', "fold"
+    )
+    assert mentions("# members of their votes", "vote") and mentions(
+        "from postgrad.verbs.review import X", "review"
+    )
+    assert not mentions('label["name"] for label in task["labels"]', "label") and not mentions(
+        "devote", "vote"
+    )
 
 
 def test_graph_and_study_mention_no_verb_that_a_recipe_can_do_without():
-    files = [*POSTGRAD.glob("graph/*.py"), *POSTGRAD.glob("study/*.py"), ROOT / "workflow/rules/common.smk"]
+    files = [
+        *POSTGRAD.glob("graph/*.py"),
+        *POSTGRAD.glob("study/*.py"),
+        ROOT / "workflow/rules/common.smk",
+    ]
     verbs = [verb for verb in VERBS if verb not in STRUCTURAL]
     assert len(files) > 15 and len(verbs) > 5
-    found = {(file.name, verb) for file in files for verb in verbs if mentions(file.read_text(), verb)}
+    found = {
+        (file.name, verb) for file in files for verb in verbs if mentions(file.read_text(), verb)
+    }
     assert found == set()
 
 
@@ -320,14 +439,22 @@ def unsafe(tree):
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
-            found += [name for name in names if name.split(".")[0] in {"pickle", "dill", "cloudpickle", "marshal"}]
+            found += [
+                name
+                for name in names
+                if name.split(".")[0] in {"pickle", "dill", "cloudpickle", "marshal"}
+            ]
         if isinstance(node, ast.Attribute) and ast.unparse(node) in {
             "torch.load",
             "os.system",
             "joblib.load",
         }:
             found.append(ast.unparse(node))
-        if isinstance(node, ast.keyword) and node.arg in {"trust_remote_code", "allow_pickle", "shell"}:
+        if isinstance(node, ast.keyword) and node.arg in {
+            "trust_remote_code",
+            "allow_pickle",
+            "shell",
+        }:
             found += [] if getattr(node.value, "value", True) is False else [node.arg]
         if isinstance(node, ast.keyword) and node.arg == "use_safetensors":
             found += [] if getattr(node.value, "value", False) is True else [node.arg]
@@ -345,12 +472,25 @@ def test_unsafe_finds_what_it_looks_for():
 def test_no_pickles_no_remote_code_no_shell(folder):
     files = sorted((ROOT / folder).rglob("*.py"))
     assert files
-    assert {file.name: found for file in files if (found := unsafe(ast.parse(file.read_text())))} == {}
+    assert {
+        file.name: found for file in files if (found := unsafe(ast.parse(file.read_text())))
+    } == {}
 
 
 def test_no_posts_beside_the_code():
     """What holds posts or weights belongs in results/, work/ and the folder of a study's data."""
-    kinds = {".csv", ".tsv", ".xlsx", ".parquet", ".jsonl", ".zst", ".safetensors", ".bin", ".pt", ".zip"}
+    kinds = {
+        ".csv",
+        ".tsv",
+        ".xlsx",
+        ".parquet",
+        ".jsonl",
+        ".zst",
+        ".safetensors",
+        ".bin",
+        ".pt",
+        ".zip",
+    }
     folders = ("workflow", "config", "tests", "docs", "envs", "profiles", "slurm")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*")]
     assert len(files) > 20
@@ -379,7 +519,9 @@ def python_of(rules):
 
 
 def root(node):
-    """The name with which a chain like `a.b[0].c` begins, or None where it begins with a call or a value."""
+    """The name with which a chain like `a.b[0].c` begins, or None where it begins with a call or a
+    value.
+    """
     while isinstance(node, ast.Attribute | ast.Subscript):
         node = node.value
     return node.id if isinstance(node, ast.Name) else None
@@ -398,44 +540,71 @@ def foreign(tree, known=()):
         found |= {name for name, module in names if module.split(".")[0] != "postgrad"}
     pairs = [(node.targets[0], node.value) for node in ast.walk(tree)
              if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)]  # fmt: skip
-    while more := {target.id for target, value in pairs if root(value) in found and is_patchable(value)} - found:
+    while (
+        more := {
+            target.id for target, value in pairs if root(value) in found and is_patchable(value)
+        }
+        - found
+    ):
         found |= more
     return found
 
 
 def is_patchable(value):
-    """Whether a chain leads to an object of a library: a name, or attributes of one. An item of os.environ is none."""
+    """Whether a chain leads to an object of a library.
+
+    A name, or attributes of one. An item of os.environ is none.
+    """
     while isinstance(value, ast.Attribute):
         value = value.value
     return isinstance(value, ast.Name)
 
 
 def patches(tree, known=()):
-    """Each assignment to an attribute of another library, or to an item of one of its mappings, as source text.
+    """Each assignment to an attribute of another library, or to an item of one of its mappings, as
+    source text.
 
     os.environ is the process's own, and its items may be set.
     """
     names, found = foreign(tree, known), []
     for node in ast.walk(tree):
         targets = [node] if isinstance(getattr(node, "ctx", None), ast.Store | ast.Del) else []
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("setattr", "delattr", "object.__setattr__"):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in (
+            "setattr",
+            "delattr",
+            "object.__setattr__",
+        ):
             targets = node.args[:1]
-            found += [ast.unparse(node) for target in targets if root(target) in names or is_class_of(target)]
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and root(node.func) in names:
+            found += [
+                ast.unparse(node)
+                for target in targets
+                if root(target) in names or is_class_of(target)
+            ]
+        elif (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and root(node.func) in names
+        ):
             place, method = ast.unparse(node.func.value), node.func.attr
-            if method in ("update", "setdefault", "pop", "__setattr__") and re.search(r"modules$|__dict__$", place):
+            if method in ("update", "setdefault", "pop", "__setattr__") and re.search(
+                r"modules$|__dict__$", place
+            ):
                 found.append(ast.unparse(node))
         elif isinstance(node, ast.Import | ast.ImportFrom):
             modules = [getattr(node, "module", ""), *(alias.name for alias in node.names)]
             found += (
-                [ast.unparse(node)] if any(re.match(r"(unittest\.)?mock\b", name or "") for name in modules) else []
+                [ast.unparse(node)]
+                if any(re.match(r"(unittest\.)?mock\b", name or "") for name in modules)
+                else []
             )
         elif targets and isinstance(node, ast.Attribute | ast.Subscript):
             own = ast.unparse(node).startswith("os.environ[")
             inside = ast.walk(node) if isinstance(node, ast.Subscript) else [node]
             called = any(isinstance(part, ast.Call) and ast.unparse(part.func) in ("vars", "type")
                          and part.args and root(part.args[0]) in names for part in inside)  # fmt: skip
-            if not own and (root(node) in names or called or is_class_of(getattr(node, "value", None))):
+            if not own and (
+                root(node) in names or called or is_class_of(getattr(node, "value", None))
+            ):
                 found.append(ast.unparse(node))
     return found
 
@@ -497,7 +666,9 @@ def test_what_is_no_patch_is_left_alone():
 def test_no_attribute_of_another_library_is_assigned(folder):
     files = sorted((ROOT / folder).rglob("*.py"))
     assert files
-    assert {file.name: found for file in files if (found := patches(ast.parse(file.read_text())))} == {}
+    assert {
+        file.name: found for file in files if (found := patches(ast.parse(file.read_text())))
+    } == {}
 
 
 def test_no_rule_file_assigns_attributes_of_snakemake_or_of_another_library():

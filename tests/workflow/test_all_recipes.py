@@ -1,4 +1,7 @@
-"""`snakemake all_recipes`: every recipe at the study's scale with a report of its own, and what it leaves alone."""
+"""`snakemake all_recipes`.
+
+Every recipe at the study's scale with a report of its own, and what it leaves alone.
+"""
 
 import csv
 import re
@@ -13,7 +16,15 @@ from postgrad.study import specs
 from postgrad.study.study import Study
 
 FLOOR = {
-    "defaults": {"finetune": {"seed": 1, "ngrams": [1, 1], "c": 10.0, "class_weights": "balanced", "threads": 1}},
+    "defaults": {
+        "finetune": {
+            "seed": 1,
+            "ngrams": [1, 1],
+            "c": 10.0,
+            "class_weights": "balanced",
+            "threads": 1,
+        }
+    },
     "models": {"floor": {"finetune": "linear", "data": ["own/train"]}},
     "score": {"floor": ["own/dev"]},
 }
@@ -30,7 +41,10 @@ REPORT = ("report.html", "scores.csv", "scores.txt")
 
 @pytest.fixture(scope="module")
 def clean_tree(tmp_path_factory):
-    """A copy of the tree with two recipes and a study that asks for the first; nothing of it run."""
+    """A copy of the tree with two recipes and a study that asks for the first.
+
+    Nothing of it run.
+    """
     folder = copy_of_tree(tmp_path_factory.mktemp("two"))
     shutil.rmtree(folder / "config/recipes")
     write(folder, "recipes/first", {"title": "First", "tasks": {"own": "smm4h22-task7"}, **FLOOR})
@@ -53,7 +67,9 @@ def write(folder, name, content):
 
 
 def change(folder, name, **keys):
-    write(folder, name, {**yaml.safe_load((folder / "config" / f"{name}.yaml").read_text()), **keys})
+    write(
+        folder, name, {**yaml.safe_load((folder / "config" / f"{name}.yaml").read_text()), **keys}
+    )
 
 
 def study(folder):
@@ -83,7 +99,10 @@ def test_each_target_writes_its_own_report_and_leaves_the_other_alone(tree):
     before = {name: ((own / name).read_bytes(), (own / name).stat().st_mtime_ns) for name in REPORT}
     done = snakemake(tree, "all_recipes")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Scores: results/two/all_recipes/scores.txt   Report: results/two/all_recipes/report.html" in done.stdout
+    assert (
+        "Scores: results/two/all_recipes/scores.txt   Report: results/two/all_recipes/report.html"
+        in done.stdout
+    )
     assert "Scores: results/two/scores.txt" not in done.stdout
     assert reported(every) == {"first", "second"}
     ranked = (every / "scores.txt").read_text().splitlines()
@@ -93,10 +112,17 @@ def test_each_target_writes_its_own_report_and_leaves_the_other_alone(tree):
         ["1", "second:", "floor"],
     ]
     assert "What each recipe claims" not in (own / "scores.txt").read_text()
-    assert 'id="ranks"' in (every / "report.html").read_text() and 'id="ranks"' not in (own / "report.html").read_text()
-    assert (every / "scores.txt").read_text().endswith("Report: results/two/all_recipes/report.html\n")
+    assert (
+        'id="ranks"' in (every / "report.html").read_text()
+        and 'id="ranks"' not in (own / "report.html").read_text()
+    )
+    assert (
+        (every / "scores.txt").read_text().endswith("Report: results/two/all_recipes/report.html\n")
+    )
     assert "<h1>Two small systems" in (every / "report.html").read_text()
-    assert before == {name: ((own / name).read_bytes(), (own / name).stat().st_mtime_ns) for name in REPORT}
+    assert before == {
+        name: ((own / name).read_bytes(), (own / name).stat().st_mtime_ns) for name in REPORT
+    }
     for target in ("all", "all_recipes"):
         assert "Nothing to be done" in snakemake(tree, "-n", target).stdout
 
@@ -109,7 +135,9 @@ def test_a_dry_run_names_nodes_by_recipe_where_there_are_several(tree):
 
 
 def test_a_job_of_a_recipe_that_is_not_asked_for_is_found(tree):
-    """As in a job that was sent to a cluster, which starts Snakemake anew with its own file as target."""
+    """As in a job that was sent to a cluster, which starts Snakemake anew with its own file as
+    target.
+    """
     done = snakemake(tree, "-n", "results/two/second/score/score.json")
     assert re.search(r"^score +second +1 +new$", done.stdout, re.M), done.stdout + done.stderr
 
@@ -137,7 +165,9 @@ def test_posts_are_made_for_every_task_that_the_study_names(tree):
     assert {file.split("/")[3] for file in files} == {"smm4h22-task7", "smm4h24-task5"}
     change(tree, "studies/two", made={"seed": 1, "posts": {"smm4h22-task7": POSTS}})
     assert study(tree).graph("first").nodes
-    with pytest.raises(Fault, match="made.posts: smm4h24-task5 is missing; say how many posts it gets"):
+    with pytest.raises(
+        Fault, match="made.posts: smm4h24-task5 is missing; say how many posts it gets"
+    ):
         study(tree).graph("second")
 
 

@@ -11,7 +11,13 @@ from tree import copy_of_tree, scored, snakemake
 
 pytestmark = pytest.mark.slow
 
-PRIOR = {"calibrate": "plain", "fit": "rain/dev", "method": "prior", "target": "uniform", "lambda": [0, 1.0]}
+PRIOR = {
+    "calibrate": "plain",
+    "fit": "rain/dev",
+    "method": "prior",
+    "target": "uniform",
+    "lambda": [0, 1.0],
+}
 LINEAR = {
     "title": "Linear models, calibrated and picked",
     "tasks": {"ages": "smm4h24-task6"},
@@ -25,15 +31,32 @@ LINEAR = {
         }
     },
     "predictors": {
-        "same": {"calibrate": "plain", "fit": "ages/dev", "method": "prior", "target": "uniform", "lambda": [0]},
+        "same": {
+            "calibrate": "plain",
+            "fit": "ages/dev",
+            "method": "prior",
+            "target": "uniform",
+            "lambda": [0],
+        },
         "jury": {"vote": ["plain"], "rule": "soft", "ties": "lowest"},
-        "pooled": {**PRIOR, "calibrate": "jury", "fit": "ages/dev", "target": "ages/unlabeled", "lambda": [0, 1]},
+        "pooled": {
+            **PRIOR,
+            "calibrate": "jury",
+            "fit": "ages/dev",
+            "target": "ages/unlabeled",
+            "lambda": [0, 1],
+        },
         "best": {"pick": ["plain", "pooled"], "fit": "ages/dev"},
     },
     "score": {"same": ["ages/dev"], "best": ["ages/dev", "ages/test"]},
 }
 POSTS = {"train": 120, "dev": 60, "test": 40, "decoys": 10, "unlabeled": 60}
-DEMO = {"title": "T", "recipes": ["linear"], "scale": "demo", "made": {"seed": 1, "posts": {"smm4h24-task6": POSTS}}}
+DEMO = {
+    "title": "T",
+    "recipes": ["linear"],
+    "scale": "demo",
+    "made": {"seed": 1, "posts": {"smm4h24-task6": POSTS}},
+}
 
 
 def test_a_run_calibrates_picks_and_marks(tmp_path):
@@ -52,9 +75,13 @@ def test_a_run_calibrates_picks_and_marks(tmp_path):
     pool = predicted(results / "vote/jury", "ages/unlabeled", "teaching")
     assert len(pool) == fit["pool"], "the posts whose class shares are estimated are no scored ones"
     trained = json.loads((results / "finetune/plain@c=large/model.json").read_text())["classes"]
-    assert np.allclose(fit["train"], np.array([trained["no"], trained["yes"]]) / sum(trained.values()))
+    assert np.allclose(
+        fit["train"], np.array([trained["no"], trained["yes"]]) / sum(trained.values())
+    )
     picked = json.loads((results / "pick/best/scored.fit.json").read_text())
     assert picked["picked"] == max(picked["candidates"], key=lambda row: row["score"])["node"]
-    assert {("best*", "ages/dev"), ("best", "ages/test"), ("same@c=large*", "ages/dev")} <= scored(tree)
+    assert {("best*", "ages/dev"), ("best", "ages/test"), ("same@c=large*", "ages/dev")} <= scored(
+        tree
+    )
     again = snakemake(tree, "-n")
     assert "Nothing to be done" in again.stdout + again.stderr

@@ -33,7 +33,9 @@ def every(demo, tmp_path_factory):
 
 
 def test_every_recipe_leaves_what_the_demo_has_made_as_it_was(demo, every):
-    files = [path.relative_to(demo) for path in sorted((demo / RESULTS).rglob("*")) if path.is_file()]
+    files = [
+        path.relative_to(demo) for path in sorted((demo / RESULTS).rglob("*")) if path.is_file()
+    ]
     assert len(files) > 100
     for file in files:
         before, after = (demo / file).stat(), (every / file).stat()
@@ -63,7 +65,8 @@ def test_each_step_changes_the_logits(demo, step, without, dataset):
 
 def test_the_teachers_differ(demo):
     one, two = (
-        logits(demo, f"ctyun/predict/{teacher}", "ages/unlabeled", "teaching") for teacher in ("qwen", "qwen15")
+        logits(demo, f"ctyun/predict/{teacher}", "ages/unlabeled", "teaching")
+        for teacher in ("qwen", "qwen15")
     )
     assert one.shape == two.shape and np.abs(one - two).max() > 1e-3
 
@@ -75,9 +78,15 @@ def differ(tree, predictors, dataset):
 
 
 def test_every_loss_weight_and_calibration_of_uccnlp_changes_the_logits(every):
-    models = [f"{base}-{loss}" for base in ("roberta", "bertweet") for loss in ("ce", "focal", "ldam", "mm")]
+    models = [
+        f"{base}-{loss}"
+        for base in ("roberta", "bertweet")
+        for loss in ("ce", "focal", "ldam", "mm")
+    ]
     models += ["roberta-plain", "roberta-weighted"]
-    assert differ(every, [f"uccnlp/predict/violence-{model}@seed=1" for model in models], "violence/test")
+    assert differ(
+        every, [f"uccnlp/predict/violence-{model}@seed=1" for model in models], "violence/test"
+    )
     for model in models[:9]:
         fair = every / RESULTS / f"uccnlp/calibrate/violence-{model}-fair@seed=1"
         step = json.loads((fair / "scored.fit.json").read_text())["lambda"]
@@ -87,11 +96,24 @@ def test_every_loss_weight_and_calibration_of_uccnlp_changes_the_logits(every):
 
 
 def test_every_member_of_biobert_is_another_and_the_ensemble_holds_them_all(every):
-    members = ["gru", "last2", "last3", "gru-24", "last2-24", "last2-clean", "gru-more", "last2-more", "deep"]
-    means = [f"biobert/vote/effects-{member}-mean" for member in [*members, "gru-drawn", "last2-drawn"]]
+    members = [
+        "gru",
+        "last2",
+        "last3",
+        "gru-24",
+        "last2-24",
+        "last2-clean",
+        "gru-more",
+        "last2-more",
+        "deep",
+    ]
+    means = [
+        f"biobert/vote/effects-{member}-mean" for member in [*members, "gru-drawn", "last2-drawn"]
+    ]
     assert differ(every, means, "effects/test")
     counts = {
-        path.parts[-2]: json.loads(path.read_text()) for path in (every / RESULTS).glob("biobert/vote/*/scored.json")
+        path.parts[-2]: json.loads(path.read_text())
+        for path in (every / RESULTS).glob("biobert/vote/*/scored.json")
     }
     assert {counts[Path(mean).name]["members"] for mean in means} == {2}  # the study's folds
     assert counts["effects-stage-a"]["members"] == 6 and counts["effects-all-nine"]["members"] == 9
@@ -106,21 +128,40 @@ def test_what_read_the_test_set_is_marked_in_the_table(every):
     ruled = {(row["recipe"], row["predictor"].partition("@")[0]) for row in rows if row["stand_in"]}
     alex = Study({"study": "demo"}, root=every / "config").graph("alex")
     reviewed = {("alex", node.name) for node in alex.nodes.values() if node.asked}
-    written = {("utrad", f"{name}-{kind}") for name in ("disorders", "ages") for kind in ("expert", "duplicated")}
-    assert ruled == reviewed | written  # as many duplicates as written posts: their number hangs on the rule
+    written = {
+        ("utrad", f"{name}-{kind}")
+        for name in ("disorders", "ages")
+        for kind in ("expert", "duplicated")
+    }
+    assert (
+        ruled == reviewed | written
+    )  # as many duplicates as written posts: their number hangs on the rule
 
 
 def test_scores_are_complete_and_below_one(demo):
     rows = list(csv.DictReader((demo / RESULTS / "scores.csv").open()))
-    assert list(rows[0]) == ["recipe", "predictor", "dataset", "metric", "value", "n", "transductive", "stand_in"]
+    assert list(rows[0]) == [
+        "recipe",
+        "predictor",
+        "dataset",
+        "metric",
+        "value",
+        "n",
+        "transductive",
+        "stand_in",
+    ]
     assert {row["dataset"] for row in rows} == {
         f"{task}/{split}" for task in ("ages", "disorders", "outdoors") for split in ("dev", "test")
     }
-    official = [float(row["value"]) for row in rows if row["metric"] in ("f1", "macro_f1") and row["value"]]
+    official = [
+        float(row["value"]) for row in rows if row["metric"] in ("f1", "macro_f1") and row["value"]
+    ]
     assert official and max(official) < 1.0
     assert max(official) > 0.6  # something was learnt
 
 
 def test_no_torn_or_foreign_file_is_left(demo):
     names = [path.name for path in (demo / "results").rglob("*") if path.is_file()]
-    assert not [name for name in names if name.startswith(".") and not name.startswith(".snakemake")]
+    assert not [
+        name for name in names if name.startswith(".") and not name.startswith(".snakemake")
+    ]

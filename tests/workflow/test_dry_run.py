@@ -1,4 +1,7 @@
-"""What a dry run says of a real tree: the table, what it names, and when Snakemake keeps its own words."""
+"""What a dry run says of a real tree.
+
+The table, what it names, and when Snakemake keeps its own words.
+"""
 
 import re
 
@@ -22,7 +25,9 @@ def outlook(folder, *arguments):
     lines = done.stdout.splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("verb "))
     assert max(map(len, lines[start:])) <= WIDTH and lines[-1] == LAST
-    words = (re.fullmatch(r"(\w+) +(\S*) +(\d+)  (.+)", line).groups() for line in lines[start + 1 : -2])
+    words = (
+        re.fullmatch(r"(\w+) +(\S*) +(\d+)  (.+)", line).groups() for line in lines[start + 1 : -2]
+    )
     return {f"{verb} {node}".strip(): why for verb, node, _, why in words}, lines[-2]
 
 
@@ -34,12 +39,19 @@ def test_a_fresh_study_is_new_and_every_node_has_one_row(tmp_path):
     why, total = outlook(copy_of_tree(tmp_path))
     assert set(why.values()) == {"new"}
     assert list(why)[0] == "demo" and list(why)[-1] == "report"
-    assert list(why).index("predict qwen") < list(why).index("label agreed") < list(why).index("finetune ages-expert")
+    assert (
+        list(why).index("predict qwen")
+        < list(why).index("label agreed")
+        < list(why).index("finetune ages-expert")
+    )
     assert total == "85 of 85 jobs: 24 cheap, 1 pretrain, 20 finetune, 40 predict"
 
 
 def test_a_number_of_a_node_that_overrides_its_scales_stands_above_the_total(tmp_path):
-    """With the recipe's name where several are planned; none stands there before the edit, as the test above shows."""
+    """With the recipe's name where several are planned.
+
+    None stands there before the edit, as the test above shows.
+    """
     folder = copy_of_tree(tmp_path)
     recipe = folder / "config/recipes/ctyun.yaml"
     old, new = (
@@ -81,13 +93,20 @@ def test_a_number_of_a_node_that_overrides_its_scales_stands_above_the_total(tmp
             "workflow/scripts/vote.py",
             "import argparse\n",
             "import argparse\nimport string\n",
-            {"vote ages-vote": "code changed", "score ctyun": "follows vote ages-vote", "predict ages-expert": None},
+            {
+                "vote ages-vote": "code changed",
+                "score ctyun": "follows vote ages-vote",
+                "predict ages-expert": None,
+            },
         ),
         (
             "workflow/scripts/predict.py",
             "VERSION = 1",
             "VERSION = 2",
-            {"predict ages-floor": "VERSION 1 -> 2", "finetune ages-expert": "follows label agreed"},
+            {
+                "predict ages-floor": "VERSION 1 -> 2",
+                "finetune ages-expert": "follows label agreed",
+            },
         ),
         (
             "work/demo/posts/smm4h24-task5/train.tsv",
@@ -103,7 +122,10 @@ def test_a_number_of_a_node_that_overrides_its_scales_stands_above_the_total(tmp
             "config/recipes/ctyun.yaml",
             "ages-plain:        {finetune: qwen-72b-chat, data: [ages/train]}",
             "ages-plain:        {finetune: qwen-72b-chat, data: [ages/train, agreed]}",
-            {"finetune ages-plain": "data: + label agreed", "predict ages-plain": "follows finetune ages-plain"},
+            {
+                "finetune ages-plain": "data: + label agreed",
+                "predict ages-plain": "follows finetune ages-plain",
+            },
         ),
         (
             "config/studies/demo.yaml",
@@ -117,7 +139,9 @@ def test_a_number_of_a_node_that_overrides_its_scales_stands_above_the_total(tmp
         ),
     ],
 )
-def test_one_change_is_named_where_it_was_made_and_followed_downstream(finished, file, old, new, expected):
+def test_one_change_is_named_where_it_was_made_and_followed_downstream(
+    finished, file, old, new, expected
+):
     text = (finished / file).read_text()
     assert old in text
     (finished / file).write_text(text.replace(old, new))
@@ -136,5 +160,7 @@ def test_commands_are_shown_to_who_asks_for_them(finished):
 def test_a_real_run_keeps_its_log(tmp_path):
     done = snakemake(copy_of_tree(tmp_path), "--cores", "1", "results/base/linear/model.json")
     assert done.returncode == 0, done.stderr
-    assert re.search(r"Job stats:(.|\n)*Fetching or making the base linear(.|\n)*Finished jobid: 0", done.stderr)
+    assert re.search(
+        r"Job stats:(.|\n)*Fetching or making the base linear(.|\n)*Finished jobid: 0", done.stderr
+    )
     assert LAST not in done.stdout + done.stderr

@@ -1,4 +1,7 @@
-"""Snakemake called by its path: its jobs take its own interpreter, and a package that is missing is told at once."""
+"""Snakemake called by its path.
+
+Its jobs take its own interpreter, and a package that is missing is told at once.
+"""
 
 import os
 import subprocess
@@ -13,9 +16,16 @@ def test_jobs_take_the_interpreter_of_snakemake_where_no_environment_is_activate
     other.parent.mkdir()
     other.write_text("#!/bin/sh\necho No module named pandas >&2\nexit 1\n")
     other.chmod(0o755)
-    environment = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
+    environment = {
+        key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")
+    }
     environment["PATH"] = f"{other.parent}:/usr/bin:/bin"
-    command = [Path(sys.executable).parent / "snakemake", "--cores", "1", "results/base/linear/model.json"]
+    command = [
+        Path(sys.executable).parent / "snakemake",
+        "--cores",
+        "1",
+        "results/base/linear/model.json",
+    ]
     done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tree / "results/base/linear/model.json").is_file()

@@ -1,4 +1,7 @@
-"""The pictures of the recipes: current, complete, well-formed, and the same whatever the order of keys."""
+"""The pictures of the recipes.
+
+Current, complete, well-formed, and the same whatever the order of keys.
+"""
 
 import os
 import shutil
@@ -21,18 +24,26 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def small(folder, change=None):
-    graph = Study({"study": "test", "check_data": False}, root=write_config(folder, recipe=change)).graphs["small"]
+    graph = Study(
+        {"study": "test", "check_data": False}, root=write_config(folder, recipe=change)
+    ).graphs["small"]
     return ET.fromstring(draw_recipe.svg(graph))
 
 
 def classes(picture, tag):
     """The words in `class` of every element of one kind that has any."""
-    return [element.get("class").split() for element in picture.iter(SVG + tag) if element.get("class")]
+    return [
+        element.get("class").split() for element in picture.iter(SVG + tag) if element.get("class")
+    ]
 
 
 def nodes(picture):
     """{name: its group} of every box, bases and splits too."""
-    return {group.find(SVG + "text").text: group for group in picture.iter(SVG + "g") if group.get("class") == "node"}
+    return {
+        group.find(SVG + "text").text: group
+        for group in picture.iter(SVG + "g")
+        if group.get("class") == "node"
+    }
 
 
 def words(picture):
@@ -61,7 +72,9 @@ def test_the_committed_picture_is_current(recipe, monkeypatch):
     monkeypatch.chdir(ROOT)
     drawn = draw_recipe.svg(draw_recipe.graph_of(recipe))
     committed = (ROOT / f"docs/graphs/{recipe}.svg").read_bytes()
-    assert committed == drawn.encode(), f"the recipe {recipe} has changed: run make graph and commit docs/graphs"
+    assert committed == drawn.encode(), (
+        f"the recipe {recipe} has changed: run make graph and commit docs/graphs"
+    )
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -70,7 +83,9 @@ def test_every_name_stands_once_in_a_box_of_its_own(recipe, monkeypatch):
     picture = ET.fromstring((ROOT / f"docs/graphs/{recipe}.svg").read_bytes())
     graph = draw_recipe.graph_of(recipe)
     written = words(picture)
-    assert graph.raw and {name: written.count(name) for name in graph.raw} == dict.fromkeys(graph.raw, 1)
+    assert graph.raw and {name: written.count(name) for name in graph.raw} == dict.fromkeys(
+        graph.raw, 1
+    )
     rects = [group.find(SVG + "rect") for group in nodes(picture).values()]
     boxes = [[int(rect.get(key)) for key in ("x", "y", "width", "height")] for rect in rects]
     assert len(boxes) > len(graph.raw)
@@ -90,15 +105,27 @@ def test_every_line_of_the_small_recipe(tmp_path):
     """Counted by eye in tests/study_files.py, a node's bases, posts, teachers and members."""
     lines = small(tmp_path).find(f"{SVG}g[@class='lines']")
     kinds = [names[1] for names in classes(lines, "path")]
-    assert {kind: kinds.count(kind) for kind in kinds} == {"base": 6, "data": 9, "teachers": 2, "members": 1}
+    assert {kind: kinds.count(kind) for kind in kinds} == {
+        "base": 6,
+        "data": 9,
+        "teachers": 2,
+        "members": 1,
+    }
 
 
 def test_a_budget_is_dotted(tmp_path):
     def drawn(recipe):
-        recipe["datasets"]["drawn"] = {**recipe["datasets"]["agreed"], "keep": "random", "budget": "agreed"}
+        recipe["datasets"]["drawn"] = {
+            **recipe["datasets"]["agreed"],
+            "keep": "random",
+            "budget": "agreed",
+        }
 
     lines = [names for names in classes(small(tmp_path, drawn), "path") if "budget" in names]
-    assert lines == [["line", "budget", "v-label"], ["line", "budget", "v-base"]]  # the second in the legend
+    assert lines == [
+        ["line", "budget", "v-label"],
+        ["line", "budget", "v-base"],
+    ]  # the second in the legend
 
 
 def test_a_calibration_stands_behind_its_predictor_and_all_that_it_is_fitted_on(tmp_path):
@@ -109,7 +136,10 @@ def test_a_calibration_stands_behind_its_predictor_and_all_that_it_is_fitted_on(
         recipe["predictors"]["pooled"] = {**body, "target": "rain/unlabeled"}
 
     titles = [group.find(SVG + "title").text for group in nodes(small(tmp_path, drawn)).values()]
-    assert {"even: calibrate one (members),  rain/dev", "given: calibrate one (members),  rain/dev"} <= {*titles}
+    assert {
+        "even: calibrate one (members),  rain/dev",
+        "given: calibrate one (members),  rain/dev",
+    } <= {*titles}
     assert "pooled: calibrate one (members),  rain/dev,  rain/unlabeled" in titles
 
 
@@ -119,16 +149,28 @@ def test_axes_controls_and_scores_are_marked(tmp_path):
 
     picture = small(tmp_path, two_rates)
     marks = nodes(picture)
-    assert [text.text for text in marks["plain"].findall(SVG + "text")] == ["plain", "finetune", "lr ×2, ×2 seeds"]
+    assert [text.text for text in marks["plain"].findall(SVG + "text")] == [
+        "plain",
+        "finetune",
+        "lr ×2, ×2 seeds",
+    ]
     assert [text.text for text in marks["one"].findall(SVG + "text")] == ["one", "finetune"]
-    assert {name for name in marks if marks[name].find(SVG + "circle") is not None} == {"plain", "expert", "again"}
-    assert {name for name in marks if "control" in marks[name].find(SVG + "rect").get("class")} == {"again"}
+    assert {name for name in marks if marks[name].find(SVG + "circle") is not None} == {
+        "plain",
+        "expert",
+        "again",
+    }
+    assert {name for name in marks if "control" in marks[name].find(SVG + "rect").get("class")} == {
+        "again"
+    }
 
 
 def test_every_verb_has_a_colour():
     style = (ROOT / "docs/recipe.svg.j2").read_text()
     assert [
-        verb for verb in (*VERBS.nodes, "base", "split") if f".v-{verb} " not in style and f".v-{verb}," not in style
+        verb
+        for verb in (*VERBS.nodes, "base", "split")
+        if f".v-{verb} " not in style and f".v-{verb}," not in style
     ] == []
 
 
@@ -145,11 +187,15 @@ def test_the_order_of_keys_does_not_matter(copy):
     done = draw_in(copy)
     assert done.returncode == 0, done.stderr
     for recipe in RECIPES:
-        assert (copy / f"docs/graphs/{recipe}.svg").read_bytes() == (ROOT / f"docs/graphs/{recipe}.svg").read_bytes()
+        assert (copy / f"docs/graphs/{recipe}.svg").read_bytes() == (
+            ROOT / f"docs/graphs/{recipe}.svg"
+        ).read_bytes()
 
 
 def test_a_broken_recipe_leaves_no_picture_and_its_faults_alone(copy):
-    path = copy / "config/recipes/zero.yaml"  # last in the alphabet: the others could have been written before
+    path = (
+        copy / "config/recipes/zero.yaml"
+    )  # last in the alphabet: the others could have been written before
     path.write_text((copy / "config/recipes/ctyun.yaml").read_text().replace("reader:", "redaer:"))
     done = draw_in(copy)
     assert done.returncode == 1 and done.stdout == ""
@@ -162,4 +208,7 @@ def test_one_recipe_may_be_named(copy):
     shutil.copy(copy / "config/recipes/ctyun.yaml", copy / "config/recipes/mine.yaml")
     assert draw_in(copy, "mine").stdout == "docs/graphs/mine.svg\n"
     assert [path.name for path in (copy / "docs/graphs").iterdir()] == ["mine.svg"]
-    assert "there is no file config/recipes/mien.yaml; did you mean 'mine'?" in draw_in(copy, "mien").stderr
+    assert (
+        "there is no file config/recipes/mien.yaml; did you mean 'mine'?"
+        in draw_in(copy, "mien").stderr
+    )

@@ -1,7 +1,9 @@
-"""A job reruns when it reads something else, though its spec, its code and the content of every file stay the same.
+"""A job reruns when it reads something else, though its spec, its code and the content of every
+file stay the same.
 
-Snakemake's trigger `input` is off, so that other shards rerun nothing; the param `reads` stands for it. The
-study is finished in name only: every output is an empty file, older than none of its inputs.
+Snakemake's trigger `input` is off, so that other shards rerun nothing; the param `reads` stands for
+it. The study is finished in name only: every output is an empty file, older than none of its
+inputs.
 """
 
 import shutil
@@ -27,7 +29,11 @@ def second_task(tree):
 
 
 def unused_dataset(recipe):
-    recipe["datasets"]["spare"] = {"label": "ages/unlabeled", "teachers": ["qwen", "qwen15"], "keep": "agreement"}
+    recipe["datasets"]["spare"] = {
+        "label": "ages/unlabeled",
+        "teachers": ["qwen", "qwen15"],
+        "keep": "agreement",
+    }
 
 
 def picked(recipe):
@@ -35,7 +41,11 @@ def picked(recipe):
 
 
 def voted(recipe):
-    recipe["predictors"]["ages-vote"] = {"vote": ["ages-expert"], "rule": "majority", "ties": "probability"}
+    recipe["predictors"]["ages-vote"] = {
+        "vote": ["ages-expert"],
+        "rule": "majority",
+        "ties": "probability",
+    }
 
 
 # An edit, and the jobs where it bites; all that follows from them reruns as well.

@@ -19,16 +19,27 @@ def tree(tmp_path_factory):
     return copy_of_tree(tmp_path_factory.mktemp("tree"))
 
 
-@pytest.mark.parametrize("study", sorted(path.stem for path in (ROOT / "config" / "studies").glob("*.yaml")))
+@pytest.mark.parametrize(
+    "study", sorted(path.stem for path in (ROOT / "config" / "studies").glob("*.yaml"))
+)
 @pytest.mark.parametrize("mode", ["recommended", "faithful"])
 def test_every_study_dry_runs(tree, study, mode):
     """Every recipe of the study at its scale, without its raw posts."""
     config = {"study": study, "check_data": "false", "mode": mode}
     described = Study(config, root=tree / "config")
-    done = snakemake(tree, "-n", "--quiet", "rules", "--config", *(f"{key}={value}" for key, value in config.items()))
+    done = snakemake(
+        tree,
+        "-n",
+        "--quiet",
+        "rules",
+        "--config",
+        *(f"{key}={value}" for key, value in config.items()),
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     jobs = planned(done.stdout + done.stderr)
-    nodes = Counter(node.verb for graph in described.graphs.values() for node in graph.nodes.values())
+    nodes = Counter(
+        node.verb for graph in described.graphs.values() for node in graph.nodes.values()
+    )
     for verb in ("pretrain", "finetune", "augment", "fold", "label"):
         assert jobs.get(verb, 0) == nodes[verb], verb
 
@@ -47,13 +58,22 @@ def test_every_recipe_dry_runs_whole(tree, mode):
     for task in ("violence", "adverse"):
         assert jobs["finetune", f"uccnlp/{task}-bertweet-mm"] == 5
     for task in ("effects", "defects", "drugs"):
-        assert jobs["finetune", f"biobert/{task}-gru-more"] == jobs["label", f"biobert/{task}-guessed"] == 5
+        assert (
+            jobs["finetune", f"biobert/{task}-gru-more"]
+            == jobs["label", f"biobert/{task}-guessed"]
+            == 5
+        )
 
 
 @pytest.mark.parametrize("recipes", ["uccnlp,alex", "[uccnlp,alex]"])
 def test_recipes_and_scale_may_stand_on_the_command_line(tree, recipes):
-    """Here over a study that extends another: its own jobs are those of the study that says all by itself."""
-    (tree / "config/studies/large.yaml").write_text("extends: public\ntitle: Public posts\nseeds: 2\n")
+    """Here over a study that extends another.
+
+    Its own jobs are those of the study that says all by itself.
+    """
+    (tree / "config/studies/large.yaml").write_text(
+        "extends: public\ntitle: Public posts\nseeds: 2\n"
+    )
     words = ("scale=a800", f"recipes={recipes}", "check_data=false")
     done = [
         snakemake(tree, "-n", "--quiet", "rules", "--config", *study, *words)

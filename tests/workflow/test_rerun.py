@@ -1,7 +1,9 @@
-"""Only what changed reruns: one edit at a time on a finished demo, and exactly the jobs that it may cost.
+"""Only what changed reruns: one edit at a time on a finished demo, and exactly the jobs that it may
+cost.
 
-Each row compares the plan of Snakemake with the jobs expected, on a demo whose outputs are empty files but whose jobs
-Snakemake holds for finished. test_taken_back.py runs three of the edits on a real one.
+Each row compares the plan of Snakemake with the jobs expected, on a demo whose outputs are empty
+files but whose jobs Snakemake holds for finished. test_taken_back.py runs three of the edits on a
+real one.
 """
 
 import shutil
@@ -39,9 +41,12 @@ from finished import finish
 from jobs import downstream, job_graph, planned
 from tree import ROOT, copy_of_tree, snakemake
 
-EIGHT_GPUS = {verb: {"nodes": 2, "gpus": 8, "minutes": 600} for verb in ("pretrain", "finetune", "predict")}
+EIGHT_GPUS = {
+    verb: {"nodes": 2, "gpus": 8, "minutes": 600} for verb in ("pretrain", "finetune", "predict")
+}
 
-# -- rows: an edit, and what it costs -----------------------------------------------------------------
+# -- rows: an edit, and what it costs
+# -----------------------------------------------------------------
 
 # Nothing reruns after: (edit, arguments of snakemake).
 NOTHING = {
@@ -50,7 +55,10 @@ NOTHING = {
     "order of keys in the scale": (partial(keys_reordered, "config/scales/*.yaml"), ()),
     "order of keys in the tasks": (partial(keys_reordered, "config/tasks/*.yaml"), ()),
     "order of keys in study, bases and config": (
-        both(partial(keys_reordered, "config/studies/*.yaml"), partial(keys_reordered, "config/*.yaml")),
+        both(
+            partial(keys_reordered, "config/studies/*.yaml"),
+            partial(keys_reordered, "config/*.yaml"),
+        ),
         (),
     ),
     "a touch of every file": (touched, ()),
@@ -59,7 +67,10 @@ NOTHING = {
     "other GPUs for finetune": (unedited, ("--set-resources", "finetune:gpu=4")),
     "other GPUs for all": (unedited, ("--default-resources", "gpu=2")),
     "other GPUs in the scale": (
-        yaml_edit("scales/demo.yaml", lambda scale: scale["bases"]["qwen-72b-chat"].update(machine=EIGHT_GPUS)),
+        yaml_edit(
+            "scales/demo.yaml",
+            lambda scale: scale["bases"]["qwen-72b-chat"].update(machine=EIGHT_GPUS),
+        ),
         (),
     ),
     "sent to a cluster": (unedited, ("--profile", "slurm", "--config", "study=demo")),
@@ -68,7 +79,8 @@ NOTHING = {
     "code of losses, VERSION as it was": (losses, ()),
 }
 
-# Run for real, one edit after the other: (edits, what becomes of a training and its prediction after each).
+# Run for real, one edit after the other: (edits, what becomes of a training and its prediction
+# after each).
 ONE_AFTER_ANOTHER = {
     "lr A, then B, then A again": (
         [node_edit("models", "ages-plain", lr=rate) for rate in (1.0e-2, 2.0e-2, 1.0e-2)],
@@ -76,7 +88,9 @@ ONE_AFTER_ANOTHER = {
     ),
 }
 
-SLOW = ("sent to a cluster",)  # it needs Snakemake's plugin for SLURM, which `make test` does without
+SLOW = (
+    "sent to a cluster",
+)  # it needs Snakemake's plugin for SLURM, which `make test` does without
 
 # The jobs, one by one. The recipe is ctyun where no other is named.
 JOB_BY_JOB = {
@@ -127,7 +141,9 @@ JOB_BY_JOB = {
         """,
     ),
     "a further split to score the teachers on": (
-        yaml_edit(RECIPE, lambda recipe: recipe["score"].update(qwen=["ages/test"], qwen15=["ages/test"])),
+        yaml_edit(
+            RECIPE, lambda recipe: recipe["score"].update(qwen=["ages/test"], qwen15=["ages/test"])
+        ),
         """
         predict  qwen    scored
         predict  qwen15  scored
@@ -192,7 +208,9 @@ AND_WHAT_FOLLOWS = {
         """,
     ),
     "prompt of task 6": (
-        yaml_edit("tasks/smm4h24-task6.yaml", lambda task: task.update(prompt="Age? {text}\nAnswer:")),
+        yaml_edit(
+            "tasks/smm4h24-task6.yaml", lambda task: task.update(prompt="Age? {text}\nAnswer:")
+        ),
         """
         finetune  qwen
         finetune  ages-plain@seed=1
@@ -219,12 +237,18 @@ AND_WHAT_FOLLOWS = {
 
 
 def rows(table):
-    return [pytest.param(*table[name], id=name, marks=[pytest.mark.slow] if name in SLOW else []) for name in table]
+    return [
+        pytest.param(*table[name], id=name, marks=[pytest.mark.slow] if name in SLOW else [])
+        for name in table
+    ]
 
 
 @pytest.fixture(scope="module")
 def stood_in(tmp_path_factory):
-    """The study demo with made-up posts, all else as if it had run: a plan reads what Snakemake remembers of a job."""
+    """The study demo with made-up posts, all else as if it had run.
+
+    A plan reads what Snakemake remembers of a job.
+    """
     folder = copy_of_tree(tmp_path_factory.mktemp("stood-in") / "tree")
     done = snakemake(folder, "--until", "demo")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -237,7 +261,8 @@ def tree(stood_in, tmp_path):
     return shutil.copytree(stood_in, tmp_path / "tree", symlinks=True)
 
 
-# -- what is planned ----------------------------------------------------------------------------------
+# -- what is planned
+# ----------------------------------------------------------------------------------
 
 
 def test_the_plan_from_nothing_is_the_whole_graph(tmp_path):
@@ -285,7 +310,10 @@ def test_an_earlier_setting_returns_without_training(tmp_path, edits, expected):
 
 
 def test_files_are_compared_by_content_whatever_their_size():
-    """The demo's files are below the size at which Snakemake goes by time alone; real ones are not."""
+    """The demo's files are below the size at which Snakemake goes by time alone.
+
+    Real ones are not.
+    """
     profile = yaml.safe_load((ROOT / "profiles/default/config.yaml").read_text())
     assert profile["max-checksum-file-size"] >= 10**11
 
@@ -298,11 +326,25 @@ def test_what_follows_leaves_other_tasks_alone(stood_in):
         return {job.node.partition("@")[0] for job in downstream(study, jobs_in(text, study))}
 
     after_task_5 = follow("clean smm4h24-task5")
-    assert {"disorders-floor", "disorders-plain", "disorders-read", "disorders-expert"} <= after_task_5
-    assert not [name for name in after_task_5 if name.startswith(("ages", "outdoors", "qwen", "reader"))]
+    assert {
+        "disorders-floor",
+        "disorders-plain",
+        "disorders-read",
+        "disorders-expert",
+    } <= after_task_5
+    assert not [
+        name for name in after_task_5 if name.startswith(("ages", "outdoors", "qwen", "reader"))
+    ]
     after_prompt = follow(AND_WHAT_FOLLOWS["prompt of task 6"][1])
     assert {"agreed", "drawn", "ages-vote", "disorders-expert"} <= after_prompt
-    assert not after_prompt & {"qwen15", "reader", "ages-floor", "disorders-plain", "disorders-read", "filled"}
+    assert not after_prompt & {
+        "qwen15",
+        "reader",
+        "ages-floor",
+        "disorders-plain",
+        "disorders-read",
+        "filled",
+    }
 
 
 def test_changed_code_under_an_old_version_is_told_in_one_line(tree):

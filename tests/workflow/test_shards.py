@@ -1,6 +1,8 @@
-"""Shards of predictions: the bytes of one job, a lost one alone is done again, another number reruns nothing.
+"""Shards of predictions: the bytes of one job, a lost one alone is done again, another number
+reruns nothing.
 
-The models are linear, to be quick; tests/cli/test_predict.py holds shards of the others to the bytes of one job.
+The models are linear, to be quick; tests/cli/test_predict.py holds shards of the others to the
+bytes of one job.
 """
 
 import json
@@ -26,7 +28,9 @@ def small(recipe):
         "title": "A small system",
         "tasks": {"ages": "smm4h24-task6"},
         "defaults": {verb: recipe["defaults"][verb] for verb in ("finetune", "label")},
-        "datasets": {"agreed": {"label": "ages/unlabeled", "teachers": [*TEACHERS], "keep": "agreement"}},
+        "datasets": {
+            "agreed": {"label": "ages/unlabeled", "teachers": [*TEACHERS], "keep": "agreement"}
+        },
         "models": {
             "one": {"finetune": "linear", "seed": 11, **posts},
             "two": {"finetune": "linear", "seed": 12, "ngrams": [1, 1], **posts},
@@ -80,8 +84,12 @@ def again(sharded, tmp_path):
 def files(folder):
     """{path below the study's results: bytes}, without the shards."""
     results = folder / "results/demo"
-    found = {path.relative_to(results): path for path in sorted(results.rglob("*")) if path.is_file()}
-    return {name: path.read_bytes() for name, path in found.items() if ".shards" not in str(name.parent)}
+    found = {
+        path.relative_to(results): path for path in sorted(results.rglob("*")) if path.is_file()
+    }
+    return {
+        name: path.read_bytes() for name, path in found.items() if ".shards" not in str(name.parent)
+    }
 
 
 def times(folder):
@@ -104,10 +112,14 @@ def nothing_to_do(folder, shards):
 def test_shards_give_the_bytes_of_one_job(whole, sharded):
     one, four = files(whole), files(sharded)
     assert one.keys() == four.keys() and len(one) > 15
-    assert [str(name) for name in one if one[name] != four[name] and name.name != "timing.json"] == []
+    assert [
+        str(name) for name in one if one[name] != four[name] and name.name != "timing.json"
+    ] == []
     for teacher in TEACHERS:
         folder = sharded / "results/demo/small" / f"{FILE.format(teacher=teacher)}.shards"
-        assert sorted(path.name for path in folder.glob("*.parquet")) == [f"{k}-of-4.parquet" for k in (1, 2, 3, 4)]
+        assert sorted(path.name for path in folder.glob("*.parquet")) == [
+            f"{k}-of-4.parquet" for k in (1, 2, 3, 4)
+        ]
 
 
 def test_only_what_others_learn_from_has_shards(sharded):
@@ -131,7 +143,9 @@ def lose(folder, shard, teacher="one"):
     for name in (FILE.format(teacher=teacher), f"{FILE.format(teacher=teacher)}.shards/{shard}"):
         (folder / RESULTS / f"{name}.parquet").unlink()
     keys = list((folder / WORK / f"predict/{teacher}").rglob("key.json"))
-    gone = [path.parent for path in keys if json.loads(path.read_text()).get("shard") in (shard, None)]
+    gone = [
+        path.parent for path in keys if json.loads(path.read_text()).get("shard") in (shard, None)
+    ]
     assert len(gone) >= 4, "two datasets, a shard of each and the whole of each"
     for place in gone:
         shutil.rmtree(place)
@@ -152,7 +166,9 @@ def test_a_lost_shard_alone_is_done_again(again):
 def test_a_run_that_ended_between_shards_goes_on_with_the_others(fresh, whole, tmp_path):
     """Two shards are made on request, as if the run had ended there; the rest follows."""
     folder = shutil.copytree(fresh, tmp_path / "tree")
-    file, result = (f"{start}/{FILE.format(teacher='two')}" for start in ("small", "results/demo/small"))
+    file, result = (
+        f"{start}/{FILE.format(teacher='two')}" for start in ("small", "results/demo/small")
+    )
     run(folder, *(f"{result}.shards/{k}-of-4.parquet" for k in (1, 3)), "--config", "shards=4")
     logs = ran(folder, f"{result}.parquet", "--config", "shards=4")
     assert logs == {f"{file}.log", *(f"{file}.shards/{k}-of-4.log" for k in (2, 4))}

@@ -24,7 +24,9 @@ def folder(tmp_path_factory):
 
 
 def graph(folder, **config):
-    return Study({"study": "demo", "recipes": ["jury"], **config}, root=folder / "config").graphs["jury"]
+    return Study({"study": "demo", "recipes": ["jury"], **config}, root=folder / "config").graphs[
+        "jury"
+    ]
 
 
 def test_every_scale_has_all_that_it_needs(folder):
@@ -39,7 +41,10 @@ def test_five_seeds_one_vote_one_threshold(folder):
     assert nodes["plain-jury"].members == [f"plain@seed={seed}" for seed in range(1, 6)]
     assert nodes["jury-cut"].members == ["jury"] and nodes["jury-cut"].fitted == ("violence/dev",)
     assert {nodes[id].options["class_weights"] for id in nodes["jury"].members} == {"balanced"}
-    assert nodes["jury"].options["rule"] == "soft" and nodes["jury-cut"].options["method"] == "threshold"
+    assert (
+        nodes["jury"].options["rule"] == "soft"
+        and nodes["jury-cut"].options["method"] == "threshold"
+    )
 
 
 def test_every_node_that_the_text_names_is_there(folder):
@@ -52,5 +57,9 @@ def test_the_dry_run_counts_what_the_recipe_says(folder):
     assert dry[:2] == ["snakemake", "-n"] and [dry[0], *dry[2:]] == real
     done = snakemake(folder, *dry[1:])
     assert done.returncode == 0, done.stdout + done.stderr
-    for verb, node, jobs in (("finetune", "weighted", 5), ("finetune", "floor", 1), ("vote", "jury", 2)):
+    for verb, node, jobs in (
+        ("finetune", "weighted", 5),
+        ("finetune", "floor", 1),
+        ("vote", "jury", 2),
+    ):
         assert re.search(rf"^{verb} +{node} +{jobs} +new$", done.stdout, re.M), done.stdout

@@ -1,6 +1,8 @@
-"""A small study run for real, with nearly every verb: what each job read, and that a second run gives the same bytes.
+"""A small study run for real, with nearly every verb: what each job read, and that a second run
+gives the same bytes.
 
-The posts are made here, so that each count can be worked out by hand. The folder of posts has a space in its name.
+The posts are made here, so that each count can be worked out by hand. The folder of posts has a
+space in its name.
 """
 
 import csv
@@ -25,12 +27,19 @@ from postgrad.records.predictions import matrix
 from postgrad.verbs.registry import VERBS
 
 SIZES = {"train": 48, "dev": 24, "test": 18, "unlabeled": 30}
-REPEATED = {"train": 3, "unlabeled": 2}  # so many posts repeat one of the test set, and audit leaves them out
+REPEATED = {
+    "train": 3,
+    "unlabeled": 2,
+}  # so many posts repeat one of the test set, and audit leaves them out
 WORDS = [
-    first + last for first in ("ka", "lo", "mi", "nu", "pe", "ra", "so") for last in ("bel", "dor", "fin", "gam", "lun")
+    first + last
+    for first in ("ka", "lo", "mi", "nu", "pe", "ra", "so")
+    for last in ("bel", "dor", "fin", "gam", "lun")
 ]
 COLUMNS = {"id": "id", "text": "text", "label": "label"}
-SPLITS = {split: {"file": f"rain/{split}.csv", "columns": COLUMNS} for split in ("train", "dev", "test")}
+SPLITS = {
+    split: {"file": f"rain/{split}.csv", "columns": COLUMNS} for split in ("train", "dev", "test")
+}
 SPLITS["unlabeled"] = {"file": "rain/unlabeled.csv", "columns": {"id": "id", "text": "text"}}
 WRITTEN = {"synthesize": "rain/train", "writers": ["deputy"], "prompt": "write", "classes": ["yes"], "count": 4,
            "per_call": 2, "calls": 6, "shots": {"own": 3, "other": 1}, "temperature": 0.0, "seed": 1}  # fmt: skip
@@ -47,7 +56,10 @@ PROMPTS = {
 
 
 def text(split, i):
-    """The i-th post of a split: two parts, so that it can be shuffled. One mood in five contradicts the label."""
+    """The i-th post of a split.
+
+    Two parts, so that it can be shuffled. One mood in five contradicts the label.
+    """
     words, glad = random.Random(f"{split}-{i}").sample(WORDS, 12), (i % 3 == 0) != (i % 5 == 4)
     return f"{' '.join(words[:6])}, {' '.join(words[6:])} made me {'so very glad' if glad else 'not at all happy'}"
 
@@ -79,7 +91,12 @@ def recipe(content):
         "plain": {"finetune": "linear", "data": ["even"], "each": {**seeds, "c": [0.1, 10.0]}},
         "member": {"finetune": "linear", "data": ["pooled"], "seed": 1},
         "reader": {"pretrain": "big", "data": ["rain/unlabeled"]},
-        "expert": {"finetune": "reader", "data": [*train, "agreed"], "seed": 1, "class_weights": "balanced"},
+        "expert": {
+            "finetune": "reader",
+            "data": [*train, "agreed"],
+            "seed": 1,
+            "class_weights": "balanced",
+        },
         "small": {"finetune": "little", "data": train, "seed": 1, "epoch": "best"},
     }
     soft = {"rule": "soft", "ties": "lowest"}
@@ -154,14 +171,23 @@ def predicted(small, node, dataset="rain/test", file="scored"):
     return read_predicted(small / node, dataset, file).set_index("post_id")
 
 
-# Of the 48 posts of train, 16 are of class yes; audit leaves out train-0, which is one of these, train-1 and train-2.
+# Of the 48 posts of train, 16 are of class yes; audit leaves out train-0, which is one of these,
+# train-1 and train-2.
 NO, YES = 30, 15
 
 
 def test_audit_leaves_out_what_repeats_a_post_of_the_test_set(small):
     dropped = pd.read_parquet(small.parent / "audit/rain/drop.parquet")
-    assert sorted(dropped["post_id"]) == ["train-0", "train-1", "train-2", "unlabeled-0", "unlabeled-1"]
-    assert {split: len(read_posts(small.parent / f"clean/rain/{split}.parquet")) for split in SIZES} == SIZES
+    assert sorted(dropped["post_id"]) == [
+        "train-0",
+        "train-1",
+        "train-2",
+        "unlabeled-0",
+        "unlabeled-1",
+    ]
+    assert {
+        split: len(read_posts(small.parent / f"clean/rain/{split}.parquet")) for split in SIZES
+    } == SIZES
 
 
 def test_each_dataset_has_the_counts_that_its_node_asks_for(small):
@@ -177,9 +203,14 @@ def test_each_model_learns_from_its_datasets_without_what_audit_leaves_out(small
     assert 0 < agreed <= SIZES["unlabeled"] - 2
     assert rows_of(small, "one") == NO + YES + (NO - YES)
     assert rows_of(small, "two") == NO + YES + 4
-    assert {rows_of(small, f"plain@c={c}@seed={seed}") for c in (0.1, 10.0) for seed in (1, 2)} == {2 * NO}
+    assert {rows_of(small, f"plain@c={c}@seed={seed}") for c in (0.1, 10.0) for seed in (1, 2)} == {
+        2 * NO
+    }
     assert rows_of(small, "expert") == NO + YES + agreed
-    assert json.loads((small / "pretrain/reader/model.json").read_text())["rows"] == SIZES["unlabeled"] - 2
+    assert (
+        json.loads((small / "pretrain/reader/model.json").read_text())["rows"]
+        == SIZES["unlabeled"] - 2
+    )
     chosen = json.loads((small / "finetune/small/model.json").read_text())
     assert chosen["rows"] == NO + YES and chosen["spec"]["epoch"] == "best"
 
@@ -215,7 +246,11 @@ def test_a_vote_over_seeds_is_made_at_each_point_of_the_other_axis(small, c):
 
 
 def gold(small, split):
-    return read_posts(small.parent / f"clean/rain/{split}.parquet").set_index("post_id")["label"].astype(int)
+    return (
+        read_posts(small.parent / f"clean/rain/{split}.parquet")
+        .set_index("post_id")["label"]
+        .astype(int)
+    )
 
 
 def test_the_best_on_dev_is_picked(small):
@@ -231,7 +266,11 @@ def test_the_best_on_dev_is_picked(small):
 
 def test_a_threshold_is_fitted_on_dev_and_moves_the_labels_of_test(small):
     fit = json.loads((small / "calibrate/cut/scored.fit.json").read_text())
-    assert fit["fit"] == "rain/dev" and fit["posts"] == SIZES["dev"] and fit["after"]["score"] >= fit["before"]["score"]
+    assert (
+        fit["fit"] == "rain/dev"
+        and fit["posts"] == SIZES["dev"]
+        and fit["after"]["score"] >= fit["before"]["score"]
+    )
     positive = matrix(predicted(small, "pick/best").reset_index())[:, 1] > fit["threshold"]
     assert predicted(small, "calibrate/cut")["label"].tolist() == positive.astype(int).tolist()
 
@@ -245,17 +284,30 @@ def test_a_review_changes_the_positive_posts_that_deny(small):
 
 
 def test_scores_are_those_of_scikit_learn(tree, small):
-    rows = [row for row in csv.DictReader((tree / "results/test/scores.csv").open()) if row["metric"] == "f1"]
-    places = {"one": "predict/one", "cut": "calibrate/cut", "expert": "predict/expert", "small": "predict/small"}
+    rows = [
+        row
+        for row in csv.DictReader((tree / "results/test/scores.csv").open())
+        if row["metric"] == "f1"
+    ]
+    places = {
+        "one": "predict/one",
+        "cut": "calibrate/cut",
+        "expert": "predict/expert",
+        "small": "predict/small",
+    }
     places |= {"checked": "review/checked"} if HAS_REVIEW else {}
     true, held_out = gold(small, "test"), predicted(small, "vote/mean", "rain/held-out")
     expected = {(node, "rain/test"): f1_score(true, predicted(small, places[node]).loc[true.index, "label"])
                 for node in places}  # fmt: skip
     pooled = pd.concat([gold(small, "train"), gold(small, "dev")])[held_out.index]
     expected["mean", "rain/held-out"] = f1_score(pooled, held_out["label"])
-    assert {(row["predictor"], row["dataset"]): float(row["value"]) for row in rows} == pytest.approx(expected)
+    assert {
+        (row["predictor"], row["dataset"]): float(row["value"]) for row in rows
+    } == pytest.approx(expected)
     assert 0 < expected["cut", "rain/test"] < 1, "a score of 0 or 1 would hide mistakes"
-    assert {("one", "rain/test"), ("expert‡", "rain/test"), ("mean", "rain/held-out")} <= scored(tree, "test")
+    assert {("one", "rain/test"), ("expert‡", "rain/test"), ("mean", "rain/held-out")} <= scored(
+        tree, "test"
+    )
 
 
 def test_each_log_begins_with_the_command_that_repeats_the_job(tree):
@@ -271,8 +323,12 @@ def test_each_log_begins_with_the_command_that_repeats_the_job(tree):
         out = tree / words[words.index("--out") + 1]
         before = out.read_bytes()
         stamp = out.stat().st_mtime_ns
-        done = subprocess.run(["sh", "-c", log.read_text().splitlines()[0]], cwd=tree, capture_output=True, text=True)
-        assert (done.returncode, done.stdout) == (0, log.read_text().splitlines()[0] + "\n"), done.stderr
+        done = subprocess.run(
+            ["sh", "-c", log.read_text().splitlines()[0]], cwd=tree, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stdout) == (0, log.read_text().splitlines()[0] + "\n"), (
+            done.stderr
+        )
         assert out.read_bytes() == before and out.stat().st_mtime_ns > stamp
 
 
@@ -284,7 +340,11 @@ def test_a_second_run_does_nothing(tree):
 @pytest.mark.slow
 def test_the_same_study_from_scratch_is_byte_identical(tree, tmp_path):
     again = run(fresh_study(tmp_path / "tree"))
-    files = [path.relative_to(tree) for path in sorted((tree / "results").rglob("*")) if path.is_file()]
+    files = [
+        path.relative_to(tree) for path in sorted((tree / "results").rglob("*")) if path.is_file()
+    ]
     files = [file for file in files if file.name != "timing.json"]
     assert len(files) > 100
-    assert [str(file) for file in files if (tree / file).read_bytes() != (again / file).read_bytes()] == []
+    assert [
+        str(file) for file in files if (tree / file).read_bytes() != (again / file).read_bytes()
+    ] == []

@@ -1,7 +1,9 @@
-"""What Snakemake's start costs, beside an empty Snakefile of as many jobs, which shows what Snakemake itself takes.
+"""What Snakemake's start costs, beside an empty Snakefile of as many jobs, which shows what
+Snakemake itself takes.
 
-Processor seconds are measured, since other processes stretch the wall's. They stretch these too: seen on one commit,
-within minutes, are 2.2 to 3.5. So the least of several runs counts, and `make test-all` runs this file first, alone.
+Processor seconds are measured, since other processes stretch the wall's. They stretch these too:
+seen on one commit, within minutes, are 2.2 to 3.5. So the least of several runs counts, and `make
+test-all` runs this file first, alone.
 """
 
 import os
@@ -37,7 +39,12 @@ def study(tmp_path):
     def task(content):
         content["splits"]["test"] = {"file": "rain/test.csv", "columns": {"text": "text"}}
 
-    write_config(folder / "config", recipe=recipe, study=lambda content: content.update(seeds=SEEDS), task=task)
+    write_config(
+        folder / "config",
+        recipe=recipe,
+        study=lambda content: content.update(seeds=SEEDS),
+        task=task,
+    )
     (folder / "config" / "config.yaml").write_text("study: test\n")
     (folder / "posts" / "rain").mkdir(parents=True)
     for split in ("train", "dev", "test", "unlabeled"):
@@ -53,7 +60,9 @@ def measured(folder, bar):
     seconds = []
     while len(seconds) < 9 and min(seconds, default=bar + 1) > bar:
         with (folder / "said.txt").open("w") as file:
-            process = subprocess.Popen([sys.executable, "-m", "snakemake", "-n"], cwd=folder, stdout=file, stderr=file)
+            process = subprocess.Popen(
+                [sys.executable, "-m", "snakemake", "-n"], cwd=folder, stdout=file, stderr=file
+            )
             _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         assert process.returncode == 0, (folder / "said.txt").read_text()
@@ -74,9 +83,7 @@ def test_a_dry_run_of_nine_hundred_jobs_takes_at_most_five_seconds(study, tmp_pa
     seconds, said = measured(study, bar=5.0)
     jobs = int(re.search(r"(\d+) of \1 jobs", said)[1])
     assert jobs >= JOBS
-    compared = (
-        f"{seconds:.2f} s for {jobs} jobs; an empty Snakefile of as many takes {empty(tmp_path / 'empty', jobs):.2f} s"
-    )
+    compared = f"{seconds:.2f} s for {jobs} jobs; an empty Snakefile of as many takes {empty(tmp_path / 'empty', jobs):.2f} s"
     print(compared)
     assert seconds <= 5.0, compared
 
@@ -86,8 +93,6 @@ def test_finding_nothing_to_do_in_the_demo_takes_at_most_two_and_a_half_seconds(
     seconds, said = measured(folder, bar=2.5)
     assert "Nothing to be done" in said
     jobs = len(list((folder / ".snakemake/metadata").iterdir()))
-    compared = (
-        f"{seconds:.2f} s; an empty Snakefile of {jobs} jobs takes {empty(tmp_path / 'empty', jobs, done=True):.2f} s"
-    )
+    compared = f"{seconds:.2f} s; an empty Snakefile of {jobs} jobs takes {empty(tmp_path / 'empty', jobs, done=True):.2f} s"
     print(compared)
     assert seconds <= 2.5, compared

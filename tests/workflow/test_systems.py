@@ -1,4 +1,6 @@
-"""What the recipes alex and utrad take from their papers in each mode, and what holds for them at every scale."""
+"""What the recipes alex and utrad take from their papers in each mode, and what holds for them at
+every scale.
+"""
 
 import shutil
 
@@ -23,7 +25,10 @@ def test_only_what_asks_a_language_model_is_left_out(recipe, mode):
     for study in ("public", "a800"):
         found = graph(recipe, study, mode)
         asks = {name for name, (verb, _) in found.raw.items() if VERBS.nodes[verb].asks}
-        assert all("gpt" in why or f"needs {name}" in why or "needs " in why for name, why in found.not_run.items())
+        assert all(
+            "gpt" in why or f"needs {name}" in why or "needs " in why
+            for name, why in found.not_run.items()
+        )
         assert {name for name in found.not_run if "gpt" in found.not_run[name]} <= asks
         assert found.ids["covid-floor" if recipe == "alex" else "disorders-floor"]
 
@@ -39,7 +44,10 @@ def test_no_post_of_a_shared_task_goes_to_a_server(tmp_path):
 
 
 def test_weights_stand_on_top_of_balanced_classes_in_mode_faithful_alone():
-    weights = {"covid": {"no": 1, "yes": 2}, "therapy": {"negative": 2, "neutral": 1, "positive": 2}}
+    weights = {
+        "covid": {"no": 1, "yes": 2},
+        "therapy": {"negative": 2, "neutral": 1, "positive": 2},
+    }
     for task, given in {**weights, "anxiety": {"no": 1, "yes": 2}}.items():
         for kind in ("expert", "duplicated"):
             id = f"{task}-{kind}@seed=1"
@@ -50,7 +58,11 @@ def test_weights_stand_on_top_of_balanced_classes_in_mode_faithful_alone():
 def test_controls_have_the_counts_of_what_they_control():
     nodes = graph("alex").nodes
     for task in ("covid", "therapy", "anxiety"):
-        assert nodes[f"{task}-same"].budget == f"{task}-even" == nodes[f"{task}-expert@seed=1"].sources[0]
+        assert (
+            nodes[f"{task}-same"].budget
+            == f"{task}-even"
+            == nodes[f"{task}-expert@seed=1"].sources[0]
+        )
         assert nodes[f"{task}-same"].sources == [f"{task}/train"]
 
 
@@ -64,22 +76,36 @@ def test_written_posts_stand_beside_as_many_duplicates():
             written, copied = found.nodes[f"{task}-written"], found.nodes[f"{task}-copied"]
             assert written.options["prompt"] == prompt and written.sources == [f"{task}/train"]
             assert written.options["classes"] == ["yes"] and written.options["count"] == 1000
-            assert copied.budget == written.id and copied.stand_in  # how many there are hangs on the rule
+            assert (
+                copied.budget == written.id and copied.stand_in
+            )  # how many there are hangs on the rule
             assert found.nodes[f"{task}-expert@seed=1"].options["epoch"] == "best"
             assert found.nodes[f"{task}-expert@seed=1"].fitted == (f"{task}/dev",)
 
 
 def test_study_edits_trains_33_models_on_public_posts():
     found = graph("alex", "edits")
-    nets = [node for node in found.nodes.values() if node.verb == "finetune" and node.kind == "encoder"]
+    nets = [
+        node for node in found.nodes.values() if node.verb == "finetune" and node.kind == "encoder"
+    ]
     assert len(nets) == 33 and {node.axes["seed"] for node in nets} == {1, 2, 3}
     assert not any(task.startswith("smm4h") for task in found.tasks.values())
 
 
 def test_what_names_labels_is_not_run_where_a_study_has_put_a_task_without_them():
-    """Study edits puts depression, of four other classes, in the place of Task 2; a wrong label stays a fault."""
+    """Study edits puts depression, of four other classes, in the place of Task 2.
+
+    A wrong label stays a fault.
+    """
     found = graph("alex", "edits", "faithful")
     weights = "its class_weights are of other labels than those of depression"
-    assert found.not_run["therapy-edited"] == "depression has no label negative, which stands under classes"
-    assert found.not_run["therapy-weighted"] == weights and found.ids["therapy-plain"] and found.ids["covid-expert"]
+    assert (
+        found.not_run["therapy-edited"]
+        == "depression has no label negative, which stands under classes"
+    )
+    assert (
+        found.not_run["therapy-weighted"] == weights
+        and found.ids["therapy-plain"]
+        and found.ids["covid-expert"]
+    )
     assert "therapy-edited" not in graph("alex", "edits").not_run

@@ -1,4 +1,7 @@
-"""What is planned but whose inputs are unchanged is taken back from its key: three edits, really run."""
+"""What is planned but whose inputs are unchanged is taken back from its key.
+
+Three edits, really run.
+"""
 
 import json
 import re
@@ -15,7 +18,10 @@ pytestmark = pytest.mark.slow
 
 
 class Run(NamedTuple):
-    """A copy of the demo, edited and run again: its plan, the jobs that ran, and the weights that were in work/."""
+    """A copy of the demo, edited and run again.
+
+    Its plan, the jobs that ran, and the weights that were in work/.
+    """
 
     tree: Path
     planned: set
@@ -24,16 +30,26 @@ class Run(NamedTuple):
 
 
 def log_of(tree, job):
-    return tree / "work/demo/log" / ("/".join(filter(None, (job.recipe, job.rule, job.node, job.file))) + ".log")
+    return (
+        tree
+        / "work/demo/log"
+        / ("/".join(filter(None, (job.recipe, job.rule, job.node, job.file))) + ".log")
+    )
 
 
 def weights(folder):
-    """The files of weights below a folder: inode and time of writing, since numbers of removed files come back."""
+    """The files of weights below a folder.
+
+    Inode and time of writing, since numbers of removed files come back.
+    """
     return {(path.stat().st_ino, path.stat().st_mtime_ns) for path in folder.rglob("*.safetensors")}
 
 
 def models(tree):
-    """Every finetuned model as a target. `--until finetune` fails where one finetune stands on another."""
+    """Every finetuned model as a target.
+
+    `--until finetune` fails where one finetune stands on another.
+    """
     return [
         f"results/demo/{job.recipe}/finetune/{job.node}/model.json"
         for job in job_graph(study_in(tree))
@@ -42,17 +58,29 @@ def models(tree):
 
 
 def run_again(demo, folder, edit, *arguments):
-    """Edit a copy of the demo and run it. A job ran if it wrote its log; the copy holds no two names of one file."""
+    """Edit a copy of the demo and run it.
+
+    A job ran if it wrote its log; the copy holds no two names of one file.
+    """
     tree = shutil.copytree(demo, folder / "tree", symlinks=True)
     edit(tree)
     plan = planned(tree, *arguments)
     kept = {path.parents[1]: weights(path.parent) for path in (tree / "work").rglob("key.json")}
-    logs = {job: log_of(tree, job) for job in job_graph(study_in(tree)) if job.rule not in ("demo", "base")}
+    logs = {
+        job: log_of(tree, job)
+        for job in job_graph(study_in(tree))
+        if job.rule not in ("demo", "base")
+    }
     before = {job: log.stat().st_mtime_ns for job, log in logs.items()}
     done = snakemake(tree, *arguments)
     if done.returncode:
         raise RuntimeError(done.stdout + done.stderr)
-    return Run(tree, plan, {job for job, log in logs.items() if log.stat().st_mtime_ns != before[job]}, kept)
+    return Run(
+        tree,
+        plan,
+        {job for job, log in logs.items() if log.stat().st_mtime_ns != before[job]},
+        kept,
+    )
 
 
 def said_so(run, job):
@@ -70,8 +98,9 @@ def predicted_anew(run, job):
 def trainings(run):
     """{node: "trained" or "taken back"} of the trainings that ran.
 
-    Taken back: the log says so, and the weights under results/ are the very files that lay in work/ before. Trained:
-    the log does not, the weights under results/ are new, and work/ holds both these and those of before.
+    Taken back: the log says so, and the weights under results/ are the very files that lay in work/
+    before. Trained: the log does not, the weights under results/ are new, and work/ holds both
+    these and those of before.
     """
     found = {}
     for job in run.ran:
@@ -80,12 +109,16 @@ def trainings(run):
             kept = run.kept.get(run.tree / "work" / place, set())
             now, held = weights(run.tree / "results" / place), weights(run.tree / "work" / place)
             if said_so(run, job):
-                assert now == kept == held and kept, f"{job} says that it was taken back, but its weights are new"
+                assert now == kept == held and kept, (
+                    f"{job} says that it was taken back, but its weights are new"
+                )
             else:
                 assert held == now | kept and not now & kept, (
                     f"{job} does not say that it was taken back, but its weights are old or lost"
                 )
-            found[job.node.removesuffix("@seed=1")] = "taken back" if said_so(run, job) else "trained"
+            found[job.node.removesuffix("@seed=1")] = (
+                "taken back" if said_so(run, job) else "trained"
+            )
     return found
 
 
@@ -101,7 +134,9 @@ def post_more(demo, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def idle_step(demo, tmp_path_factory):
-    """The run, up to the trainings, after a cleaning step was switched on that alters no post of task 6."""
+    """The run, up to the trainings, after a cleaning step was switched on that alters no post of
+    task 6.
+    """
     return run_again(demo, tmp_path_factory.mktemp("step"), idle_cleaning_step, *models(demo))
 
 
@@ -134,10 +169,15 @@ def test_a_post_more_in_the_pool_trains_its_readers_anew_and_no_teacher(post_mor
 def test_a_post_more_in_the_pool_is_predicted_and_labelled_anew(post_more, demo):
     trees = (demo, post_more.tree)
     for teacher in ("qwen", "qwen15"):
-        assert predicted_anew(post_more, Job("predict", "ctyun", teacher, "teaching")) == {"ages/unlabeled"}
+        assert predicted_anew(post_more, Job("predict", "ctyun", teacher, "teaching")) == {
+            "ages/unlabeled"
+        }
     for node in ("agreed", "confident", "drawn"):
         assert Job("label", "ctyun", node) in post_more.ran
-        pools = [json.loads((tree / f"results/demo/ctyun/label/{node}.json").read_text())["pool"] for tree in trees]
+        pools = [
+            json.loads((tree / f"results/demo/ctyun/label/{node}.json").read_text())["pool"]
+            for tree in trees
+        ]
         assert pools[1] == pools[0] + 1
 
 
@@ -154,7 +194,16 @@ def test_the_floor_is_taken_back(request, run):
 def test_a_cleaning_step_that_alters_no_post_trains_nothing(idle_step):
     assert idle_step.ran == idle_step.planned
     assert without_floors(trainings(idle_step)) == dict.fromkeys(
-        ["reader", "qwen", "qwen15", "ages-plain", "ages-read", "ages-expert", "ages-confident", "ages-drawn"]
+        [
+            "reader",
+            "qwen",
+            "qwen15",
+            "ages-plain",
+            "ages-read",
+            "ages-expert",
+            "ages-confident",
+            "ages-drawn",
+        ]
         + ["disorders-read", "disorders-expert"],
         "taken back",
     )

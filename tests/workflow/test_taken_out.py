@@ -1,4 +1,7 @@
-"""A verb that is taken out leaves a tree in which everything else works unedited: first review, then diversity."""
+"""A verb that is taken out leaves a tree in which everything else works unedited.
+
+First review, then diversity.
+"""
 
 import subprocess
 import sys
@@ -23,7 +26,9 @@ print(*VERBS)
 
 def run(tree, *words):
     environment = {"PYTHONPATH": "workflow/scripts", "PATH": ""}
-    return subprocess.run([sys.executable, *words], cwd=tree, env=environment, capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, *words], cwd=tree, env=environment, capture_output=True, text=True
+    )
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +43,18 @@ def test_all_else_resolves_without_a_verb(tree, verb):
     assert done.returncode == 0, done.stderr
     assert verb not in done.stdout.split() and "vote" in done.stdout.split()
     for study in ("demo", "a800"):
-        done = snakemake(tree, "-n", "all_recipes", "--config", f"study={study}", "check_data=false")
+        done = snakemake(
+            tree, "-n", "all_recipes", "--config", f"study={study}", "check_data=false"
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         assert f"\n{verb} " not in done.stdout and "\nvote " in done.stdout
 
 
 @pytest.mark.slow
 def test_the_other_unit_tests_pass_without_both_verbs(tree):
-    subprocess.run(["git", "init", "-q"], cwd=tree, check=True)  # a test asks git which files there are
+    subprocess.run(
+        ["git", "init", "-q"], cwd=tree, check=True
+    )  # a test asks git which files there are
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit"],
         cwd=tree, capture_output=True, text=True,

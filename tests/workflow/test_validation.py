@@ -1,4 +1,5 @@
-"""What is wrong in the configuration is told at once, with its place and remedy, before the graph is built.
+"""What is wrong in the configuration is told at once, with its place and remedy, before the graph
+is built.
 
 The cases stand in broken.py. All run in this process, and once more as `snakemake -n`.
 """
@@ -22,7 +23,10 @@ from postgrad.study.study import Study
 
 
 def broken(folder, case):
-    """The small study in `folder`, its raw files there, with one file changed: the folder `config`."""
+    """The small study in `folder`, its raw files there, with one file changed.
+
+    The folder `config`.
+    """
     config = write_config(folder / "config")
     (config / "config.yaml").write_text("study: test\n")
     for split in RAIN:
@@ -55,7 +59,9 @@ def test_a_fault_names_its_place_and_remedy(tmp_path, monkeypatch, name):
     kind = name.partition(":")[0]
     if kind != "path":  # where posts are not there, every file of theirs is told
         assert len(told_once(caught.value.sentences)) == 1, str(caught.value)
-    assert all(re.match(r"config/[\w/.-]+\.yaml", sentence) for sentence in caught.value.sentences[:1])
+    assert all(
+        re.match(r"config/[\w/.-]+\.yaml", sentence) for sentence in caught.value.sentences[:1]
+    )
 
 
 def test_the_unbroken_study_has_no_fault(tmp_path, monkeypatch):
@@ -68,7 +74,12 @@ def test_all_faults_are_told_at_once(tmp_path, monkeypatch):
     """One in each file, and two in one node."""
     config = broken(tmp_path, None)
     monkeypatch.chdir(tmp_path)
-    for name in ("type: a word for a number", "name: a positive class", "range: no seed", "range: an odd width"):
+    for name in (
+        "type: a word for a number",
+        "name: a positive class",
+        "range: no seed",
+        "range: an odd width",
+    ):
         file, change, *_ = CASES[name]
         content = yaml.safe_load((config / file).read_text())
         change(content)
@@ -96,13 +107,19 @@ def test_what_hangs_on_a_broken_node_is_not_told_again(tmp_path, monkeypatch):
 
 def test_gold_posts_of_members_that_could_not_be_read_may_stand_in_folds(tmp_path, monkeypatch):
     changes = both(
-        POOLED, MEMBER, MEAN, put("models.member.finetune", "bigg"), put("predictors.best", {"pick": ["mean"]})
+        POOLED,
+        MEMBER,
+        MEAN,
+        put("models.member.finetune", "bigg"),
+        put("predictors.best", {"pick": ["mean"]}),
     )
     broken(tmp_path, (RECIPE, changes, None, None))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Fault) as caught:
         Study({"study": "test"})
-    remedy = "pick needs gold posts; name the task's dev, or held-out where dev is in folds, under fit."
+    remedy = (
+        "pick needs gold posts; name the task's dev, or held-out where dev is in folds, under fit."
+    )
     assert sorted(sentence.split(": ", 2)[2] for sentence in caught.value.sentences) == [
         remedy,
         "there is no base or model 'bigg'; did you mean 'big'?",
@@ -114,10 +131,17 @@ def test_faults_that_differ_in_the_node_alone_stand_once():
     places = ["models.a.lr", "models.b.lr", "models.c.lr"]
     alike = [f"{file}: {place}: expected a number: 'y'." for place in places]
     named = [
-        f"{file}: score.{node}: {node} learns from rain/dev in folds; fold train alone." for node in ("one", "all")
+        f"{file}: score.{node}: {node} learns from rain/dev in folds; fold train alone."
+        for node in ("one", "all")
     ]
-    quoted = [f"{file}: score.{node}: {node!r} is made by augment; name another." for node in ("one", "all")]
-    others = ["config/recipes/z.yaml: models.a.lr: expected a number: 'y'.", "config/bases.yaml: it is no YAML."]
+    quoted = [
+        f"{file}: score.{node}: {node!r} is made by augment; name another."
+        for node in ("one", "all")
+    ]
+    others = [
+        "config/recipes/z.yaml: models.a.lr: expected a number: 'y'.",
+        "config/bases.yaml: it is no YAML.",
+    ]
     assert told_once([alike[0], others[0], *alike[1:], others[1], *named, *quoted]) == [
         f"{file}: models.a.lr, models.b.lr, models.c.lr: expected a number: 'y'.",
         *others,
@@ -126,16 +150,27 @@ def test_faults_that_differ_in_the_node_alone_stand_once():
     ]
     assert told_once(named[:1]) == named[:1]
     differing = [
-        f"{file}: score.{node}: {node} learns from {split}." for node, split in (("one", "a/dev"), ("all", "b/dev"))
+        f"{file}: score.{node}: {node} learns from {split}."
+        for node, split in (("one", "a/dev"), ("all", "b/dev"))
     ]
     assert told_once(differing) == differing
-    paths = [f"config/tasks/x.yaml: splits.{split}.file: x/{split}.csv is not there." for split in ("dev", "test")]
+    paths = [
+        f"config/tasks/x.yaml: splits.{split}.file: x/{split}.csv is not there."
+        for split in ("dev", "test")
+    ]
     assert told_once(paths) == paths  # a name within a path is no node
 
 
 def snakemake(folder, *arguments):
     """(exit code, output, CPU seconds) of Snakemake in a folder with a configuration."""
-    command = [sys.executable, "-m", "snakemake", "-n", "-s", *(arguments or [str(ROOT / "Snakefile")])]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "-n",
+        "-s",
+        *(arguments or [str(ROOT / "Snakefile")]),
+    ]
     with open(folder / "output", "wb") as output:
         child = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
         _, status, usage = os.wait4(child.pid, 0)
@@ -151,7 +186,10 @@ FIRST = [next(name for name in CASES if name.startswith(f"{kind}: ")) for kind i
     ids=["one of each class", "the others"],
 )  # fmt: skip
 def test_snakemake_refuses_every_fault_without_a_traceback_and_soon(tmp_path, names):
-    """Exit code not 0, the sentence, nothing run; at most 2 s beyond Snakemake's own start (CPU seconds)."""
+    """Exit code not 0, the sentence, nothing run.
+
+    At most 2 s beyond Snakemake's own start (CPU seconds).
+    """
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "Snakefile").write_text("rule all:\n")
     start = min(snakemake(tmp_path / "empty", "Snakefile")[2] for _ in range(3))
@@ -181,7 +219,11 @@ def test_snakemake_names_a_broken_config_file(tmp_path):
     broken(tmp_path, None)
     (tmp_path / "config" / "config.yaml").write_text("study: [test\n")
     code, output, _ = snakemake(tmp_path)
-    assert code != 0 and "config/config.yaml, line 2: this is not YAML" in output and "Traceback" not in output
+    assert (
+        code != 0
+        and "config/config.yaml, line 2: this is not YAML" in output
+        and "Traceback" not in output
+    )
 
 
 def test_a_dry_run_goes_without_posts_where_it_is_told_so(tmp_path):

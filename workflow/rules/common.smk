@@ -52,7 +52,9 @@ def look_up(method):
 
     def found(wildcards):
         try:
-            with stop_on_faults():  # in a recipe that is read only now, since the study does not ask for it
+            with (
+                stop_on_faults()
+            ):  # in a recipe that is read only now, since the study does not ask for it
                 return method(*(wildcards.get(name) for name in names))
         except UnknownNode as error:
             raise WorkflowError(str(error))
@@ -69,7 +71,9 @@ def files(method):
 def named(**methods):
     """A rule's param: the words `--option NAME FILE` for each file that a method of PATHS gives under its name."""
     found = {option.replace("_", "-"): look_up(method) for option, method in methods.items()}
-    return lambda wildcards: option_words({option: files(wildcards) for option, files in found.items()})
+    return lambda wildcards: option_words(
+        {option: files(wildcards) for option, files in found.items()}
+    )
 
 
 def in_role(role, verb):
@@ -80,7 +84,11 @@ def in_role(role, verb):
 def inputs(*roles, verb=None):
     """A rule's input: the files that its verb reads in a role; in several roles {role: files}, for `unpack`."""
     found = {role: files(in_role(role, verb)) for role in roles}
-    return found[roles[0]] if len(roles) == 1 else lambda wildcards: {role: found[role](wildcards) for role in roles}
+    return (
+        found[roles[0]]
+        if len(roles) == 1
+        else lambda wildcards: {role: found[role](wildcards) for role in roles}
+    )
 
 
 def words(*roles, verb=None):
@@ -99,12 +107,16 @@ def reads(wildcards):
 
 def reached(wildcards, resources):
     """How the models that a node asks are reached, and what each may cost. Tracked by nothing: see launch."""
-    return json.dumps(language_models.reached(STUDY, PATHS.node(wildcards.recipe, wildcards.node)), sort_keys=True)
+    return json.dumps(
+        language_models.reached(STUDY, PATHS.node(wildcards.recipe, wildcards.node)), sort_keys=True
+    )
 
 
 def gathers(wildcards):
     """Whether a job joins the shards of a prediction and runs no model."""
-    return wildcards.get("shard") == "" and bool(PATHS.shards(wildcards.recipe, wildcards.node, wildcards.file, ""))
+    return wildcards.get("shard") == "" and bool(
+        PATHS.shards(wildcards.recipe, wildcards.node, wildcards.file, "")
+    )
 
 
 def threads_of(wildcards):
@@ -127,7 +139,9 @@ def machine(verb):
 
 def launch(verb):
     """How many processes train. Snakemake tracks no param that comes from `resources`: other GPUs retrain nothing."""
-    return lambda wildcards, resources: launch_words(asks(wildcards.recipe, wildcards.node, verb, attempt=1))
+    return lambda wildcards, resources: launch_words(
+        asks(wildcards.recipe, wildcards.node, verb, attempt=1)
+    )
 
 
 def scoring(wildcards):

@@ -14,7 +14,11 @@ def in_order(dag):
 def names_of(job):
     """The wildcards of a job, with the name of its node for the node's id."""
     found = dict(job.wildcards_dict)
-    return found | {"node": PATHS.node(found["recipe"], found["node"]).name} if "node" in found else found
+    return (
+        found | {"node": PATHS.node(found["recipe"], found["node"]).name}
+        if "node" in found
+        else found
+    )
 
 
 def overrides(recipe, several):
@@ -27,7 +31,9 @@ def planned():
     """(jobs that will run, how many there are, where nodes override their scale)."""
     dag, jobs = workflow.dag, []
     known = list(in_order(dag))
-    recipes = sorted({job.wildcards_dict["recipe"] for job in known if "recipe" in job.wildcards_dict})
+    recipes = sorted(
+        {job.wildcards_dict["recipe"] for job in known if "recipe" in job.wildcards_dict}
+    )
     several = len(recipes) > 1
     named = {job: (job.rule.name, dry_run.node_of(names_of(job), several)) for job in known}
     place = {job: place for place, job in enumerate(named)}
@@ -35,10 +41,13 @@ def planned():
         reason = dag.reason(job)
         change = reason.params_changed
         if (reason.updated_input or reason.updated_input_run) and not reason.missing_output:
-            # Snakemake looks no further where an input is newer; that spec or inputs are others as well tells more.
+            # Snakemake looks no further where an input is newer; that spec or inputs are others as
+            # well tells more.
             change = workflow.persistence.params_changed(job)
         upstream = set(filter(dag.needrun, dag.dependencies[job]))
-        further = {other for nearer in upstream for other in dag.dependencies[nearer]}  # clean behind audit
+        further = {
+            other for nearer in upstream for other in dag.dependencies[nearer]
+        }  # clean behind audit
         follows = tuple(named[other] for other in sorted(upstream - further, key=place.get))
         cause = dry_run.cause(reason, change)
         if reason.missing_output and dry_run.is_of_older_form(job.output[0]):
@@ -51,7 +60,9 @@ def tell_of_upgrade():
     """Say once, before the first job, what is done again because an earlier version made it."""
     try:
         jobs, *_ = planned()
-    except Exception as error:  # a new Snakemake may name things otherwise; the run goes on without the sentence
+    except (
+        Exception
+    ) as error:  # a new Snakemake may name things otherwise; the run goes on without the sentence
         logger.warning(f"Nothing is said of an upgrade: {type(error).__name__}: {error}")
         return
     if sentence := dry_run.upgrade_sentence(jobs):

@@ -22,7 +22,9 @@ rule predict:
     resources:
         **machine("predict"),
     params:
-        spec=lambda wildcards: specs.predict_spec(STUDY, wildcards.recipe, wildcards.node, wildcards.file),
+        spec=lambda wildcards: specs.predict_spec(
+            STUDY, wildcards.recipe, wildcards.node, wildcards.file
+        ),
         code=code("predict"),
         reads=reads,
         data=words("data", verb="predict"),
@@ -116,7 +118,11 @@ rule review:
     input:
         unpack(inputs("train", "drop", "gold", "predictions", "data", "models")),
     output:
-        multiext("results/{study}/{recipe}/review/{node}/{file}", predictions=".parquet", fit=".fit.json"),
+        multiext(
+            "results/{study}/{recipe}/review/{node}/{file}",
+            predictions=".parquet",
+            fit=".fit.json",
+        ),
     log:
         "work/{study}/log/{recipe}/review/{node}/{file}.log",
     conda:

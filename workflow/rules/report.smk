@@ -26,7 +26,8 @@ rule score:
     message:
         "Scoring {wildcards.recipe}"
     shell:
-        "python workflow/scripts/score.py --spec {params.spec:q} {params.pairs:q} " "--out {output:q} > {log:q} 2>&1"
+        "python workflow/scripts/score.py --spec {params.spec:q} {params.pairs:q} "
+        "--out {output:q} > {log:q} 2>&1"
 
 
 rule compare:
@@ -84,7 +85,9 @@ rule report:
     conda:
         "../../envs/base.yaml"
     params:
-        spec=lambda wildcards: specs.report_spec(STUDY, PATHS.reported(wildcards.scope), PATHS.page(wildcards.scope)),
+        spec=lambda wildcards: specs.report_spec(
+            STUDY, PATHS.reported(wildcards.scope), PATHS.page(wildcards.scope)
+        ),
         code=code("report"),
         files=lambda wildcards: option_words(PATHS.report_files(wildcards.scope)),
     message:

@@ -20,7 +20,9 @@ from postgrad.runtime.cli import add_spec, parse_arguments, run
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "task: its name")
-    parser.add_argument("--clean", required=True, help="folder of the cleaned splits and their ledger")
+    parser.add_argument(
+        "--clean", required=True, help="folder of the cleaned splits and their ledger"
+    )
     parser.add_argument("--out", required=True, help="folder for groups.parquet and drop.parquet")
     args = parse_arguments(parser, argv)
 
@@ -34,7 +36,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         used = int((~posts["post_id"].isin(dropped["post_id"])).sum())  # as every verb reads them
         copies = int((dropped["split"] == split).sum())
         if kept != used + copies:
-            raise RuntimeError(f"{split}: {kept} posts kept, but {used} used and {copies} duplicates.")
+            raise RuntimeError(
+                f"{split}: {kept} posts kept, but {used} used and {copies} duplicates."
+            )
         print(f"audit: {task}/{split}: {kept} kept = {used} used + {copies} duplicates")
     write_table(groups, f"{args.out}/groups.parquet", GROUPS)
     write_table(dropped, f"{args.out}/drop.parquet", DROPPED)

@@ -1,4 +1,5 @@
-"""Make new posts from labelled ones: segments shuffled, words edited, or the control `duplicate` to the same counts.
+"""Make new posts from labelled ones: segments shuffled, words edited, or the control `duplicate` to
+the same counts.
 
 python workflow/scripts/augment.py --data results/demo/clean/smm4h24-task3/train.parquet \
   --drop results/demo/audit/smm4h24-task3/drop.parquet --out results/demo/ctyun/augment/filled.parquet \
@@ -20,8 +21,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "the node's options")
     parser.add_argument("--data", nargs="+", required=True, help="posts to make new ones from")
-    parser.add_argument("--drop", nargs="*", default=[], help="posts that audit, or a fold, leaves out")
-    parser.add_argument("--budget", nargs="?", help="posts of another node: each class gets as many new ones")
+    parser.add_argument(
+        "--drop", nargs="*", default=[], help="posts that audit, or a fold, leaves out"
+    )
+    parser.add_argument(
+        "--budget", nargs="?", help="posts of another node: each class gets as many new ones"
+    )
     parser.add_argument("--out", required=True, help="the new posts alone")
     args = parse_arguments(parser, argv)
 

@@ -1,4 +1,5 @@
-"""Bring one base model into results/base/<model>: from the hub, a folder, an installed package, or made here.
+"""Bring one base model into results/base/<model>: from the hub, a folder, an installed package, or
+made here.
 
 A base of kind linear starts from nothing: its folder holds model.json alone.
 
@@ -20,7 +21,9 @@ TEXTS = 2000  # posts that a made model's tokenizer is trained on
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     add_spec(parser, "the model's name and entry in config/bases.yaml")
     parser.add_argument("--out", required=True, help="the folder for the model")
     args = parse_arguments(parser, argv)
@@ -28,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = read_options(BaseOptions, args.spec)
     origins = options.origins
     if len(origins) != (options.kind != "linear"):
-        raise ValueError(f"base {options.model}: name one of hub, folder, package, make; found {origins or 'none'}")
+        raise ValueError(
+            f"base {options.model}: name one of hub, folder, package, make; found {origins or 'none'}"
+        )
     facts = {"kind": options.kind, "labels": None, "spec": args.spec, "base": None}
     facts |= {"rows": None, "classes": None, "tokens": None, "data": {}}
     source = base_folder(options) if origins and options.make is None else None
@@ -40,7 +45,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             from postgrad.demo import grammar, tiny_models
 
             sizes = cast(tiny_models.Sizes, options.make)
-            tiny_models.make(folder, options.kind, sizes, grammar.sample_texts(TEXTS, sizes["seed"]))
+            tiny_models.make(
+                folder, options.kind, sizes, grammar.sample_texts(TEXTS, sizes["seed"])
+            )
             facts["files"] = file_digests(folder)
 
 

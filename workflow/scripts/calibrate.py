@@ -1,4 +1,5 @@
-"""Calibrate: a predictor's logits turned by what gold posts teach, its class prior, temperature or threshold.
+"""Calibrate: a predictor's logits turned by what gold posts teach, its class prior, temperature or
+threshold.
 
 python workflow/scripts/calibrate.py --predictions results/demo/mine/predict/plain@seed=1/scored.parquet \
   --gold results/demo/clean/smm4h24-task6/dev.parquet \
@@ -39,20 +40,29 @@ from postgrad.runtime.cli import add_spec, parse_arguments, run
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "the node's options, its task, and the datasets of the file")
-    parser.add_argument("--predictions", required=True, help="what is calibrated, and what it is fitted on")
+    parser.add_argument(
+        "--predictions", required=True, help="what is calibrated, and what it is fitted on"
+    )
     parser.add_argument("--gold", required=True, help="labelled posts to fit on")
-    parser.add_argument("--pool", nargs="?", help="predictions of the posts whose class shares are estimated")
+    parser.add_argument(
+        "--pool", nargs="?", help="predictions of the posts whose class shares are estimated"
+    )
     parser.add_argument("--model", nargs="?", help="model.json, for the class counts in training")
     parser.add_argument("--out", required=True, help="the calibrated predictions")
     parser.add_argument("--fit", required=True, help="what was fitted, as JSON")
     args = parse_arguments(parser, argv)
 
-    options, predictions = read_options(CalibrateOptions, args.spec), read_predictions(args.predictions)
+    options, predictions = (
+        read_options(CalibrateOptions, args.spec),
+        read_predictions(args.predictions),
+    )
     on_gold = of_dataset(predictions, options.fit)
     posts, before = aligned(read_posts(args.gold), on_gold, (args.gold, args.predictions))
     gold, answered = posts["label"].to_numpy(dtype=int), (before["label"] != ABSTAIN).to_numpy()
     if not answered.any():
-        raise ValueError(f"{args.predictions} answers no gold post of {args.gold}; fit on a split with labels.")
+        raise ValueError(
+            f"{args.predictions} answers no gold post of {args.gold}; fit on a split with labels."
+        )
     counts = read_json(args.model)["classes"] if args.model else None
     pool = of_dataset(read_predictions(args.pool), options.pool) if args.pool else None
 
@@ -66,9 +76,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         counts=counts and [counts[name] for name in options.labels],
         pool=None if pool is None else matrix(pool[pool["label"] != ABSTAIN]),
     )  # fmt: skip
-    facts: dict[str, Any] = {"node": options.node, "of": options.of, "fit": options.fit, "metric": options.metric}
+    facts: dict[str, Any] = {
+        "node": options.node,
+        "of": options.of,
+        "fit": options.fit,
+        "metric": options.metric,
+    }
     facts |= {"datasets": options.datasets, "posts": len(gold), **fit}
-    facts |= {"before": told(before["label"], matrix(before, "logits")), "after": told(*calibrated(before, fit))}
+    facts |= {
+        "before": told(before["label"], matrix(before, "logits")),
+        "after": told(*calibrated(before, fit)),
+    }
     found = {}
     for dataset in options.datasets:
         frame = of_dataset(predictions, dataset)
@@ -76,7 +94,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         found[dataset] = prediction_rows(frame["post_id"], logits, labels=labels)
     write_predictions(found, args.out)
     write_text(json_text({**facts, "pool": None if pool is None else len(pool)}), args.fit)
-    print(f"calibrate {options.node}: {fit['method']} fitted on {len(gold)} gold posts.", file=sys.stderr)
+    print(
+        f"calibrate {options.node}: {fit['method']} fitted on {len(gold)} gold posts.",
+        file=sys.stderr,
+    )
 
 
 if __name__ == "__main__":

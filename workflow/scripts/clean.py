@@ -18,7 +18,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "the task file, and `task`: its name")
     parser.add_argument("--data", required=True, help="folder of the raw files")
-    parser.add_argument("--out", required=True, help="folder for <split>.parquet and ledger.parquet")
+    parser.add_argument(
+        "--out", required=True, help="folder for <split>.parquet and ledger.parquet"
+    )
     args = parse_arguments(parser, argv)
 
     options = read_options(CleanOptions, args.spec)

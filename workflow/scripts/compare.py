@@ -10,10 +10,12 @@ Writes {"recipe": R, "chains": {name: {"sets": {dataset: {
   "nodes":    [{"node", S}],                                 a node's own score
   "steps":    [{"from", "to", S}],                           the gain of `to` over `from`
   "controls": [{"node", "beside", "against", S, "own": {S}}]  the gain of the control over `against`, the
-                                                             node before the one in whose place it stands
-}}}}} where S is "mean", "sd", "seeds" (the number of values or of pairs) of the official metric and "auc",
-"auc_sd" of the AUC. Numbers that do not exist are null; "reason" says why ("not run", "no equal seeds",
-"no gold labels"). `controls` in the spec may also be a list: they stand in the place of the last node.
+                                                             node before the one in whose place it
+                                                             stands
+}}}}} where S is "mean", "sd", "seeds" (the number of values or of pairs) of the official metric and
+"auc", "auc_sd" of the AUC. Numbers that do not exist are null; "reason" says why ("not run", "no
+equal seeds", "no gold labels"). `controls` in the spec may also be a list: they stand in the place
+of the last node.
 """
 
 import argparse
@@ -36,7 +38,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     options, scored = read_options(CompareOptions, args.spec), read_json(args.scores)
     chains = {}
     for name, chain in options.chains.items():
-        sets = {dataset: compared(scored["entries"], chain.chain, chain.controls, dataset) for dataset in chain.sets}
+        sets = {
+            dataset: compared(scored["entries"], chain.chain, chain.controls, dataset)
+            for dataset in chain.sets
+        }
         chains[name] = {"sets": sets}
     write_text(json_text({"recipe": scored["recipe"], "chains": chains}), args.out)
 

@@ -29,7 +29,10 @@ def write_rows(rows: Iterable[Sequence[Any]], path: str) -> None:
 
 def write_pool(found: Iterable[Mapping[str, Any]], path: str) -> None:
     """Write the pool as Reddit's JSON lines, compressed with zstd."""
-    lines = (json.dumps({"id": p["id"], "title": p["title"], "selftext": p["text"]}) + "\n" for p in found)
+    lines = (
+        json.dumps({"id": p["id"], "title": p["title"], "selftext": p["text"]}) + "\n"
+        for p in found
+    )
     with atomic_write(path) as beside:
         beside.write_bytes(pa.Codec("zstd").compress("".join(lines).encode(), asbytes=True))
 

@@ -1,4 +1,5 @@
-"""Diversity: how varied the posts of datasets are beside the train posts of their task, class by class.
+"""Diversity: how varied the posts of datasets are beside the train posts of their task, class by
+class.
 
 python workflow/scripts/diversity.py --train outdoors results/demo/clean/smm4h24-task3/train.parquet \
   --drop outdoors results/demo/audit/smm4h24-task3/drop.parquet --base outdoors results/base/minilm/model.json \
@@ -10,10 +11,11 @@ python workflow/scripts/diversity.py --train outdoors results/demo/clean/smm4h24
 Writes {"recipe": R, "tasks": {name: {
   "embed", "model", "sample", "seed", "perplexity",    as in the spec
   "n": posts of each group, "reference": train posts that are near or not, "clusters": of these,
-  "silhouettes": [[k, mean silhouette of k clusters of the reference]],
-  "groups": [{"dataset", "label", "rows": all its posts, "unique": [1-grams, 2-grams, 3-grams], "self_bleu",
-              "cosine": mean of all pairs, "nearest": mean 1 - cosine to the nearest other train post,
-              "coverage": share of the clusters, "entropy": of the clusters' shares, "points": [[x, y]] of the map}]
+  "silhouettes": [[k, mean silhouette of k clusters of the reference]], "groups": [{"dataset",
+  "label", "rows": all its posts, "unique": [1-grams, 2-grams, 3-grams], "self_bleu",
+              "cosine": mean of all pairs, "nearest": mean 1 - cosine to the nearest other train
+              post, "coverage": share of the clusters, "entropy": of the clusters' shares, "points":
+              [[x, y]] of the map}]
 }}}. A group, a dataset or a task without figures has a "reason".
 """
 
@@ -32,20 +34,40 @@ from postgrad.records.options import read_options
 from postgrad.records.posts import read_union
 from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
 
-TOLD = ("embed", "model", "sample", "perplexity", "seed", "reason")  # of the spec, in the result as well
+TOLD = (
+    "embed",
+    "model",
+    "sample",
+    "perplexity",
+    "seed",
+    "reason",
+)  # of the spec, in the result as well
 
 
-def entry(name: str, task: DiversityTask, train: str, drop: str, base: str, data: Mapping[str, str]) -> dict[str, Any]:
-    """The task of that name in diversity.json. data: {dataset: its file} of every dataset of the recipe."""
+def entry(
+    name: str, task: DiversityTask, train: str, drop: str, base: str, data: Mapping[str, str]
+) -> dict[str, Any]:
+    """The task of that name in diversity.json.
+
+    data: {dataset: its file} of every dataset of the recipe.
+    """
     folder = Path(base).parent
     base_facts(folder, "encoder")
-    os.environ.update({"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"})  # read by transformers' import
+    os.environ.update(
+        {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
+    )  # read by transformers' import
     from postgrad.models.inference import embeddings
 
     made = [part.dataset for part in task.sets if part.reason is None]
-    posts = {f"{name}/train": read_union([train], [drop])} | {id: read_union([data[id]], [drop]) for id in made}
+    posts = {f"{name}/train": read_union([train], [drop])} | {
+        id: read_union([data[id]], [drop]) for id in made
+    }
     found = measured(posts, task, partial(embeddings, folder))
-    left_out = [{"dataset": part.dataset, "reason": part.reason} for part in task.sets if part.reason is not None]
+    left_out = [
+        {"dataset": part.dataset, "reason": part.reason}
+        for part in task.sets
+        if part.reason is not None
+    ]
     return {**found, "groups": [*found["groups"], *left_out]}
 
 
@@ -57,14 +79,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--train", **of_task, help="train posts, once for each task")
     parser.add_argument("--drop", **of_task, help="posts that audit leaves out, once for each task")
     parser.add_argument("--base", **of_task, help="model.json of the encoder, once for each task")
-    parser.add_argument("--data", **named, metavar=("DATASET", "FILE"), help="posts, once for each dataset")
+    parser.add_argument(
+        "--data", **named, metavar=("DATASET", "FILE"), help="posts, once for each dataset"
+    )
     parser.add_argument("--out", required=True, help="the figures, as JSON")
     args = parse_arguments(parser, argv)
 
     options = read_options(DiversityOptions, args.spec)
     tasks = dict(sorted(options.tasks.items()))
     run_here = [name for name, task in tasks.items() if task.reason is None]
-    train, drop, base = (named_files(f"--{role}", vars(args)[role], run_here) for role in ("train", "drop", "base"))
+    train, drop, base = (
+        named_files(f"--{role}", vars(args)[role], run_here) for role in ("train", "drop", "base")
+    )
     sets = [part.dataset for name in run_here for part in tasks[name].sets if part.reason is None]
     data, found = named_files("--data", args.data, sets), {}
     for name, task in tasks.items():

@@ -28,24 +28,43 @@ VERSION = 1  # raise when the same spec gives another model
 
 def main(argv: Sequence[str] | None = None) -> None:
     words = sys.argv[1:] if argv is None else argv
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     add_spec(parser, "the node's options and its task")
-    parser.add_argument("--base", required=True, help="folder of the base or model that is trained on")
+    parser.add_argument(
+        "--base", required=True, help="folder of the base or model that is trained on"
+    )
     parser.add_argument("--data", required=True, nargs="+", help="labelled posts, gold first")
-    parser.add_argument("--drop", nargs="*", default=[], help="posts that audit, or a fold, leaves out")
-    parser.add_argument("--dev", nargs="*", default=[], help="labelled posts on which epoch: best chooses")
-    parser.add_argument("--work", required=True, help="folder for checkpoints and for the finished model")
+    parser.add_argument(
+        "--drop", nargs="*", default=[], help="posts that audit, or a fold, leaves out"
+    )
+    parser.add_argument(
+        "--dev", nargs="*", default=[], help="labelled posts on which epoch: best chooses"
+    )
+    parser.add_argument(
+        "--work", required=True, help="folder for checkpoints and for the finished model"
+    )
     parser.add_argument("--out", required=True, help="the folder for the model")
     launcher.add_arguments(parser)
     args = parse_arguments(parser, words)
 
     is_linear = args.spec.get("kind") == "linear"
-    options = read_options(LinearOptions, args.spec) if is_linear else read_options(FinetuneOptions, args.spec)
+    options = (
+        read_options(LinearOptions, args.spec)
+        if is_linear
+        else read_options(FinetuneOptions, args.spec)
+    )
     frame, digests = training_posts(args.data, args.drop, options.input)
     counts = training_class_counts(frame, options.labels, options.node)
     dev, chosen_on = training_posts(args.dev, [], options.input) if args.dev else (None, {})
     facts = {"kind": options.kind, "labels": list(counts), "spec": args.spec, "version": VERSION}
-    facts |= {"base": model_record(args.base), "rows": len(frame), "classes": counts, "tokens": None}
+    facts |= {
+        "base": model_record(args.base),
+        "rows": len(frame),
+        "classes": counts,
+        "tokens": None,
+    }
     facts["data"] = digests | chosen_on
     given = (args.base, frame, facts, args.work, args.out)
     with heeded(), launcher.lock_unless_rank(held(args.work)):

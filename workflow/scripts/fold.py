@@ -1,7 +1,9 @@
-"""Fold: gold splits pooled, with one fold marked as held out, and the posts that nothing trained beside it may read.
+"""Fold: gold splits pooled, with one fold marked as held out, and the posts that nothing trained
+beside it may read.
 
 python workflow/scripts/fold.py --data results/demo/clean/smm4h24-task6/train.parquet \
-  results/demo/clean/smm4h24-task6/dev.parquet --drop results/demo/audit/smm4h24-task6/drop.parquet \
+  results/demo/clean/smm4h24-task6/dev.parquet --drop results/demo/audit/smm4h24-task6/drop.parquet
+  \
   --corpus results/demo/clean/smm4h24-task6/{train,dev,test,cross,unlabeled}.parquet \
   --groups results/demo/audit/smm4h24-task6/groups.parquet \
   --out results/demo/mine/fold/pooled@fold=1.parquet --out-drop results/demo/mine/fold/pooled@fold=1.drop.parquet \
@@ -33,15 +35,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--corpus", nargs="+", required=True, help="every split of the corpus")
     parser.add_argument("--groups", required=True, help="audit's groups of duplicates")
     parser.add_argument("--out", required=True, help="all pooled posts, with a column held_out")
-    parser.add_argument("--out-drop", required=True, help="the fold's posts, and all that belongs with one of them")
+    parser.add_argument(
+        "--out-drop", required=True, help="the fold's posts, and all that belongs with one of them"
+    )
     args = parse_arguments(parser, argv)
 
     options, duplicates = read_options(FoldOptions, args.spec), pd.read_parquet(args.groups)
     posts = read_union(args.data, args.drop)
     if unlabelled := int(posts["label"].isna().sum()):
-        raise ValueError(f"node {options.node}: {unlabelled} posts have no label; fold labelled splits only.")
+        raise ValueError(
+            f"node {options.node}: {unlabelled} posts have no label; fold labelled splits only."
+        )
     labels = np.array(options.classes)[posts["label"].astype(int)]
-    number = folds(posts["post_id"], labels, grouped(links(posts, duplicates)), options.k, options.seed)
+    number = folds(
+        posts["post_id"], labels, grouped(links(posts, duplicates)), options.k, options.seed
+    )
     posts["held_out"] = number == options.fold
 
     corpus = pd.concat([read_posts(path) for path in args.corpus], ignore_index=True)

@@ -1,4 +1,5 @@
-"""Label the posts of a pool as one or two teachers see them, and keep some: by agreement, confidence or at random.
+"""Label the posts of a pool as one or two teachers see them, and keep some: by agreement,
+confidence or at random.
 
 python workflow/scripts/label.py --pool ages/unlabeled results/demo/clean/smm4h24-task6/unlabeled.parquet \
   --drop results/demo/audit/smm4h24-task6/drop.parquet --train results/demo/clean/smm4h24-task6/train.parquet \
@@ -33,12 +34,19 @@ LABELLED = POSTS.append(pa.field("teachers", pa.list_(pa.list_(pa.float64()))))
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "the node's options")
-    parser.add_argument("--pool", required=True, nargs=2, metavar=("DATASET", "FILE"), help="the posts to label")
+    parser.add_argument(
+        "--pool", required=True, nargs=2, metavar=("DATASET", "FILE"), help="the posts to label"
+    )
     parser.add_argument("--drop", nargs="+", required=True, help="posts that audit leaves out")
     parser.add_argument("--held-out", nargs="*", default=[], help="posts that a fold leaves out")
     parser.add_argument("--train", required=True, help="labelled train posts: the class prior")
     parser.add_argument("--gold", nargs="?", help="labelled posts for calibration and audit")
-    add_named_files(parser, "--predictions", ("TEACHER", "FILE"), "of the pool and the gold posts, once a teacher")
+    add_named_files(
+        parser,
+        "--predictions",
+        ("TEACHER", "FILE"),
+        "of the pool and the gold posts, once a teacher",
+    )
     parser.add_argument("--budget", nargs="?", help="posts of another label node: as many are kept")
     parser.add_argument("--out", required=True, help="the posts kept")
     parser.add_argument("--flow", required=True, help="how many posts went where, as JSON")
@@ -50,23 +58,40 @@ def main(argv: Sequence[str] | None = None) -> None:
     files = list(named_files("--predictions", args.predictions, names).values())
     said = [read_predictions(file) for file in files]
     scored = [of_dataset(frame, dataset) for frame in said]
-    teachers = pseudo_labels.joined([frame[frame["post_id"].isin(pool.index)] for frame in scored], names, classes)
+    teachers = pseudo_labels.joined(
+        [frame[frame["post_id"].isin(pool.index)] for frame in scored], names, classes
+    )
     pseudo_labels.check_distinct(teachers, names)
     beside = None
     if args.held_out:
-        beside = teachers[0]["post_id"].isin(read_union([pool_file], args.drop + args.held_out)["post_id"]).to_numpy()
+        beside = (
+            teachers[0]["post_id"]
+            .isin(read_union([pool_file], args.drop + args.held_out)["post_id"])
+            .to_numpy()
+        )
     gold, on_gold = np.zeros(0, dtype=np.int64), []
     if args.gold:
         posts = read_union([args.gold], args.drop)
-        both = [aligned(posts, of_dataset(frame, options.fit), (args.gold, file)) for frame, file in zip(said, files)]
+        both = [
+            aligned(posts, of_dataset(frame, options.fit), (args.gold, file))
+            for frame, file in zip(said, files)
+        ]
         gold, on_gold = both[0][0]["label"].to_numpy(dtype=np.int64), [frame for _, frame in both]
     two = len(names) > 1 and on_gold  # one teacher's own probabilities rank its answers
-    temperatures = [pseudo_labels.calibration(frame, gold) for frame in on_gold] if two else [None] * len(names)
+    temperatures = (
+        [pseudo_labels.calibration(frame, gold) for frame in on_gold]
+        if two
+        else [None] * len(names)
+    )
     train = class_counts(read_union([args.train], args.drop + args.held_out)["label"], classes)
     budget = class_counts(read_posts(args.budget)["label"], classes) if args.budget else None
     prior = train if options.balance == "gold" else None
-    how = {key: getattr(options, key) for key in ("share", "above", "seed", "part")} | {"beside": beside}
-    rows, labels, shortfall = pseudo_labels.kept(teachers, temperatures, options.keep, prior, budget, **how)
+    how = {key: getattr(options, key) for key in ("share", "above", "seed", "part")} | {
+        "beside": beside
+    }
+    rows, labels, shortfall = pseudo_labels.kept(
+        teachers, temperatures, options.keep, prior, budget, **how
+    )
 
     parents = teachers[0]["post_id"].to_numpy()[rows]
     frame = pool.loc[parents].reset_index().assign(label=labels, origin="label", parent=parents)
@@ -74,7 +99,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     frame["teachers"] = np.stack([matrix(teacher)[rows] for teacher in teachers], axis=1).tolist()
     write_posts(frame, args.out, LABELLED)
 
-    figures = pseudo_labels.flow(teachers, labels, budget, shortfall, temperatures, on_gold, gold, beside)
+    figures = pseudo_labels.flow(
+        teachers, labels, budget, shortfall, temperatures, on_gold, gold, beside
+    )
     keys = ("node", "keep", "share", "above", "balance", "teachers", "classes", "fit")
     stem = {key: getattr(options, key) for key in keys} | {"pool": len(pool)}
     write_text(json_text({**stem, **figures}), args.flow)

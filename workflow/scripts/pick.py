@@ -7,7 +7,8 @@ python workflow/scripts/pick.py --gold results/demo/clean/smm4h24-task6/dev.parq
   --spec '{"datasets":["ages/test"],"fit":"ages/dev","labels":["no","yes"],"metric":"f1","node":"best",
            "of":["plain@lr=low","plain@lr=high"],"positive":[1]}'
 
-Each file holds the datasets of which the best one's predictions are taken, and the gold posts' own dataset, `fit`.
+Each file holds the datasets of which the best one's predictions are taken, and the gold posts' own
+dataset, `fit`.
 """
 
 import argparse
@@ -20,7 +21,13 @@ from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
 from postgrad.records.options import read_options
 from postgrad.records.posts import read_posts
-from postgrad.records.predictions import aligned, matrix, of_dataset, read_predictions, write_predictions
+from postgrad.records.predictions import (
+    aligned,
+    matrix,
+    of_dataset,
+    read_predictions,
+    write_predictions,
+)
 from postgrad.runtime.cli import add_named_files, add_spec, named_files, parse_arguments, run
 
 
@@ -35,17 +42,23 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     options, posts = read_options(PickOptions, args.spec), read_posts(args.gold)
     if posts["label"].isna().all():
-        raise ValueError(f"{args.gold} has no gold labels to choose on; fit on a split with labels.")
+        raise ValueError(
+            f"{args.gold} has no gold labels to choose on; fit on a split with labels."
+        )
     files = named_files("--predictions", args.predictions, options.of)
     predictions = {candidate: read_predictions(path) for candidate, path in files.items()}
 
     def score(candidate: str) -> float:
         on_gold = of_dataset(predictions[candidate], options.fit)
         gold, frame = aligned(posts, on_gold, (args.gold, files[candidate]))
-        return metric_to_maximise(gold["label"].astype(int), frame["label"], matrix(frame, "logits"), options.task)
+        return metric_to_maximise(
+            gold["label"].astype(int), frame["label"], matrix(frame, "logits"), options.task
+        )
 
     best, found = first_best(options.of, score)
-    write_predictions({dataset: of_dataset(predictions[best], dataset) for dataset in options.datasets}, args.out)
+    write_predictions(
+        {dataset: of_dataset(predictions[best], dataset) for dataset in options.datasets}, args.out
+    )
     facts: dict[str, Any] = {
         "node": options.node,
         "fit": options.fit,

@@ -1,10 +1,12 @@
-"""Predict the datasets of one file with one model: K logits and probabilities a post, in each dataset's order.
+"""Predict the datasets of one file with one model: K logits and probabilities a post, in each
+dataset's order.
 
 python workflow/scripts/predict.py --spec spec.json --model results/public/ctyun/finetune/plain
     --data caves/dev results/public/clean/caves/dev.parquet --data caves/test results/public/clean/caves/test.parquet
     --work work/public/ctyun/predict/plain --out results/public/ctyun/predict/plain/scored.parquet
 
-Each dataset is batched by itself, so its logits depend on no other. Finished ones are kept in --work and taken back.
+Each dataset is batched by itself, so its logits depend on no other. Finished ones are kept in
+--work and taken back.
 """
 
 import argparse
@@ -20,14 +22,24 @@ from postgrad.models.model_folder import model_facts, model_record, posts_digest
 from postgrad.models.prediction import PredictOptions, Scorer, dataset_spec, wanted_posts
 from postgrad.records.options import read_options
 from postgrad.records.posts import read_posts
-from postgrad.records.predictions import gathered, of_dataset, prediction_rows, read_predictions, write_predictions
+from postgrad.records.predictions import (
+    gathered,
+    of_dataset,
+    prediction_rows,
+    read_predictions,
+    write_predictions,
+)
 from postgrad.runtime.cli import add_named_files, add_spec, named_files, parse_arguments, run
 from postgrad.runtime.locks import held
 from postgrad.runtime.result_cache import keep, move_older_work, restored
 from postgrad.runtime.signals import heeded
 
 VERSION = 1  # raise when the same model gives other predictions
-READ = ("post_id", "keyword", "text")  # the columns that a prediction hangs on: a new label alters none
+READ = (
+    "post_id",
+    "keyword",
+    "text",
+)  # the columns that a prediction hangs on: a new label alters none
 KEPT = "predictions.parquet"
 
 
@@ -36,20 +48,32 @@ def load_scorer(options: PredictOptions, folder: str) -> Scorer:
     if options.kind == "linear":
         from postgrad.models.linear import load_scorer as load
     else:
-        os.environ.update(TOKENIZERS_PARALLELISM="false", HF_HUB_OFFLINE="1")  # read when transformers is imported
+        os.environ.update(
+            TOKENIZERS_PARALLELISM="false", HF_HUB_OFFLINE="1"
+        )  # read when transformers is imported
         from postgrad.models.inference import load_scorer as load
     return load(options, folder)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     add_spec(parser, "the node's options, its task and the datasets of the file")
     parser.add_argument("--model", required=True, help="folder of the fine-tuned model")
-    add_named_files(parser, "--data", ("DATASET", "FILE"), "the posts of a dataset, once for each dataset")
-    parser.add_argument("--work", required=True, help="folder for the finished predictions of each dataset")
+    add_named_files(
+        parser, "--data", ("DATASET", "FILE"), "the posts of a dataset, once for each dataset"
+    )
+    parser.add_argument(
+        "--work", required=True, help="folder for the finished predictions of each dataset"
+    )
     parser.add_argument("--out", required=True, help="the predictions of all datasets")
-    parser.add_argument("--shard", nargs="?", help="3-of-4: only every fourth batch, from the third on")
-    parser.add_argument("--shards", nargs="*", default=[], help="all shards' files: gathered, no model is run")
+    parser.add_argument(
+        "--shard", nargs="?", help="3-of-4: only every fourth batch, from the third on"
+    )
+    parser.add_argument(
+        "--shards", nargs="*", default=[], help="all shards' files: gathered, no model is run"
+    )
     args = parse_arguments(parser, argv)
 
     options = read_options(PredictOptions, args.spec)
@@ -67,21 +91,33 @@ def main(argv: Sequence[str] | None = None) -> None:
     with heeded():
         for dataset, file in files.items():
             frame = wanted_posts(read_posts(file), dataset, options.pool)
-            key = {"spec": dataset_spec(args.spec, dataset), "posts": posts_digest(frame, READ), **model}
+            key = {
+                "spec": dataset_spec(args.spec, dataset),
+                "posts": posts_digest(frame, READ),
+                **model,
+            }
             place = Path(args.work) / (f"{dataset}.shards/{args.shard}" if args.shard else dataset)
             with held(place), TemporaryDirectory(dir=place.parent, prefix=".") as beside:
-                move_older_work(args.work, place)  # up to version 0.1.0 a dataset had a folder of its own
+                move_older_work(
+                    args.work, place
+                )  # up to version 0.1.0 a dataset had a folder of its own
                 piece = Path(beside) / KEPT
                 if not restored(args.work, key, piece, KEPT):
                     rows: Any = range(len(frame))
                     if parts:
-                        logits = gathered(frame["post_id"], [of_dataset(one, dataset) for one in parts], folder)
+                        logits = gathered(
+                            frame["post_id"], [of_dataset(one, dataset) for one in parts], folder
+                        )
                     else:
                         scorer = scorer or load_scorer(options, args.model)
                         rows, logits = scorer(as_read(frame, options.input), part)
-                    write_predictions({dataset: prediction_rows(frame["post_id"].iloc[rows], logits)}, piece)
+                    write_predictions(
+                        {dataset: prediction_rows(frame["post_id"].iloc[rows], logits)}, piece
+                    )
                     keep(args.work, key, piece, KEPT)
-                    print(f"{options.node}: {len(rows)} posts of {dataset} predicted", file=sys.stderr)
+                    print(
+                        f"{options.node}: {len(rows)} posts of {dataset} predicted", file=sys.stderr
+                    )
                 found[dataset] = read_predictions(piece)
         write_predictions(found, args.out)
 

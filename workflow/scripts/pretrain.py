@@ -27,12 +27,20 @@ VERSION = 1  # raise when the same spec gives another model
 
 def main(argv: Sequence[str] | None = None) -> None:
     words = sys.argv[1:] if argv is None else argv
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     add_spec(parser, "the node's options")
-    parser.add_argument("--base", required=True, help="folder of the base or model that is trained on")
+    parser.add_argument(
+        "--base", required=True, help="folder of the base or model that is trained on"
+    )
     parser.add_argument("--data", required=True, nargs="+", help="posts to read, gold first")
-    parser.add_argument("--drop", nargs="*", default=[], help="posts that audit, or a fold, leaves out")
-    parser.add_argument("--work", required=True, help="folder for checkpoints and for the finished model")
+    parser.add_argument(
+        "--drop", nargs="*", default=[], help="posts that audit, or a fold, leaves out"
+    )
+    parser.add_argument(
+        "--work", required=True, help="folder for checkpoints and for the finished model"
+    )
     parser.add_argument("--out", required=True, help="the folder for the model")
     launcher.add_arguments(parser)
     args = parse_arguments(parser, words)
@@ -43,12 +51,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.rows is not None:
         digests = {"chosen": posts_digest(frame)}
     facts = {"kind": options.kind, "labels": None, "spec": args.spec, "version": VERSION}
-    facts |= {"base": model_record(args.base), "rows": len(frame), "classes": None, "tokens": None, "data": digests}
+    facts |= {
+        "base": model_record(args.base),
+        "rows": len(frame),
+        "classes": None,
+        "tokens": None,
+        "data": digests,
+    }
     with heeded(), launcher.lock_unless_rank(held(args.work)):
         if not signals.is_rank() and restored(args.work, facts, args.out):
             return
         launcher.launch_ranks(__file__, words, args, options.threads)
-        os.environ.update({"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"})  # read by transformers' import
+        os.environ.update(
+            {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
+        )  # read by transformers' import
         from postgrad.training import pretraining
 
         pretraining.pretrain(options, args.base, frame, facts, args.work, args.out, args.zero)

@@ -1,4 +1,5 @@
-"""Report: one page of all scores, chains, label flows and books of a study, with its CSV and a text table.
+"""Report: one page of all scores, chains, label flows and books of a study, with its CSV and a text
+table.
 
 python workflow/scripts/report.py --spec '{"study":"demo","title":"Made-up posts","scale":"demo", ...}' \
   --scores results/demo/ctyun/score/score.json --compare results/demo/ctyun/compare/compare.json \
@@ -37,9 +38,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_spec(parser, "study, recipes, deviations")
     sections = all_sections()
     whole = dict.fromkeys(RECIPES, "JSON of each recipe, which names the recipe")
-    for option, told in (whole | {one.option: one.told for one in sections if not one.words}).items():
+    for option, told in (
+        whole | {one.option: one.told for one in sections if not one.words}
+    ).items():
         parser.add_argument(f"--{option}", nargs="*", default=[], help=told)
-    named = NAMED | {section.option: (section.words, section.told) for section in sections if section.words}
+    named = NAMED | {
+        section.option: (section.words, section.told) for section in sections if section.words
+    }
     for option, (name, told) in named.items():
         words: dict[str, Any] = {"nargs": len(name) + 1, "metavar": (*name, "FILE")}
         parser.add_argument(f"--{option}", action="append", default=[], help=told, **words)
@@ -53,19 +58,29 @@ def main(argv: Sequence[str] | None = None) -> None:
     models = read_named("model", named_files("--model", args.model), ("spec", "node"))
     shown = [(section, section.read(vars(args)[section.option])) for section in sections]
     shown = [(section, entries) for section, entries in shown if entries]
-    rows = score_tables.node_scores(scores, {recipe: body["floors"] for recipe, body in spec["recipes"].items()})
+    rows = score_tables.node_scores(
+        scores, {recipe: body["floors"] for recipe, body in spec["recipes"].items()}
+    )
     books = []
     for task, ledger in ledgers.items():
-        books += bookkeeping.ledger_rows(task, pd.read_parquet(ledger), pd.read_parquet(audits[task]))
+        books += bookkeeping.ledger_rows(
+            task, pd.read_parquet(ledger), pd.read_parquet(audits[task])
+        )
     recipes = {
-        name: {**body, "deviations": bookkeeping.deviation_rows(bookkeeping.deviations_and_marks(body))}
+        name: {
+            **body,
+            "deviations": bookkeeping.deviation_rows(bookkeeping.deviations_and_marks(body)),
+        }
         for name, body in spec["recipes"].items()
     }
     chains = score_tables.chain_tables(compares)
     collapses = bookkeeping.collapse_rows(models)
     ranks = leaderboard.rankings(rows, compares, spec) if len(recipes) > 1 else []
     write_text(text_tables.csv_text(scores, spec), args.table)
-    write_text(leaderboard.text(ranks) + text_tables.text_table(rows, chains, spec, collapses, shown), args.text)
+    write_text(
+        leaderboard.text(ranks) + text_tables.text_table(rows, chains, spec, collapses, shown),
+        args.text,
+    )
     html = page.html(
         TEMPLATE,
         spec=spec,

@@ -18,9 +18,15 @@ from postgrad.runtime.cli import add_spec, parse_arguments, run
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "the node's options")
-    parser.add_argument("--data", nargs="+", required=True, help="labelled posts to balance, gold first")
-    parser.add_argument("--drop", nargs="*", default=[], help="posts that audit, or a fold, leaves out")
-    parser.add_argument("--budget", nargs="?", help="posts of another node: each class gets as many")
+    parser.add_argument(
+        "--data", nargs="+", required=True, help="labelled posts to balance, gold first"
+    )
+    parser.add_argument(
+        "--drop", nargs="*", default=[], help="posts that audit, or a fold, leaves out"
+    )
+    parser.add_argument(
+        "--budget", nargs="?", help="posts of another node: each class gets as many"
+    )
     parser.add_argument("--out", required=True, help="the whole balanced set")
     args = parse_arguments(parser, argv)
 
@@ -29,7 +35,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     frame = resampled(posts, options, class_sizes(args.budget))
     write_posts(frame, args.out)
     before, after = (part["label"].value_counts().sort_index() for part in (posts, frame))
-    per_class = ", ".join(f"{before[label]} to {after[label]} of class {label}" for label in after.index)
+    per_class = ", ".join(
+        f"{before[label]} to {after[label]} of class {label}" for label in after.index
+    )
     copies = int((~frame["post_id"].isin(posts["post_id"])).sum())
     print(f"resample {options.node}: {per_class}; {copies} of them copies.", file=sys.stderr)
 

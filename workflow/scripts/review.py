@@ -1,4 +1,5 @@
-"""Review: one predicted label re-checked by a language model, where the classifier is unsure and dev shows a gain.
+"""Review: one predicted label re-checked by a language model, where the classifier is unsure and
+dev shows a gain.
 
 python workflow/scripts/review.py --predictions results/demo/mine/predict/plain/scored.parquet \
   --data ages/test results/demo/clean/smm4h24-task6/test.parquet \
@@ -22,7 +23,13 @@ from postgrad.records.json_files import json_text
 from postgrad.records.options import read_options
 from postgrad.records.parquet_files import write_private
 from postgrad.records.posts import read_posts, read_union
-from postgrad.records.predictions import aligned, of_dataset, prediction_rows, read_predictions, write_predictions
+from postgrad.records.predictions import (
+    aligned,
+    of_dataset,
+    prediction_rows,
+    read_predictions,
+    write_predictions,
+)
 from postgrad.runtime.cli import add_named_files, add_spec, named_files, parse_arguments, run
 from postgrad.runtime.signals import heeded
 
@@ -33,19 +40,36 @@ GATE = "gate"
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "the node's options, its task, and the datasets of the file")
-    parser.add_argument("--reached", type=json.loads, required=True, help="how its models are reached, as JSON")
+    parser.add_argument(
+        "--reached", type=json.loads, required=True, help="how its models are reached, as JSON"
+    )
     parser.add_argument("--models", nargs="*", default=[], help="model.json of those in folders")
-    parser.add_argument("--predictions", required=True, help="what is reviewed, and what a gate is fitted on")
-    add_named_files(parser, "--data", ("DATASET", "FILE"), "the posts of a dataset, once for each dataset")
-    parser.add_argument("--train", nargs="*", help="train posts of which examples are shown, if any are")
+    parser.add_argument(
+        "--predictions", required=True, help="what is reviewed, and what a gate is fitted on"
+    )
+    add_named_files(
+        parser, "--data", ("DATASET", "FILE"), "the posts of a dataset, once for each dataset"
+    )
+    parser.add_argument(
+        "--train", nargs="*", help="train posts of which examples are shown, if any are"
+    )
     parser.add_argument("--drop", nargs="*", default=[], help="train posts that audit leaves out")
-    parser.add_argument("--gold", nargs="?", help="labelled posts on which a gate is fitted, if one is")
-    parser.add_argument("--work", required=True, help="folder for each answer with its reason, for the owner alone")
+    parser.add_argument(
+        "--gold", nargs="?", help="labelled posts on which a gate is fitted, if one is"
+    )
+    parser.add_argument(
+        "--work", required=True, help="folder for each answer with its reason, for the owner alone"
+    )
     parser.add_argument("--out", required=True, help="the predictions after the review")
-    parser.add_argument("--fit", required=True, help="what was fitted and how many answers there were, as JSON")
+    parser.add_argument(
+        "--fit", required=True, help="what was fitted and how many answers there were, as JSON"
+    )
     args = parse_arguments(parser, argv)
 
-    options, predictions = read_options(ReviewOptions, args.spec), read_predictions(args.predictions)
+    options, predictions = (
+        read_options(ReviewOptions, args.spec),
+        read_predictions(args.predictions),
+    )
     ((reviewer, ask),) = asked(args.spec, args.reached, args.models).items()
     if (args.gold is None) != (options.fit is None):
         raise ValueError("--gold and `fit` of the spec belong together: give both, or neither for a review without "
@@ -53,33 +77,46 @@ def main(argv: Sequence[str] | None = None) -> None:
     data = named_files("--data", args.data, options.datasets)
     train = read_union(args.train, args.drop) if args.train else None
     shown = "" if train is None else examples(train, options.labels, options.shots, options.seed)
-    facts = {key: getattr(options, key) for key in ("node", "of", "check", "otherwise", "fit", "metric")}
+    facts = {
+        key: getattr(options, key) for key in ("node", "of", "check", "otherwise", "fit", "metric")
+    }
     facts["reviewer"] = reviewer
     fit, found, reviews = dict.fromkeys(("margin", "before", "after", "p")) | {"on": True}, {}, {}
     with heeded():
         if options.fit:
             on_gold = of_dataset(predictions, options.fit)
             posts, before = aligned(read_posts(args.gold), on_gold, (args.gold, args.predictions))
-            reviews[GATE] = reviewed(options, shown, before, posts, max(map(float, options.gate)), ask)
+            reviews[GATE] = reviewed(
+                options, shown, before, posts, max(map(float, options.gate)), ask
+            )
             fit = gate(options, posts["label"].to_numpy(dtype=int), before, reviews[GATE])
             facts |= {"alpha": options.alpha, "posts": len(posts)}
         for dataset, file in data.items():
             frame = of_dataset(predictions, dataset)
             wanted = frame if fit["on"] else frame[:0]
-            reviews[dataset] = reviewed(options, shown, wanted, read_posts(file), fit["margin"], ask)
+            reviews[dataset] = reviewed(
+                options, shown, wanted, read_posts(file), fit["margin"], ask
+            )
             labels, logits = changed(frame, reviews[dataset])
             found[dataset] = prediction_rows(frame["post_id"], logits, labels=labels)
     for name, review in reviews.items():
         write_private(review.table.assign(asked_for=name), f"{args.work}/{name}.parquet", CHECKED)
     write_predictions(found, args.out)
     counts = {name: review.counts for name, review in reviews.items()}
-    write_text(json_text({**facts, **fit, "gate": counts.pop(GATE, None), "reviews": counts}), args.fit)
+    write_text(
+        json_text({**facts, **fit, "gate": counts.pop(GATE, None), "reviews": counts}), args.fit
+    )
     kept = sum(review.kept for review in reviews.values())
     told = f"no gain on {options.fit}, so nothing is checked."
     if fit["on"]:
-        checked, turned = (sum(count[key] for count in counts.values()) for key in ("checked", "changed"))
+        checked, turned = (
+            sum(count[key] for count in counts.values()) for key in ("checked", "changed")
+        )
         told = f"{checked} checked by {reviewer}, {turned} changed; {kept} answers were kept."
-    print(f"review {options.node}: of {sum(map(len, found.values()))} predictions {told}", file=sys.stderr)
+    print(
+        f"review {options.node}: of {sum(map(len, found.values()))} predictions {told}",
+        file=sys.stderr,
+    )
 
 
 if __name__ == "__main__":

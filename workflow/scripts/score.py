@@ -22,13 +22,17 @@ from postgrad.records.predictions import aligned, matrix, of_dataset, read_predi
 from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
 
 
-def entry(pair: ScoredPair, predictions: pd.DataFrame, predictions_path: str, gold_path: str) -> dict[str, Any]:
+def entry(
+    pair: ScoredPair, predictions: pd.DataFrame, predictions_path: str, gold_path: str
+) -> dict[str, Any]:
     """The scores of one predictor on one dataset, or the reason why there are none."""
     named = {key: getattr(pair, key) for key in ("predictor", "node", "axes", "dataset", "task")}
     gold = read_posts(gold_path)
     if gold["label"].isna().all():
         return {**named, "n": 0, "reason": "no gold labels"}
-    gold, predictions = aligned(gold, of_dataset(predictions, pair.dataset), (gold_path, predictions_path))
+    gold, predictions = aligned(
+        gold, of_dataset(predictions, pair.dataset), (gold_path, predictions_path)
+    )
     task = (pair.labels, pair.positive, pair.metric)
     try:
         found = scores(gold["label"].astype(int), predictions["label"], matrix(predictions), *task)
@@ -41,17 +45,25 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "recipe, and pairs of predictor and dataset")
     for option, words, told in (
-        ("--predictions", ("PREDICTOR", "FILE"), "what a predictor says of all datasets, once for each predictor"),
+        (
+            "--predictions",
+            ("PREDICTOR", "FILE"),
+            "what a predictor says of all datasets, once for each predictor",
+        ),
         ("--gold", ("PREDICTOR", "DATASET", "FILE"), "a dataset's posts, once for each pair"),
     ):
-        parser.add_argument(option, action="append", default=[], nargs=len(words), metavar=words, help=told)
+        parser.add_argument(
+            option, action="append", default=[], nargs=len(words), metavar=words, help=told
+        )
     parser.add_argument("--out", required=True, help="the scores, as JSON")
     args = parse_arguments(parser, argv)
 
     options = read_options(ScoreOptions, args.spec)
     pairs = {(pair.predictor, pair.dataset): pair for pair in options.pairs}
     gold = named_files("--gold", args.gold, pairs)
-    files = named_files("--predictions", args.predictions, dict.fromkeys(predictor for predictor, _ in pairs))
+    files = named_files(
+        "--predictions", args.predictions, dict.fromkeys(predictor for predictor, _ in pairs)
+    )
     entries = []
     for predictor, path in files.items():
         predictions = read_predictions(path)

@@ -1,4 +1,5 @@
-"""Let language models write posts of a label after examples from train, and keep what copies no post.
+"""Let language models write posts of a label after examples from train, and keep what copies no
+post.
 
 python workflow/scripts/synthesize.py --data results/demo/clean/smm4h24-task5/train.parquet \
   --drop results/demo/audit/smm4h24-task5/drop.parquet \
@@ -29,14 +30,24 @@ VERSION = 1  # raise when the same answers give other posts, or the same posts o
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "the node's options")
-    parser.add_argument("--data", nargs="+", required=True, help="labelled posts from which examples are drawn")
+    parser.add_argument(
+        "--data", nargs="+", required=True, help="labelled posts from which examples are drawn"
+    )
     parser.add_argument("--drop", nargs="*", default=[], help="posts that audit leaves out")
     split: dict[str, Any] = {"action": "append", "nargs": 2, "metavar": ("SPLIT", "FILE")}
-    parser.add_argument("--corpus", **split, required=True, help="posts that may not be copied, once for each split")
-    parser.add_argument("--models", nargs="*", default=[], help="model.json of the models in folders that write")
-    parser.add_argument("--reached", type=json.loads, required=True, help="how models are reached, as JSON")
+    parser.add_argument(
+        "--corpus", **split, required=True, help="posts that may not be copied, once for each split"
+    )
+    parser.add_argument(
+        "--models", nargs="*", default=[], help="model.json of the models in folders that write"
+    )
+    parser.add_argument(
+        "--reached", type=json.loads, required=True, help="how models are reached, as JSON"
+    )
     parser.add_argument("--out", required=True, help="the new posts alone")
-    parser.add_argument("--flow", required=True, help="how many posts and answers went where, as JSON")
+    parser.add_argument(
+        "--flow", required=True, help="how many posts and answers went where, as JSON"
+    )
     args = parse_arguments(parser, argv)
 
     options = read_options(SynthesizeOptions, args.spec)

@@ -32,13 +32,20 @@ from postgrad.runtime.cli import add_named_files, add_spec, named_files, parse_a
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    add_spec(parser, "rule, ties, the datasets of the file, and the members' weights if they have any")
+    add_spec(
+        parser, "rule, ties, the datasets of the file, and the members' weights if they have any"
+    )
     parser.add_argument("--predictions", nargs="+", required=True, help="one file a member")
     add_named_files(
-        parser, "--posts", ("DATASET", "FILE"), "the posts of a dataset of which each member has held out some"
+        parser,
+        "--posts",
+        ("DATASET", "FILE"),
+        "the posts of a dataset of which each member has held out some",
     )
     parser.add_argument("--out", required=True, help="the vote's predictions")
-    parser.add_argument("--counts", required=True, help="members, and ties and abstentions on each dataset, as JSON")
+    parser.add_argument(
+        "--counts", required=True, help="members, and ties and abstentions on each dataset, as JSON"
+    )
     args = parse_arguments(parser, argv)
 
     options, shared = read_options(VoteOptions, args.spec), named_files("--posts", args.posts)
@@ -52,14 +59,23 @@ def main(argv: Sequence[str] | None = None) -> None:
         said = np.stack([frame["label"] for frame in frames])
         labels, logits, tied = vote(probs, said, options.rule, options.ties, options.weights)
         votes[dataset] = prediction_rows(frames[0]["post_id"], logits, labels=labels)
-        counts[dataset] = {"posts": len(labels), "ties": tied, "abstained": int((labels == ABSTAIN).sum())}
+        counts[dataset] = {
+            "posts": len(labels),
+            "ties": tied,
+            "abstained": int((labels == ABSTAIN).sum()),
+        }
         print(
             f"vote: {options.rule} of {len(frames)} members on {len(labels)} posts of {dataset}; {tied} ties broken "
             f"by {options.ties}, {counts[dataset]['abstained']} posts without an answer.",
             file=sys.stderr,
         )
     write_predictions(votes, args.out)
-    told = {"node": options.node, "members": len(members), "rule": options.rule, "broken by": options.ties}
+    told = {
+        "node": options.node,
+        "members": len(members),
+        "rule": options.rule,
+        "broken by": options.ties,
+    }
     told |= {"weights": options.weights} if options.weights else {}
     write_text(json_text({**told, "datasets": counts}), args.counts)
 

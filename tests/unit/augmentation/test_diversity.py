@@ -9,9 +9,7 @@ import pytest
 
 from postgrad.augmentation import diversity
 
-WORDS = (
-    "rust kettle sings quiet kitchen nobody listens radio window garden seven crows wait behind the old gate".split()
-)
+WORDS = "rust kettle sings quiet kitchen nobody listens radio window garden seven crows wait behind the old gate".split()
 
 
 def posts(*sizes, name="p", repeated=False):
@@ -31,12 +29,17 @@ def turned(frame):
     return np.array(vectors) / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-# -- words -----------------------------------------------------------------------------------------------
+# -- words
+# -----------------------------------------------------------------------------------------------
 
 
 def test_unique_ngrams():
     texts = ["A rose is a rose", "a  rose"]
-    assert [diversity.unique_ngrams(texts, n) for n in (1, 2, 3)] == [3, 3, 3]  # a rose, rose is, is a
+    assert [diversity.unique_ngrams(texts, n) for n in (1, 2, 3)] == [
+        3,
+        3,
+        3,
+    ]  # a rose, rose is, is a
     assert diversity.unique_ngrams(["a b", "c d"], 2) == 2  # and no b c
     assert diversity.unique_ngrams([], 1) == diversity.unique_ngrams(["a"], 2) == 0
 
@@ -66,7 +69,9 @@ def bleu(text, others, order):
         def grams(row):
             return Counter(tuple(row[i : i + n]) for i in range(len(row) - n + 1))  # noqa: B023
 
-        matched = sum(min(c, max(grams(row)[gram] for row in references)) for gram, c in grams(own).items())
+        matched = sum(
+            min(c, max(grams(row)[gram] for row in references)) for gram, c in grams(own).items()
+        )
         if n == 1 and not matched:
             return 0.0
         logs += math.log((matched or 0.1) / max(1, len(own) - n + 1)) / order
@@ -82,7 +87,8 @@ def test_self_bleu_is_that_of_the_papers(seed):
     assert diversity.self_bleu(texts) == pytest.approx(np.mean(wanted))
 
 
-# -- embeddings ------------------------------------------------------------------------------------------
+# -- embeddings
+# ------------------------------------------------------------------------------------------
 
 
 EAST, NORTH, WEST, SOUTH = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]], dtype=float)
@@ -105,7 +111,10 @@ def test_nearest_is_another_post():
 
 def test_coverage_and_its_entropy():
     centres = np.array([EAST, NORTH, WEST, SOUTH])
-    assert diversity.coverage(np.array([EAST, EAST, NORTH, NORTH]), centres) == (0.5, pytest.approx(0.5))
+    assert diversity.coverage(np.array([EAST, EAST, NORTH, NORTH]), centres) == (
+        0.5,
+        pytest.approx(0.5),
+    )
     assert diversity.coverage(centres, centres) == (1.0, pytest.approx(1))
     assert diversity.coverage(np.array([SOUTH]), centres) == (0.25, 0.0)
     assert diversity.coverage(np.array([SOUTH]), centres[:1]) == (1.0, 0.0)
@@ -113,7 +122,9 @@ def test_coverage_and_its_entropy():
 
 def test_the_silhouette_finds_the_clusters():
     rng = np.random.default_rng(1)
-    vectors = np.concatenate([centre + rng.normal(scale=0.05, size=(10, 2)) for centre in (EAST, NORTH, WEST)])
+    vectors = np.concatenate(
+        [centre + rng.normal(scale=0.05, size=(10, 2)) for centre in (EAST, NORTH, WEST)]
+    )
     tried = diversity.silhouettes(vectors, seed=1)
     assert list(tried) == list(range(2, 16)) and max(tried, key=tried.get) == 3 and tried[3] > 0.8
     assert list(diversity.silhouettes(vectors[:6], seed=1)) == [2, 3]
@@ -122,10 +133,16 @@ def test_the_silhouette_finds_the_clusters():
 def test_the_map_is_a_unit_square_and_the_same_again():
     vectors = turned(posts(30, 30))
     one, again = (diversity.plane(vectors, 30, seed=1) for _ in range(2))
-    assert one.shape == (60, 2) and one.min() == 0 and one.max() == 1 and one.tolist() == again.tolist()
+    assert (
+        one.shape == (60, 2)
+        and one.min() == 0
+        and one.max() == 1
+        and one.tolist() == again.tolist()
+    )
 
 
-# -- groups ----------------------------------------------------------------------------------------------
+# -- groups
+# ----------------------------------------------------------------------------------------------
 
 
 def test_groups_are_of_one_size_whatever_the_order_of_rows():
@@ -142,31 +159,60 @@ def test_groups_are_of_one_size_whatever_the_order_of_rows():
 
 
 def task(clusters, perplexity):
-    given = {"embed": "e", "model": "e", "sets": [], "labels": ["no", "yes"], "sample": 1000, "seed": 1}
+    given = {
+        "embed": "e",
+        "model": "e",
+        "sets": [],
+        "labels": ["no", "yes"],
+        "sample": 1000,
+        "seed": 1,
+    }
     return diversity.DiversityTask(**given, clusters=clusters, perplexity=perplexity)
 
 
 def test_a_group_of_few_posts_does_not_shrink_the_others():
     n, groups = diversity.groups_of({"t/train": posts(40, 9)}, ["no", "yes"], sample=1000)
-    assert n == 40 and groups[1] == {"dataset": "t/train", "label": "yes", "rows": 9, "reason": "fewer than 10 posts"}
+    assert n == 40 and groups[1] == {
+        "dataset": "t/train",
+        "label": "yes",
+        "rows": 9,
+        "reason": "fewer than 10 posts",
+    }
     found = diversity.measured({"t/train": posts(9, 9)}, task(10, 30), turned)
     assert found["n"] == 0 and all("reason" in group for group in found["groups"])
 
 
 def test_copies_and_new_posts_are_told_apart():
     train = posts(30, 30)
-    copies = train.head(30).assign(post_id=[f"{id}~c~0" for id in train["post_id"][:30]], parent=train["post_id"])
-    whole = pd.concat([train, copies], ignore_index=True)  # what resample makes: the set itself, and copies
-    datasets = {"t/train": train, "copies": copies, "alike": posts(30, name="alike", repeated=True), "whole": whole}
+    copies = train.head(30).assign(
+        post_id=[f"{id}~c~0" for id in train["post_id"][:30]], parent=train["post_id"]
+    )
+    whole = pd.concat(
+        [train, copies], ignore_index=True
+    )  # what resample makes: the set itself, and copies
+    datasets = {
+        "t/train": train,
+        "copies": copies,
+        "alike": posts(30, name="alike", repeated=True),
+        "whole": whole,
+    }
     found = diversity.measured(datasets, task(4, 5), turned)
     of = {(group["dataset"], group["label"]): group for group in found["groups"]}
     assert found["n"] == 30 and found["reference"] == 60 and found["clusters"] == 4
-    assert of["copies", "no"]["nearest"] == pytest.approx(0) and of["t/train", "no"]["nearest"] > 0.1
-    assert of["whole", "yes"]["nearest"] == of["t/train", "yes"]["nearest"]  # no post is near to itself
+    assert (
+        of["copies", "no"]["nearest"] == pytest.approx(0) and of["t/train", "no"]["nearest"] > 0.1
+    )
+    assert (
+        of["whole", "yes"]["nearest"] == of["t/train", "yes"]["nearest"]
+    )  # no post is near to itself
     alike = of["alike", "no"]
     assert alike["unique"] == [5, 4, 3] and alike["self_bleu"] == pytest.approx(1)
-    assert alike["cosine"] == pytest.approx(1) and alike["coverage"] == 0.25 and alike["entropy"] == 0
-    assert all(len(group["points"]) == 30 and min(map(min, group["points"])) >= 0 for group in of.values())
+    assert (
+        alike["cosine"] == pytest.approx(1) and alike["coverage"] == 0.25 and alike["entropy"] == 0
+    )
+    assert all(
+        len(group["points"]) == 30 and min(map(min, group["points"])) >= 0 for group in of.values()
+    )
     assert of["t/train", "no"]["coverage"] == 1 and of["t/train", "no"]["entropy"] > 0.5
 
 

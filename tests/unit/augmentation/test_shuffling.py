@@ -15,7 +15,10 @@ from postgrad.augmentation.shuffling import segments, shuffled, sources
         ("a b, c d. e", ["a b,", "c d.", "e"]),
         ("a b.", ["a b."]),
         ("a 3.5 b, c 1,000 d", ["a 3.5 b,", "c 1,000 d"]),
-        ("see http://x.org/a,b.c, then www.y.org. end", ["see http://x.org/a,b.c,", "then www.y.org.", "end"]),
+        (
+            "see http://x.org/a,b.c, then www.y.org. end",
+            ["see http://x.org/a,b.c,", "then www.y.org.", "end"],
+        ),
         ("wait... what. . . no", ["wait...", "what. . .", "no"]),
         ("...well, yes", ["...well,", "yes"]),
         (". well, yes", [". well,", "yes"]),
@@ -75,7 +78,10 @@ def test_fill_goes_round_evenly_up_to_the_largest_measured_class():
 
 def test_the_seed_says_which_posts_fill_a_class():
     labels = [0] * 20 + [1] * 15
-    used = [tuple(sources(labels, 0, "largest", random.Random(seed))[row] for row in range(35)) for seed in (1, 1, 2)]
+    used = [
+        tuple(sources(labels, 0, "largest", random.Random(seed))[row] for row in range(35))
+        for seed in (1, 1, 2)
+    ]
     assert used[0] == used[1] != used[2] and sum(used[0]) == 5
 
 
@@ -89,7 +95,9 @@ def test_copies_and_fill_together_level_gold_with_copies():
 def test_the_control_has_the_same_counts_sources_and_ids_with_unchanged_text():
     frame = posts([(f"p{i}", LONG, int(i > 6)) for i in range(10)])
     new, counts = augmented_posts(frame, copies=1, fill="largest", seed=3)
-    control, control_counts = augmented_posts(frame, method="duplicate", copies=1, fill="largest", seed=3)
+    control, control_counts = augmented_posts(
+        frame, method="duplicate", copies=1, fill="largest", seed=3
+    )
     assert new["parent"].tolist() == control["parent"].tolist()
     assert new["post_id"].tolist() == control["post_id"].tolist() and new["post_id"].is_unique
     assert counts["made"] == control_counts["made"] == {0: 7, 1: 11}
@@ -114,9 +122,21 @@ def test_new_posts_carry_keyword_label_and_their_root():
 
 
 def test_edited_copies_differ_and_have_their_parents_label():
-    frame = posts([("p", LONG, 0), ("q", "A rusty kettle sings.", 1), ("r", "it is @me", 1), ("s", "kettle", 1)])
+    frame = posts(
+        [
+            ("p", LONG, 0),
+            ("q", "A rusty kettle sings.", 1),
+            ("r", "it is @me", 1),
+            ("s", "kettle", 1),
+        ]
+    )
     made, counts = augmented_posts(frame, method="edit", edits=["keyboard"], copies=9)
-    assert counts == {"made": {0: 9, 1: 18}, "one segment": {}, "no new order": {}, "no edit": {1: 9}}
+    assert counts == {
+        "made": {0: 9, 1: 18},
+        "one segment": {},
+        "no new order": {},
+        "no edit": {1: 9},
+    }
     assert made["text"].is_unique and not set(made["text"]) & set(frame["text"])
     assert Counter(zip(made["parent"], made["label"])) == {("p", 0): 9, ("q", 1): 9, ("s", 1): 9}
     assert made["post_id"].tolist()[:2] == ["p~n~0", "p~n~1"] and made["post_id"].is_unique
@@ -132,12 +152,18 @@ def test_some_classes_get_copies_and_are_filled():
     frame = posts([(f"p{i}", LONG, label) for i, label in enumerate([0] * 2 + [1] * 9 + [2] * 4)])
     assert augmented_posts(frame, copies=2, classes=[0, 2])[1]["made"] == {0: 4, 2: 8}
     assert augmented_posts(frame, fill="largest", classes=[2])[1]["made"] == {2: 5}
-    assert augmented_posts(frame, copies=2, fill="largest", classes=[0, 2])[1]["made"] == {0: 10, 2: 8}
+    assert augmented_posts(frame, copies=2, fill="largest", classes=[0, 2])[1]["made"] == {
+        0: 10,
+        2: 8,
+    }
     assert augmented_posts(frame, copies=1, classes=[7])[0].empty
 
 
 def test_a_budget_says_how_many_of_each_class_are_made():
-    """For a control: as many duplicates as another node made posts, each post used once more than another at most."""
+    """For a control.
+
+    As many duplicates as another node made posts, each post used once more than another at most.
+    """
     frame = posts([(f"p{i}", LONG, label) for i, label in enumerate([0] * 2 + [1] * 3)])
     made, counts = augmented_posts(frame, method="duplicate", budget={1: 7})
     assert counts["made"] == {1: 7} and sorted(made["parent"].value_counts()) == [2, 2, 3]

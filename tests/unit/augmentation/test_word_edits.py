@@ -1,4 +1,7 @@
-"""Edits of words: what each kind does, what it leaves alone, how many there are, and that no surface mark tells."""
+"""Edits of words.
+
+What each kind does, what it leaves alone, how many there are, and that no surface mark tells.
+"""
 
 import random
 import re
@@ -10,14 +13,24 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from postgrad.augmentation.synonyms import thesaurus, wordnet
-from postgrad.augmentation.word_edits import KINDS, NEIGHBOURS, STOP_WORDS, edited, expansions, in_case, word_spans
+from postgrad.augmentation.word_edits import (
+    KINDS,
+    NEIGHBOURS,
+    STOP_WORDS,
+    edited,
+    expansions,
+    in_case,
+    word_spans,
+)
 
 SYNONYMS = thesaurus(wordnet())
 
 
 def drawn(text, kinds, n=200, rate=0.1, keyword=None, synonyms=SYNONYMS):
     """The different results of n draws."""
-    return {edited(text, kinds, rate, synonyms, 1, random.Random(seed), keyword) for seed in range(n)}
+    return {
+        edited(text, kinds, rate, synonyms, 1, random.Random(seed), keyword) for seed in range(n)
+    }
 
 
 def changed(old, new):
@@ -26,12 +39,20 @@ def changed(old, new):
 
 
 def random_posts(n, seed=0):
-    """n posts of 10 to 60 random words, a third of them stop words, some in capitals, with a comma here and there."""
+    """n posts of 10 to 60 random words, a third of them stop words, some in capitals, with a comma
+    here and there.
+    """
     rng = random.Random(seed)
     content, stop = sorted(word for word in SYNONYMS if len(word) > 2), sorted(STOP_WORDS)
     for _ in range(n):
-        drawn = [rng.choice(stop if rng.random() < 1 / 3 else content) for _ in range(rng.randint(10, 60))]
-        yield " ".join(rng.choice([str, str, str.upper, str.title])(word) + rng.choice(["", "", ","]) for word in drawn)
+        drawn = [
+            rng.choice(stop if rng.random() < 1 / 3 else content)
+            for _ in range(rng.randint(10, 60))
+        ]
+        yield " ".join(
+            rng.choice([str, str, str.upper, str.title])(word) + rng.choice(["", "", ","])
+            for word in drawn
+        )
 
 
 def test_a_tenth_of_the_words_is_edited():
@@ -98,7 +119,9 @@ def test_contractions(text, results):
 
 
 def test_short_forms_are_written_out_as_often_as_long_ones_are_shortened():
-    many = ["I'm sure he didn't, she didn't and they won't"] * 50 + ["it's what we do not, isn't it"] * 50
+    many = ["I'm sure he didn't, she didn't and they won't"] * 50 + [
+        "it's what we do not, isn't it"
+    ] * 50
     assert expansions(many) == 50 / (50 * 4 + 50)
     assert expansions(["we do not 'go'"]) == 1 and expansions(["so 'it' isn't"]) == 0
     assert edited("I'm sure he didn't", ["contraction"], 0.1, {}, 0, random.Random(1)) is None
@@ -117,7 +140,9 @@ def test_stop_words_and_the_keyword_stay():
     assert len(kept) > 10 and all(new.startswith("The Dog Park, ") for new in kept)
 
 
-@pytest.mark.parametrize("old, new", [("kettle", "pot"), ("KETTLE", "POT"), ("Kettle", "Pot"), ("keTtle", None)])
+@pytest.mark.parametrize(
+    "old, new", [("kettle", "pot"), ("KETTLE", "POT"), ("Kettle", "Pot"), ("keTtle", None)]
+)
 def test_the_case_of_a_word_stays(old, new):
     assert in_case("pot", old) == new
 
@@ -127,7 +152,8 @@ def test_misspelt_words_keep_case_and_apostrophes():
         assert re.fullmatch("[A-Z]{6}'[a-z] [A-Z][a-z]{3}", new)
 
 
-# -- no trace ------------------------------------------------------------------------------------------
+# -- no trace
+# ------------------------------------------------------------------------------------------
 
 PIECES = (
     "I'm so @drug_info tired today|don't know why, my doctor's note says 3.5 mg|we are NOT happy with it|LOL #sleepy"
@@ -142,15 +168,26 @@ def posts_with_marks(n):
     """n posts of these pieces and, in between, of random words, so that no two are alike in length."""
     rng, content = random.Random(5), sorted(word for word in SYNONYMS if len(word) > 2)
     for _ in range(n):
-        parts = [" ".join([piece, *rng.sample(content, rng.randint(0, 6))]) for piece in rng.sample(PIECES, 3)]
+        parts = [
+            " ".join([piece, *rng.sample(content, rng.randint(0, 6))])
+            for piece in rng.sample(PIECES, 3)
+        ]
         yield rng.choice([" ", ". ", ", "]).join(parts)
 
 
 def marks(text):
     """What can be counted in a text without reading it."""
     sizes = [len(word) for word in text.split()]
-    counts = [sum(map(kind, text)) for kind in (str.isupper, str.islower, str.isdigit, str.isspace, str.isalnum)]
-    shares = [np.mean(sizes), np.std(sizes), np.mean(np.array(sizes) > 7), np.mean(np.array(sizes) < 4)]
+    counts = [
+        sum(map(kind, text))
+        for kind in (str.isupper, str.islower, str.isdigit, str.isspace, str.isalnum)
+    ]
+    shares = [
+        np.mean(sizes),
+        np.std(sizes),
+        np.mean(np.array(sizes) > 7),
+        np.mean(np.array(sizes) < 4),
+    ]
     cased = [sum(map(kind, text.split())) for kind in (str.isupper, str.istitle, str.islower)]
     return [len(text), len(sizes), max(sizes), *counts, *shares, *cased, *(text.count(c) for c in "'’@#_.,!?:()/&"), *(
         len(text.split("'")[0]), text.count("  "), sum(ord(c) > 127 for c in text))]  # fmt: skip
@@ -161,16 +198,23 @@ def told_apart(originals, copies):
     features = np.array([marks(text) for pair in zip(originals, copies) for text in pair])
     gold, groups = np.tile([0, 1], len(originals)), np.repeat(np.arange(len(originals)), 2)
     model = HistGradientBoostingClassifier(max_iter=60, random_state=0)
-    probs = cross_val_predict(model, features, gold, groups=groups, cv=GroupKFold(5), method="predict_proba")
+    probs = cross_val_predict(
+        model, features, gold, groups=groups, cv=GroupKFold(5), method="predict_proba"
+    )
     return roc_auc_score(gold, probs[:, 1])
 
 
 def test_no_surface_mark_tells_a_copy_from_its_original():
-    """Chance is .5, with a standard error of .009 at 2 times 2,000 posts; copies in ALEX's manner are told at once."""
+    """Chance is .5, with a standard error of .009 at 2 times 2,000 posts.
+
+    Copies in ALEX's manner are told at once.
+    """
     originals, rng = list(posts_with_marks(2000)), random.Random(1)
     share = expansions(originals)
     copies = [edited(text, KINDS, 0.1, SYNONYMS, share, rng) for text in originals]
     assert None not in copies and not set(copies) & set(originals)
     assert abs(told_apart(originals, copies) - 0.5) < 0.03
-    in_the_papers_manner = [re.sub("@[a-z_]+", "@USER____", text.replace("'", "")) for text in copies]
+    in_the_papers_manner = [
+        re.sub("@[a-z_]+", "@USER____", text.replace("'", "")) for text in copies
+    ]
     assert told_apart(originals, in_the_papers_manner) > 0.7

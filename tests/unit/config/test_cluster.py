@@ -10,14 +10,22 @@ from postgrad.study import specs
 from postgrad.study.study import Study
 
 NODE = {"gpus": 8, "cpus": 64, "mem_mb": 1000, "minutes": 100}
-CLUSTER = {"account": None, "partition": "cpu", "gpu_partition": "gpu", "gpu_model": "a800", "node": NODE}
+CLUSTER = {
+    "account": None,
+    "partition": "cpu",
+    "gpu_partition": "gpu",
+    "gpu_model": "a800",
+    "node": NODE,
+}
 
 
 def given(ask, cluster=CLUSTER, attempt=1):
     """Only what stands on the submission, not how its processes are launched."""
     found = resources({"cpus": 2, **LITTLE, **ask}, cluster, attempt)
     assert tuple(found) == (*NAMES, *LAUNCH)
-    return {name: value for name, value in found.items() if value is not None and name not in LAUNCH}
+    return {
+        name: value for name, value in found.items() if value is not None and name not in LAUNCH
+    }
 
 
 def test_a_job_without_gpus_names_no_model():
@@ -57,10 +65,14 @@ def study(folder, machine=None, **config):
 def test_a_node_asks_for_what_its_base_at_the_bottom_asks_for(tmp_path):
     """expert stands on reader, and reader on big; one of the teachers is linear."""
     made = study(tmp_path, {"finetune": {"gpus": 2}, "predict": {"minutes": 7}}, cluster=CLUSTER)
-    asked = {id: made.resources("small", id, "finetune", 1)["gpu"] for id in ("expert@seed=1", "two")}
+    asked = {
+        id: made.resources("small", id, "finetune", 1)["gpu"] for id in ("expert@seed=1", "two")
+    }
     assert asked == {"expert@seed=1": 2, "two": 0}
     predict = made.resources("small", "expert@seed=1", "predict", 1)
-    assert predict["runtime"] == 7 and predict["slurm_extra"] is None, "a prediction writes no checkpoint"
+    assert predict["runtime"] == 7 and predict["slurm_extra"] is None, (
+        "a prediction writes no checkpoint"
+    )
 
 
 def test_what_runs_no_model_asks_for_little(tmp_path):
@@ -89,12 +101,17 @@ def test_more_than_a_node_has_is_refused(tmp_path):
     with pytest.raises(Fault) as caught:
         study(tmp_path, {"finetune": {"gpus": 16, "cpus": 128}}, cluster=CLUSTER)
     gpus, cpus = sorted(caught.value.sentences, reverse=True)
-    assert "scales/here.yaml: bases.big.machine.finetune.gpus: 16 is more than the cluster's 8" in gpus
+    assert (
+        "scales/here.yaml: bases.big.machine.finetune.gpus: 16 is more than the cluster's 8" in gpus
+    )
     assert "finetune.cpus: 128 is more than the cluster's 64" in cpus
 
 
 def test_a_vote_for_which_a_model_waits_is_told_from_one_that_only_scores(tmp_path):
-    """It may not share the submission of the scores, which wait for the model. What is taught has a file of its own."""
+    """It may not share the submission of the scores, which wait for the model.
+
+    What is taught has a file of its own.
+    """
 
     def recipe(content):
         content["predictors"]["jury"] = {"vote": ["plain"], "rule": "majority", "ties": "lowest"}
@@ -117,11 +134,22 @@ def test_a_vote_for_which_a_model_waits_is_told_from_one_that_only_scores(tmp_pa
     graph = Study({"study": "test", "check_data": False}, root=root).graphs["small"]
     assert queries.awaited(graph) == {"jury", "plain@seed=1", "plain@seed=2"}
     files = queries.predicted_datasets(graph)
-    assert files["jury", "teaching"] == files["plain@seed=1", "teaching"] == ["rain/dev", "rain/unlabeled"]
-    assert files["jury", "scored"] == files["checked", "scored"] == ["rain/dev"] and ("two", "scored") not in files
+    assert (
+        files["jury", "teaching"]
+        == files["plain@seed=1", "teaching"]
+        == ["rain/dev", "rain/unlabeled"]
+    )
+    assert (
+        files["jury", "scored"] == files["checked", "scored"] == ["rain/dev"]
+        and ("two", "scored") not in files
+    )
 
 
 def test_a_training_has_a_process_for_each_gpu_unless_the_scale_says_otherwise():
     asks = [{}, {"gpus": 8, "nodes": 4, "zero": 3}, {"ranks": 2, "nodes": 2}]
     found = [resources({"cpus": 2, **LITTLE, **ask}, CLUSTER, 1) for ask in asks]
-    assert [(job["nodes"], job["ranks"], job["zero"]) for job in found] == [(1, 1, 0), (4, 8, 3), (2, 2, 0)]
+    assert [(job["nodes"], job["ranks"], job["zero"]) for job in found] == [
+        (1, 1, 0),
+        (4, 8, 3),
+        (2, 2, 0),
+    ]

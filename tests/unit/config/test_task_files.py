@@ -34,8 +34,14 @@ def test_f1_of_all_classes_pooled_is_the_accuracy_less_what_abstains():
     task = read_yaml(next(path for path in TASKS if path.stem == "smm4h23-task2"))
     labels = [label["name"] for label in task["labels"]]
     positive = [labels.index(name) for name in task["positive"]]
-    assert (labels, positive, task["metric"]) == (["negative", "neutral", "positive"], [0, 1, 2], "f1")
+    assert (labels, positive, task["metric"]) == (
+        ["negative", "neutral", "positive"],
+        [0, 1, 2],
+        "f1",
+    )
     gold, predicted = np.array([0, 1, 1, 2, 2]), np.array([0, 1, 2, 2, -1])
-    found = scores(gold, predicted, np.full((5, 3), 1 / 3), labels, positive, task["metric"])["values"]
+    found = scores(gold, predicted, np.full((5, 3), 1 / 3), labels, positive, task["metric"])[
+        "values"
+    ]
     assert found["precision"] == 3 / 4 and found["recall"] == found["accuracy"] == 3 / 5
     assert found["official"] == found["f1"] == pytest.approx(6 / 9)

@@ -62,7 +62,9 @@ def test_ids_that_start_anew_in_each_file_do_not_empty_a_split_in_silence(tmp_pa
         write(tmp_path, f"{name}.csv", f"id,text,label\n1,{name} a,0\n2,{name} b,1\n")
     with pytest.raises(ValueError) as fault:
         corpus_of(spec(train=split("train.csv"), test=split("test.csv")), tmp_path)
-    assert str(fault.value) == "train.csv: none of its 2 rows is a post; the first: id also in test."
+    assert (
+        str(fault.value) == "train.csv: none of its 2 rows is a post; the first: id also in test."
+    )
 
 
 def test_rows_of_test_that_gold_does_not_name_are_decoys(tmp_path):
@@ -81,7 +83,11 @@ def test_rows_of_test_that_gold_does_not_name_are_decoys(tmp_path):
 
 
 def test_the_pool_is_selected_cut_and_joined_from_several_files(tmp_path):
-    write(tmp_path, "a.csv", "id,title,body\n1,I am 27,and so tired of it all\n2,No number,at all in here\n")
+    write(
+        tmp_path,
+        "a.csv",
+        "id,title,body\n1,I am 27,and so tired of it all\n2,No number,at all in here\n",
+    )
     write(tmp_path, "b.csv", "id,title,body\n3,I am 31,\n4,at,44\n5,,no title 19 but a number\n")
     body = {
         "files": "*.csv",
@@ -93,7 +99,13 @@ def test_the_pool_is_selected_cut_and_joined_from_several_files(tmp_path):
     splits, ledger = corpus_of(spec(unlabeled=body), tmp_path)
     assert splits["unlabeled"]["text"].to_list() == ["I am 27 and so", "no title 19 but a"]
     assert set(splits["unlabeled"]["platform"]) == {"twitter"}
-    assert [row[3] for row in fates(ledger)] == [None, "not selected", "no text", "not selected", None]
+    assert [row[3] for row in fates(ledger)] == [
+        None,
+        "not selected",
+        "no text",
+        "not selected",
+        None,
+    ]
     assert ledger["file"].to_list() == ["a.csv"] * 2 + ["b.csv"] * 3
 
 
@@ -106,11 +118,19 @@ def test_a_number_of_two_digits(text, chosen):
 
 
 def test_one_label_among_several(tmp_path):
-    write(tmp_path, "train.csv", "ID,text,labels\n1t,a,side-effect rushed\n2t,b,none\n3t,c,rushed side-effects\n")
+    write(
+        tmp_path,
+        "train.csv",
+        "ID,text,labels\n1t,a,side-effect rushed\n2t,b,none\n3t,c,rushed side-effects\n",
+    )
     wanted = {"column": "labels", "among": "side-effect", "separator": " "}
     body = {"file": "train.csv", "columns": {"id": "ID", "text": "text", "label": wanted}}
     splits, _ = corpus_of(spec(train=body), tmp_path)
-    assert splits["train"][["post_id", "label"]].values.tolist() == [["1t", 1], ["2t", 0], ["3t", 0]]
+    assert splits["train"][["post_id", "label"]].values.tolist() == [
+        ["1t", 1],
+        ["2t", 0],
+        ["3t", 0],
+    ]
 
 
 def test_a_study_reads_so_many_train_posts_and_the_ledger_says_which_it_left_out(tmp_path):
@@ -118,11 +138,15 @@ def test_a_study_reads_so_many_train_posts_and_the_ledger_says_which_it_left_out
     for name in ("train", "dev"):
         write(tmp_path, f"{name}.csv", "id,text,label\n" + rows.replace("p", f"{name}-"))
     whole = spec(train=split("train.csv"), dev=split("dev.csv"))
-    read = {most: corpus_of({**whole, "most_train": most}, tmp_path) for most in (1, 10, 25, 40, 99)}
+    read = {
+        most: corpus_of({**whole, "most_train": most}, tmp_path) for most in (1, 10, 25, 40, 99)
+    }
     free, _ = corpus_of(whole, tmp_path)
     ids = {most: splits["train"]["post_id"].to_list() for most, (splits, _) in read.items()}
     assert [len(ids[most]) for most in read] == [1, 10, 25, 40, 40]
-    assert {*ids[1]} < {*ids[10]} < {*ids[25]} < {*ids[40]} and ids[40] == ids[99] == free["train"]["post_id"].to_list()
+    assert {*ids[1]} < {*ids[10]} < {*ids[25]} < {*ids[40]} and ids[40] == ids[99] == free["train"][
+        "post_id"
+    ].to_list()
     assert ids[10] != ids[40][:10] and ids[10] == [id for id in ids[40] if id in ids[10]]
     splits, ledger = read[10]
     assert all(splits[name].equals(free[name]) for name in SPLITS if name != "train")
@@ -135,7 +159,12 @@ def test_a_study_reads_so_many_train_posts_and_the_ledger_says_which_it_left_out
 def test_posts_are_left_out_of_train_after_a_corpus_is_divided(tmp_path):
     write(tmp_path, "all.csv", "text,label\n" + "".join(f"post {i},{i % 2}\n" for i in range(100)))
     parts = {"train": 0.7, "dev": 0.1, "test": 0.2}
-    divide = {"from": "all.csv", "columns": {"text": "text", "label": "label"}, "parts": parts, "seed": 1}
+    divide = {
+        "from": "all.csv",
+        "columns": {"text": "text", "label": "label"},
+        "parts": parts,
+        "seed": 1,
+    }
     body = spec(divide, train={}, dev={}, test={})
     splits, _ = corpus_of({**body, "most_train": 30}, tmp_path)
     assert [len(splits[name]) for name in ("train", "dev", "test")] == [30, 10, 20]
@@ -146,7 +175,10 @@ def test_without_an_id_column_the_line_names_the_post(tmp_path):
     write(tmp_path, "posts.csv", 'text,class\n"a\nb",1\nc,0\n')
     body = {"file": "posts.csv", "columns": {"text": "text", "label": ["label", "class"]}}
     splits, _ = corpus_of(spec(train=body), tmp_path)
-    assert splits["train"][["post_id", "text"]].values.tolist() == [["posts-2", "a b"], ["posts-4", "c"]]
+    assert splits["train"][["post_id", "text"]].values.tolist() == [
+        ["posts-2", "a b"],
+        ["posts-4", "c"],
+    ]
 
 
 def test_divided_posts_keep_the_classes_shares_and_duplicates_together(tmp_path):
@@ -154,12 +186,25 @@ def test_divided_posts_keep_the_classes_shares_and_duplicates_together(tmp_path)
     rows += ["Same  text,1", "same TEXT,1", "same text,0"] * 5
     write(tmp_path, "all.csv", "text,label\n" + "\n".join(rows) + "\n")
     parts = {"train": 0.7, "dev": 0.1, "test": 0.2}
-    divide = {"from": "all.csv", "columns": {"text": "text", "label": "label"}, "parts": parts, "seed": 1}
+    divide = {
+        "from": "all.csv",
+        "columns": {"text": "text", "label": "label"},
+        "parts": parts,
+        "seed": 1,
+    }
     body = spec(divide, train={}, dev={}, test={})
     splits, ledger = corpus_of(body, tmp_path)
-    assert sum(map(len, splits.values())) == 215 and set(ledger["split"]) == {"train", "dev", "test"}
-    assert [(frame["label"] == 0).sum() for frame in splits.values()][:3] == pytest.approx([105, 15, 30], abs=6)
-    assert [(frame["label"] == 1).sum() for frame in splits.values()][:3] == pytest.approx([42, 6, 12], abs=11)
+    assert sum(map(len, splits.values())) == 215 and set(ledger["split"]) == {
+        "train",
+        "dev",
+        "test",
+    }
+    assert [(frame["label"] == 0).sum() for frame in splits.values()][:3] == pytest.approx(
+        [105, 15, 30], abs=6
+    )
+    assert [(frame["label"] == 1).sum() for frame in splits.values()][:3] == pytest.approx(
+        [42, 6, 12], abs=11
+    )
     assert sum(frame["text"].str.casefold().eq("same text").any() for frame in splits.values()) == 1
     again, _ = corpus_of(body, tmp_path)
     assert all(splits[name].equals(again[name]) for name in SPLITS)

@@ -6,7 +6,8 @@ import pytest
 
 from postgrad.corpus.duplicates import Known
 
-# -- near-copies -------------------------------------------------------------------------------------
+# -- near-copies
+# -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("text, place", [
@@ -22,7 +23,9 @@ from postgrad.corpus.duplicates import Known
     ("🙃", None),
 ])  # fmt: skip
 def test_a_near_copy_shares_four_fifths_of_the_words(text, place):
-    known = Known({"train": ["it rains and I have no boots for this street today"], "dev": ["I am 25", "🙂"]})
+    known = Known(
+        {"train": ["it rains and I have no boots for this street today"], "dev": ["I am 25", "🙂"]}
+    )
     assert known.place(text) == place
 
 

@@ -14,7 +14,10 @@ def ids(n):
 
 
 def drawn(rng):
-    """(labels, groups, k, seed) at random: groups of 1 to 6 posts, every class in at least k of them."""
+    """(labels, groups, k, seed) at random.
+
+    Groups of 1 to 6 posts, every class in at least k of them.
+    """
     k = int(rng.integers(2, 7))
     sizes = rng.integers(1, 7, size=int(rng.integers(3 * k, 12 * k)))
     groups = np.repeat(np.arange(len(sizes)), sizes)
@@ -42,11 +45,16 @@ def test_separate_posts_are_shared_out_to_the_post(k):
         sizes = np.bincount(found[labels == name], minlength=k + 1)[1:]
         assert sizes.max() - sizes.min() <= 1
     sizes = np.bincount(found)[1:]
-    assert sizes.max() - sizes.min() <= 2  # a whole class each time: the folds that got less get the next
+    assert (
+        sizes.max() - sizes.min() <= 2
+    )  # a whole class each time: the folds that got less get the next
 
 
 def test_groups_leave_sizes_and_class_shares_near_even():
-    """Groups of up to 20 posts and a class of 5 %: sizes within 2 %, each class's posts within 12 % of a fifth."""
+    """Groups of up to 20 posts and a class of 5 %.
+
+    Sizes within 2 %, each class's posts within 12 % of a fifth.
+    """
     rng = np.random.default_rng(3)
     sizes = np.concatenate([np.full(10, 20), rng.integers(1, 5, size=800)])
     groups = np.repeat(np.arange(len(sizes)), sizes)
@@ -74,10 +82,17 @@ def test_the_seed_decides():
 
 
 def test_too_many_folds_are_refused_in_a_sentence():
-    with pytest.raises(ValueError, match="5 folds need 5 separate posts of class 'defect', and its 4 posts stand in 4"):
+    with pytest.raises(
+        ValueError,
+        match="5 folds need 5 separate posts of class 'defect', and its 4 posts stand in 4",
+    ):
         folds(ids(20), np.repeat(["defect", "no"], [4, 16]), np.arange(20), 5, 1)
-    with pytest.raises(ValueError, match="class 'defect', and its 6 posts stand in 2 groups .*; choose fewer folds"):
-        folds(ids(20), np.repeat(["defect", "no"], [6, 14]), [0, 0, 0, 1, 1, 1, *range(2, 16)], 5, 1)
+    with pytest.raises(
+        ValueError, match="class 'defect', and its 6 posts stand in 2 groups .*; choose fewer folds"
+    ):
+        folds(
+            ids(20), np.repeat(["defect", "no"], [6, 14]), [0, 0, 0, 1, 1, 1, *range(2, 16)], 5, 1
+        )
     with pytest.raises(ValueError, match="5 folds need 5"):
         folds(ids(4), np.zeros(4), np.arange(4), 5, 1)
     with pytest.raises(ValueError, match="0 posts cannot be shared out to 5 folds"):
@@ -85,13 +100,18 @@ def test_too_many_folds_are_refused_in_a_sentence():
 
 
 def test_copies_siblings_and_posts_of_one_author_belong_together():
-    """a and b are copies, b and c of one author, c and d derive from a post that is not there; e shares nothing."""
+    """a and b are copies, b and c of one author, c and d derive from a post that is not there.
+
+    E shares nothing.
+    """
     posts = pd.DataFrame({"post_id": list("abcde"), "parent": [None, None, "x", "x", None],
                           "author": [None, "k", "k", None, "m"]})  # fmt: skip
     groups = pd.DataFrame({"post_id": list("edcba"), "group": list("54311")})
     found = grouped(links(posts, groups))
     assert len(set(found[:4])) == 1 and found[4] != found[0]
-    parent = posts.assign(parent=[None, None, None, "c", None], author=None)  # a post beside what derives from it
+    parent = posts.assign(
+        parent=[None, None, None, "c", None], author=None
+    )  # a post beside what derives from it
     assert grouped(links(parent, groups))[2] == grouped(links(parent, groups))[3]
 
 

@@ -1,4 +1,7 @@
-"""The public corpora give the known counts. These tests are skipped where the corpora are not at hand."""
+"""The public corpora give the known counts.
+
+These tests are skipped where the corpora are not at hand.
+"""
 
 import pytest
 import yaml
@@ -44,9 +47,13 @@ def test_public_labels_that_are_rare(task, positives):
     assert tuple(int(splits[name]["label"].sum()) for name in ("train", "dev", "test")) == positives
 
 
-@pytest.mark.skipif(not (SHARED / "nasty").is_dir(), reason="the hostile files are not at ../shared/data/nasty")
+@pytest.mark.skipif(
+    not (SHARED / "nasty").is_dir(), reason="the hostile files are not at ../shared/data/nasty"
+)
 def test_hostile_files_are_read_or_refused_in_one_sentence():
-    files = sorted(path for path in (SHARED / "nasty").rglob("*") if path.suffix in (".csv", ".tsv"))
+    files = sorted(
+        path for path in (SHARED / "nasty").rglob("*") if path.suffix in (".csv", ".tsv")
+    )
     read, refused = {}, []
     for path in files:
         try:
@@ -64,4 +71,6 @@ def test_hostile_files_are_read_or_refused_in_one_sentence():
         "onemax_Autism.csv",  # separated by semicolons, so its commas fall where they may
     ]
     blns = (SHARED / "nasty/blns/blns.txt").read_text(encoding="utf-8").split("\n")
-    assert all(cleaned_text(line).isprintable() or cleaned_text(line).encode() for line in blns if line)
+    assert all(
+        cleaned_text(line).isprintable() or cleaned_text(line).encode() for line in blns if line
+    )

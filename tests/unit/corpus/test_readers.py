@@ -1,4 +1,6 @@
-"""Raw files of every kind give the same rows, and a file that cannot be read is named in one sentence."""
+"""Raw files of every kind give the same rows, and a file that cannot be read is named in one
+sentence.
+"""
 
 import json
 
@@ -24,7 +26,13 @@ def test_every_kind_of_file_gives_the_same_rows(tmp_path):
         book.active.append(row)
     book.create_sheet("other").append(["unread"])
     book.save(tmp_path / "a.xlsx")
-    lines = {"a.csv": [2, 4], "a.tsv": [2, 4], "a.jsonl": [1, 2], "a.jsonl.zst": [1, 2], "a.xlsx": [3, 4]}
+    lines = {
+        "a.csv": [2, 4],
+        "a.tsv": [2, 4],
+        "a.jsonl": [1, 2],
+        "a.jsonl.zst": [1, 2],
+        "a.xlsx": [3, 4],
+    }
     for name in lines:
         columns, rows = raw_rows(str(tmp_path / name), name)
         rows = list(rows)
@@ -35,7 +43,9 @@ def test_every_kind_of_file_gives_the_same_rows(tmp_path):
 
 
 def test_a_bare_carriage_return_stays_in_its_cell_and_cp1252_is_read(tmp_path):
-    write(tmp_path, "train.csv", 'id,text,label\r\n1,"one\rtwo ‘quoted’",0\r\n2,three,1\r\n', "cp1252")
+    write(
+        tmp_path, "train.csv", 'id,text,label\r\n1,"one\rtwo ‘quoted’",0\r\n2,three,1\r\n', "cp1252"
+    )
     splits, _ = corpus_of(spec(train=split("train.csv", encoding="cp1252")), tmp_path)
     assert splits["train"]["text"].to_list() == ["one two ‘quoted’", "three"]
 
@@ -97,11 +107,16 @@ def test_a_file_that_cannot_be_trusted_is_named_in_one_sentence(tmp_path, case):
 
 
 def test_a_torn_zstd_stream_is_a_fault(tmp_path):
-    lines = "".join(json.dumps({"id": str(i), "text": f"secret {i * 7919}"}) + "\n" for i in range(20_000))
+    lines = "".join(
+        json.dumps({"id": str(i), "text": f"secret {i * 7919}"}) + "\n" for i in range(20_000)
+    )
     packed = pa.Codec("zstd").compress(lines.encode(), asbytes=True)
     write(tmp_path, "pool.jsonl.zst", packed[: len(packed) // 2])
     with pytest.raises(ValueError, match=r"^pool\.jsonl\.zst, .*line \d+: not a ") as fault:
-        corpus_of(spec(unlabeled={"file": "pool.jsonl.zst", "columns": {"id": "id", "text": "text"}}), tmp_path)
+        corpus_of(
+            spec(unlabeled={"file": "pool.jsonl.zst", "columns": {"id": "id", "text": "text"}}),
+            tmp_path,
+        )
     assert "secret" not in str(fault.value)
 
 

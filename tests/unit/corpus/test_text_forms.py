@@ -30,7 +30,9 @@ def test_normalized(one, other, same):
 
 
 def test_as_read_leaves_links_out_and_masks_mentions():
-    frame = pd.DataFrame({"post_id": ["a", "b"], "text": ["So GLAD  @me https://t.co/x1 today", "calm"]})
+    frame = pd.DataFrame(
+        {"post_id": ["a", "b"], "text": ["So GLAD  @me https://t.co/x1 today", "calm"]}
+    )
     assert as_read(frame, "normalized")["text"].tolist() == ["so glad @user today", "calm"]
     assert as_read(frame, "raw") is frame and as_read(frame, None) is frame
 
@@ -44,11 +46,18 @@ def test_input_normalized_holds_in_training_and_in_prediction(tmp_path):
     terms, logits = {}, {}
     for form in ("raw", "normalized"):
         out = tmp_path / form
-        paths = {"base": base, "data": tmp_path / "posts/train.parquet", "work": tmp_path / f"{form}-work", "out": out}
+        paths = {
+            "base": base,
+            "data": tmp_path / "posts/train.parquet",
+            "work": tmp_path / f"{form}-work",
+            "out": out,
+        }
         finetune.main(made.arguments(made.linear_spec(input=form), **paths))
         terms[form] = json.loads((out / "vocabulary.json").read_text())["vocabulary"].keys()
         for data in ("posts/train", "loud/dev"):
-            rows = made.predicted(made.predict_spec("linear", input=form), out, tmp_path / f"{data}.parquet", said)
+            rows = made.predicted(
+                made.predict_spec("linear", input=form), out, tmp_path / f"{data}.parquet", said
+            )
             logits[form, data] = matrix(rows, "logits").tolist()
     assert {"https", "someone3"} <= terms["raw"] and "user" not in terms["raw"]
     assert "user" in terms["normalized"] and not {"https", "someone3"} & terms["normalized"]

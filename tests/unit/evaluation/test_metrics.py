@@ -23,7 +23,9 @@ def official(gold, predicted, probs, positive, metric):
     return scores(gold, predicted, probs, labels, positive, metric)["values"]["official"]
 
 
-@pytest.mark.parametrize("classes, positive", [(2, []), (2, [1]), (2, [0, 1]), (4, []), (4, [1, 3]), (4, [0, 1, 2, 3])])
+@pytest.mark.parametrize(
+    "classes, positive", [(2, []), (2, [1]), (2, [0, 1]), (4, []), (4, [1, 3]), (4, [0, 1, 2, 3])]
+)
 @pytest.mark.parametrize("abstaining", [0, 40])
 def test_accuracy_and_micro_f1_are_those_of_scikit_learn(classes, positive, abstaining):
     gold, predicted, probs = posts = drawn(classes, abstaining)
@@ -38,11 +40,16 @@ def test_accuracy_and_micro_f1_are_those_of_scikit_learn(classes, positive, abst
 
 
 def test_an_abstention_is_missed_and_no_false_alarm_by_hand():
-    """3 of 5 posts are right and one has no answer: 3 / 5; pooled, 2 * 3 / (4 answers + 5 posts)."""
+    """3 of 5 posts are right and one has no answer.
+
+    3 / 5; pooled, 2 * 3 / (4 answers + 5 posts).
+    """
     posts = np.array([0, 1, 1, 2, 2]), np.array([0, 1, 2, 2, ABSTAIN]), np.full((5, 3), 1 / 3)
     assert official(*posts, [], "accuracy") == 3 / 5
     assert official(*posts, [], "micro_f1") == 6 / 9
-    assert official(*posts, [1, 2], "micro_f1") == 4 / (3 + 4)  # 2 hits, 3 answers and 4 posts of the two classes
+    assert official(*posts, [1, 2], "micro_f1") == 4 / (
+        3 + 4
+    )  # 2 hits, 3 answers and 4 posts of the two classes
 
 
 @pytest.mark.parametrize("metric", OFFICIAL)

@@ -1,5 +1,7 @@
-"""`for`: a recipe's graph made once for each of several tasks, and a study that uses the first of them alone."""
-# ruff: noqa: E501
+"""`for`.
+
+A recipe's graph made once for each of several tasks, and a study that uses the first of them alone.
+"""
 
 import json
 import re
@@ -103,7 +105,11 @@ def test_a_task_under_its_own_name_is_read_by_both(tmp_path):
     sections = SHORT.replace("reader: {pretrain: big, data: [task/unlabeled]}",
                              "reader: {pretrain: big, data: [violence/unlabeled]}")  # fmt: skip
     nodes = study_in(tmp_path, sections).graphs["small"].nodes
-    assert nodes["adverse-reader"].sources == nodes["violence-reader"].sources == ["violence/unlabeled"]
+    assert (
+        nodes["adverse-reader"].sources
+        == nodes["violence-reader"].sources
+        == ["violence/unlabeled"]
+    )
 
 
 def test_a_study_uses_the_first_tasks_alone_and_the_report_says_so(tmp_path):
@@ -112,14 +118,27 @@ def test_a_study_uses_the_first_tasks_alone_and_the_report_says_so(tmp_path):
 
     study = study_in(tmp_path / "a", study=bound)
     graph = study.graphs["small"]
-    assert study.tasks() == ["rain"] and {node.task for node in graph.nodes.values()} <= {"violence", None}
+    assert study.tasks() == ["rain"] and {node.task for node in graph.nodes.values()} <= {
+        "violence",
+        None,
+    }
     assert graph.nodes == {
-        id: node for id, node in study_in(tmp_path / "b").graphs["small"].nodes.items() if id.startswith("violence-")
+        id: node
+        for id, node in study_in(tmp_path / "b").graphs["small"].nodes.items()
+        if id.startswith("violence-")
     }
     rows = json.loads(specs.report_spec(study))["recipes"]["small"]["deviations"]
-    row = {"node": "", "key": "tasks", "paper": ["violence", "adverse"], "used": ["violence"], "why": "study"}
+    row = {
+        "node": "",
+        "key": "tasks",
+        "paper": ["violence", "adverse"],
+        "used": ["violence"],
+        "why": "study",
+    }
     assert row in rows and not [row for row in rows if row["key"] == "adverse"]
-    turned = study_in(tmp_path / "c", SHORT.replace("[violence, adverse]", "[adverse, violence]"), {"tasks": 1})
+    turned = study_in(
+        tmp_path / "c", SHORT.replace("[violence, adverse]", "[adverse, violence]"), {"tasks": 1}
+    )
     assert turned.tasks() == ["snow"]
 
 
@@ -152,7 +171,9 @@ def test_a_cap_that_nothing_meets_changes_nothing(tmp_path):
         ("adverse: snow}", "violence-one: snow}", ["for.task"], "no task 'adverse'"),
     ],
 )  # fmt: skip
-def test_a_fault_is_told_once_for_all_tasks_by_the_names_of_the_file(tmp_path, old, new, places, words):
+def test_a_fault_is_told_once_for_all_tasks_by_the_names_of_the_file(
+    tmp_path, old, new, places, words
+):
     assert SHORT.count(old) == 1
     with pytest.raises(Fault) as caught:
         study_in(tmp_path, SHORT.replace(old, new))
@@ -163,7 +184,8 @@ def test_a_fault_is_told_once_for_all_tasks_by_the_names_of_the_file(tmp_path, o
 def test_a_fault_of_one_task_names_its_node(tmp_path):
     """Here the class weights of a node, since only the second task has a third label."""
     sections = SHORT.replace(
-        "data: [task/train], seed: 11", 'data: [task/train], seed: 11, class_weights: {"no": 1, "yes": 2}'
+        "data: [task/train], seed: 11",
+        'data: [task/train], seed: 11, class_weights: {"no": 1, "yes": 2}',
     )
 
     def third(content):
@@ -172,7 +194,9 @@ def test_a_fault_of_one_task_names_its_node(tmp_path):
     with pytest.raises(Fault) as caught:
         study_in(tmp_path, sections, snow=third)
     places = [sentence.split(": ")[1] for sentence in caught.value.sentences]
-    assert places == ["models.adverse-one.class_weights", "predictors.adverse-even.target"], caught.value
+    assert places == ["models.adverse-one.class_weights", "predictors.adverse-even.target"], (
+        caught.value
+    )
 
 
 def test_one_wrong_word_in_an_anchor_of_a_recipe_for_two_tasks_is_one_sentence(tmp_path):
@@ -182,7 +206,8 @@ def test_one_wrong_word_in_an_anchor_of_a_recipe_for_two_tasks_is_one_sentence(t
         study_in(tmp_path, wrong)
     (sentence,) = told_once(caught.value.sentences)
     assert (
-        ": models.one.finetune, models.third.finetune: there is no base or model 'bigg'; did you mean 'big'" in sentence
+        ": models.one.finetune, models.third.finetune: there is no base or model 'bigg'; did you mean 'big'"
+        in sentence
     )
 
 
@@ -203,10 +228,14 @@ def test_two_nodes_never_get_one_name(tmp_path):
     sections["tasks"] = {"cold": "rain", "cold-wet": "snow"}
     sections["for"] = {"task": ["cold", "cold-wet"]}
     sections["models"]["wet-one"] = sections["models"]["one"]
-    with pytest.raises(Fault, match="models.one: two entries would be called 'cold-wet-one'; rename this one."):
+    with pytest.raises(
+        Fault, match="models.one: two entries would be called 'cold-wet-one'; rename this one."
+    ):
         study_in(tmp_path, sections)
 
 
 def test_without_for_the_word_is_an_unknown_task(tmp_path):
-    with pytest.raises(Fault, match="models.one.data: there is no task 'task'; known: adverse, violence"):
+    with pytest.raises(
+        Fault, match="models.one.data: there is no task 'task'; known: adverse, violence"
+    ):
         study_in(tmp_path, SHORT.replace("for: {task: [violence, adverse]}\n", ""))

@@ -1,4 +1,7 @@
-"""The recipe language: names become nodes, options resolve by level, axes join, faults are named."""
+"""The recipe language.
+
+Names become nodes, options resolve by level, axes join, faults are named.
+"""
 
 import json
 import os
@@ -18,7 +21,10 @@ from postgrad.verbs.registry import VERBS
 
 
 def study_in(folder, config=None, **changes):
-    return Study({"study": "test", "check_data": False, **(config or {})}, root=write_config(folder, **changes))
+    return Study(
+        {"study": "test", "check_data": False, **(config or {})},
+        root=write_config(folder, **changes),
+    )
 
 
 def test_nodes_multiply_over_seeds_and_join_on_them(tmp_path):
@@ -47,7 +53,10 @@ def test_over_names_the_axes_that_a_vote_reduces(tmp_path):
 
     graph = study_in(tmp_path, recipe=two_rates).graphs["small"]
     assert graph.ids["together"] == ["together@lr=1e-05", "together@lr=2e-05"]
-    assert graph.nodes["together@lr=1e-05"].members == ["expert@lr=1e-05@seed=1", "expert@lr=1e-05@seed=2"]
+    assert graph.nodes["together@lr=1e-05"].members == [
+        "expert@lr=1e-05@seed=1",
+        "expert@lr=1e-05@seed=2",
+    ]
 
 
 def test_axis_values_may_be_named(tmp_path):
@@ -73,9 +82,14 @@ DEFAULT, BASE, HERE, OWN, PAPER = 1e-5, 2e-5, 3e-3, 4e-5, 5e-5  # a learning rat
 
 
 @pytest.mark.parametrize("mode", ["recommended", "faithful"])
-@pytest.mark.parametrize("levels", [levels for n in range(1, 6) for levels in combinations(range(5), n)])
+@pytest.mark.parametrize(
+    "levels", [levels for n in range(1, 6) for levels in combinations(range(5), n)]
+)
 def test_of_two_levels_the_later_wins(tmp_path, levels, mode):
-    """Defaults of the verb, defaults for the base, scale, node, and `faithful` in mode faithful; all 31 ways."""
+    """Defaults of the verb, defaults for the base, scale, node, and `faithful` in mode faithful.
+
+    All 31 ways.
+    """
 
     def recipe(content):
         verb, node = content["defaults"]["finetune"], content["models"]["plain"]
@@ -103,7 +117,9 @@ def test_of_two_levels_the_later_wins(tmp_path, levels, mode):
     paper = [level for level in levels if level != 2]  # the scale says nothing of the paper
     assert bool(rows) == (paper[-1:] != there[-1:]), rows
     told = {3: "4e-5", 4: "5e-5"}.get(there[-1]) if 2 in levels else None
-    assert queries.override_sentences(graph) == ([f"plain: lr {told} overrides the scale's 3e-3"] if told else [])
+    assert queries.override_sentences(graph) == (
+        [f"plain: lr {told} overrides the scale's 3e-3"] if told else []
+    )
 
 
 def test_a_node_belongs_to_the_base_at_the_bottom_of_its_chain(tmp_path):
@@ -111,7 +127,9 @@ def test_a_node_belongs_to_the_base_at_the_bottom_of_its_chain(tmp_path):
         content["defaults"]["finetune"]["bases"] = {"big": {"batch": 4}, "linear": {"c": 3.0}}
 
     nodes = study_in(tmp_path, recipe=recipe).graphs["small"].nodes
-    assert [nodes[id].options["batch"] for id in ("plain@seed=1", "expert@seed=1", "again@seed=2")] == [4, 4, 4]
+    assert [
+        nodes[id].options["batch"] for id in ("plain@seed=1", "expert@seed=1", "again@seed=2")
+    ] == [4, 4, 4]
     assert nodes["two"].options["c"] == 3.0 and nodes["reader"].options["batch"] == 8
 
 
@@ -140,7 +158,10 @@ def test_axes_of_defaults_follow_the_same_order(tmp_path):
     assert ids("b", one_for_the_base) == ["plain"]
     assert ids("c", faithful_seed) == ["plain@seed=1", "plain@seed=2"]
     assert ids("d", faithful_seed, "faithful") == ["plain"]
-    assert ids("e", faithful_rate_of_defaults, "faithful") == ["plain@lr=0.1@seed=1", "plain@lr=0.2@seed=1"]
+    assert ids("e", faithful_rate_of_defaults, "faithful") == [
+        "plain@lr=0.1@seed=1",
+        "plain@lr=0.2@seed=1",
+    ]
 
 
 def test_faithful_of_the_defaults_is_that_of_every_node(tmp_path):
@@ -153,11 +174,16 @@ def test_faithful_of_the_defaults_is_that_of_every_node(tmp_path):
 
     recommended = study_in(tmp_path / "a", recipe=recipe).graphs["small"]
     nodes = study_in(tmp_path / "b", {"mode": "faithful"}, recipe=recipe).graphs["small"].nodes
-    assert [(nodes[id].options["lr"], nodes[id].options["batch"]) for id in ("one", "plain@seed=1")] == [
+    assert [
+        (nodes[id].options["lr"], nodes[id].options["batch"]) for id in ("one", "plain@seed=1")
+    ] == [
         (0.25, 1),
         (0.25, 2),
     ]
-    assert recommended.nodes["one"].options["lr"] == 0.125 and recommended.nodes["plain@seed=1"].options["batch"] == 8
+    assert (
+        recommended.nodes["one"].options["lr"] == 0.125
+        and recommended.nodes["plain@seed=1"].options["batch"] == 8
+    )
     row = {"node": "one", "key": "lr", "paper": 0.25, "used": 0.125, "why": "mode recommended"}
     assert row in recommended.deviations
 
@@ -186,12 +212,19 @@ def test_an_option_may_be_read_beside_the_faithful_value_of_the_defaults(tmp_pat
 ])  # fmt: skip
 def test_a_value_of_a_node_that_overrides_its_scales_is_told(tmp_path, own, told):
     def scale(content):
-        content["bases"]["big"] |= {"finetune": {"lr": 3.0e-3, "epochs": 2}, "predict": {"max_length": 48}}
+        content["bases"]["big"] |= {
+            "finetune": {"lr": 3.0e-3, "epochs": 2},
+            "predict": {"max_length": 48},
+        }
 
-    study = study_in(tmp_path, recipe=lambda recipe: recipe["models"]["plain"].update(own), scale=scale)
+    study = study_in(
+        tmp_path, recipe=lambda recipe: recipe["models"]["plain"].update(own), scale=scale
+    )
     graph = study.graphs["small"]
     assert sorted(queries.override_sentences(graph)) == sorted(told)
-    assert sorted(json.loads(specs.report_spec(study))["recipes"]["small"]["overrides"]) == sorted(told)
+    assert sorted(json.loads(specs.report_spec(study))["recipes"]["small"]["overrides"]) == sorted(
+        told
+    )
     (id, *_) = graph.ids["plain"]
     assert study.predict_options(graph, graph.nodes[id])["max_length"] == own.get("max_length", 48)
 
@@ -202,16 +235,29 @@ def test_nodes_that_override_alike_share_a_sentence_and_those_not_run_have_none(
             content["models"][name]["lr"] = 1.0e-5
 
     graph = study_in(tmp_path / "a", recipe=recipe).graphs["small"]
-    assert queries.override_sentences(graph) == ["again, expert, one, plain: lr 1e-5 overrides the scale's 1e-3"]
-    assert queries.override_sentences(graph, 2) == ["again, expert and 2 more: lr 1e-5 overrides the scale's 1e-3"]
-    graph = study_in(tmp_path / "b", recipe=recipe, task=lambda task: task["splits"].pop("unlabeled")).graphs["small"]
+    assert queries.override_sentences(graph) == [
+        "again, expert, one, plain: lr 1e-5 overrides the scale's 1e-3"
+    ]
+    assert queries.override_sentences(graph, 2) == [
+        "again, expert and 2 more: lr 1e-5 overrides the scale's 1e-3"
+    ]
+    graph = study_in(
+        tmp_path / "b", recipe=recipe, task=lambda task: task["splits"].pop("unlabeled")
+    ).graphs["small"]
     assert queries.override_sentences(graph) == ["one, plain: lr 1e-5 overrides the scale's 1e-3"]
 
 
 def test_defaults_hold_every_key_of_a_verb_but_its_own(tmp_path):
     """All nodes of the verb have it; a node's own stands over it."""
     pooled = {"fold": ["rain/train", "rain/dev"], "k": 2, "seed": 4}
-    review = {"prompt": "check", "check": "yes", "otherwise": "no", "shots": 0, "gate": "always", "seed": 1}
+    review = {
+        "prompt": "check",
+        "check": "yes",
+        "otherwise": "no",
+        "shots": 0,
+        "gate": "always",
+        "seed": 1,
+    }
     prior = {"method": "prior", "lambda": [0, 1.0]}
 
     def written_out(content):
@@ -234,7 +280,12 @@ def test_defaults_hold_every_key_of_a_verb_but_its_own(tmp_path):
             "best": {"pick": ["plain", "again"], "fit": "rain/dev", "over": ["seed"]},
         }
         if "review" in VERBS:
-            content["predictors"]["checked"] = {"review": "plain", "reviewer": "judge", "fit": "rain/dev", **review}
+            content["predictors"]["checked"] = {
+                "review": "plain",
+                "reviewer": "judge",
+                "fit": "rain/dev",
+                **review,
+            }
 
     def by_defaults(content):
         written_out(content)
@@ -250,7 +301,11 @@ def test_defaults_hold_every_key_of_a_verb_but_its_own(tmp_path):
         content["predictors"]["together"]["over"] = ["seed"]
         for section in ("datasets", "models", "predictors"):
             for body in content[section].values():
-                verb = next(verb for verb in given if verb in body) if given.keys() & body.keys() else None
+                verb = (
+                    next(verb for verb in given if verb in body)
+                    if given.keys() & body.keys()
+                    else None
+                )
                 for key, value in given.get(verb, {}).items():
                     if body.get(key) == value:
                         del body[key]
@@ -265,13 +320,20 @@ def test_defaults_hold_every_key_of_a_verb_but_its_own(tmp_path):
     }
     long = study_in(tmp_path / "a", recipe=written_out, **bases).graphs["small"]
     short = study_in(tmp_path / "b", recipe=by_defaults, **bases).graphs["small"]
-    assert long.nodes and short.nodes == long.nodes and short.ids == long.ids and short.not_run == long.not_run == {}
+    assert (
+        long.nodes
+        and short.nodes == long.nodes
+        and short.ids == long.ids
+        and short.not_run == long.not_run == {}
+    )
 
 
 def test_every_key_of_every_verb_stands_in_its_defaults_but_its_own():
     for verb in VERBS.nodes:
         keys = defaults_schema(verb)["properties"].keys()
-        assert keys == (node_schema(verb)["properties"].keys() - {verb}) | ({"bases"} if verb in BASED else set())
+        assert keys == (node_schema(verb)["properties"].keys() - {verb}) | (
+            {"bases"} if verb in BASED else set()
+        )
     assert defaults_schema("predict")["properties"].keys() == {*options("predict"), "bases"}
 
 
@@ -280,7 +342,13 @@ def test_faithful_overlays_the_node_in_that_mode_alone(tmp_path):
     faithful = study_in(tmp_path / "b", {"mode": "faithful"}).graphs["small"]
     assert recommended.nodes["filled"].options["split"] == "protected"
     assert faithful.nodes["filled"].options["split"] == "naive"
-    row = {"node": "filled", "key": "split", "paper": "naive", "used": "protected", "why": "mode recommended"}
+    row = {
+        "node": "filled",
+        "key": "split",
+        "paper": "naive",
+        "used": "protected",
+        "why": "mode recommended",
+    }
     assert row in recommended.deviations
     assert not [row for row in faithful.deviations if row["node"] == "filled"]
 
@@ -303,7 +371,10 @@ def test_a_cap_on_train_posts_stands_in_the_spec_of_clean_alone(tmp_path):
     assert "most_train" not in all_of_it and part == {**all_of_it, "most_train": 1500}
     for id in free.graphs["small"].nodes:
         assert specs.node_spec(free, "small", id) == specs.node_spec(capped, "small", id)
-    told = [json.loads(specs.report_spec(study))["recipes"]["small"]["deviations"] for study in (free, capped)]
+    told = [
+        json.loads(specs.report_spec(study))["recipes"]["small"]["deviations"]
+        for study in (free, capped)
+    ]
     used = "at most 1500 of each task"
     assert [row for row in told[1] if row not in told[0]] == [
         {"node": "", "key": "train posts", "paper": "all", "used": used, "why": "study"}
@@ -317,7 +388,9 @@ def test_splits_that_the_task_lacks_drop_out(tmp_path):
 
 
 def test_what_cannot_run_takes_what_follows_with_it(tmp_path):
-    def differ(recipe):  # two linear teachers that differ in their seeds alone would agree on everything
+    def differ(
+        recipe,
+    ):  # two linear teachers that differ in their seeds alone would agree on everything
         recipe["models"]["two"]["class_weights"] = "balanced"
 
     scale = {"scale": lambda scale: scale["bases"]["big"].update(model="linear")}
@@ -340,17 +413,26 @@ def test_a_spec_holds_the_numbers_that_its_loss_and_head_read(tmp_path):
             "s": 30,
         }
         recipe["models"]["one"]["each"] = {"loss": ["focal", "ldam", "mm-ldam", "logit-adjusted"]}
-        recipe["models"]["two"] = {**recipe["models"]["one"], "each": {"head": ["linear", "cosine"]}}
+        recipe["models"]["two"] = {
+            **recipe["models"]["one"],
+            "each": {"head": ["linear", "cosine"]},
+        }
         recipe["datasets"]["agreed"]["teachers"] = ["plain", "floor"]
         recipe["models"]["floor"] = {"finetune": "linear", "data": ["rain/train"], "seed": 1}
 
-    study = study_in(tmp_path / "a", recipe=losses, bases=lambda bases: bases["tiny"].update(kind="encoder"))
+    study = study_in(
+        tmp_path / "a", recipe=losses, bases=lambda bases: bases["tiny"].update(kind="encoder")
+    )
     plain = study_in(tmp_path / "b", bases=lambda bases: bases["tiny"].update(kind="encoder"))
-    assert specs.node_spec(study, "small", "plain@seed=1") == specs.node_spec(plain, "small", "plain@seed=1")
+    assert specs.node_spec(study, "small", "plain@seed=1") == specs.node_spec(
+        plain, "small", "plain@seed=1"
+    )
     named = {"gamma", "max_m", "mm_max_m", "mm_gamma", "tau", "s"}
     held = {id: named & set(node.options) for id, node in study.graphs["small"].nodes.items()}
     assert held["one@loss=focal"] == {"gamma"} and held["one@loss=ldam"] == {"max_m"}
-    assert held["one@loss=mm-ldam"] == {"max_m", "mm_max_m", "mm_gamma"} and held["one@loss=logit-adjusted"] == {"tau"}
+    assert held["one@loss=mm-ldam"] == {"max_m", "mm_max_m", "mm_gamma"} and held[
+        "one@loss=logit-adjusted"
+    ] == {"tau"}
     assert held["two@head=linear"] == set() and held["two@head=cosine"] == {"s"}
 
 
@@ -361,9 +443,14 @@ def test_pooling_and_optimizer_stand_in_the_specs_of_models_that_read_them(tmp_p
         recipe["models"]["floor"] = {"finetune": "linear", "data": ["rain/train"], "seed": 1}
         recipe["datasets"]["agreed"]["teachers"] = ["plain", "floor"]
 
-    study = study_in(tmp_path, recipe=heads, bases=lambda bases: bases["tiny"].update(kind="encoder"))
+    study = study_in(
+        tmp_path, recipe=heads, bases=lambda bases: bases["tiny"].update(kind="encoder")
+    )
     named = {"pooling", "optimizer"}
-    held = {id: named & set(json.loads(specs.node_spec(study, "small", id))) for id in study.graphs["small"].nodes}
+    held = {
+        id: named & set(json.loads(specs.node_spec(study, "small", id)))
+        for id in study.graphs["small"].nodes
+    }
     assert held["one@pooling=last2+pooler"] == named and held["plain@seed=1"] == {"optimizer"}
     assert held["floor"] == set() and held["reader"] == set()
 
@@ -371,15 +458,26 @@ def test_pooling_and_optimizer_stand_in_the_specs_of_models_that_read_them(tmp_p
 def test_an_epoch_is_chosen_on_dev_and_the_node_says_so(tmp_path):
     def best(recipe):
         recipe["models"]["plain"]["epoch"] = "best"
-        recipe["models"]["floor"] = {"finetune": "linear", "data": ["rain/train"], "seed": 1, "epoch": "best"}
+        recipe["models"]["floor"] = {
+            "finetune": "linear",
+            "data": ["rain/train"],
+            "seed": 1,
+            "epoch": "best",
+        }
 
     study, before = study_in(tmp_path / "a", recipe=best), study_in(tmp_path / "b")
     spec = json.loads(specs.node_spec(study, "small", "plain@seed=1"))
     assert (spec["epoch"], spec["metric"], spec["positive"]) == ("best", "f1", [1])
     nodes = study.graphs["small"].nodes
     assert nodes["plain@seed=1"].fitted == ("rain/dev",) and nodes["expert@seed=1"].fitted == ()
-    assert specs.node_spec(study, "small", "expert@seed=1") == specs.node_spec(before, "small", "expert@seed=1")
-    assert study.graphs["small"].not_run["floor"].startswith("epoch best needs a model of kind encoder or causal")
+    assert specs.node_spec(study, "small", "expert@seed=1") == specs.node_spec(
+        before, "small", "expert@seed=1"
+    )
+    assert (
+        study.graphs["small"]
+        .not_run["floor"]
+        .startswith("epoch best needs a model of kind encoder or causal")
+    )
 
     def without_dev(task):
         del task["splits"]["dev"]
@@ -413,7 +511,9 @@ def test_a_task_without_positive_classes_has_accuracy_or_micro_f1_as_its_metric(
 ])  # fmt: skip
 def test_what_a_kind_of_model_cannot_do_is_not_run(tmp_path, base, option, sentence):
     node = {"finetune": base, "data": ["rain/train"], **option}
-    graph = study_in(tmp_path, recipe=lambda recipe: recipe["models"].update(odd=node)).graphs["small"]
+    graph = study_in(tmp_path, recipe=lambda recipe: recipe["models"].update(odd=node)).graphs[
+        "small"
+    ]
     assert graph.not_run["odd"].startswith(sentence)
 
 
@@ -466,10 +566,14 @@ def test_a_raw_file_of_another_size_is_cleaned_again_however_old_it_is(tmp_path)
 
 def test_a_whole_number_may_be_written_with_a_point(tmp_path):
     def with_epochs(name, epochs):
-        return study_in(tmp_path / name, recipe=lambda recipe: recipe["models"]["plain"].update(epochs=epochs))
+        return study_in(
+            tmp_path / name, recipe=lambda recipe: recipe["models"]["plain"].update(epochs=epochs)
+        )
 
     one, other = with_epochs("a", 8), with_epochs("b", 8.0)
-    assert specs.node_spec(one, "small", "plain@seed=1") == specs.node_spec(other, "small", "plain@seed=1")
+    assert specs.node_spec(one, "small", "plain@seed=1") == specs.node_spec(
+        other, "small", "plain@seed=1"
+    )
 
 
 def test_prompts_stand_in_the_specs_of_causal_models_only(tmp_path):
@@ -480,7 +584,9 @@ def test_prompts_stand_in_the_specs_of_causal_models_only(tmp_path):
 
 
 def test_the_pool_is_cut_in_the_spec_of_its_own_predictions_only(tmp_path):
-    study = study_in(tmp_path, scale=lambda scale: scale["bases"]["big"].update(predict={"pool": 7}))
+    study = study_in(
+        tmp_path, scale=lambda scale: scale["bases"]["big"].update(predict={"pool": 7})
+    )
     teaching = json.loads(specs.predict_spec(study, "small", "one", "teaching"))
     assert teaching["pool"] == 7 and teaching["datasets"] == ["rain/dev", "rain/unlabeled"]
     scored = json.loads(specs.predict_spec(study, "small", "plain@seed=1", "scored"))
@@ -502,7 +608,9 @@ JOINED = {"over": ["fold"], "rule": "soft", "ties": "lowest"}
 
 
 def floors_with(folder, **models):
-    """The floors of the small recipe without its own linear models, with these, and with a vote over each in folds."""
+    """The floors of the small recipe without its own linear models, with these, and with a vote
+    over each in folds.
+    """
 
     def recipe(content):
         content["datasets"] = {"pooled": {"fold": ["rain/train", "rain/dev"], "k": 3, "seed": 42}}
@@ -515,7 +623,9 @@ def floors_with(folder, **models):
 
     study = study_in(folder, recipe=recipe)
     graph = study.graphs["small"]
-    assert json.loads(specs.report_spec(study))["recipes"]["small"]["floors"] == queries.floors(graph)
+    assert json.loads(specs.report_spec(study))["recipes"]["small"]["floors"] == queries.floors(
+        graph
+    )
     return queries.floors(graph), queries.reading_order(graph)
 
 
@@ -524,7 +634,10 @@ def test_a_linear_model_in_folds_is_the_floor_of_held_out_posts(tmp_path):
     assert floors_with(tmp_path / "a", floor=whole)[0] == {"rain": "floor"}
     assert floors_with(tmp_path / "b")[0] == {}  # the vote over folds of another model is none
     found, order = floors_with(tmp_path / "c", floor=whole, part=PART)
-    assert found == {"rain": "floor", "rain/held-out": "part-mean"} and order[:2] == ["floor", "part-mean"]
+    assert found == {"rain": "floor", "rain/held-out": "part-mean"} and order[:2] == [
+        "floor",
+        "part-mean",
+    ]
     found, order = floors_with(tmp_path / "d", part=PART)
     assert found == {"rain": "part-mean"} and order[0] == "part-mean"
 

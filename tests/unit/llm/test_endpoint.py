@@ -1,4 +1,5 @@
-"""endpoint: whatever a server does, a clear sentence or an abstention; a rerun goes on; nothing is asked twice.
+"""endpoint: whatever a server does, a clear sentence or an abstention; a rerun goes on; nothing is
+asked twice.
 
 The server is a real one on localhost. It counts what it is asked.
 """
@@ -40,7 +41,9 @@ def refusal(base, folder, n=4, budget=None, got=None):
                 got.append(answer)
     sentence = str(caught.value)
     assert "\n" not in sentence and "Mathilda" not in sentence and KEY not in sentence
-    assert caught.value.__suppress_context__ or caught.value.__context__ is None, "a traceback would show the request"
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None, (
+        "a traceback would show the request"
+    )
     return sentence
 
 
@@ -50,12 +53,24 @@ def test_answers_come_in_order_and_a_rerun_asks_nothing(tmp_path):
         assert [answer.value for answer in first] == [GOOD] * 4
         assert told.heard == THINGS[:4]
         body = told.bodies[0]
-        assert (body["temperature"], body["seed"], body["max_tokens"], body["model"]) == (0, 0, 256, "some-model")
+        assert (body["temperature"], body["seed"], body["max_tokens"], body["model"]) == (
+            0,
+            0,
+            256,
+            "some-model",
+        )
         assert body["response_format"]["json_schema"]["schema"]["required"] == ["verdict", "reason"]
         assert body["messages"][0] == {"role": "system", "content": "Is the post about rain?"}
         again = asked(told.base(), tmp_path, 5)
         assert told.heard == THINGS[:5]
-    assert tally(first) == {"answers": 4, "kept": 0, "tokens_in": 120, "tokens_out": 40, "stand_in": 0, "abstained": {}}
+    assert tally(first) == {
+        "answers": 4,
+        "kept": 0,
+        "tokens_in": 120,
+        "tokens_out": 40,
+        "stand_in": 0,
+        "abstained": {},
+    }
     assert [answer.kept for answer in again] == [True] * 4 + [False]
     gone = asked(told.base(key="NO_SUCH_KEY"), tmp_path, 5)  # neither server nor key is needed
     assert [answer.value for answer in gone] == [GOOD] * 5
@@ -94,10 +109,14 @@ def test_a_lasting_fault_ends_in_a_sentence_and_a_rerun_goes_on(tmp_path, fault)
     with server(lambda post, times: fault if post == "tea" and times <= 2 else None) as told:
         got = []
         sentence = refusal(told.base(tries=2, **options), tmp_path, got=got)
-        assert sentence.startswith(f"base gpt: http://127.0.0.1:{told.port}/v1 gave no answer in 2 tries")
+        assert sentence.startswith(
+            f"base gpt: http://127.0.0.1:{told.port}/v1 gave no answer in 2 tries"
+        )
         assert words in sentence and "run again" in sentence
         assert len(got) == 1 and told.heard == ["rain", "tea", "tea"]
-        assert [answer.value for answer in asked(told.base(tries=2, **options), tmp_path)] == [GOOD] * 4
+        assert [answer.value for answer in asked(told.base(tries=2, **options), tmp_path)] == [
+            GOOD
+        ] * 4
         assert told.heard == ["rain", "tea", "tea", "tea", "trains", "bread"]
 
 
@@ -118,7 +137,9 @@ def test_a_refused_connection_names_url_and_remedy(tmp_path, failed):
     with server() as told:
         base = told.base(failed=failed)
     sentence = refusal(base, tmp_path)
-    assert sentence.startswith(f"base gpt: {base['url']} is not reached: start the server, or mend url in bases.yaml")
+    assert sentence.startswith(
+        f"base gpt: {base['url']} is not reached: start the server, or mend url in bases.yaml"
+    )
     assert json.loads((tmp_path / "spent.json").read_text())["requests"] == 0
     told.start()
     assert len(asked(base, tmp_path)) == len(told.heard) == 4
@@ -160,7 +181,9 @@ def test_asking_again_asks_once_a_run(tmp_path):
     with server(lambda post, times: "wrong_json") as told:
         twice = requests(1) * 2
         for heard in (1, 2):
-            assert [answer.value for answer in answers(told.base(ask_again=True), twice, tmp_path)] == [None, None]
+            assert [
+                answer.value for answer in answers(told.base(ask_again=True), twice, tmp_path)
+            ] == [None, None]
             assert len(told.heard) == heard
 
 
@@ -174,7 +197,9 @@ def test_a_fence_around_the_json_is_taken_off(tmp_path):
 
 def test_a_request_that_the_server_refuses(tmp_path):
     with server(lambda post, times: "refused" if post == "tea" else None) as told:
-        assert "refuses a request (status 400, context_length_exceeded): " in refusal(told.base(), tmp_path)
+        assert "refuses a request (status 400, context_length_exceeded): " in refusal(
+            told.base(), tmp_path
+        )
         assert told.heard == ["rain", "tea"]
         found = asked(told.base(failed="abstain"), tmp_path)
         assert tally(found)["abstained"] == {"no answer: status 400, context_length_exceeded": 1}
@@ -192,7 +217,9 @@ def test_what_no_second_try_helps_ends_at_once(tmp_path, monkeypatch, fault, wor
         assert told.heard == ["rain"] and told.keys == [f"Bearer {KEY}"]
 
 
-@pytest.mark.parametrize("value", [None, "", "  ", "sk-\N{LEFT DOUBLE QUOTATION MARK}secret", "sk-se\ncret"])
+@pytest.mark.parametrize(
+    "value", [None, "", "  ", "sk-\N{LEFT DOUBLE QUOTATION MARK}secret", "sk-se\ncret"]
+)
 def test_a_key_that_is_none_is_not_shown(tmp_path, monkeypatch, value):
     monkeypatch.setenv("OPENAI_API_KEY", "of another server")
     if value is not None:
@@ -250,7 +277,9 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path):
         one.kill()
         assert one.communicate(timeout=30)[0].split() == ["got"] * 2
         assert [answer.value for answer in asked(told.base(), tmp_path)] == [GOOD] * 4
-        assert told.heard == ["rain", "tea", "trains", "trains", "bread"], "only what was on its way is asked again"
+        assert told.heard == ["rain", "tea", "trains", "trains", "bread"], (
+            "only what was on its way is asked again"
+        )
 
 
 def test_a_stopped_run_keeps_the_answer_that_is_on_its_way(tmp_path):
@@ -260,14 +289,18 @@ def test_a_stopped_run_keeps_the_answer_that_is_on_its_way(tmp_path):
         one.send_signal(signal.SIGTERM)
         out, said = one.communicate(timeout=30)
         assert one.returncode == 75 and out.split() == ["got"] * 3
-        assert said.splitlines()[-1] == ("base gpt: stopped as told; a rerun goes on from the answers that are kept")
+        assert said.splitlines()[-1] == (
+            "base gpt: stopped as told; a rerun goes on from the answers that are kept"
+        )
         assert [answer.value for answer in asked(told.base(), tmp_path)] == [GOOD] * 4
         assert told.heard == THINGS[:4]
 
 
 def test_a_stop_does_not_wait_for_the_next_try(tmp_path):
     with server(lambda post, times: "broken") as told:
-        one = child("from postgrad.llm import endpoint\nendpoint.FIRST = 60.0" + TOLD, told.base(), tmp_path)
+        one = child(
+            "from postgrad.llm import endpoint\nendpoint.FIRST = 60.0" + TOLD, told.base(), tmp_path
+        )
         until(told, 1)
         time.sleep(0.5)
         one.send_signal(signal.SIGTERM)
@@ -298,17 +331,33 @@ def test_a_budget_stops_and_a_larger_one_goes_on(tmp_path, most, what):
 
 def test_tries_count_in_the_budget(tmp_path):
     with server(lambda post, times: "broken") as told:
-        sentence = refusal(told.base(failed="abstain"), tmp_path, budget={"requests": 3, "tokens": 100})
+        sentence = refusal(
+            told.base(failed="abstain"), tmp_path, budget={"requests": 3, "tokens": 100}
+        )
         assert "3 of 3 requests" in sentence and told.heard == ["rain"] * 3
 
 
 def test_retry_after_is_read_as_seconds_or_a_date():
-    assert [retry_after(header) for header in (None, "", "3", "1.5", "-2", "nan", "soon")] == [0, 0, 3, 1.5, 0, 0, 0]
+    assert [retry_after(header) for header in (None, "", "3", "1.5", "-2", "nan", "soon")] == [
+        0,
+        0,
+        3,
+        1.5,
+        0,
+        0,
+        0,
+    ]
     later = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 100))
     assert 90 < retry_after(later) <= 100
 
 
 def test_what_is_none_is_left_to_the_server(tmp_path):
     with server() as told:
-        asked(told.base(limit="max_completion_tokens", structured=False), tmp_path, 1, temperature=None, seed=None)
+        asked(
+            told.base(limit="max_completion_tokens", structured=False),
+            tmp_path,
+            1,
+            temperature=None,
+            seed=None,
+        )
         assert told.bodies[0].keys() == {"model", "messages", "max_completion_tokens"}

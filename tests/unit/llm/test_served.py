@@ -1,4 +1,7 @@
-"""endpoint against a server that nobody wrote for these tests: transformers' own, with a tiny model behind it."""
+"""endpoint against a server that nobody wrote for these tests.
+
+Transformers' own, with a tiny model behind it.
+"""
 
 import json
 import os
@@ -35,13 +38,22 @@ def served(tmp_path_factory):
         port = free.getsockname()[1]
     command = [sys.executable, "-c", SERVE, str(folder), str(port)]
     with open(folder.parent / "log", "wb") as log:
-        process = subprocess.Popen(command, env=os.environ | {"HF_HUB_OFFLINE": "1"}, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command, env=os.environ | {"HF_HUB_OFFLINE": "1"}, stdout=log, stderr=log
+        )
     try:
         end = time.monotonic() + 180
         while not healthy(port):
-            assert process.poll() is None and time.monotonic() < end, (folder.parent / "log").read_text()
+            assert process.poll() is None and time.monotonic() < end, (
+                folder.parent / "log"
+            ).read_text()
             time.sleep(0.5)
-        yield {"base": "tiny", "kind": "endpoint", "url": f"http://127.0.0.1:{port}/v1", "model": str(folder)}
+        yield {
+            "base": "tiny",
+            "kind": "endpoint",
+            "url": f"http://127.0.0.1:{port}/v1",
+            "model": str(folder),
+        }
     finally:
         process.kill()
         process.wait()
@@ -61,8 +73,12 @@ def test_a_real_server_answers_and_its_answers_are_kept(tmp_path, served):
     assert all(answer.text and answer.tokens_in > 10 and answer.tokens_out == 8 for answer in found)
     assert tally(found)["abstained"] == {"cut at max_tokens": 3}
     again = list(answers(served | {"url": "http://127.0.0.1:9/v1"}, asked, tmp_path))
-    assert [(answer.text, answer.kept) for answer in again] == [(answer.text, True) for answer in found]
-    assert [answer.text for answer in answers(served, asked, tmp_path / "anew")] == [answer.text for answer in found]
+    assert [(answer.text, answer.kept) for answer in again] == [
+        (answer.text, True) for answer in found
+    ]
+    assert [answer.text for answer in answers(served, asked, tmp_path / "anew")] == [
+        answer.text for answer in found
+    ]
 
 
 def test_a_real_server_is_asked_for_a_schema(tmp_path, served):

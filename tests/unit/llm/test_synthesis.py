@@ -8,7 +8,8 @@ from written_posts import numbered, posts, synthesize_options, text, written
 
 from postgrad.llm.synthesis import Writing, listed
 
-# -- lists -------------------------------------------------------------------------------------------
+# -- lists
+# -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("answer, reason", [
@@ -33,39 +34,59 @@ def test_only_a_list_of_the_right_length_is_one(answer, reason):
 
 
 def test_posts_of_a_list_are_cleaned_as_those_of_a_corpus():
-    found, _ = listed('1. "it  rains &amp; rains"\n2. “I\'m 25”\n3. "no" said he, "no"\n4. \'I\'m in\'', 4)
+    found, _ = listed(
+        '1. "it  rains &amp; rains"\n2. “I\'m 25”\n3. "no" said he, "no"\n4. \'I\'m in\'', 4
+    )
     assert found == ["it rains & rains", "I'm 25", '"no" said he, "no"', "'I'm in'"]
 
 
-# -- requests ----------------------------------------------------------------------------------------
+# -- requests
+# ----------------------------------------------------------------------------------------
 
 
 def test_a_call_shows_examples_of_both_sides_and_names_what_it_wants():
     made = Writing(
-        posts(), {}, synthesize_options(attributes={"mood": ["glad", "cross"], "length": ["short"]}, classes=[1])
+        posts(),
+        {},
+        synthesize_options(
+            attributes={"mood": ["glad", "cross"], "length": ["short"]}, classes=[1]
+        ),
     )
     (request,) = written(made, [numbered(*map(text, range(3)))])
     (_, system), (_, user) = request.messages
-    assert 'Write 3 fictional tweets of label "yes" (the author tells of rain), numbered 1 to 3' in user
+    assert (
+        'Write 3 fictional tweets of label "yes" (the author tells of rain), numbered 1 to 3'
+        in user
+    )
     assert "- no: nothing of rain\n- yes: the author tells of rain" in user
     assert "length: short\nmood: glad" in user or "length: short\nmood: cross" in user
     lines = user.splitlines()
-    own, other = ([line for line in lines if line.startswith(start)] for start in ("- train1x", "- no: train0x"))
+    own, other = (
+        [line for line in lines if line.startswith(start)]
+        for start in ("- train1x", "- no: train0x")
+    )
     assert (len(own), len(other)) == (2, 3) and len(set(own + other)) == 5
     assert "{" not in system + user and request.schema is None
 
 
 def test_a_post_is_called_as_its_platform_calls_it():
     for platform, word in (("twitter", "tweets"), ("reddit", "Reddit posts"), ("forum", "posts")):
-        request = next(Writing(posts(), {}, synthesize_options(platform=platform)).requests("stand-in"))
+        request = next(
+            Writing(posts(), {}, synthesize_options(platform=platform)).requests("stand-in")
+        )
         assert f"Write 3 fictional {word} of label" in request.messages[1][1]
 
 
 def test_every_request_differs_from_every_other():
-    """Other examples are drawn for each call; even where there is one draw only, the request's seed differs."""
+    """Other examples are drawn for each call.
+
+    Even where there is one draw only, the request's seed differs.
+    """
     two = [{"base": "one", "kind": "stand-in"}, {"base": "two", "kind": "stand-in"}]
     made = Writing(posts(), {}, synthesize_options(asked=two, calls=20))
-    asked = [request for model in ("one", "two") for request in written(made, ["no list"] * 40, model)]
+    asked = [
+        request for model in ("one", "two") for request in written(made, ["no list"] * 40, model)
+    ]
     assert len(asked) == 80 == len({request.messages for request in asked})
     made = Writing(posts(2), {}, synthesize_options(calls=20))
     assert len(set(written(made, ["no list"] * 40))) == 40
@@ -80,16 +101,23 @@ def test_draws_hang_on_the_seed_and_not_on_the_order_of_the_file():
 
 def test_examples_are_as_many_as_there_are_and_braces_in_them_stay():
     frame = posts(3).assign(text=["{label} {0}", "b", "c"])
-    user = next(Writing(frame, {}, synthesize_options(classes=[0])).requests("stand-in")).messages[1][1]
+    user = next(Writing(frame, {}, synthesize_options(classes=[0])).requests("stand-in")).messages[
+        1
+    ][1]
     assert "- {label} {0}" in user and "- c" in user and "- yes: b" in user
 
 
 def test_posts_without_labels_are_no_examples():
-    with pytest.raises(ValueError, match="made: 24 of 24 posts have no label; name a labelled split"):
-        Writing(posts().assign(label=pd.array([pd.NA] * 24, dtype="Int64")), {}, synthesize_options())
+    with pytest.raises(
+        ValueError, match="made: 24 of 24 posts have no label; name a labelled split"
+    ):
+        Writing(
+            posts().assign(label=pd.array([pd.NA] * 24, dtype="Int64")), {}, synthesize_options()
+        )
 
 
-# -- what stays --------------------------------------------------------------------------------------
+# -- what stays
+# --------------------------------------------------------------------------------------
 
 
 def test_the_count_is_exact_where_there_is_enough():
@@ -97,13 +125,18 @@ def test_the_count_is_exact_where_there_is_enough():
     asked = written(made, [numbered(*map(text, range(k, k + 3))) for k in range(0, 99, 3)])
     assert len(asked) == 4, "two calls of three posts for each of two classes"
     frame = made.frame()
-    assert Counter(frame["label"]) == {0: 4, 1: 4} and frame["post_id"].tolist() == [f"made~{k}" for k in range(8)]
+    assert Counter(frame["label"]) == {0: 4, 1: 4} and frame["post_id"].tolist() == [
+        f"made~{k}" for k in range(8)
+    ]
     assert set(frame["origin"]) == {"synthesize"} and set(frame["platform"]) == {"twitter"}
     assert [row["over"] for row in made.flow()["rows"]] == [2, 2]
 
 
 def test_counts_tell_where_every_answer_and_every_post_went():
-    """Train, dev and an earlier post are nearly copied; two answers are no list, one call gets no answer."""
+    """Train, dev and an earlier post are nearly copied.
+
+    Two answers are no list, one call gets no answer.
+    """
     corpus = {split: posts(24, split)["text"] for split in ("train", "dev")}
     replies = [
         numbered(text(0), corpus["train"][3], corpus["dev"][5] + "!"),
@@ -131,7 +164,9 @@ def test_a_post_is_no_copy_of_one_that_was_written_for_another_class_or_by_anoth
     same = numbered(text(0), text(1), text(2))
     for model in ("one", "two"):
         written(made, [same] * 9, model)
-    assert [(row["kept"], row["copies"]) for row in made.flow()["rows"]] == [(3, {})] + [(0, {"written": 3})] * 3
+    assert [(row["kept"], row["copies"]) for row in made.flow()["rows"]] == [(3, {})] + [
+        (0, {"written": 3})
+    ] * 3
 
 
 def test_several_writers_share_the_count():

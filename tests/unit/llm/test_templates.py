@@ -1,4 +1,7 @@
-"""instructions: fields are filled in once, examples are drawn by seed; llm.asked turns a spec into models to ask."""
+"""instructions.
+
+Fields are filled in once, examples are drawn by seed; llm.asked turns a spec into models to ask.
+"""
 
 from postgrad.llm import stand_in
 from postgrad.llm.answer_cache import Request
@@ -10,18 +13,25 @@ PROMPT = {"system": "Say {label}.", "user": 'As {"verdict": true}:\n{text}'}
 
 def test_fields_are_filled_in_once_and_other_braces_stay():
     found = messages(PROMPT, {"label": "yes", "text": "a {label} in braces, and {}", "unused": "x"})
-    assert found == (("system", "Say yes."), ("user", 'As {"verdict": true}:\na {label} in braces, and {}'))
+    assert found == (
+        ("system", "Say yes."),
+        ("user", 'As {"verdict": true}:\na {label} in braces, and {}'),
+    )
 
 
 def test_labels_are_defined_a_line_each():
-    assert defined([{"name": "no"}, {"name": "yes", "about": "it rains"}]) == "- no\n- yes: it rains"
+    assert (
+        defined([{"name": "no"}, {"name": "yes", "about": "it rains"}]) == "- no\n- yes: it rains"
+    )
 
 
 def test_examples_hang_on_seed_and_ids_alone():
     rows = [(f"p{i}", i % 2, f"text {i}") for i in range(20)] + [("q", 2, "rare")]
     found = shots(rows, 3, 2, 1)
     assert [code for code, _ in found] == [0, 0, 1, 1, 2] and len(set(found)) == 5
-    assert shots(rows[::-1], 3, 2, 1) == found and any(shots(rows, 3, 2, seed) != found for seed in (2, 3, 4))
+    assert shots(rows[::-1], 3, 2, 1) == found and any(
+        shots(rows, 3, 2, seed) != found for seed in (2, 3, 4)
+    )
     assert shots(rows, 3, 0, 1) == []
 
 
@@ -30,9 +40,13 @@ def test_a_spec_becomes_models_to_ask(tmp_path):
     reached = {"answers": str(tmp_path / "answers"), "budget": None, "bases": {"stand-in": {}}}
     ((name, ask),) = asked(spec, reached).items()
     request = Request((("user", "Is it raining? No.\n\nIt rains."),), {"type": "boolean"})
-    assert [(name, answer.value, answer.kept) for answer in ask([request])] == [("stand-in", True, False)]
+    assert [(name, answer.value, answer.kept) for answer in ask([request])] == [
+        ("stand-in", True, False)
+    ]
     assert [answer.kept for answer in ask([request])] == [True]
-    assert len(list((tmp_path / "answers/stand-in").glob("*.json"))) == 2  # the answer, and what was spent
+    assert (
+        len(list((tmp_path / "answers/stand-in").glob("*.json"))) == 2
+    )  # the answer, and what was spent
 
 
 def test_a_stand_in_writes_a_numbered_list():

@@ -1,4 +1,7 @@
-"""Heads by hand: what each pooling reads, their shapes, how they are saved and built on; and RAdam."""
+"""Heads by hand.
+
+What each pooling reads, their shapes, how they are saved and built on; and RAdam.
+"""
 
 import json
 import shutil
@@ -9,7 +12,12 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import BertConfig, BertForSequenceClassification, RobertaConfig, RobertaForSequenceClassification
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    RobertaConfig,
+    RobertaForSequenceClassification,
+)
 
 import finetune
 from postgrad.models.heads import POOLINGS, Cosine, Pooling, new_head, pooled_class
@@ -17,14 +25,17 @@ from postgrad.models.loading import load_model
 from postgrad.records.posts import read_posts
 from postgrad.training import trainer
 
-# Two posts of three and of two tokens, width 2; the second one's third token is padding. The embedding and 3 layers.
+# Two posts of three and of two tokens, width 2; the second one's third token is padding. The
+# embedding and 3 layers.
 STATES = [torch.arange(12.0).reshape(2, 3, 2) + 100 * layer for layer in range(4)]
 POOLED = torch.tensor([[-1.0, -2.0], [-3.0, -4.0]])
 MASK = torch.tensor([[1, 1, 1], [1, 1, 0]])
 
 
 def config(pooling, width=2, layers=3):
-    return SimpleNamespace(head_pooling=pooling, hidden_size=width, num_hidden_layers=layers, num_labels=3)
+    return SimpleNamespace(
+        head_pooling=pooling, hidden_size=width, num_hidden_layers=layers, num_labels=3
+    )
 
 
 @pytest.mark.parametrize(
@@ -33,7 +44,11 @@ def config(pooling, width=2, layers=3):
         ("mean", [302, 303], [307, 308]),
         ("last2+pooler", [-1, -2, 300, 301, 200, 201], [-3, -4, 306, 307, 206, 207]),
         ("last3", [300, 301, 200, 201, 100, 101], [306, 307, 206, 207, 106, 107]),
-        ("last3+pooler", [-1, -2, 300, 301, 200, 201, 100, 101], [-3, -4, 306, 307, 206, 207, 106, 107]),
+        (
+            "last3+pooler",
+            [-1, -2, 300, 301, 200, 201, 100, 101],
+            [-3, -4, 306, 307, 206, 207, 106, 107],
+        ),
     ],
 )
 def test_what_a_pooling_reads_by_hand(pooling, first, second):
@@ -43,15 +58,23 @@ def test_what_a_pooling_reads_by_hand(pooling, first, second):
 
 
 def test_widths_are_those_of_the_paper():
-    widths = {name: Pooling(config(name, 768, 12), pooler=True).out.in_features for name in POOLINGS}
+    widths = {
+        name: Pooling(config(name, 768, 12), pooler=True).out.in_features for name in POOLINGS
+    }
     assert widths == {"mean": 768, "last2+pooler": 2304, "last3": 2304, "last3+pooler": 3072,
                       "bigru-pooler": 1024, "bigru-tokens": 1024}  # fmt: skip
     assert Pooling(config("bigru-tokens", 768, 12), pooler=True).gru.input_size == 768
 
 
 def stepped(gru, row, side):
-    """The last state of one direction over (T, H), from the GRU's equations (Cho et al. 2014, as PyTorch has them)."""
-    inner, outer, b, c = (getattr(gru, f"{name}_l0{side}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+    """The last state of one direction over (T, H), from the GRU's equations (Cho et al.
+
+    2014, as PyTorch has them).
+    """
+    inner, outer, b, c = (
+        getattr(gru, f"{name}_l0{side}")
+        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    )
     state = torch.zeros(gru.hidden_size)
     for token in row.flip(0) if side else row:
         (ir, iz, i), (hr, hz, h) = (inner @ token + b).chunk(3), (outer @ state + c).chunk(3)
@@ -63,9 +86,14 @@ def stepped(gru, row, side):
 def test_a_gru_reads_a_post_from_both_ends_and_no_padding():
     torch.manual_seed(1)
     states, pooled = [torch.randn(2, 3, 6)], torch.randn(2, 6)
-    for pooling, rows in (("bigru-tokens", [states[0][0], states[0][1, :2]]), ("bigru-pooler", pooled[:, None])):
+    for pooling, rows in (
+        ("bigru-tokens", [states[0][0], states[0][1, :2]]),
+        ("bigru-pooler", pooled[:, None]),
+    ):
         head = Pooling(config(pooling, width=6), pooler=True)
-        expected = [torch.cat([stepped(head.gru, row, side) for side in ("", "_reverse")]) for row in rows]
+        expected = [
+            torch.cat([stepped(head.gru, row, side) for side in ("", "_reverse")]) for row in rows
+        ]
         found = head.features(states, pooled, MASK)
         assert found.shape == (2, 8)
         torch.testing.assert_close(found, torch.stack(expected), atol=1e-6, rtol=1e-5)
@@ -73,20 +101,26 @@ def test_a_gru_reads_a_post_from_both_ends_and_no_padding():
 
 def test_a_new_gru_is_drawn_from_the_seed():
     sizes = {"vocab_size": 20, "hidden_size": 768, "num_hidden_layers": 1, "num_attention_heads": 1}
-    model = pooled_class(BertForSequenceClassification)(BertConfig(**sizes, head_pooling="bigru-tokens"))
+    model = pooled_class(BertForSequenceClassification)(
+        BertConfig(**sizes, head_pooling="bigru-tokens")
+    )
     drawn = []
     for seed in (1, 1, 2):
         new_head(model, seed)
         drawn.append(model.head.gru.weight_hh_l0.detach().clone())
     assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
-    assert drawn[0].abs().max() <= 512**-0.5 and drawn[0].std().item() == pytest.approx((3 * 512) ** -0.5, rel=0.01)
+    assert drawn[0].abs().max() <= 512**-0.5 and drawn[0].std().item() == pytest.approx(
+        (3 * 512) ** -0.5, rel=0.01
+    )
     assert not model.head.out.bias.any()
 
 
 def test_what_an_encoder_has_not_is_refused_in_one_sentence():
     sizes = {"vocab_size": 20, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
     made_of = pooled_class(RobertaForSequenceClassification)
-    with pytest.raises(ValueError, match=r"last3\+pooler needs an encoder with a pooler.*write mean or last3$"):
+    with pytest.raises(
+        ValueError, match=r"last3\+pooler needs an encoder with a pooler.*write mean or last3$"
+    ):
         made_of(RobertaConfig(**sizes, head_pooling="last3+pooler"))
     with pytest.raises(ValueError, match="last3 needs more layers than 1; write mean$"):
         made_of(RobertaConfig(**sizes, head_pooling="last3"))
@@ -123,7 +157,9 @@ def test_a_head_learns_is_saved_predicted_with_and_built_on(tmp_path, base, trai
     first, again = (run(spec, base, train, tmp_path, name) for name in ("first", "again"))
     assert weights(first) == weights(again)
     facts = json.loads((first / "config.json").read_text())
-    assert facts["head_pooling"] == pooling and facts["architectures"] == ["PooledBertForSequenceClassification"]
+    assert facts["head_pooling"] == pooling and facts["architectures"] == [
+        "PooledBertForSequenceClassification"
+    ]
     assert {path.suffix for path in first.iterdir()} == {".json", ".safetensors"}
     names = load_file(first / "model.safetensors")
     assert "head.out.weight" in names and not any(name.startswith("classifier") for name in names)
@@ -140,7 +176,9 @@ def test_a_head_learns_is_saved_predicted_with_and_built_on(tmp_path, base, trai
 
 def test_a_folder_that_names_the_class_of_transformers_is_loaded_alike(tmp_path, base, train):
     """As the folders do that an older checkout made."""
-    folder = run(made.finetune_spec("encoder", pooling="last3", epochs=1), base, train, tmp_path, "now")
+    folder = run(
+        made.finetune_spec("encoder", pooling="last3", epochs=1), base, train, tmp_path, "now"
+    )
     older = shutil.copytree(folder, tmp_path / "older")
     text = (older / "config.json").read_text()
     assert "PooledBertForSequenceClassification" in text
@@ -155,8 +193,16 @@ def test_a_folder_that_names_the_class_of_transformers_is_loaded_alike(tmp_path,
 
 def test_a_head_of_another_pooling_is_new_and_the_body_stays(tmp_path, base, train):
     still = {"lr": 0.0, "epochs": 1, "weight_decay": 0.0}
-    first = run(made.finetune_spec("encoder", pooling="last3", epochs=1), base, train, tmp_path, "first")
-    other = run(made.finetune_spec("encoder", pooling="last2+pooler", **still), first, train, tmp_path, "other")
+    first = run(
+        made.finetune_spec("encoder", pooling="last3", epochs=1), base, train, tmp_path, "first"
+    )
+    other = run(
+        made.finetune_spec("encoder", pooling="last2+pooler", **still),
+        first,
+        train,
+        tmp_path,
+        "other",
+    )
     before, after = load_file(first / "model.safetensors"), load_file(other / "model.safetensors")
     assert not torch.equal(before["head.out.weight"], after["head.out.weight"])  # both 3 H wide
     body = [name for name in before if name.startswith("bert.")]
@@ -171,8 +217,13 @@ def test_pooler_is_the_head_that_an_encoder_has(tmp_path, base, train):
 
 
 def test_an_unknown_value_is_refused(tmp_path, base, train):
-    for key, value, known in (("pooling", "max", "pooler or mean or"), ("optimizer", "sgd", "adamw or radam")):
-        with pytest.raises(ValueError, match=f"node plain@seed=1: {key} {value} is unknown here; write {known}"):
+    for key, value, known in (
+        ("pooling", "max", "pooler or mean or"),
+        ("optimizer", "sgd", "adamw or radam"),
+    ):
+        with pytest.raises(
+            ValueError, match=f"node plain@seed=1: {key} {value} is unknown here; write {known}"
+        ):
             run(made.finetune_spec("encoder", **{key: value}), base, train, tmp_path)
 
 
@@ -202,7 +253,10 @@ def test_a_stopped_training_goes_on_to_the_same_head(tmp_path, base, train, monk
 
 
 def test_radam_by_the_papers_algorithm():
-    """Algorithm 2 of Liu et al. 2020: plain momentum while rho is 5 or less, so for the first five steps."""
+    """Algorithm 2 of Liu et al.
+
+    2020: plain momentum while rho is 5 or less, so for the first five steps.
+    """
     lr, decay, one, two = 0.1, 0.5, 0.9, 0.999
     made_by, options = trainer.optimizer_of("radam", lr)
     weight = torch.nn.Parameter(torch.tensor([1.0], dtype=torch.float64))
@@ -227,5 +281,7 @@ def test_radam_by_the_papers_algorithm():
 
 def test_radam_takes_other_steps_than_adamw(tmp_path, base, train):
     spec = made.finetune_spec("encoder", epochs=1)
-    one, two = (run(spec | {"optimizer": "radam"}, base, train, tmp_path, name) for name in ("one", "two"))
+    one, two = (
+        run(spec | {"optimizer": "radam"}, base, train, tmp_path, name) for name in ("one", "two")
+    )
     assert weights(one) == weights(two) != weights(run(spec, base, train, tmp_path, "adamw"))

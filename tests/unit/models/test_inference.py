@@ -24,7 +24,10 @@ def dev(tmp_path_factory):
 
 @pytest.mark.parametrize("chat", [False, True])
 def test_a_causal_model_gives_the_log_probability_of_each_whole_answer(models, dev, chat):
-    tokenizer, model = load_tokenizer(models / "causal"), load_model(models / "causal", "causal").eval()
+    tokenizer, model = (
+        load_tokenizer(models / "causal"),
+        load_model(models / "causal", "causal").eval(),
+    )
     if chat:  # the post comes first: no prefix is shared
         tokenizer.chat_template = "{{ messages[0]['content'] + '\nassistant\n' }}"
     template = "{text} is that glad?" if chat else made.PROMPT

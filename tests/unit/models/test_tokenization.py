@@ -16,7 +16,10 @@ def causal(tmp_path_factory):
 
 
 def test_only_the_answer_is_taught(causal):
-    batch = taught_batch([{"ids": [5, 6, 7, 8], "taught": 2, "label": 1}, {"ids": [5, 9], "taught": 1, "label": 0}], 0)
+    batch = taught_batch(
+        [{"ids": [5, 6, 7, 8], "taught": 2, "label": 1}, {"ids": [5, 9], "taught": 1, "label": 0}],
+        0,
+    )
     assert batch["input_ids"].tolist() == [[5, 6, 7, 8], [5, 9, 0, 0]]
     assert batch["attention_mask"].tolist() == [[1, 1, 1, 1], [1, 1, 0, 0]]
     assert batch["targets"].tolist() == [[-100, 7, 8, -100], [9, -100, -100, -100]]
@@ -26,7 +29,10 @@ def test_only_the_answer_is_taught(causal):
     prompt = Prompt(tokenizer, made.PROMPT, ["no", "yes indeed"], 64)
     frame = made.posts(4)
     for example, post in zip(answer_examples(frame, prompt), frame.itertuples()):
-        whole, answer = tokenizer.decode(example["ids"]), tokenizer.decode(example["ids"][-example["taught"] :])
+        whole, answer = (
+            tokenizer.decode(example["ids"]),
+            tokenizer.decode(example["ids"][-example["taught"] :]),
+        )
         word = " yes indeed" if post.label else " no"
         assert answer == word + tokenizer.eos_token
         keyword = "" if pd.isna(post.keyword) else post.keyword

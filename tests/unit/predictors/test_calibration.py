@@ -34,14 +34,18 @@ def test_rebalancing_and_logit_adjustment_are_one(strength, target):
     rebalanced /= rebalanced.sum(axis=1, keepdims=True)
     mixed = probs ** (1 - strength) * rebalanced**strength  # Tian et al. 2020
     mixed /= mixed.sum(axis=1, keepdims=True)
-    path = softmax(LOGITS - strength * np.log(TRAIN) + strength * np.log(target))  # Menon et al. 2021
+    path = softmax(
+        LOGITS - strength * np.log(TRAIN) + strength * np.log(target)
+    )  # Menon et al. 2021
     found = softmax(prior_adjusted(LOGITS, TRAIN, target, strength))
     assert np.abs(found - mixed).max() < 1e-12 and np.abs(found - path).max() < 1e-12
 
 
 def test_a_rare_class_wins_once_its_prior_is_taken_out():
     logits = np.log([[0.7, 0.3]])  # of 90 and 10 posts: the odds 7 : 3 become 7/9 : 3
-    assert np.allclose(softmax(prior_adjusted(logits, [0.9, 0.1], [0.5, 0.5], 1.0)), [[7 / 34, 27 / 34]])
+    assert np.allclose(
+        softmax(prior_adjusted(logits, [0.9, 0.1], [0.5, 0.5], 1.0)), [[7 / 34, 27 / 34]]
+    )
 
 
 def test_a_class_without_training_posts_loses():
@@ -60,12 +64,17 @@ def test_em_counts_posts_that_leave_no_doubt():
 
 
 def test_em_finds_the_prior_of_a_shifted_sample():
-    """Two normal classes one apart: posteriors under a half each, of a sample with one in ten positive."""
+    """Two normal classes one apart.
+
+    Posteriors under a half each, of a sample with one in ten positive.
+    """
     y = RNG.random(20_000) < 0.1
     logit = RNG.normal(size=len(y)) * 2 + np.where(y, 2, -2)  # x ~ N(+-1, 1) has the log odds 2x
     probs = softmax(np.stack([np.zeros(len(y)), logit], axis=1))
     assert estimated_prior(probs, [0.5, 0.5])[1] == pytest.approx(y.mean(), abs=0.01)
-    assert estimated_prior(probs, [0.5, 0.5])[1] < probs[:, 1].mean() - 0.05  # the mean posterior lags behind
+    assert (
+        estimated_prior(probs, [0.5, 0.5])[1] < probs[:, 1].mean() - 0.05
+    )  # the mean posterior lags behind
 
 
 def test_em_leaves_a_class_without_training_posts_at_zero():
@@ -83,7 +92,12 @@ def test_cuts_lie_where_a_right_answer_stands_above_a_wrong_one():
     logits, gold = probabilities(0.1, 0.3, 0.4, 0.2), np.array([0, 1, 1, 0])
     odds = sorted(logits[:, 1] - logits[:, 0])
     assert cuts(logits, gold, [1]) == pytest.approx(
-        [0.0, odds[3] + 1, (odds[1] + odds[2]) / 2, odds[0] - 1]  # .2 | .3 is the only turn; nearest to .5 first
+        [
+            0.0,
+            odds[3] + 1,
+            (odds[1] + odds[2]) / 2,
+            odds[0] - 1,
+        ]  # .2 | .3 is the only turn; nearest to .5 first
     )
 
 
@@ -98,7 +112,9 @@ def test_the_best_cut_is_as_good_as_any():
 
             def score(cut, logits=logits, gold=gold, metric=metric, positive=positive):
                 turned = moved(logits, [1], cut)
-                found = scores(gold, turned.argmax(axis=1), softmax(turned), ["no", "yes"], positive, metric)
+                found = scores(
+                    gold, turned.argmax(axis=1), softmax(turned), ["no", "yes"], positive, metric
+                )
                 return found["values"]["official"]
 
             assert score(first_best(cuts(logits, gold, [1]), score)[0]) == max(map(score, every))
@@ -115,7 +131,9 @@ def test_the_first_of_equals_is_best():
 
 
 def options(method, **more):
-    return CalibrateOptions("fair", ["plain"], "rain/dev", ["no", "yes"], [1], "f1", ["rain/test"], method, **more)
+    return CalibrateOptions(
+        "fair", ["plain"], "rain/dev", ["no", "yes"], [1], "f1", ["rain/test"], method, **more
+    )
 
 
 def test_of_equal_lambdas_the_smallest_stands_and_of_equal_cuts_a_half():

@@ -17,7 +17,9 @@ WEIGHTS = [0.5, 1, 0.25, 2]
 
 def drawn(seed, members=4, posts=60, classes=3):
     """(probs, labels) of members that often disagree."""
-    probs = np.stack([softmax(one) for one in np.random.default_rng(seed).normal(size=(members, posts, classes))])
+    probs = np.stack(
+        [softmax(one) for one in np.random.default_rng(seed).normal(size=(members, posts, classes))]
+    )
     return probs, probs.argmax(axis=2)
 
 
@@ -39,9 +41,16 @@ def test_a_weighted_vote_is_that_of_scikit_learn(rule, theirs):
     probs, labels = drawn(1)
     judge = VotingClassifier([], voting=theirs, weights=WEIGHTS)
     judge.estimators = [(str(i), Member(one)) for i, one in enumerate(probs)]
-    judge.estimators_, judge.le_ = [member for _, member in judge.estimators], LabelEncoder().fit(range(3))
+    judge.estimators_, judge.le_ = (
+        [member for _, member in judge.estimators],
+        LabelEncoder().fit(range(3)),
+    )
     voted, logits, _ = vote(probs, labels, rule, "lowest", WEIGHTS)
-    assert voted.tolist() == judge.predict(np.arange(60)).tolist() != vote(probs, labels, rule, "lowest")[0].tolist()
+    assert (
+        voted.tolist()
+        == judge.predict(np.arange(60)).tolist()
+        != vote(probs, labels, rule, "lowest")[0].tolist()
+    )
     if rule == "soft":
         assert np.allclose(softmax(logits), judge.predict_proba(np.arange(60)))
 
@@ -70,7 +79,10 @@ def test_equal_weights_change_nothing(rule, ties, weights):
 def test_only_the_ratio_of_weights_counts():
     probs, labels = drawn(4)
     for rule in voting.RULES:
-        one, other = (vote(probs, labels, rule, "lowest", weights) for weights in ([1, 2, 3, 4], [0.1, 0.2, 0.3, 0.4]))
+        one, other = (
+            vote(probs, labels, rule, "lowest", weights)
+            for weights in ([1, 2, 3, 4], [0.1, 0.2, 0.3, 0.4])
+        )
         assert all(np.array_equal(*both) for both in zip(one, other))
 
 
@@ -80,7 +92,10 @@ LABELS = np.array([[0], [0], [1]])
 
 
 def test_equal_sums_of_weights_are_a_tie_also_in_floating_point():
-    """0.1 + 0.2 is not 0.3 there. The weighted mean of class 1 is (0.04 + 0.06 + 0.27) / 0.6 = 0.617."""
+    """0.1 + 0.2 is not 0.3 there.
+
+    The weighted mean of class 1 is (0.04 + 0.06 + 0.27) / 0.6 = 0.617.
+    """
     voted, logits, tied = vote(PROBS, LABELS, "majority", "probability", [0.1, 0.2, 0.3])
     assert voted.tolist() == [1] and tied == 1
     mean = np.array([0.23, 0.37]) / 0.6
@@ -104,7 +119,12 @@ def test_a_member_that_abstains_does_not_count_whatever_its_weight():
     assert np.allclose(softmax(logits)[0], [(0.6 + 3 * 0.7) / 4, (0.4 + 3 * 0.3) / 4])
 
 
-RATIOS = [([1, 2, 3], [1, 2, 3]), ([2, 4], [1, 2]), ([0.75, 1.5], [1, 2]), ([1 / 3, 1], [333333, 1000000])]
+RATIOS = [
+    ([1, 2, 3], [1, 2, 3]),
+    ([2, 4], [1, 2]),
+    ([0.75, 1.5], [1, 2]),
+    ([1 / 3, 1], [333333, 1000000]),
+]
 
 
 @pytest.mark.parametrize("weights, found", RATIOS)

@@ -1,4 +1,6 @@
-"""Options read from a spec, and that the dataclasses of all verbs hold what the schema and the spec say."""
+"""Options read from a spec, and that the dataclasses of all verbs hold what the schema and the spec
+say.
+"""
 
 from dataclasses import FrozenInstanceError, dataclass
 
@@ -16,7 +18,10 @@ class Both:
 
 def test_options_are_read_once_and_stay():
     found = read_options(Both, {"lambda": [1], "node": "plain"})
-    assert found == Both("plain", [1]) and read_options(Both, {"node": "n", "lambda": [], "most": 3}).most == 3
+    assert (
+        found == Both("plain", [1])
+        and read_options(Both, {"node": "n", "lambda": [], "most": 3}).most == 3
+    )
     with pytest.raises(FrozenInstanceError):
         found.node = "other"
 
@@ -29,7 +34,10 @@ def test_options_are_read_once_and_stay():
             {"node": "plain", "lambda": [], "mots": 1},
             "the spec of plain holds the unknown 'mots'; did you mean 'most'?",
         ),
-        ({"node": "plain", "lambda": [], "x": 1}, "the spec of plain holds the unknown 'x'; leave it out; it may hold"),
+        (
+            {"node": "plain", "lambda": [], "x": 1},
+            "the spec of plain holds the unknown 'x'; leave it out; it may hold",
+        ),
         ({"node": "plain", "lambda_": []}, "the spec of plain lacks 'lambda'"),
         ({}, "the spec of this job lacks 'node'"),
     ],
@@ -63,7 +71,13 @@ def test_dataclasses_within_are_read_as_well():
     }
     train, rows = {"train": Part("a"), "dev": None}, [Part(), Part(words=["x"])]
     assert read_options(Whole, spec) == Whole(train, rows, Part(words="y"), {"a": [1]})
-    with pytest.raises(ValueError, match="^'train' of 'parts' of the spec of this job holds the unknown 'fiel'; did"):
+    with pytest.raises(
+        ValueError,
+        match="^'train' of 'parts' of the spec of this job holds the unknown 'fiel'; did",
+    ):
         read_options(Whole, {"parts": {"train": {"fiel": "a"}}, "rows": []})
-    with pytest.raises(ValueError, match="^'one' of the spec of this job holds the unknown 'q'; leave it out; it may"):
+    with pytest.raises(
+        ValueError,
+        match="^'one' of the spec of this job holds the unknown 'q'; leave it out; it may",
+    ):
         read_options(Whole, {"parts": {}, "rows": [], "one": {"q": 1}})

@@ -11,7 +11,9 @@ def labelled(ids, labels):
 
 
 def test_predictions_are_aligned_by_post_id_and_decoys_left_out():
-    gold, predicted = aligned(labelled(["a", "b", "c"], [0, None, 1]), labelled(["c", "a"], [7, 8]), ("g", "p"))
+    gold, predicted = aligned(
+        labelled(["a", "b", "c"], [0, None, 1]), labelled(["c", "a"], [7, 8]), ("g", "p")
+    )
     assert gold["post_id"].tolist() == predicted["post_id"].tolist() == ["a", "c"]
     assert predicted["label"].tolist() == [8, 7]
     with pytest.raises(ValueError, match="p lacks 2 of 3 gold posts of g"):

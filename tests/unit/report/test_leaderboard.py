@@ -1,4 +1,7 @@
-"""The table that ranks recipes: what stands for a recipe, that no test score chooses it, and its marks."""
+"""The table that ranks recipes.
+
+What stands for a recipe, that no test score chooses it, and its marks.
+"""
 
 import pytest
 
@@ -12,7 +15,9 @@ def entry(predictor, score, dataset="rain/test", task="weather", reason=None):
     named |= {"dataset": dataset, "task": task}
     if reason:
         return {**named, "n": 0, "reason": reason}
-    values = dict.fromkeys(("official", "accuracy", "precision", "recall", "f1", "macro_f1", "auc"), score)
+    values = dict.fromkeys(
+        ("official", "accuracy", "precision", "recall", "f1", "macro_f1", "auc"), score
+    )
     return {
         **named,
         "n": 10,
@@ -35,7 +40,10 @@ def study(recipes, chains=None, marks=None):
     for recipe, lists in (chains or {}).items():
         found = {}
         for i, chain in enumerate(lists):
-            sets = {name: compared(recipes[recipe], chain, [], name) for name in ("rain/dev", "rain/test")}
+            sets = {
+                name: compared(recipes[recipe], chain, [], name)
+                for name in ("rain/dev", "rain/test")
+            }
             found[f"c{i}"] = {"sets": sets}
         compares.append({"recipe": recipe, "chains": found})
     none = {"transductive": [], "stand_in": [], "fitted": {}}
@@ -45,7 +53,9 @@ def study(recipes, chains=None, marks=None):
 
 
 def shown(*arguments, split="test"):
-    (table,) = [table for table in leaderboard.rankings(*study(*arguments)) if table["split"] == split]
+    (table,) = [
+        table for table in leaderboard.rankings(*study(*arguments)) if table["split"] == split
+    ]
     return [(row["rank"], row["recipe"], row["node"]) for row in table["rows"]]
 
 
@@ -57,16 +67,28 @@ def test_the_last_node_of_the_chain_stands_for_a_recipe_whatever_is_better():
 
 
 def test_of_several_chains_dev_chooses_and_never_test():
-    entries = [*both("floor", 0.2, 0.2), *both("a", 0.5, 0.9), *both("b", 0.6, 0.3), *both("c", 0.9, 0.9)]
+    entries = [
+        *both("floor", 0.2, 0.2),
+        *both("a", 0.5, 0.9),
+        *both("b", 0.6, 0.3),
+        *both("c", 0.9, 0.9),
+    ]
     rows, compares, spec = study({"one": entries}, {"one": [["c", "a"], ["c", "b"]]})
     dev, test = leaderboard.rankings(rows, compares, spec)
-    assert [(table["split"], table["rows"][0]["node"]) for table in (dev, test)] == [("dev", "b"), ("test", "b")]
-    assert dev["rows"][0]["fitted"] and not test["rows"][0]["fitted"]  # the choice flatters the score on dev alone
+    assert [(table["split"], table["rows"][0]["node"]) for table in (dev, test)] == [
+        ("dev", "b"),
+        ("test", "b"),
+    ]
+    assert (
+        dev["rows"][0]["fitted"] and not test["rows"][0]["fitted"]
+    )  # the choice flatters the score on dev alone
 
 
 def test_where_the_last_node_was_not_run_the_one_before_it_stands_there():
     entries = [*both("plain", 0.4, 0.4), *both("expert", 0.7, 0.7)]
-    assert shown({"one": entries}, {"one": [["plain", "expert", "reviewed"]]}) == [(1, "one", "expert")]
+    assert shown({"one": entries}, {"one": [["plain", "expert", "reviewed"]]}) == [
+        (1, "one", "expert")
+    ]
 
 
 def test_the_floor_stands_alone_where_there_is_nothing_else_and_beside_the_others():
@@ -79,7 +101,9 @@ def test_recipes_meet_on_the_corpus_and_not_on_its_name_in_a_recipe():
     one = [entry("a", 0.5, "rain/test", "weather"), entry("a", 0.5, "snow/test", "winter")]
     two = [entry("b", 0.5, "drops/test", "weather"), entry("b", 0.8, "drops/cross", "weather")]
     found = leaderboard.rankings(*study({"one": one, "two": two}))
-    assert [(t["task"], t["split"], [(r["rank"], r["recipe"]) for r in t["rows"]]) for t in found] == [
+    assert [
+        (t["task"], t["split"], [(r["rank"], r["recipe"]) for r in t["rows"]]) for t in found
+    ] == [
         ("weather", "test", [(1, "one"), (1, "two")]),  # equal means share a rank
         ("weather", "cross", [(1, "two")]),
         ("winter", "test", [(1, "one")]),
@@ -99,17 +123,26 @@ def test_seeds_are_averaged_and_what_has_no_gold_labels_is_left_out():
 
 def test_marks_are_those_of_the_node_on_that_dataset():
     marks = {"transductive": ["a"], "stand_in": ["a"], "fitted": {"a": ["rain/dev"]}}
-    dev, test = leaderboard.rankings(*study({"one": both("a@seed=1", 0.5, 0.5)}, None, {"one": marks}))
+    dev, test = leaderboard.rankings(
+        *study({"one": both("a@seed=1", 0.5, 0.5)}, None, {"one": marks})
+    )
     named = [leaderboard.text([table]).splitlines()[4].split()[2] for table in (dev, test)]
     assert named == ["a†‡*", "a†‡"]
 
 
 def test_the_text_is_aligned_and_narrow():
-    rows, compares, spec = study({"one": [entry("a" * 90, 0.5), entry("floor", 0.25)], "two": [entry("b", 0.75)]})
+    rows, compares, spec = study(
+        {"one": [entry("a" * 90, 0.5), entry("floor", 0.25)], "two": [entry("b", 0.75)]}
+    )
     lines = leaderboard.text(leaderboard.rankings(rows, compares, spec)).splitlines()
     assert lines[0].startswith("What each recipe claims") and lines[2] == lines[-1] == ""
     assert lines[3].split() == ["weather", "test", "f1", *leaderboard.COLUMNS]
     assert lines[4].split() == ["1", "two:", "b", "0.750", "-", "1", "-"]
-    assert lines[5].split()[:2] == ["2", "one:"] and lines[5].split()[-4:] == ["0.500", "-", "1", "0.250"]
+    assert lines[5].split()[:2] == ["2", "one:"] and lines[5].split()[-4:] == [
+        "0.500",
+        "-",
+        "1",
+        "0.250",
+    ]
     assert len({len(told) for told in lines[3:6]}) == 1 and max(map(len, lines)) <= 100
     assert leaderboard.text([]) == ""

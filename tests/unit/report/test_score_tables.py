@@ -6,7 +6,12 @@ from postgrad.report.score_tables import METRICS, NodeScores, node_scores
 
 
 def entry(seed, official):
-    named = {"predictor": f"plain@seed={seed}", "node": "plain", "axes": {"seed": seed}, "dataset": "rain/test"}
+    named = {
+        "predictor": f"plain@seed={seed}",
+        "node": "plain",
+        "axes": {"seed": seed},
+        "dataset": "rain/test",
+    }
     values = {"official": official, **dict.fromkeys(METRICS, 0.5)}
     return {**named, "task": "weather", "n": 4, "metric": "auc", "values": values, "per_class": [],
             "confusion": [[2, 0], [0, 2]], "abstained": 0}  # fmt: skip
@@ -24,7 +29,11 @@ def test_a_row_has_the_keys_of_its_type():
 
 @pytest.mark.parametrize(
     "officials, expected",
-    [((0.25, 0.75, 0.5), (0.5, 0.25, 0.5)), ((0.25, None), (0.25, None, 0.25)), ((None, None), (None, None, None))],
+    [
+        ((0.25, 0.75, 0.5), (0.5, 0.25, 0.5)),
+        ((0.25, None), (0.25, None, 0.25)),
+        ((None, None), (None, None, None)),
+    ],
 )
 def test_seeds_whose_metric_does_not_exist_are_left_out(officials, expected):
     """The AUC does not exist where gold lacks a class."""

@@ -6,16 +6,25 @@ from written_posts import numbered, posts, synthesize_options, text, written
 from postgrad.llm.synthesis import Writing
 from postgrad.report.written_posts import written_table
 
-# -- the report --------------------------------------------------------------------------------------
+# -- the report
+# --------------------------------------------------------------------------------------
 
 
 def test_counts_that_do_not_balance_are_refused():
     made = Writing(posts(), {}, synthesize_options(classes=[1]))
-    written(made, ["no list", numbered(text(0), text(0), text(1)), numbered(text(2), text(3), text(4))])
+    written(
+        made, ["no list", numbered(text(0), text(0), text(1)), numbered(text(2), text(3), text(4))]
+    )
     table = written_table(made.flow(), "small")
-    assert table["rows"][0]["because"] == {"no list": 1, "like one written": 1} and table["rows"][0]["left"] == 1
+    assert (
+        table["rows"][0]["because"] == {"no list": 1, "like one written": 1}
+        and table["rows"][0]["left"] == 1
+    )
     assert not table["stand_in"]
-    for key, sentence in (("calls", "calls are not answered"), ("kept", "posts in lists are not kept")):
+    for key, sentence in (
+        ("calls", "calls are not answered"),
+        ("kept", "posts in lists are not kept"),
+    ):
         flow = made.flow()
         flow["rows"][0][key] += 1
         with pytest.raises(ValueError, match=sentence):

@@ -1,4 +1,5 @@
-"""Ranks as plain processes: what each finds in its environment, what srun is asked for, and how all of them end.
+"""Ranks as plain processes: what each finds in its environment, what srun is asked for, and how all
+of them end.
 
 The ranks here are small scripts without torch; tests/cluster/test_ranks.py trains in real ones.
 """
@@ -31,13 +32,17 @@ def test_what_srun_is_asked_for():
     assert words == ["srun", "--export=ALL", "--nodes=4", "--ntasks=32", "--ntasks-per-node=8", "--cpus-per-task=8",
                      "--kill-on-bad-exit=0", "--wait=30"]  # fmt: skip
     assert launcher.srun_words(4, 8, 8, JOB | {"CUDA_VISIBLE_DEVICES": ""}) == words
-    assert launcher.srun_words(4, 8, 8, JOB | {"CUDA_VISIBLE_DEVICES": "0,1"}) == [*words, "--gpus-per-node=8"]
+    assert launcher.srun_words(4, 8, 8, JOB | {"CUDA_VISIBLE_DEVICES": "0,1"}) == [
+        *words,
+        "--gpus-per-node=8",
+    ]
     with pytest.raises(ValueError, match="--nodes 4 needs a SLURM job of 4 nodes"):
         launcher.srun_words(4, 8, 8, {})
 
 
 @pytest.mark.parametrize(
-    ("ranks", "threads", "cpus", "each"), [(8, 16, 64, 8), (3, 1, 64, 21), (2, 4, None, 4), (2, 1, 2, 1)]
+    ("ranks", "threads", "cpus", "each"),
+    [(8, 16, 64, 8), (3, 1, 64, 21), (2, 4, None, 4), (2, 1, 2, 1)],
 )
 def test_the_cpus_of_a_node_are_shared_among_its_ranks(ranks, threads, cpus, each):
     assert launcher.cpus_per_rank(ranks, threads, cpus) == each
@@ -68,12 +73,21 @@ def test_the_options_of_a_training():
     ("failed", "sentence"),
     [
         ({1: 3}, "rank 1 with exit code 3; no other of the 3 ranks could go on"),
-        ({2: -9, 0: 1}, "rank 2 with SIGKILL, rank 0 with exit code 1; no other of the 3 ranks could go on"),
-        ({0: 1, 1: 1, 2: -15}, "rank 0 with exit code 1, rank 1 with exit code 1, rank 2 with SIGTERM"),
+        (
+            {2: -9, 0: 1},
+            "rank 2 with SIGKILL, rank 0 with exit code 1; no other of the 3 ranks could go on",
+        ),
+        (
+            {0: 1, 1: 1, 2: -15},
+            "rank 0 with exit code 1, rank 1 with exit code 1, rank 2 with SIGTERM",
+        ),
     ],
 )
 def test_the_sentence_names_the_ranks_and_their_codes(failed, sentence):
-    assert launcher.failure(failed, 3) == f"launcher: ranks ended before their work was done: {sentence}"
+    assert (
+        launcher.failure(failed, 3)
+        == f"launcher: ranks ended before their work was done: {sentence}"
+    )
 
 
 # -- a process that trains itself ------------------------------------------------------------------
@@ -93,7 +107,9 @@ def test_numbers_out_of_range_are_refused(given):
 
 
 def test_a_rank_of_another_number_of_ranks_is_refused():
-    told = in_a_rank("launcher.begin_rank(8)", POSTGRAD_LAUNCHER=str(os.getpid()), WORLD_SIZE="4", RANK="0")
+    told = in_a_rank(
+        "launcher.begin_rank(8)", POSTGRAD_LAUNCHER=str(os.getpid()), WORLD_SIZE="4", RANK="0"
+    )
     assert "4 ranks were started, and --nodes times --ranks asks for 8" in told.stderr
 
 
@@ -105,7 +121,12 @@ def test_a_rank_whose_launcher_has_ended_does_not_begin():
 def test_a_rank_takes_its_number_from_srun():
     told = in_a_rank(
         "launcher.begin_rank(4); print(os.environ['RANK'], os.environ['LOCAL_RANK'])",
-        **{"POSTGRAD_LAUNCHER": "srun", "WORLD_SIZE": "4", "SLURM_PROCID": "3", "SLURM_LOCALID": "1"},
+        **{
+            "POSTGRAD_LAUNCHER": "srun",
+            "WORLD_SIZE": "4",
+            "SLURM_PROCID": "3",
+            "SLURM_LOCALID": "1",
+        },
     )
     assert told.stdout == "3 1\n"
 
@@ -118,7 +139,8 @@ def in_a_rank(code, **environment):
 
 # -- several processes -----------------------------------------------------------------------------
 
-# The launching process: it holds a lock, and once a rank has failed it gives the others two seconds.
+# The launching process: it holds a lock, and once a rank has failed it gives the others two
+# seconds.
 LAUNCHING = """
 import sys
 from postgrad.runtime import launcher
@@ -148,7 +170,11 @@ def launch(tmp_path):
         (tmp_path / "launching.py").write_text(LAUNCHING)
         environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")}
         command = [sys.executable, "launching.py", str(ranks)]
-        started.append(subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True))
+        started.append(
+            subprocess.Popen(
+                command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+            )
+        )
         return started[-1]
 
     yield start
@@ -191,13 +217,18 @@ with signals.heeded():
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_a_signal_reaches_every_rank_and_the_launcher_waits_for_the_checkpoint(launch, tmp_path, number):
+def test_a_signal_reaches_every_rank_and_the_launcher_waits_for_the_checkpoint(
+    launch, tmp_path, number
+):
     process = launch(STOPPING, 2)
     told(tmp_path, 2, process)
     process.send_signal(number)
     assert process.communicate(timeout=60)[1] == "a checkpoint is written\n"
     assert process.returncode == signals.STOPPED == 75
-    assert [int((tmp_path / f"checkpoint-{rank}").read_text()) for rank in range(2)] == [number, number]
+    assert [int((tmp_path / f"checkpoint-{rank}").read_text()) for rank in range(2)] == [
+        number,
+        number,
+    ]
     assert not list(tmp_path.glob("*.lock")), "the lock was held until then"
 
 
@@ -222,7 +253,10 @@ time.sleep(600)
     said = process.communicate(timeout=60)[1]
     assert process.returncode == 1 and time.monotonic() - begun < 20
     ends = "rank 1 with exit code 3, rank 2 with exit code 1; no other of the 3 ranks could go on"
-    assert said.splitlines() == ["a neighbour is gone", f"launcher: ranks ended before their work was done: {ends}"]
+    assert said.splitlines() == [
+        "a neighbour is gone",
+        f"launcher: ranks ended before their work was done: {ends}",
+    ]
     assert not any(runs_for_long(int(text)) for text in ranks.values())
 
 
@@ -237,7 +271,10 @@ def test_no_rank_outlives_a_killed_launcher(launch, tmp_path):
 
 
 def runs_for_long(pid, seconds=10.0):
-    """Whether a process still runs so many seconds later: a killed one closes its files before it is gone."""
+    """Whether a process still runs so many seconds later.
+
+    A killed one closes its files before it is gone.
+    """
     until = time.monotonic() + seconds
     while running(pid) and time.monotonic() < until:
         time.sleep(0.05)

@@ -1,4 +1,7 @@
-"""locks: two jobs never work on one result, and no lock outlives who held it. Real processes throughout."""
+"""locks.
+
+Two jobs never work on one result, and no lock outlives who held it. Real processes throughout.
+"""
 
 import hashlib
 import json
@@ -20,7 +23,8 @@ from postgrad.runtime.locks import held, holder, lock_of
 from postgrad.runtime.result_cache import COMPLETE
 
 SLURM = ("SLURM_JOB_ID", "SLURM_RESTART_COUNT")
-# Holds the lock of argv[1]; argv[2] is a file that only one may have at a time; argv[3] seconds of work.
+# Holds the lock of argv[1]; argv[2] is a file that only one may have at a time; argv[3] seconds of
+# work.
 WORKER = """
 import os, sys, time
 from postgrad.runtime.locks import held
@@ -32,8 +36,9 @@ with heeded(), held(sys.argv[1]):
     os.unlink(sys.argv[2])
 """
 
-# Makes 200 processes that all want the lock of argv[1]; argv[2] is a file that only one may have at a time. Each notes
-# itself in argv[3]. While they hold the lock, some tear their own lock file or empty it, and some are killed.
+# Makes 200 processes that all want the lock of argv[1]; argv[2] is a file that only one may have at
+# a time. Each notes itself in argv[3]. While they hold the lock, some tear their own lock file or
+# empty it, and some are killed.
 CROWD = """
 import os, signal, sys, time
 from postgrad.runtime import locks
@@ -76,14 +81,24 @@ def no_slurm(monkeypatch):
 
 
 def worker(folder, seconds, **environment):
-    command = [sys.executable, "-c", WORKER, str(folder / "work"), str(folder / "busy"), str(seconds)]
+    command = [
+        sys.executable,
+        "-c",
+        WORKER,
+        str(folder / "work"),
+        str(folder / "busy"),
+        str(seconds),
+    ]
     return subprocess.Popen(command, cwd=made.ROOT / "workflow/scripts", env=os.environ | environment, text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # fmt: skip
 
 
 def locked(work, age=0.0, text=None, **other):
-    """The file of a lock that another holds, last touched `age` seconds ago. other: what differs from this process."""
+    """The file of a lock that another holds, last touched `age` seconds ago.
+
+    other: what differs from this process.
+    """
     record = holder() | {"token": "theirs"} | other
     file = lock_of(work) / "theirs"
     file.parent.mkdir()
@@ -102,14 +117,19 @@ def squeue(folder, monkeypatch, body):
 
 
 def taken_in_time(work, seconds=5.0):
-    """Whether the lock of `work` is ours within `seconds`. One that is not stays with who holds it."""
+    """Whether the lock of `work` is ours within `seconds`.
+
+    One that is not stays with who holds it.
+    """
     begun = time.monotonic()
     with held(work):
         return time.monotonic() - begun < seconds
 
 
 def still_waits(folder, looks, monkeypatch):
-    """Whether a waiter stays out for so many looks and then comes in at once when the lock is given back."""
+    """Whether a waiter stays out for so many looks and then comes in at once when the lock is given
+    back.
+    """
     seen = []
 
     def slept(seconds):
@@ -128,7 +148,12 @@ def test_a_lock_is_given_back_after_the_body_and_after_an_exception(tmp_path):
     with held(work):
         files = list(lock_of(work).iterdir())
         record = json.loads(files[0].read_text())
-        assert len(files) == 1 and record["pid"] == os.getpid() and record["job"] is None and record["host"]
+        assert (
+            len(files) == 1
+            and record["pid"] == os.getpid()
+            and record["job"] is None
+            and record["host"]
+        )
         assert not work.exists(), "work of another key is removed whole, so its lock lies beside it"
     with pytest.raises(KeyError), held(work):
         raise KeyError
@@ -152,23 +177,35 @@ def test_a_signal_gives_the_lock_back(tmp_path, number):
 
 
 def test_ten_processes_enter_one_at_a_time(tmp_path):
-    """Over the lock of a process that is gone, which all ten find at once; `busy` fails where two are in."""
+    """Over the lock of a process that is gone, which all ten find at once.
+
+    `busy` fails where two are in.
+    """
     with subprocess.Popen(["true"]) as gone:
         pass
     locked(tmp_path / "work", pid=gone.pid)
-    workers = [worker(tmp_path, 0.5) for _ in range(10)]  # on a busy machine they start 0.05 s and more apart
+    workers = [
+        worker(tmp_path, 0.5) for _ in range(10)
+    ]  # on a busy machine they start 0.05 s and more apart
     ends = [one.communicate(timeout=60) for one in workers]
-    assert [one.returncode for one in workers] == [0] * 10, [told for _, told in ends if "Error" in told]
+    assert [one.returncode for one in workers] == [0] * 10, [
+        told for _, told in ends if "Error" in told
+    ]
     assert sum("is gone; its lock is removed" in told for _, told in ends) >= 1
     assert list(tmp_path.iterdir()) == []
     assert any("works on this; waiting for its end" in told for _, told in ends)
 
 
 def test_of_two_hundred_contenders_one_holds_the_lock_at_any_time(tmp_path):
-    """Over torn, empty and abandoned lock files; a process that finds `busy` there ends with an error."""
+    """Over torn, empty and abandoned lock files.
+
+    A process that finds `busy` there ends with an error.
+    """
     places = [tmp_path / name for name in ("work", "busy", "entered")]
     command = [sys.executable, "-c", CROWD, *map(str, places)]
-    done = subprocess.run(command, cwd=made.ROOT / "workflow/scripts", capture_output=True, text=True, timeout=100)
+    done = subprocess.run(
+        command, cwd=made.ROOT / "workflow/scripts", capture_output=True, text=True, timeout=100
+    )
     assert done.returncode == 0 and "Error" not in done.stderr, done.stderr[-2000:]
     ends = dict(map(int, line.split()) for line in done.stdout.splitlines())
     assert ends == {i: -signal.SIGKILL if i % 10 == 3 else 0 for i in range(200)}
@@ -179,7 +216,10 @@ def test_of_two_hundred_contenders_one_holds_the_lock_at_any_time(tmp_path):
 
 
 def test_of_two_who_find_a_holder_gone_the_slower_removes_nothing(tmp_path, monkeypatch):
-    """Between its look and its removal the faster one comes in: a second lock in the place of the first."""
+    """Between its look and its removal the faster one comes in.
+
+    A second lock in the place of the first.
+    """
     work, gone = tmp_path / "work", locks.gone
     old = locked(work, pid=4194305)
 
@@ -216,7 +256,9 @@ def test_a_later_process_of_the_same_number_is_not_the_holder(tmp_path, monkeypa
     assert still_waits(tmp_path, 5, monkeypatch), "a living holder's lock is never too old"
 
 
-def test_a_silent_lock_of_another_machine_is_taken_and_a_touched_one_is_not(tmp_path, monkeypatch, capfd):
+def test_a_silent_lock_of_another_machine_is_taken_and_a_touched_one_is_not(
+    tmp_path, monkeypatch, capfd
+):
     away = {"kernel": "another", "host": "node7", "pid": 1}
     locked(tmp_path / "work", age=locks.STALE + 5, **away)
     assert taken_in_time(tmp_path / "work")
@@ -236,7 +278,10 @@ def test_a_torn_lock_goes_by_its_age(tmp_path, text, monkeypatch):
 
 
 def test_an_empty_lock_is_no_lock(tmp_path, monkeypatch):
-    """What a kill between the two steps of giving back leaves; also where a folder cannot be renamed onto it."""
+    """What a kill between the two steps of giving back leaves.
+
+    Also where a folder cannot be renamed onto it.
+    """
     rename = os.rename
 
     def refusing(source, target):
@@ -262,11 +307,15 @@ def test_a_rename_whose_answer_was_lost_is_ours(tmp_path, monkeypatch):
     assert taken_in_time(tmp_path / "work") and list(tmp_path.iterdir()) == []
 
 
-# -- a file server on which another machine removed what this one just found -------------------------
+# -- a file server on which another machine removed what this one just found
+# -------------------------
 
 
 def stale(monkeypatch, place, name, times=10**6, done=False):
-    """Let calls of `place.name` for files of the lock fail as with a stale handle; done: after they did their work."""
+    """Let calls of `place.name` for files of the lock fail as with a stale handle.
+
+    Done: after they did their work.
+    """
     call, count = getattr(place, name), Counter()
 
     def failing(path, *rest, **options):
@@ -293,17 +342,26 @@ def test_a_stale_handle_is_looked_at_again(tmp_path, place, name, monkeypatch):
     assert list(tmp_path.iterdir()) == []
     locked(tmp_path / "work", age=1e6)
     stale(monkeypatch, place, name, times=3)
-    with pytest.raises(BlockingIOError, match=f"process {os.getpid()} on"), held(tmp_path / "work", wait=False):
+    with (
+        pytest.raises(BlockingIOError, match=f"process {os.getpid()} on"),
+        held(tmp_path / "work", wait=False),
+    ):
         pass
 
 
 @pytest.mark.parametrize("place, name", READING[:2])
 def test_a_handle_that_stays_stale_counts_as_a_held_lock(tmp_path, place, name, monkeypatch):
-    """Its holder may work on another machine; when the server finds the file again, the lock can be taken."""
+    """Its holder may work on another machine.
+
+    When the server finds the file again, the lock can be taken.
+    """
     locked(tmp_path / "work", pid=4194305)
     with monkeypatch.context() as patched:
         stale(patched, place, name)
-        with pytest.raises(BlockingIOError, match="someone unknown"), held(tmp_path / "work", wait=False):
+        with (
+            pytest.raises(BlockingIOError, match="someone unknown"),
+            held(tmp_path / "work", wait=False),
+        ):
             pass
     assert taken_in_time(tmp_path / "work") and list(tmp_path.iterdir()) == []
 
@@ -327,7 +385,9 @@ def test_a_lock_that_vanishes_while_it_is_read_is_no_lock(tmp_path, monkeypatch)
     assert taken_in_time(tmp_path / "work") and list(tmp_path.iterdir()) == []
 
 
-def test_a_stale_handle_does_not_fail_who_gives_the_lock_back_or_removes_a_dead_holders(tmp_path, monkeypatch):
+def test_a_stale_handle_does_not_fail_who_gives_the_lock_back_or_removes_a_dead_holders(
+    tmp_path, monkeypatch
+):
     locked(tmp_path / "work", pid=4194305)
     count = stale(monkeypatch, Path, "unlink", done=True)
     assert taken_in_time(tmp_path / "work") and count["calls"] == 2
@@ -348,7 +408,12 @@ def test_a_job_that_slurm_knows_holds_its_lock_however_old(tmp_path, state, monk
 
 @pytest.mark.parametrize(
     "body",
-    ["echo slurm_load_jobs error: Invalid job id specified >&2; exit 1", "exit 0", "echo FAILED", "echo CANCELLED"],
+    [
+        "echo slurm_load_jobs error: Invalid job id specified >&2; exit 1",
+        "exit 0",
+        "echo FAILED",
+        "echo CANCELLED",
+    ],
 )
 def test_a_job_that_slurm_knows_no_more_holds_nothing(tmp_path, body, monkeypatch):
     squeue(tmp_path, monkeypatch, body)
@@ -357,14 +422,20 @@ def test_a_job_that_slurm_knows_no_more_holds_nothing(tmp_path, body, monkeypatc
 
 
 def test_where_slurm_does_not_answer_the_age_tells(tmp_path, monkeypatch):
-    squeue(tmp_path, monkeypatch, "echo slurm_load_jobs error: Unable to contact slurm controller >&2; exit 1")
+    squeue(
+        tmp_path,
+        monkeypatch,
+        "echo slurm_load_jobs error: Unable to contact slurm controller >&2; exit 1",
+    )
     locked(tmp_path / "work", age=locks.STALE + 5, **AWAY)
     assert taken_in_time(tmp_path / "work")
     locked(tmp_path / "work", **AWAY)
     assert still_waits(tmp_path, 3, monkeypatch)
 
 
-def test_a_requeued_job_takes_its_own_lock_and_its_neighbour_in_the_allocation_waits(tmp_path, monkeypatch):
+def test_a_requeued_job_takes_its_own_lock_and_its_neighbour_in_the_allocation_waits(
+    tmp_path, monkeypatch
+):
     squeue(tmp_path, monkeypatch, "echo RUNNING")
     monkeypatch.setenv("SLURM_JOB_ID", "41")
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
@@ -421,7 +492,10 @@ def wait_for(condition, process):
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
     folder = tmp_path_factory.mktemp("given")
-    return {"base": made.made_base(folder / "encoder", "encoder"), "data": made.made_posts(folder / "train.parquet")}
+    return {
+        "base": made.made_base(folder / "encoder", "encoder"),
+        "data": made.made_posts(folder / "train.parquet"),
+    }
 
 
 def test_the_second_of_two_trainings_takes_the_firsts_result_back(tmp_path, paths):
@@ -435,7 +509,11 @@ def test_the_second_of_two_trainings_takes_the_firsts_result_back(tmp_path, path
     assert (first.returncode, second.returncode) == (0, 0), told
     assert '"step"' in told[0] and '"step"' not in told[1]
     lines = told[1].splitlines()
-    assert len(lines) == 2 and f"process {first.pid} on" in lines[0] and lines[1].endswith("model taken back")
+    assert (
+        len(lines) == 2
+        and f"process {first.pid} on" in lines[0]
+        and lines[1].endswith("model taken back")
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out.spec.json", "work"]
     begun = time.monotonic()
     assert finetuning(words).wait() == 0
@@ -450,7 +528,10 @@ def test_a_waiter_resumes_what_a_killed_holder_left(tmp_path, paths):
     second = finetuning(made.arguments(spec, **paths, work=work, out=out))
     wait_for(lambda: list(work.glob(f"*/checkpoint-*/{COMPLETE}")), first)
     first.kill()
-    assert finetuning(made.arguments(spec, **paths, work=tmp_path / "whole-work", out=whole)).wait() == 0
+    assert (
+        finetuning(made.arguments(spec, **paths, work=tmp_path / "whole-work", out=whole)).wait()
+        == 0
+    )
     told = second.communicate(timeout=80)[1]
     assert second.returncode == 0 and "is gone; its lock is removed" in told, told
     first.wait()
@@ -468,14 +549,22 @@ def test_pretrain_and_predict_wait_as_well(tmp_path, paths):
                            work=tmp_path / "work", out=model)  # fmt: skip
     assert finetuning(words).wait() == 0
     given = {
-        "predict": (made.predict_spec("linear", node="floor"), {"model": model, "out": tmp_path / "dev.parquet"}),
-        "pretrain": (made.pretrain_spec("encoder", epochs=1), {"base": paths["base"], "out": tmp_path / "reader"}),
+        "predict": (
+            made.predict_spec("linear", node="floor"),
+            {"model": model, "out": tmp_path / "dev.parquet"},
+        ),
+        "pretrain": (
+            made.pretrain_spec("encoder", epochs=1),
+            {"base": paths["base"], "out": tmp_path / "reader"},
+        ),
     }
     for verb, (spec, options) in given.items():
         work = tmp_path / "works" / verb
         data = ["moods/dev", paths["data"]] if verb == "predict" else paths["data"]
         words = made.arguments(spec, **options, data=data, work=work)
-        work = work / "moods/dev" if verb == "predict" else work  # a dataset's predictions are kept by themselves
+        work = (
+            work / "moods/dev" if verb == "predict" else work
+        )  # a dataset's predictions are kept by themselves
         with held(work):
             one = subprocess.Popen([sys.executable, f"workflow/scripts/{verb}.py", *words], cwd=made.ROOT,
                                    stderr=subprocess.PIPE, text=True)  # fmt: skip

@@ -1,4 +1,7 @@
-"""A work folder: an equal key takes the finished result back, whole, whenever the one who kept it was killed."""
+"""A work folder.
+
+An equal key takes the finished result back, whole, whenever the one who kept it was killed.
+"""
 
 import hashlib
 import json
@@ -32,7 +35,10 @@ class Killed(BaseException):
 
 
 def kill_at(monkeypatch, step):
-    """Let the `step`-th change of the disk raise, and each one after it: who is killed tidies nothing up."""
+    """Let the `step`-th change of the disk raise, and each one after it.
+
+    Who is killed tidies nothing up.
+    """
     steps = count(1)
 
     def dying(change):
@@ -64,7 +70,11 @@ def names(folder):
 
 
 def content(path):
-    return {file.name: file.read_text() for file in path.iterdir()} if path.is_dir() else path.read_text()
+    return (
+        {file.name: file.read_text() for file in path.iterdir()}
+        if path.is_dir()
+        else path.read_text()
+    )
 
 
 @pytest.mark.parametrize("name", RESULTS)
@@ -80,9 +90,18 @@ def test_an_equal_key_takes_the_result_back(tmp_path, name, capfd):
     assert vouching.stat().st_mtime > 1, "Snakemake takes an output older than its inputs for stale"
     os.rename(out, tmp_path / "elsewhere")
     assert restored(work, ONE, out, name) and content(out) == before
-    assert names(work) == [result_folder(work, ONE).name] and names(result_folder(work, ONE)) == [KEY, name]
+    assert names(work) == [result_folder(work, ONE).name] and names(result_folder(work, ONE)) == [
+        KEY,
+        name,
+    ]
     told = capfd.readouterr().err.splitlines()
-    assert told == [f"plain: spec, version and inputs are as before; finished {name.split('.')[0]} taken back"] * 2
+    assert (
+        told
+        == [
+            f"plain: spec, version and inputs are as before; finished {name.split('.')[0]} taken back"
+        ]
+        * 2
+    )
 
 
 @pytest.mark.parametrize("name", RESULTS)
@@ -113,7 +132,10 @@ def test_the_time_of_the_key_says_when_its_result_was_last_used(tmp_path):
 
 @pytest.mark.parametrize("name", RESULTS)
 def test_a_kill_at_any_moment_leaves_no_key_beside_what_is_not_its_own(tmp_path, name, monkeypatch):
-    """Another result is kept beside one: the first is always found, the other whole or not at all."""
+    """Another result is kept beside one.
+
+    The first is always found, the other whole or not at all.
+    """
     done, found = False, 0
     for step in count(1):
         folder, whole = tmp_path / str(step), {}
@@ -166,7 +188,9 @@ def test_a_result_is_kept_on_another_disk_too(tmp_path, name, monkeypatch):
     out = made(tmp_path / "one", name, "a")
     keep(tmp_path / "work", ONE, out, name)
     assert content(result_folder(tmp_path / "work", ONE) / name) == content(out)
-    assert restored(tmp_path / "work", ONE, tmp_path / "out", name) and content(tmp_path / "out") == content(out)
+    assert restored(tmp_path / "work", ONE, tmp_path / "out", name) and content(
+        tmp_path / "out"
+    ) == content(out)
 
 
 def test_what_is_no_result_is_not_taken_back_and_what_is_no_model_not_removed(tmp_path):
@@ -176,7 +200,9 @@ def test_what_is_no_result_is_not_taken_back_and_what_is_no_model_not_removed(tm
     with pytest.raises(ValueError, match="holds folders"):
         restored(work, ONE, out, MODEL)
     (result_folder(work, ONE) / MODEL / "model.json").unlink()
-    assert not restored(work, ONE, tmp_path / "new", MODEL), "a folder without model.json is no model"
+    assert not restored(work, ONE, tmp_path / "new", MODEL), (
+        "a folder without model.json is no model"
+    )
     keep(work, ONE, tmp_path / "one", MODEL)
     (result_folder(work, ONE) / KEY).unlink()
     assert not restored(work, ONE, tmp_path / "new", MODEL) and not (tmp_path / "new").exists()
@@ -193,13 +219,17 @@ def checkpoint(work, key, step, complete=True):
         (folder / COMPLETE).touch()
 
 
-def test_a_training_goes_on_from_the_newest_complete_checkpoint_and_another_key_starts_anew(tmp_path):
+def test_a_training_goes_on_from_the_newest_complete_checkpoint_and_another_key_starts_anew(
+    tmp_path,
+):
     assert open_work(tmp_path, ONE) is None
     for step, complete in ((9, True), (10, True), (11, False)):
         checkpoint(tmp_path, ONE, step, complete)
     assert open_work(tmp_path, ONE).name == "checkpoint-10"
     assert open_work(tmp_path, TWO) is None
-    assert names(tmp_path) == [result_folder(tmp_path, TWO).name], "what ONE left unfinished is gone"
+    assert names(tmp_path) == [result_folder(tmp_path, TWO).name], (
+        "what ONE left unfinished is gone"
+    )
     assert names(result_folder(tmp_path, TWO)) == [KEY]
 
 
@@ -208,7 +238,9 @@ def test_a_training_of_another_key_leaves_a_finished_result_alone(tmp_path):
     open_work(tmp_path / "work", TWO)
     checkpoint(tmp_path / "work", TWO, 9)
     assert restored(tmp_path / "work", ONE, tmp_path / "out")
-    assert open_work(tmp_path / "work", TWO).name == "checkpoint-9", "taking ONE back costs TWO nothing"
+    assert open_work(tmp_path / "work", TWO).name == "checkpoint-9", (
+        "taking ONE back costs TWO nothing"
+    )
 
 
 def test_seeds_that_collapsed_are_those_of_the_key(tmp_path):
@@ -216,7 +248,9 @@ def test_seeds_that_collapsed_are_those_of_the_key(tmp_path):
     checkpoint(tmp_path, ONE, 9)
     note_collapse(tmp_path, ONE, [1, 1001])
     assert collapsed_seeds(tmp_path, ONE) == [1, 1001] and collapsed_seeds(tmp_path, TWO) == []
-    assert open_work(tmp_path, ONE) is None, "the next seed does not go on from a checkpoint of the last one"
+    assert open_work(tmp_path, ONE) is None, (
+        "the next seed does not go on from a checkpoint of the last one"
+    )
 
 
 def test_a_kill_while_old_work_is_removed_leaves_nothing_to_go_on_from(tmp_path, monkeypatch):
@@ -239,7 +273,9 @@ def test_a_kill_while_old_work_is_removed_leaves_nothing_to_go_on_from(tmp_path,
 
 @pytest.mark.parametrize("name", RESULTS)
 def test_no_checkpoint_outlives_the_finished_result(tmp_path, name):
-    """Neither one of this key, nor of another, nor one that a kill between keeping and removing left."""
+    """Neither one of this key, nor of another, nor one that a kill between keeping and removing
+    left.
+    """
     work, out = tmp_path / "work", made(tmp_path / "one", name, "a")
     open_work(work, ONE)
     checkpoint(work, ONE, 9)
@@ -253,10 +289,14 @@ def test_no_checkpoint_outlives_the_finished_result(tmp_path, name):
     open_work(work, ONE)
     keep(work, ONE, out, name)
     assert not list(work.rglob("checkpoint-*"))
-    assert names(work) == [result_folder(work, ONE).name] and names(result_folder(work, ONE)) == [KEY, name]
+    assert names(work) == [result_folder(work, ONE).name] and names(result_folder(work, ONE)) == [
+        KEY,
+        name,
+    ]
 
 
-# -- the older layout: key.json and one result directly in the node's folder ------------------------
+# -- the older layout: key.json and one result directly in the node's folder
+# ------------------------
 
 
 def older_work(folder, key, name, letter="a", steps=()):
@@ -291,8 +331,13 @@ def test_a_training_goes_on_from_a_checkpoint_of_the_older_layout(tmp_path):
 
 @pytest.mark.parametrize("name", RESULTS)
 @pytest.mark.parametrize("newer", ["none", "unfinished", "finished"])
-def test_a_kill_at_any_moment_of_the_move_loses_no_finished_result(tmp_path, name, newer, monkeypatch):
-    """newer: what lies in the folder of the same key, since an older checkout may have run in between."""
+def test_a_kill_at_any_moment_of_the_move_loses_no_finished_result(
+    tmp_path, name, newer, monkeypatch
+):
+    """newer.
+
+    What lies in the folder of the same key, since an older checkout may have run in between.
+    """
     done = False
     for step in count(1):
         work, whole = tmp_path / str(step), made(tmp_path / f"whole-{step}" / "whole", name, "a")
@@ -311,7 +356,9 @@ def test_a_kill_at_any_moment_of_the_move_loses_no_finished_result(tmp_path, nam
             or (result_folder(work, ONE) / name).exists()
             or (newer == "unfinished")
         )
-        assert restored(work, ONE, tmp_path / "out", name) and content(tmp_path / "out") == content(whole)
+        assert restored(work, ONE, tmp_path / "out", name) and content(tmp_path / "out") == content(
+            whole
+        )
         if done:
             break
     assert step > 2 and names(work) == [result_folder(work, ONE).name]

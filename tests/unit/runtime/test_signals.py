@@ -1,4 +1,8 @@
-"""signals: a training that is told to stop leaves a complete checkpoint, and a rerun ends with the same weights."""
+"""signals.
+
+A training that is told to stop leaves a complete checkpoint, and a rerun ends with the same
+weights.
+"""
 
 import hashlib
 import json
@@ -22,12 +26,16 @@ STEPS = 120  # of the trainings below: 20 epochs of 24 posts in fours
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
     folder = tmp_path_factory.mktemp("given")
-    return {"base": made.made_base(folder / "encoder", "encoder"), "data": made.made_posts(folder / "train.parquet")}
+    return {
+        "base": made.made_base(folder / "encoder", "encoder"),
+        "data": made.made_posts(folder / "train.parquet"),
+    }
 
 
 @pytest.fixture(scope="module")
 def spec():
-    # Dropout makes the weights depend on the state of every random number generator; no checkpoint but the last one.
+    # Dropout makes the weights depend on the state of every random number generator; no checkpoint
+    # but the last one.
     return made.finetune_spec("encoder", epochs=20, dropout=0.1, checkpoint_steps=1000)
 
 
@@ -72,7 +80,9 @@ def after_word(process, word, n=1):
 
 # Mid-epoch from the start; and then at an epoch's last step of a run that was resumed.
 @pytest.mark.parametrize("number, stops", [("SIGUSR1", (7, 11)), ("SIGTERM", (9,))])
-def test_a_signal_leaves_a_complete_checkpoint_and_a_rerun_ends_the_same(tmp_path, paths, spec, whole, number, stops):
+def test_a_signal_leaves_a_complete_checkpoint_and_a_rerun_ends_the_same(
+    tmp_path, paths, spec, whole, number, stops
+):
     work, out = tmp_path / "work", tmp_path / "out"
     words = made.arguments(spec, **paths, work=work, out=out)
     steps = 0
@@ -84,7 +94,9 @@ def test_a_signal_leaves_a_complete_checkpoint_and_a_rerun_ends_the_same(tmp_pat
         told = one.communicate(timeout=60)[1]
         steps += begun
         assert one.returncode == signals.STOPPED == 75, told
-        assert told.splitlines()[-1] == f"{spec['node']}: stopped as told after step {steps} of {STEPS}; " + (
+        assert told.splitlines()[
+            -1
+        ] == f"{spec['node']}: stopped as told after step {steps} of {STEPS}; " + (
             "a rerun goes on from there"
         )
         assert told.count("a step") == 0, "the step that ran was the last"
@@ -114,8 +126,13 @@ def test_a_signal_before_the_first_step_ends_at_once(tmp_path, paths, spec):
     assert [path.name for path in tmp_path.iterdir()] == ["out.spec.json"], "neither lock nor work"
 
 
-def test_the_same_signal_again_ends_at_once_and_terminate_after_usr1_does_not(tmp_path, paths, spec):
-    """SLURM's own order is USR1, then TERM at the end of the time: a checkpoint in the making goes on."""
+def test_the_same_signal_again_ends_at_once_and_terminate_after_usr1_does_not(
+    tmp_path, paths, spec
+):
+    """SLURM's own order is USR1, then TERM at the end of the time.
+
+    A checkpoint in the making goes on.
+    """
     work, out = tmp_path / "work", tmp_path / "out"
     words = made.arguments(spec, **paths, work=work, out=out)
     one = started(words, TOLD.replace("0.05", "0.5"))
@@ -129,11 +146,15 @@ def test_the_same_signal_again_ends_at_once_and_terminate_after_usr1_does_not(tm
     time.sleep(signals.ECHO + 0.1)
     one.send_signal(signal.SIGTERM)
     assert one.wait(timeout=20) == 128 + signal.SIGTERM
-    assert [path.name for path in work.glob("*/checkpoint-*")] == ["checkpoint-1"] and not out.exists()
+    assert [path.name for path in work.glob("*/checkpoint-*")] == [
+        "checkpoint-1"
+    ] and not out.exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.spec.json", "work"]
 
 
-def test_a_signal_while_the_finished_model_is_written_lets_it_be_finished(tmp_path, paths, spec, whole):
+def test_a_signal_while_the_finished_model_is_written_lets_it_be_finished(
+    tmp_path, paths, spec, whole
+):
     work, out = tmp_path / "work", tmp_path / "out"
     code = """
 import os, signal
@@ -146,13 +167,19 @@ trainer.keep = kept
 """
     one = started(made.arguments(spec, **paths, work=work, out=out), code)
     assert one.communicate(timeout=60) and one.returncode == 0
-    assert weights(out) == weights(made.kept(work, "model")) == whole and not list(work.rglob("checkpoint-*"))
+    assert weights(out) == weights(made.kept(work, "model")) == whole and not list(
+        work.rglob("checkpoint-*")
+    )
 
 
 def test_a_prediction_ends_at_once_and_shows_nothing(tmp_path, paths):
     model, out = tmp_path / "model", tmp_path / "out" / "dev.parquet"
     base = made.made_base(tmp_path / "floor", "linear")
-    finetune.main(made.arguments(made.linear_spec(), base=base, data=paths["data"], work=tmp_path / "w", out=model))
+    finetune.main(
+        made.arguments(
+            made.linear_spec(), base=base, data=paths["data"], work=tmp_path / "w", out=model
+        )
+    )
     words = made.arguments(made.predict_spec("linear", node="floor"), model=model, data=["moods/dev", paths["data"]],
                            work=tmp_path / "work", out=out)  # fmt: skip
     code = """
@@ -179,7 +206,9 @@ def test_handlers_are_put_back_and_nothing_is_remembered():
         assert not signals.wanted()
         os.kill(os.getpid(), signal.SIGUSR1)
         assert signals.wanted()
-    assert [signal.getsignal(number) for number in signals.SIGNALS] == before and not signals.wanted()
+    assert [
+        signal.getsignal(number) for number in signals.SIGNALS
+    ] == before and not signals.wanted()
     with pytest.raises(SystemExit) as ended, signals.heeded():
         os.kill(os.getpid(), signal.SIGUSR1)
         time.sleep(5)
@@ -213,5 +242,8 @@ with heeded(), held(sys.argv[1]):
     after_word(one, "here")
     assert lock_of(work).exists()
     one.send_signal(signal.SIGTERM)
-    assert one.communicate(timeout=20)[1] == "a checkpoint is written\n" and one.returncode == signals.STOPPED
+    assert (
+        one.communicate(timeout=20)[1] == "a checkpoint is written\n"
+        and one.returncode == signals.STOPPED
+    )
     assert not lock_of(work).exists()

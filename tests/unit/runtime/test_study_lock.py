@@ -1,4 +1,8 @@
-"""runs: one run of a study at a time, and none beside jobs that a killed one left. test_faults has the real cluster."""
+"""runs.
+
+One run of a study at a time, and none beside jobs that a killed one left. test_faults has the real
+cluster.
+"""
 
 import os
 import subprocess
@@ -28,7 +32,9 @@ sys.stdin.read()
 
 @pytest.fixture
 def run(tmp_path):
-    """A function that starts a run, whose squeue prints the file `queue` where there is one and fails where not."""
+    """A function that starts a run, whose squeue prints the file `queue` where there is one and
+    fails where not.
+    """
     squeue = tmp_path / "bin/squeue"
     squeue.parent.mkdir()
     squeue.write_text(f"#!/bin/sh\necho $* >> {tmp_path}/asked\ncat {tmp_path}/queue\n")
@@ -36,7 +42,11 @@ def run(tmp_path):
     started = []
 
     def start(name, path=f"{squeue.parent}:{os.environ['PATH']}"):
-        code = RUN.replace("try:", "import postgrad.runtime.study_lock as study_lock\nstudy_lock.PAUSE = 0.05\ntry:", 1)
+        code = RUN.replace(
+            "try:",
+            "import postgrad.runtime.study_lock as study_lock\nstudy_lock.PAUSE = 0.05\ntry:",
+            1,
+        )
         command = [sys.executable, "-c", code, name, str(tmp_path / "work")]
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         started.append(subprocess.Popen(command, cwd=made.ROOT / "workflow/scripts", env=os.environ | {"PATH": path},
@@ -56,7 +66,11 @@ def test_a_second_run_is_told_off_until_the_first_has_ended_or_was_killed(run, t
     assert first.stdout.readline() == "in\n"
     second = run("two")
     said = second.communicate()[1]
-    assert second.returncode == 1 and said.startswith(f"process {first.pid} on ") and "run.lock" in said
+    assert (
+        second.returncode == 1
+        and said.startswith(f"process {first.pid} on ")
+        and "run.lock" in said
+    )
     assert len(said.splitlines()) == 1
     assert (tmp_path / "work/a/run").read_text() == "one"
     first.kill()
@@ -78,9 +92,13 @@ def test_a_run_waits_for_the_jobs_of_the_last_one_and_tells_which(run, tmp_path)
     )
     (tmp_path / "queue").write_text("12\n")
     assert "SLURM jobs 12;" in one.stderr.readline()
-    assert (tmp_path / "work/a/run").read_text() == "old", "killed now, it must not hide them from the next one"
+    assert (tmp_path / "work/a/run").read_text() == "old", (
+        "killed now, it must not hide them from the next one"
+    )
     (tmp_path / "queue").unlink()
-    assert "SLURM jobs unknown (cat: " in one.stderr.readline(), "a controller that is away proves nothing"
+    assert "SLURM jobs unknown (cat: " in one.stderr.readline(), (
+        "a controller that is away proves nothing"
+    )
     (tmp_path / "queue").write_text("")
     assert one.stdout.readline() == "in\n" and (tmp_path / "work/a/run").read_text() == "new"
 
@@ -130,7 +148,10 @@ def test_the_name_of_jobs_is_read_again_where_its_file_handle_is_stale(tmp_path,
         return read(path, *rest, **options)
 
     monkeypatch.setattr(Path, "read_text", failing)
-    assert study_lock.jobs_of(tmp_path / "run") == "old" and study_lock.jobs_of(tmp_path / "none") == ""
+    assert (
+        study_lock.jobs_of(tmp_path / "run") == "old"
+        and study_lock.jobs_of(tmp_path / "none") == ""
+    )
     left[0] = 10**6
     with pytest.raises(OSError, match="try again later"):
         study_lock.jobs_of(tmp_path / "run")

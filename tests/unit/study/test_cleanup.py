@@ -1,4 +1,7 @@
-"""clean_work: what no study refers to goes, earlier results go by age and size, what is in use stays."""
+"""clean_work.
+
+What no study refers to goes, earlier results go by age and size, what is in use stays.
+"""
 
 import json
 import os
@@ -35,7 +38,12 @@ def test_nodes_recipes_and_studies_that_are_gone_are_left_over(tmp_path):
         "test/smal/finetune/one",
         "tets/small",
     ]
-    here = ["test/small/finetune/plain@seed=1", "test/small/pretrain/reader", "test/small/predict/one", "test/log"]
+    here = [
+        "test/small/finetune/plain@seed=1",
+        "test/small/pretrain/reader",
+        "test/small/predict/one",
+        "test/log",
+    ]
     here += ["test/run", "test/.run.lock"]
     assert found(tmp_path, *gone, *here) == ["test/smal", *gone[:2], "tets"]
 
@@ -53,18 +61,27 @@ def test_a_seed_above_the_cap_and_another_mode_are_referred_to(tmp_path):
 
 
 def test_a_node_that_another_scale_has_a_model_for_is_referred_to(tmp_path):
-    """A scale may be named on the command line; one that lacks a base of the recipe says nothing."""
-    root = write_config(tmp_path / "config", scale=lambda scale: scale["bases"]["big"].update(model=None))
+    """A scale may be named on the command line.
+
+    One that lacks a base of the recipe says nothing.
+    """
+    root = write_config(
+        tmp_path / "config", scale=lambda scale: scale["bases"]["big"].update(model=None)
+    )
     (root / "scales/large.yaml").write_text(yaml.safe_dump(SCALE))
     (root / "scales/less.yaml").write_text(yaml.safe_dump({"bases": {}}))
-    work = work_in(tmp_path / "work", "test/small/finetune/plain@seed=1", "test/small/finetune/plane")
+    work = work_in(
+        tmp_path / "work", "test/small/finetune/plain@seed=1", "test/small/finetune/plane"
+    )
     assert leftovers(root, work) == [work / "test/small/finetune/plane"]
 
 
 def test_a_study_that_extends_another_refers_to_its_nodes(tmp_path):
     root = write_config(tmp_path / "config")
     (root / "studies/wider.yaml").write_text(yaml.safe_dump({"extends": "test", "seeds": 3}))
-    work = work_in(tmp_path / "work", "wider/small/finetune/plain@seed=1", "wider/small/finetune/plane")
+    work = work_in(
+        tmp_path / "work", "wider/small/finetune/plain@seed=1", "wider/small/finetune/plane"
+    )
     assert leftovers(root, work) == [work / "wider/small/finetune/plane"]
 
 
@@ -77,20 +94,34 @@ def test_a_task_above_the_cap_is_referred_to(tmp_path):
 
     here = ["test/small/finetune/rain-plain@seed=1", "test/small/finetune/snow-plain@seed=1"]
     gone = "test/small/finetune/plain@seed=1"
-    assert found(tmp_path, *here, gone, recipe=twice, study=lambda study: study.update(tasks=1)) == [gone]
+    assert found(
+        tmp_path, *here, gone, recipe=twice, study=lambda study: study.update(tasks=1)
+    ) == [gone]
 
 
 def test_a_recipe_that_no_study_asks_for_is_referred_to(tmp_path):
     """The target all_recipes makes it."""
     config = write_config(tmp_path / "config")
     (config / "recipes/other.yaml").write_text((config / "recipes/small.yaml").read_text())
-    work = work_in(tmp_path / "work", "test/other/finetune/plain@seed=1", "test/other/finetune/plane", "test/third")
+    work = work_in(
+        tmp_path / "work",
+        "test/other/finetune/plain@seed=1",
+        "test/other/finetune/plane",
+        "test/third",
+    )
     gone = [work / "test/other/finetune/plane", work / "test/third"]
     assert leftovers(config, work) == gone
 
 
 def test_a_study_that_cannot_be_read_keeps_everything(tmp_path):
-    assert found(tmp_path, "test/small/finetune/plane", recipe=lambda recipe: recipe["models"].update(plain={})) == []
+    assert (
+        found(
+            tmp_path,
+            "test/small/finetune/plane",
+            recipe=lambda recipe: recipe["models"].update(plain={}),
+        )
+        == []
+    )
 
 
 def test_bases_and_made_up_posts_stay(tmp_path):
@@ -107,7 +138,8 @@ def test_a_lock_is_no_work(tmp_path):
     ]
 
 
-# -- results of earlier settings --------------------------------------------------------------------
+# -- results of earlier settings
+# --------------------------------------------------------------------
 
 NODE = "test/small/finetune/plain@seed=1"
 DAY = 86400.0
@@ -118,7 +150,10 @@ def key(lr, **spec):
 
 
 def tree(folder):
-    """The folders config, work and results of one tree, results of `plain` in it at three rates: 1 MB, 2 MB, 3 MB."""
+    """The folders config, work and results of one tree, results of `plain` in it at three rates.
+
+    1 MB, 2 MB, 3 MB.
+    """
     root, work = write_config(folder / "config"), folder / "work"
     for megabytes, days in ((1, 40), (2, 20), (3, 0)):
         model(folder, key(megabytes / 1000), megabytes * 10**6, days)
@@ -167,7 +202,9 @@ def test_earlier_results_go_by_age_and_by_size(tmp_path, older_than, keep_gb, re
 
 def test_the_setting_that_was_used_last_stays_and_so_does_what_stands_in_results(tmp_path):
     root, work = tree(tmp_path)
-    used(tmp_path, key(0.002), -1)  # as after shuffled times: what stands in results/ was used before
+    used(
+        tmp_path, key(0.002), -1
+    )  # as after shuffled times: what stands in results/ was used before
     found = plan(0, 0, root, work)
     assert rates(found.removed) == [0.001] and sorted(rates(found.in_use)) == [0.002, 0.003]
     (tmp_path / "results" / NODE / "model.json").unlink()
@@ -225,27 +262,44 @@ def test_the_listing_says_what_is_held_and_freed_and_how_settings_differ(tmp_pat
     assert lines[2].startswith("2 folders in work/ with results of earlier settings")
     assert lines[3].split()[:6] == ["remove", "1.0", "MB", "used", "40", "days"]
     assert lines[3].endswith("(lr 0.001 -> 0.003)") and lines[4].split()[0] == "keep"
-    assert lines[5].startswith("1 folder in work/ with results in use: 3.0 MB, of which 3.0 MB are shared")
+    assert lines[5].startswith(
+        "1 folder in work/ with results in use: 3.0 MB, of which 3.0 MB are shared"
+    )
     assert "older_than=DAYS" in lines[6] and lines[7].startswith("Frees 3.0 MB")
     (tmp_path / "empty").mkdir()
     assert "Nothing to remove" in listing(plan(root=root, work=tmp_path / "empty"))
 
 
-def test_what_the_list_says_is_removed_is_removed_and_a_folder_at_work_is_not(tmp_path, monkeypatch, capsys):
+def test_what_the_list_says_is_removed_is_removed_and_a_folder_at_work_is_not(
+    tmp_path, monkeypatch, capsys
+):
     root, work = tree(tmp_path)
     old = work_in(work, "old", "tets/small") / "old"
     monkeypatch.chdir(tmp_path)
     with held(old):
         cleanup.main(["older_than=30", "keep_gb=1"])
     told = capsys.readouterr()
-    assert f"{old.relative_to(tmp_path)} stays: " in told.err and old.is_dir() and not (work / "tets").exists()
-    assert not result_folder(work / NODE, key(0.001)).exists() and len(list((work / NODE).iterdir())) == 2
+    assert (
+        f"{old.relative_to(tmp_path)} stays: " in told.err
+        and old.is_dir()
+        and not (work / "tets").exists()
+    )
+    assert (
+        not result_folder(work / NODE, key(0.001)).exists()
+        and len(list((work / NODE).iterdir())) == 2
+    )
     with held(work / NODE):
         cleanup.main(["older_than=10"])
     assert len(list((work / NODE).iterdir())) == 2 and not old.exists()
     cleanup.main(["older_than=10.5"])
-    assert [path.name for path in (work / NODE).iterdir()] == [result_folder(work / NODE, key(0.003)).name]
-    assert (work / NODE).joinpath(result_folder(work / NODE, key(0.003)).name, MODEL, "weights").is_file()
+    assert [path.name for path in (work / NODE).iterdir()] == [
+        result_folder(work / NODE, key(0.003)).name
+    ]
+    assert (
+        (work / NODE)
+        .joinpath(result_folder(work / NODE, key(0.003)).name, MODEL, "weights")
+        .is_file()
+    )
 
 
 def test_a_kill_while_a_folder_is_removed_leaves_no_key(tmp_path, monkeypatch):

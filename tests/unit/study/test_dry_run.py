@@ -34,7 +34,8 @@ def literals(*values):
     return {repr(value) for value in values}
 
 
-# -- names and causes ---------------------------------------------------------------------------------
+# -- names and causes
+# ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,10 @@ def test_a_node_is_named_with_its_recipe_where_there_are_several(wildcards, one,
         (reason(forced=True, missing_output={"a"}), ("forced", "forced")),
         (reason(missing_output={"a"}, updated_input_run={"b"}), ("new", "new")),
         (reason(code_changed=True), ("code", "command changed")),
-        (reason(updated_input={"b", "a", "c"}, updated_input_run={"c"}), ("input", "input changed: a and 1 more")),
+        (
+            reason(updated_input={"b", "a", "c"}, updated_input_run={"c"}),
+            ("input", "input changed: a and 1 more"),
+        ),
         (reason(updated_input={"posts/train.tsv"}), ("input", "input changed: posts/train.tsv")),
         (reason(updated_input_run={"a"}), ("follows", "")),
     ],
@@ -80,8 +84,16 @@ def test_a_changed_spec_is_told_before_what_the_job_follows():
         (["version 1"], ["version 2"], ("code", "VERSION 1 -> 2")),
         (["work/a"], ["work/b"], ("other", "params changed")),
         (['{"reads":{"data":["a"]}}'], ['{"reads":{"data":["a","b"]}}'], ("reads", "data: + b")),
-        (['{"a":1}', '{"reads":{"data":["a"]}}'], ['{"a":2}', '{"reads":{}}'], ("spec", "spec: a 1 -> 2; data: - a")),
-        (["0" * 16], ["1" * 16, '{"reads":{"data":["a"]}}'], ("older", "made by an earlier version")),
+        (
+            ['{"a":1}', '{"reads":{"data":["a"]}}'],
+            ['{"a":2}', '{"reads":{}}'],
+            ("spec", "spec: a 1 -> 2; data: - a"),
+        ),
+        (
+            ["0" * 16],
+            ["1" * 16, '{"reads":{"data":["a"]}}'],
+            ("older", "made by an earlier version"),
+        ),
         ([["--flow", "a.json", "b.json"]], [["--flow", "a.json"]], ("reads", "files: - b.json")),
         ([], ['{"reads":{"data":["a"]}}'], ("older", "made by an earlier version")),
     ],
@@ -92,7 +104,14 @@ def test_changed_params(old, new, words):
 
 def test_differences_name_the_path_and_both_values():
     old = {"lr": 0.01, "batch": 8, "loss": {"name": "ldam", "c": 0.5}, "frozen": None, "same": [1]}
-    new = {"lr": 0.001, "batch": 16, "loss": {"name": "ldam", "c": 1}, "frozen": 2, "same": [1], "rule": "soft"}
+    new = {
+        "lr": 0.001,
+        "batch": 16,
+        "loss": {"name": "ldam", "c": 1},
+        "frozen": 2,
+        "same": [1],
+        "rule": "soft",
+    }
     assert differences(old, new) == [
         "batch 8 -> 16",
         "frozen null -> 2",
@@ -104,7 +123,12 @@ def test_differences_name_the_path_and_both_values():
 
 def test_what_is_read_is_told_by_role_with_at_most_two_names():
     old = {"budget": ["label agreed"], "data": ["ages/train"], "members": ["a", "b"], "same": ["a"]}
-    new = {"data": ["ages/train", "a", "b", "c"], "members": ["b", "a"], "same": ["a"], "fit": ["ages/dev"]}
+    new = {
+        "data": ["ages/train", "a", "b", "c"],
+        "members": ["b", "a"],
+        "same": ["a"],
+        "fit": ["ages/dev"],
+    }
     assert list(exchanged(old, new)) == [
         "budget: - label agreed",
         "data: + a + b and 1 more",
@@ -119,7 +143,8 @@ def test_a_long_value_is_not_printed(value):
     assert differences({"prompt": value}, {}) == ["prompt changed"]
 
 
-# -- the table ----------------------------------------------------------------------------------------
+# -- the table
+# ----------------------------------------------------------------------------------------
 
 JOBS = [
     Job("clean", "caves", "input", "input changed: posts/train.tsv"),
@@ -153,7 +178,9 @@ def test_a_row_follows_no_job_of_its_own():
     """The job that gathers shards follows them and stands in their row."""
     shard = Job("predict", "expert", "follows", "", (("finetune", "expert"),))
     gathers = Job("predict", "expert", "follows", "", (("predict", "expert"),))
-    assert list(rows([gathers, shard, shard])) == [("predict", "expert", 3, "follows finetune expert")]
+    assert list(rows([gathers, shard, shard])) == [
+        ("predict", "expert", 3, "follows finetune expert")
+    ]
 
 
 def test_the_weightier_cause_of_merged_jobs_is_told_whatever_their_order():
@@ -166,7 +193,8 @@ def test_no_line_is_wider_than_the_width():
     assert max(map(len, lines)) == WIDTH and lines[1].endswith("...")
 
 
-# -- in Snakemake's place -----------------------------------------------------------------------------
+# -- in Snakemake's place
+# -----------------------------------------------------------------------------
 
 EVENT = {name: SimpleNamespace(name=name) for name in ("RUN_INFO", "JOB_INFO", "SHELLCMD")}
 SAID = [("Building DAG", None), ("stats", "RUN_INFO"), ("Job 1", "JOB_INFO"), ("rm -r", "SHELLCMD"),
@@ -185,7 +213,9 @@ def heard(handler):
 
 
 def settings(quiet=(), **known):
-    return SimpleNamespace(**{"dryrun": True, "quiet": [SimpleNamespace(name=name) for name in quiet], **known})
+    return SimpleNamespace(
+        **{"dryrun": True, "quiet": [SimpleNamespace(name=name) for name in quiet], **known}
+    )
 
 
 def test_the_table_stands_for_stats_paragraphs_and_reasons():
@@ -232,19 +262,27 @@ def test_the_handler_of_a_plugin_is_left_alone():
 
 
 def test_what_an_earlier_version_made_is_told_in_one_sentence():
-    """Earlier versions did not record what a job reads, so `reads` has no counterpart among the old params."""
+    """Earlier versions did not record what a job reads, so `reads` has no counterpart among the old
+    params.
+    """
     old, new = (
         literals('{"node":"one"}', "version 1"),
         literals('{"node":"one"}', '{"reads":{"data":["a"]}}', "version 1"),
     )
     assert changed(old - new, new - old) == ("older", "made by an earlier version")
-    jobs = [Job("clean", "rain", "code"), Job("finetune", "one", "older"), Job("score", "small", "spec", "spec: lr")]
+    jobs = [
+        Job("clean", "rain", "code"),
+        Job("finetune", "one", "older"),
+        Job("score", "small", "spec", "spec: lr"),
+    ]
     sentence = upgrade_sentence(jobs)
     assert "the jobs of clean, finetune run again once" in sentence and "\n" not in sentence
     assert upgrade_sentence(jobs[:1] + jobs[2:]) is None
 
 
-@pytest.mark.parametrize("file, older", [("ages/dev.parquet", True), ("teaching.shards/1-of-4.parquet", False)])
+@pytest.mark.parametrize(
+    "file, older", [("ages/dev.parquet", True), ("teaching.shards/1-of-4.parquet", False)]
+)
 def test_predictions_of_an_earlier_version_are_told_by_their_folders(tmp_path, file, older):
     """Up to version 0.1.0 each dataset had a file of its own, in a folder of its task."""
     (tmp_path / "predict/one" / file).parent.mkdir(parents=True)

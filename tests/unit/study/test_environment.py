@@ -19,12 +19,17 @@ def test_missing_packages_are_found_by_the_names_of_distributions(tmp_path):
 def test_one_sentence_names_packages_file_and_remedy(tmp_path):
     (tmp_path / "requirements.txt").write_text(FILE)
     sentence = missing_sentence(tmp_path / "requirements.txt")
-    assert f"{sys.executable} lacks no-such-one, no.such_two of requirements.txt" in sentence and "make env" in sentence
+    assert (
+        f"{sys.executable} lacks no-such-one, no.such_two of requirements.txt" in sentence
+        and "make env" in sentence
+    )
     assert "\n" not in sentence
 
 
 def test_nothing_is_said_where_nothing_is_missing(tmp_path):
-    (tmp_path / "requirements.txt").write_text("pyyaml==0.0.1  # another version is no missing package\n")
+    (tmp_path / "requirements.txt").write_text(
+        "pyyaml==0.0.1  # another version is no missing package\n"
+    )
     assert missing_sentence(tmp_path / "requirements.txt") is None
 
 

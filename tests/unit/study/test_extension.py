@@ -19,7 +19,12 @@ BOUND = {**STUDY, "bind": {"small": {"rain": "hail"}}, "shards": 4}
 def study_in(folder, config=None, studies=None, scales=None, recipes=None):
     """A study of the small configuration; studies, scales, recipes: more files by their names."""
     root = write_config(folder)
-    more = {"studies": studies, "scales": scales, "recipes": recipes, "tasks": dict.fromkeys(("hail", "snow"), TASK)}
+    more = {
+        "studies": studies,
+        "scales": scales,
+        "recipes": recipes,
+        "tasks": dict.fromkeys(("hail", "snow"), TASK),
+    }
     for kind, files in more.items():
         for name, content in (files or {}).items():
             (root / kind / f"{name}.yaml").write_text(yaml.safe_dump(content))
@@ -41,11 +46,17 @@ def test_mappings_are_merged_at_all_depths_and_all_else_is_replaced():
     assert merged([("b", own), ("a", below)]) == {
         "title": "A", "recipes": ["y"], "bind": {"x": {"p": 3, "q": 5}, "y": {"p": 1}}, "folds": 2
     }  # fmt: skip
-    assert merged([("b", {"bind": {}}), ("a", {"bind": {"x": {"p": 3}}})]) == {"bind": {"x": {"p": 3}}}
+    assert merged([("b", {"bind": {}}), ("a", {"bind": {"x": {"p": 3}}})]) == {
+        "bind": {"x": {"p": 3}}
+    }
 
 
 def test_a_place_is_the_nearest_file_that_has_the_keys():
-    files = [("c", {"bind": {"x": {}}}), ("b", {"bind": {"x": {"p": 1}}}), ("a", {"scale": "s", "bind": {}})]
+    files = [
+        ("c", {"bind": {"x": {}}}),
+        ("b", {"bind": {"x": {"p": 1}}}),
+        ("a", {"scale": "s", "bind": {}}),
+    ]
     assert [place_of(files, keys) for keys in (["scale"], ["bind", "x"], ["bind", "x", "p"], ["train"])] == [
         "a", "c", "b", "c"
     ]  # fmt: skip
@@ -55,8 +66,15 @@ def test_a_place_is_the_nearest_file_that_has_the_keys():
 def test_a_study_has_the_keys_of_the_others_and_its_own_over_them(tmp_path):
     small = {"extends": "wide", "title": "Small", "seeds": 1, "bind": {"small": {"rain": "snow"}}}
     smaller = {"extends": "small", "shards": 1}
-    study = study_in(tmp_path, {"study": "smaller"}, studies={"wide": BOUND, "small": small, "smaller": smaller})
-    assert (study.name, study.title, study.scale_name, study.recipes) == ("smaller", "Small", "here", ["small"])
+    study = study_in(
+        tmp_path, {"study": "smaller"}, studies={"wide": BOUND, "small": small, "smaller": smaller}
+    )
+    assert (study.name, study.title, study.scale_name, study.recipes) == (
+        "smaller",
+        "Small",
+        "here",
+        ["small"],
+    )
     assert (study.seeds, study.shards, study.bind) == (1, 1, {"small": {"rain": "snow"}})
     assert study.graphs["small"].ids["plain"] == ["plain@seed=1"]
     assert study.graphs["small"].tasks == {"rain": "snow"}
@@ -66,7 +84,11 @@ def test_an_extending_study_is_the_one_written_out(tmp_path):
     """Every spec but the report's, which has title and name."""
     written = {**BOUND, "title": "B", "seeds": 1}
     config = {"study": "b"}
-    short = study_in(tmp_path / "a", config, studies={"a": BOUND, "b": {"extends": "a", "title": "B", "seeds": 1}})
+    short = study_in(
+        tmp_path / "a",
+        config,
+        studies={"a": BOUND, "b": {"extends": "a", "title": "B", "seeds": 1}},
+    )
     whole = study_in(tmp_path / "b", config, studies={"b": written})
     assert specs.report_spec(short) == specs.report_spec(whole)
     assert specs.score_spec(short, "small") == specs.score_spec(whole, "small")
@@ -89,7 +111,9 @@ CYCLE = {"a": {"extends": "b"}, "b": {"extends": "c"}, "c": {"extends": "a"}, "d
 @pytest.mark.parametrize("name", ["a", "b", "c", "d"])
 def test_a_cycle_is_one_sentence_wherever_it_is_entered(tmp_path, name):
     (sentence,) = sentences(tmp_path, {"study": name}, studies=CYCLE)
-    assert sentence.endswith("/studies/a.yaml: extends: a -> b -> c -> a is a cycle; let one of them extend no other.")
+    assert sentence.endswith(
+        "/studies/a.yaml: extends: a -> b -> c -> a is a cycle; let one of them extend no other."
+    )
 
 
 FAULTS = {
@@ -161,11 +185,16 @@ def test_one_recipe_on_the_command_line(tmp_path, words):
 
 
 def test_a_scale_on_the_command_line_stands_over_that_of_the_study(tmp_path):
-    """The specs of what the scale decides change, and the report says which scale it is; the rest stays."""
+    """The specs of what the scale decides change, and the report says which scale it is.
+
+    The rest stays.
+    """
     study = study_in(tmp_path / "a", said("scale=other"), scales={"other": OTHER})
     before = study_in(tmp_path / "b")
     assert (study.name, study.scale_name) == ("test", "other")
-    one, two = (json.loads(specs.node_spec(made, "small", "plain@seed=1")) for made in (before, study))
+    one, two = (
+        json.loads(specs.node_spec(made, "small", "plain@seed=1")) for made in (before, study)
+    )
     assert {key for key in one if one[key] != two[key]} == {"lr", "epochs"} and two["epochs"] == 5
     assert specs.node_spec(study, "small", "filled") == specs.node_spec(before, "small", "filled")
     assert specs.clean_spec(study, "rain") == specs.clean_spec(before, "rain")
@@ -191,4 +220,6 @@ def test_a_fault_of_the_command_line_names_it(tmp_path, words, sentence):
 def test_a_scale_without_a_base_of_the_recipe_is_told(tmp_path):
     bases = {"linear": {}}
     found = sentences(tmp_path, said("scale=other"), scales={"other": {"bases": bases}})
-    assert found and all("scales/other.yaml: bases does not name 'big'; add it there" in each for each in found)
+    assert found and all(
+        "scales/other.yaml: bases does not name 'big'; add it there" in each for each in found
+    )

@@ -10,8 +10,12 @@ from postgrad.study import fingerprints
 @pytest.fixture
 def scripts(tmp_path, monkeypatch):
     (tmp_path / "postgrad").mkdir()
-    (tmp_path / "vote.py").write_text('"""Doc."""\nfrom postgrad import voting\nprint(voting.rule())\n')
-    (tmp_path / "postgrad" / "voting.py").write_text("from postgrad.ties import one\n\ndef rule():\n    return one\n")
+    (tmp_path / "vote.py").write_text(
+        '"""Doc."""\nfrom postgrad import voting\nprint(voting.rule())\n'
+    )
+    (tmp_path / "postgrad" / "voting.py").write_text(
+        "from postgrad.ties import one\n\ndef rule():\n    return one\n"
+    )
     (tmp_path / "postgrad" / "ties.py").write_text("one = 1\n")
     (tmp_path / "finetune.py").write_text("VERSION = 3\n")
     monkeypatch.setattr(fingerprints, "SCRIPTS", tmp_path)
@@ -75,7 +79,9 @@ def test_a_changed_tree_is_told_until_version_or_lock_is_touched(scripts):
     fingerprints.LOCK.write_text(json.dumps(fingerprints.versions()))
     assert fingerprints.unconfirmed() is None
     (scripts / "finetune.py").write_text("VERSION = 3\nprint(1)\n")
-    assert fingerprints.unconfirmed().startswith("The code behind finetune changed, its VERSION did not, and nothing")
+    assert fingerprints.unconfirmed().startswith(
+        "The code behind finetune changed, its VERSION did not, and nothing"
+    )
     (scripts / "finetune.py").write_text("VERSION = 4\nprint(1)\n")
     assert fingerprints.unconfirmed() is None
     (scripts / "finetune.py").write_text("VERSION = 3\nprint(1)\n")
@@ -89,7 +95,9 @@ def test_several_changed_trees_are_told_in_one_line(scripts):
     fingerprints.LOCK.write_text(json.dumps(fingerprints.versions()))
     (scripts / "postgrad" / "ties.py").write_text("one = 2\n")
     sentence = fingerprints.unconfirmed()
-    assert sentence.startswith("The code behind finetune and pretrain changed, their VERSION did not, and nothing")
+    assert sentence.startswith(
+        "The code behind finetune and pretrain changed, their VERSION did not, and nothing"
+    )
     assert "\n" not in sentence and "python -m postgrad.study.fingerprints" in sentence
 
 
@@ -114,7 +122,9 @@ def test_what_a_package_does_when_it_is_imported_counts(scripts):
     assert len({before, with_package, fingerprint("vote")}) == 3
 
 
-@pytest.mark.parametrize("line", ["from . import ties", "from .ties import one", "from ..postgrad import ties"])
+@pytest.mark.parametrize(
+    "line", ["from . import ties", "from .ties import one", "from ..postgrad import ties"]
+)
 def test_a_relative_import_is_refused(scripts, line):
     (scripts / "postgrad" / "voting.py").write_text(f"{line}\n")
     with pytest.raises(ValueError, match="line 1: a relative import"):
@@ -139,14 +149,22 @@ def test_the_modules_behind_a_verb(scripts):
     ],
 )
 def test_a_module_is_read_by_the_verbs_that_need_it_and_no_other(module, verbs):
-    """A change of metrics.py scores again and labels nothing; a training may choose its epoch by it, under VERSION."""
+    """A change of metrics.py scores again and labels nothing.
+
+    A training may choose its epoch by it, under VERSION.
+    """
     path = fingerprints.SCRIPTS / "postgrad" / f"{module}.py"
     scripts = [script.stem for script in fingerprints.SCRIPTS.glob("*.py")]
-    assert {verb for verb in scripts if path in fingerprints.modules(verb)} == verbs.intersection(scripts)
+    assert {verb for verb in scripts if path in fingerprints.modules(verb)} == verbs.intersection(
+        scripts
+    )
 
 
 def test_the_lock_is_that_of_the_tree():
-    """Fails when the code of an expensive verb changed: raise its VERSION if results change, then lock again."""
+    """Fails when the code of an expensive verb changed.
+
+    Raise its VERSION if results change, then lock again.
+    """
     assert json.loads(fingerprints.LOCK.read_text()) == fingerprints.versions(), (
         "cd workflow/scripts; python -m postgrad.study.fingerprints"
     )

@@ -1,4 +1,5 @@
-"""The order of keys in YAML says nothing: no spec, no input and no line of the report may hang on it.
+"""The order of keys in YAML says nothing: no spec, no input and no line of the report may hang on
+it.
 
 The order of lists does count: chains, data, teachers, classes and the recipes of a study.
 """
@@ -19,28 +20,52 @@ from postgrad.verbs.registry import VERBS
 
 
 def small():
-    """The small study with all that could tell the order of keys: two tasks, two axes, two chains, a bound task."""
+    """The small study with all that could tell the order of keys.
+
+    Two tasks, two axes, two chains, a bound task.
+    """
     recipe, task = deepcopy(RECIPE), deepcopy(TASK)
     recipe["tasks"]["snow"] = "snow"
-    recipe["models"]["expert"]["each"] = {"lr": {"low": 1.0e-5, "high": 2.0e-5}, "seed": [1, 2], "batch": [4, 8]}
+    recipe["models"]["expert"]["each"] = {
+        "lr": {"low": 1.0e-5, "high": 2.0e-5},
+        "seed": [1, 2],
+        "batch": [4, 8],
+    }
     recipe["models"]["floor"] = {"finetune": "linear", "data": ["rain/train"]}
     recipe["models"]["snow-plain"] = {"finetune": "big", "data": ["snow/train"]}
     recipe["models"]["digits"] = {"finetune": "linear", "data": ["rain/train"], "answers": "digits"}
     recipe["models"]["after-digits"] = {"finetune": "digits", "data": ["rain/train"]}
-    recipe["datasets"]["drawn"] = {**recipe["datasets"]["agreed"], "keep": "random", "budget": "agreed"}
-    recipe["predictors"]["all-of-them"] = {"vote": ["expert", "plain"], "rule": "soft", "ties": "lowest"}
+    recipe["datasets"]["drawn"] = {
+        **recipe["datasets"]["agreed"],
+        "keep": "random",
+        "budget": "agreed",
+    }
+    recipe["predictors"]["all-of-them"] = {
+        "vote": ["expert", "plain"],
+        "rule": "soft",
+        "ties": "lowest",
+    }
     recipe["predictors"]["all-of-them"]["weights"] = {"plain": 2, "expert": 1}
     recipe["predictors"]["fair"] = {
         "calibrate": "expert", "fit": "rain/dev", "method": "prior", "target": {"no": 0.7, "yes": 0.3}, "lambda": [1.0]
     }  # fmt: skip
     recipe["datasets"]["pooled"] = {"fold": ["rain/train", "rain/dev"], "k": 3, "seed": 42}
     recipe["models"]["folded"] = {"finetune": "big", "data": ["pooled", "filled"]}
-    recipe["predictors"]["mean"] = {"vote": ["folded"], "over": ["fold"], "rule": "soft", "ties": "lowest"}
+    recipe["predictors"]["mean"] = {
+        "vote": ["folded"],
+        "over": ["fold"],
+        "rule": "soft",
+        "ties": "lowest",
+    }
     recipe["predictors"]["best"] = {"pick": ["plain", "fair", "one"], "fit": "rain/dev"}
     recipe["compare"]["rain"]["controls"] = {"again": "expert", "one": "expert"}
     recipe["compare"]["dev"] = {"chain": ["plain", "again"], "sets": ["rain/dev"]}
     recipe["compare"]["train"] = {"chain": ["plain", "expert"], "sets": ["rain/train"]}
-    recipe["score"] = {"all-of-them": ["rain/dev"], "floor": ["rain/dev", "rain/train"], "snow-plain": ["snow/dev"]}
+    recipe["score"] = {
+        "all-of-them": ["rain/dev"],
+        "floor": ["rain/dev", "rain/train"],
+        "snow-plain": ["snow/dev"],
+    }
     scale = deepcopy(SCALE)
     scale["bases"]["linear"] = {"finetune": {"c": 1.0, "ngrams": [1, 2]}}
     return {
@@ -55,7 +80,9 @@ def small():
 def real():
     """The files of config/, and none of its own choice of a study."""
     files = sorted((ROOT / "config").rglob("*.yaml"))
-    return {str(file.relative_to(ROOT / "config")): yaml.safe_load(file.read_text()) for file in files}
+    return {
+        str(file.relative_to(ROOT / "config")): yaml.safe_load(file.read_text()) for file in files
+    }
 
 
 STUDIES = {
@@ -69,7 +96,10 @@ STUDIES = {
 
 
 def mixed(value, lot):
-    """The same value with the keys of every mapping in another order; without a lot, in the opposite one."""
+    """The same value with the keys of every mapping in another order.
+
+    Without a lot, in the opposite one.
+    """
     if isinstance(value, dict):
         keys = list(reversed(value)) if lot is None else lot.sample(list(value), len(value))
         return {key: mixed(value[key], lot) for key in keys}
@@ -77,7 +107,10 @@ def mixed(value, lot):
 
 
 def described(folder, files, config):
-    """All that the rules ask of a study: {what: value}, with lists where order shows in a result."""
+    """All that the rules ask of a study.
+
+    {what: value}, with lists where order shows in a result.
+    """
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
@@ -103,10 +136,18 @@ def described(folder, files, config):
         for id, file in sorted(queries.predicted_datasets(graph)):
             spec = specs.predict_spec if graph.nodes[id].verb == "finetune" else specs.node_spec
             found["file_spec", recipe, id, file] = spec(study, recipe, id, file)
-        found["inputs of score", recipe] = [(node.id, dataset) for node, dataset in queries.scored(graph)]
+        found["inputs of score", recipe] = [
+            (node.id, dataset) for node, dataset in queries.scored(graph)
+        ]
         for node in graph.nodes.values():
             found["node_spec", recipe, node.id] = specs.node_spec(study, recipe, node.id)
-            found["inputs", recipe, node.id] = (node.sources, node.base, node.members, node.budget, node.folds)
+            found["inputs", recipe, node.id] = (
+                node.sources,
+                node.base,
+                node.members,
+                node.budget,
+                node.folds,
+            )
     return found
 
 

@@ -1,4 +1,7 @@
-"""Where the files of every rule lie, on a small study: folds, held-out posts, shards, budgets, calibrations."""
+"""Where the files of every rule lie, on a small study.
+
+Folds, held-out posts, shards, budgets, calibrations.
+"""
 
 import doctest
 import re
@@ -15,7 +18,13 @@ from postgrad.verbs.registry import VERBS
 
 SIZES = {"hidden": 32, "layers": 1, "heads": 2, "vocabulary": 500, "length": 64, "seed": 1}
 FIT = {"fit": "rain/dev", "method": "prior", "lambda": [0, 1.0]}
-RANDOM = {"label": "rain/unlabeled", "teachers": ["one"], "keep": "random", "budget": "agreed", "balance": "none"}
+RANDOM = {
+    "label": "rain/unlabeled",
+    "teachers": ["one"],
+    "keep": "random",
+    "budget": "agreed",
+    "balance": "none",
+}
 WRITTEN = {"synthesize": "rain/train", "writers": ["big", "rule"], "prompt": "write", "count": 4, "per_call": 2,
            "shots": {"own": 1, "other": 0}, "calls": 4, "temperature": 0, "seed": 1}  # fmt: skip
 
@@ -30,7 +39,13 @@ def whole(content):
     }
     content["models"] |= {
         "member": {"finetune": "big", "data": ["pooled", "filled"], "seed": 1},
-        "chosen": {"finetune": "big", "data": ["rain/train"], "seed": 1, "epoch": "best", "restarts": 1},
+        "chosen": {
+            "finetune": "big",
+            "data": ["rain/train"],
+            "seed": 1,
+            "epoch": "best",
+            "restarts": 1,
+        },
     }
     content["predictors"] |= {
         "mean": {"vote": ["member"], "over": ["fold"], "rule": "soft", "ties": "lowest"},
@@ -39,7 +54,11 @@ def whole(content):
         "warm": {"calibrate": "mean", "fit": "rain/held-out", "method": "temperature"},
         "best": {"pick": ["one", "fair"], "fit": "rain/dev"},
     }
-    content["score"] = {"chosen": ["rain/dev"], "mean": ["rain/held-out"], "warm": ["rain/held-out"]}
+    content["score"] = {
+        "chosen": ["rain/dev"],
+        "mean": ["rain/held-out"],
+        "warm": ["rain/held-out"],
+    }
     content["score"] |= {name: ["rain/dev"] for name in ("pooled-fair", "best", "together")}
     content["compare"]["rain"] |= {"sets": ["rain/dev"], "controls": {}, "chain": ["one", "fair"]}
 
@@ -54,7 +73,9 @@ def study_in(folder, recipe=whole, **config):
         content["bases"]["big"]["predict"] = computing
 
     root = write_config(folder / "config", recipe=recipe, scale=scale, bases=bases)
-    (root / "prompts/write.yaml").write_text(yaml.safe_dump({"system": "Be brief.", "user": "Write {number} posts."}))
+    (root / "prompts/write.yaml").write_text(
+        yaml.safe_dump({"system": "Be brief.", "user": "Write {number} posts."})
+    )
     return Study({"study": "test", "check_data": False, **config}, root=root)
 
 
@@ -86,7 +107,9 @@ def test_held_out_posts_lie_in_the_fold_of_the_model_that_left_them_out(paths):
 
 
 def test_an_unknown_node_is_named_with_its_recipe(paths):
-    with pytest.raises(UnknownNode, match="recipes/small.yaml: there is no node 'plain@seed=9' in this study"):
+    with pytest.raises(
+        UnknownNode, match="recipes/small.yaml: there is no node 'plain@seed=9' in this study"
+    ):
         paths.source_posts("small", "plain@seed=9")
 
 
@@ -96,22 +119,35 @@ def test_sources_stand_in_the_order_of_the_recipe(paths):
         f"{SMALL}/label/agreed.parquet",
     ]
     assert paths.source_posts("small", "reader") == [f"{CLEAN}/unlabeled.parquet"]
-    assert paths.source_posts("small", "balanced") == [f"{CLEAN}/train.parquet", f"{SMALL}/augment/filled.parquet"]
+    assert paths.source_posts("small", "balanced") == [
+        f"{CLEAN}/train.parquet",
+        f"{SMALL}/augment/filled.parquet",
+    ]
 
 
 def test_drops_are_those_of_audit_and_of_every_fold_below(paths):
     held_out = [f"{SMALL}/fold/pooled@fold=2.drop.parquet"]
-    assert paths.audit_drops("small", "plain@seed=1") == paths.drops("small", "plain@seed=1") == [DROP]
+    assert (
+        paths.audit_drops("small", "plain@seed=1") == paths.drops("small", "plain@seed=1") == [DROP]
+    )
     assert paths.held_out_drops("small", "plain@seed=1") == []
     assert paths.held_out_drops("small", "member@fold=2") == held_out
-    assert paths.audit_drops("small", "member@fold=2") == [], "it reads datasets alone, which audit's drops have passed"
-    assert paths.drops("small", "pooled@fold=1") == [DROP], "one list of a task, however many of its splits are read"
+    assert paths.audit_drops("small", "member@fold=2") == [], (
+        "it reads datasets alone, which audit's drops have passed"
+    )
+    assert paths.drops("small", "pooled@fold=1") == [DROP], (
+        "one list of a task, however many of its splits are read"
+    )
 
 
 def test_a_corpus_is_every_split_under_its_name(paths):
     splits = ("train", "dev", "test", "cross", "unlabeled")
-    assert paths.corpus("small", "pooled@fold=1") == {split: f"{CLEAN}/{split}.parquet" for split in splits}
-    assert paths.duplicate_groups("small", "pooled@fold=1") == "results/test/audit/rain/groups.parquet"
+    assert paths.corpus("small", "pooled@fold=1") == {
+        split: f"{CLEAN}/{split}.parquet" for split in splits
+    }
+    assert (
+        paths.duplicate_groups("small", "pooled@fold=1") == "results/test/audit/rain/groups.parquet"
+    )
     assert paths.train_posts("small", "agreed") == f"{CLEAN}/train.parquet"
 
 
@@ -132,7 +168,9 @@ def test_a_fit_has_its_gold_posts_and_the_predictions_of_them(paths):
         "one": f"{SMALL}/predict/one/scored.parquet",
         "fair": f"{SMALL}/calibrate/fair/scored.parquet",
     }
-    assert paths.fit_posts("small", "agreed") == [f"{CLEAN}/dev.parquet"], "its teachers are audited there"
+    assert paths.fit_posts("small", "agreed") == [f"{CLEAN}/dev.parquet"], (
+        "its teachers are audited there"
+    )
     assert paths.fit_posts("small", "mean") == []
 
 
@@ -150,7 +188,8 @@ def test_a_calibration_may_estimate_class_shares_on_a_pool_and_take_out_a_prior(
 
 def test_members_are_named_by_their_ids(paths):
     assert read(paths, "together")["predictions"] == {
-        f"expert@seed={seed}": f"{SMALL}/predict/expert@seed={seed}/scored.parquet" for seed in (1, 2)
+        f"expert@seed={seed}": f"{SMALL}/predict/expert@seed={seed}/scored.parquet"
+        for seed in (1, 2)
     }
     assert read(paths, "agreed")["predictions"] == {
         teacher: f"{SMALL}/predict/{teacher}/teaching.parquet" for teacher in ("one", "two")
@@ -165,7 +204,9 @@ def test_a_vote_over_folds_reads_the_held_out_posts_that_its_members_share(paths
 def test_a_predictor_reads_the_posts_of_each_dataset_that_its_file_holds(paths):
     assert paths.datasets("small", "one", "teaching") == ["rain/dev", "rain/unlabeled"]
     found = paths.inputs("predict", "small", "one", "teaching", "")
-    assert found["data"] == {f"rain/{split}": f"{CLEAN}/{split}.parquet" for split in ("dev", "unlabeled")}
+    assert found["data"] == {
+        f"rain/{split}": f"{CLEAN}/{split}.parquet" for split in ("dev", "unlabeled")
+    }
     assert found["model"] == f"{SMALL}/finetune/one/model.json" and found["shards"] == []
     found = paths.inputs("predict", "small", "member@fold=2", "scored", "")
     assert found["data"] == {"rain/held-out": f"{SMALL}/fold/pooled@fold=2.parquet"}
@@ -174,7 +215,9 @@ def test_a_predictor_reads_the_posts_of_each_dataset_that_its_file_holds(paths):
 @pytest.mark.parametrize("node, file, why", [("chosen", "teaching", "nothing learns from its predictions"),
                                              ("two", "scored", "it is not scored")])  # fmt: skip
 def test_a_file_for_which_the_recipe_has_no_use_is_refused(paths, node, file, why):
-    with pytest.raises(UnknownNode, match=f"{node} has no file '{file}' in this study, since {why}"):
+    with pytest.raises(
+        UnknownNode, match=f"{node} has no file '{file}' in this study, since {why}"
+    ):
         paths.inputs("predict", "small", node, file, "")
 
 
@@ -185,7 +228,9 @@ def test_a_training_starts_from_a_base_or_from_a_model_of_the_recipe(paths):
 
 
 def test_a_causal_base_that_is_asked_is_read_from_its_folder(paths):
-    assert paths.asked_models("small", "made") == ["results/base/tiny/model.json"], "a stand-in has no folder"
+    assert paths.asked_models("small", "made") == ["results/base/tiny/model.json"], (
+        "a stand-in has no folder"
+    )
     assert paths.asked_models("small", "plain@seed=1") == []
 
 
@@ -209,9 +254,15 @@ def test_a_pool_is_gathered_from_as_many_shards_as_the_study_says(tmp_path, path
     assert sharded.shards("small", "one", "teaching", "") == [
         f"{SMALL}/predict/one/teaching.shards/{i}-of-3.parquet" for i in (1, 2, 3)
     ]
-    assert sharded.shards("small", "one", "teaching", ".shards/1-of-3") == [], "a shard runs the model"
-    assert sharded.shards("small", "one", "scored", "") == [], "only the file with the pool is shared out"
-    assert paths.shards("small", "one", "teaching", "") == [], "a study of one shard gathers nothing"
+    assert sharded.shards("small", "one", "teaching", ".shards/1-of-3") == [], (
+        "a shard runs the model"
+    )
+    assert sharded.shards("small", "one", "scored", "") == [], (
+        "only the file with the pool is shared out"
+    )
+    assert paths.shards("small", "one", "teaching", "") == [], (
+        "a study of one shard gathers nothing"
+    )
 
 
 def test_every_score_has_its_predictions_and_its_gold_posts(paths):
@@ -227,8 +278,12 @@ def test_a_report_reads_the_results_of_its_recipes_under_what_they_are(paths):
     files = paths.report_files("")
     assert files["scores"] == [f"{SMALL}/score/score.json"]
     assert files["compare"] == [f"{SMALL}/compare/compare.json"]
-    assert files["ledger"] == {"rain": f"{CLEAN}/ledger.parquet"} and files["audit"] == {"rain": DROP}
-    assert files["flow"] == {("small", id): f"{SMALL}/label/{id}.json" for id in ("agreed", "guessed")}
+    assert files["ledger"] == {"rain": f"{CLEAN}/ledger.parquet"} and files["audit"] == {
+        "rain": DROP
+    }
+    assert files["flow"] == {
+        ("small", id): f"{SMALL}/label/{id}.json" for id in ("agreed", "guessed")
+    }
     assert files["written"] == {("small", "made"): f"{SMALL}/synthesize/made.json"}
     assert files["model"] == {("small", "chosen"): f"{SMALL}/finetune/chosen/model.json"}
     assert paths.report_inputs("")["ledger"] == [f"{CLEAN}/ledger.parquet"]

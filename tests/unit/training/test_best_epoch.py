@@ -27,7 +27,9 @@ def bases(tmp_path_factory):
 @pytest.fixture(scope="module")
 def posts(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clean") / "moods"
-    return made.made_posts(folder / "train.parquet"), made.made_posts(folder / "dev.parquet", 12, seed=3)
+    return made.made_posts(folder / "train.parquet"), made.made_posts(
+        folder / "dev.parquet", 12, seed=3
+    )
 
 
 def run(spec, base, posts, folder, name="out"):
@@ -45,7 +47,10 @@ def weights(folder):
 
 
 def told(monkeypatch, values):
-    """Epochs are scored as told here, one after the other; the models that were scored are gathered."""
+    """Epochs are scored as told here, one after the other.
+
+    The models that were scored are gathered.
+    """
     seen, values = [], iter(values)
 
     def score(model, **_):
@@ -61,8 +66,13 @@ def test_of_equal_epochs_the_first_is_best():
 
 
 def test_the_score_on_dev_by_hand():
-    """Three of four positives found and one false alarm; the prompt and the batches change no order."""
-    logits = torch.tensor([[0.0, 1.0], [2.0, 0.0], [0.0, 3.0], [1.0, 0.0], [0.0, 0.1], [0.0, 0.2], [5.0, 0.0]])
+    """Three of four positives found and one false alarm.
+
+    The prompt and the batches change no order.
+    """
+    logits = torch.tensor(
+        [[0.0, 1.0], [2.0, 0.0], [0.0, 3.0], [1.0, 0.0], [0.0, 0.1], [0.0, 0.2], [5.0, 0.0]]
+    )
     gold = [1, 0, 1, 1, 0, 1, 0]
     examples = [{"ids": [0] * (7 - i), "label": label, "place": i} for i, label in enumerate(gold)]
     plain = made.finetune_options(positive=[1], metric="f1", batch=2)
@@ -74,7 +84,11 @@ def test_the_score_on_dev_by_hand():
 
     def score(**options):
         return dev_score(
-            model, examples, collate, lambda model, batch: logits[batch["place"]], replace(plain, **options)
+            model,
+            examples,
+            collate,
+            lambda model, batch: logits[batch["place"]],
+            replace(plain, **options),
         )
 
     assert score() == 6 / 8 and model.training
@@ -90,7 +104,9 @@ def test_the_model_of_the_best_epoch_is_written(tmp_path, bases, posts, monkeypa
     assert "dev" not in json.loads((out / "timing.json").read_text())
     found = load_file(out / "model.safetensors")
     assert all(torch.equal(found[name], part) for name, part in seen[1].items() if name in found)
-    assert not all(torch.equal(found[name], part) for name, part in seen[3].items() if name in found)
+    assert not all(
+        torch.equal(found[name], part) for name, part in seen[3].items() if name in found
+    )
     assert not list((tmp_path / "out-work").rglob("checkpoint-*"))
 
 
@@ -100,7 +116,9 @@ def test_its_score_is_that_of_its_predictions(tmp_path, bases, posts, kind):
     out, dev = run(spec, bases[kind], posts, tmp_path), posts[1]
     frame = made.predicted(made.predict_spec(kind), out, dev, tmp_path / "p.parquet")
     gold, names = read_posts(dev)["label"].astype(int), [label["name"] for label in made.LABELS]
-    value = scores(gold, frame["label"], np.stack(frame["probs"]), names, [1], "f1")["values"]["official"]
+    value = scores(gold, frame["label"], np.stack(frame["probs"]), names, [1], "f1")["values"][
+        "official"
+    ]
     found, epoch = facts(out)["dev"], facts(out)["epoch"]
     assert len(found) == 6 and len(set(found)) > 1 and found.index(max(found)) == epoch - 1
     assert found[epoch - 1] == pytest.approx(value)
@@ -115,12 +133,20 @@ def test_choosing_changes_no_step(tmp_path, bases, posts, monkeypatch):
     assert weights(chosen) == weights(run(spec, bases["encoder"], posts, tmp_path, "last"))
 
 
-@pytest.mark.parametrize("stop", ["in epoch 3", "before the score of epoch 2", "behind the score of epoch 2"])
+@pytest.mark.parametrize(
+    "stop", ["in epoch 3", "before the score of epoch 2", "behind the score of epoch 2"]
+)
 def test_a_killed_run_finds_the_same_epoch(tmp_path, bases, posts, monkeypatch, stop):
     """Six steps an epoch; checkpoints behind steps 6, 12 and 18."""
-    spec = made.finetune_spec("encoder", epochs=4, lr=1.0e-3, dropout=0.1, checkpoint_steps=6, **EPOCH)
+    spec = made.finetune_spec(
+        "encoder", epochs=4, lr=1.0e-3, dropout=0.1, checkpoint_steps=6, **EPOCH
+    )
     whole = run(spec, bases["encoder"], posts, tmp_path, "whole")
-    step, look, counts = trainer.PostTrainer.compute_loss, BestEpoch.on_step_end, {"steps": 0, "kill": True}
+    step, look, counts = (
+        trainer.PostTrainer.compute_loss,
+        BestEpoch.on_step_end,
+        {"steps": 0, "kill": True},
+    )
 
     def stepping(self, *args, **options):
         counts["steps"] += 1
@@ -143,7 +169,10 @@ def test_a_killed_run_finds_the_same_epoch(tmp_path, bases, posts, monkeypatch, 
     with pytest.raises(KeyboardInterrupt):
         run(spec, bases["encoder"], posts, tmp_path)
     out = run(spec, bases["encoder"], posts, tmp_path)
-    assert json.loads((out / "timing.json").read_text())["resumed"] == f"checkpoint-{12 if 'in' in stop[:2] else 6}"
+    assert (
+        json.loads((out / "timing.json").read_text())["resumed"]
+        == f"checkpoint-{12 if 'in' in stop[:2] else 6}"
+    )
     assert facts(out) == facts(whole) and weights(out) == weights(whole)
 
 
@@ -151,15 +180,28 @@ def test_a_restart_begins_its_scores_anew(tmp_path, bases, posts, monkeypatch):
     told(monkeypatch, [0.9, 0.8, 0.1, 0.2])
     verdicts = iter([True, False])
     monkeypatch.setattr(finetuning, "one_class", lambda *_: next(verdicts))
-    out = run(made.finetune_spec("encoder", epochs=2, restarts=1, **EPOCH), bases["encoder"], posts, tmp_path)
-    assert facts(out)["collapsed"] == [1] and (facts(out)["epoch"], facts(out)["dev"]) == (2, [0.1, 0.2])
+    out = run(
+        made.finetune_spec("encoder", epochs=2, restarts=1, **EPOCH),
+        bases["encoder"],
+        posts,
+        tmp_path,
+    )
+    assert facts(out)["collapsed"] == [1] and (facts(out)["epoch"], facts(out)["dev"]) == (
+        2,
+        [0.1, 0.2],
+    )
 
 
 def test_where_no_epoch_can_be_chosen(tmp_path, bases, posts):
     spec = made.finetune_spec("encoder", **EPOCH)
-    with pytest.raises(ValueError, match="epoch best writes whole weights, and ZeRO 2 holds parts: write last"):
+    with pytest.raises(
+        ValueError, match="epoch best writes whole weights, and ZeRO 2 holds parts: write last"
+    ):
         finetuning.labelled_dev(made.finetune_options(**EPOCH), made.posts(), 2)
     unlabelled = tmp_path / "dev.parquet"
     made.write_posts(made.posts(4).assign(label=None), unlabelled)
-    with pytest.raises(ValueError, match="epoch best chooses on labelled posts: give them with --dev, or write last"):
+    with pytest.raises(
+        ValueError,
+        match="epoch best chooses on labelled posts: give them with --dev, or write last",
+    ):
         run(spec, bases["encoder"], (posts[0], unlabelled), tmp_path)

@@ -1,4 +1,6 @@
-"""Losses against values computed by hand and finite differences, the cosine head, and trainings with each of them."""
+"""Losses against values computed by hand and finite differences, the cosine head, and trainings
+with each of them.
+"""
 
 import json
 import math
@@ -22,7 +24,8 @@ from postgrad.training import finetuning, losses, trainer
 from postgrad.training.distributed import Ranks, Share
 
 ONES = torch.ones(2)
-# Training posts a class: SMM4H-2024 Task 3 and 5, 2020 Task 5, 2022 Task 7 (11 % of 4,523), 2020 Task 1.
+# Training posts a class: SMM4H-2024 Task 3 and 5, 2020 Task 5, 2022 Task 7 (11 % of 4,523), 2020
+# Task 1.
 COUNTS = {"outdoors": [1131, 160, 395, 114], "disorders": [5118, 2280], "defects": [773, 834, 13110],
           "violence": [4025, 498], "drugs": [55274, 145]}  # fmt: skip
 # What each loss reads, in both kinds of model.
@@ -33,13 +36,18 @@ READ = {"cross-entropy": {}, "focal": {"gamma": 2}, "ldam": {"max_m": 0.5}, "log
 def test_class_weights_and_losses_by_hand():
     assert losses.class_weights([6, 2, 0], "none").tolist() == [1, 1, 0]
     assert losses.class_weights([6, 2], "balanced").tolist() == pytest.approx([8 / 12, 8 / 4])
-    given = losses.class_weights([6, 2, 0], [1, 2, 9])  # of eight posts the mean is 1, and the ratio is 2
+    given = losses.class_weights(
+        [6, 2, 0], [1, 2, 9]
+    )  # of eight posts the mean is 1, and the ratio is 2
     assert given.tolist() == pytest.approx([0.8, 1.6, 0])
     logits, labels = torch.tensor([[0.0, 0.0], [0.0, np.log(3.0)]]), torch.tensor([0, 1])
     # -log 1/2 with weight 2 and -log 3/4 with weight 1, over two posts
     expected = (2 * np.log(2) + np.log(4 / 3)) / 2
-    assert losses.cross_entropy(logits, labels, torch.tensor([2.0, 1.0])).item() == pytest.approx(expected)
-    # Answers of one and of two tokens over four words that are equally likely: log 4 a token, summed per post.
+    assert losses.cross_entropy(logits, labels, torch.tensor([2.0, 1.0])).item() == pytest.approx(
+        expected
+    )
+    # Answers of one and of two tokens over four words that are equally likely: log 4 a token,
+    # summed per post.
     targets = torch.tensor([[1, UNTAUGHT], [2, 3]])
     loss = losses.answer_loss(torch.zeros(2, 2, 4), targets, labels, torch.tensor([2.0, 1.0]))
     assert loss.item() == pytest.approx((2 * np.log(4) + 2 * np.log(4)) / 2)
@@ -56,7 +64,9 @@ def test_margins_of_the_shared_tasks():
 def test_deferred_weights_of_the_shared_tasks():
     expected = {"outdoors": [0.201, 1.352, 0.554, 1.893], "drugs": [0.029, 1.971]}
     for task, values in expected.items():
-        assert losses.deferred_weights(COUNTS[task]).tolist() == pytest.approx(values, abs=6e-4), task
+        assert losses.deferred_weights(COUNTS[task]).tolist() == pytest.approx(values, abs=6e-4), (
+            task
+        )
     assert losses.deferred_weights([1, 1, 0]).tolist() == [1, 1, 0]
     # One post weighs 1, two weigh 1 / (1 + beta), nearly a half.
     one, two = losses.deferred_weights([1, 2]).tolist()
@@ -69,7 +79,9 @@ def test_deferred_weights_keep_the_size_of_the_loss():
     weights = losses.mean_one(losses.deferred_weights(counts), counts)
     assert (weights * torch.tensor(counts)).sum().item() == pytest.approx(8)
     logits, labels = torch.randn(8, 2, generator=random), torch.tensor([0] * 6 + [1] * 2)
-    expected = torch.nn.functional.cross_entropy(logits, labels, weight=losses.deferred_weights(counts))
+    expected = torch.nn.functional.cross_entropy(
+        logits, labels, weight=losses.deferred_weights(counts)
+    )
     assert losses.cross_entropy(logits, labels, weights).item() == pytest.approx(expected.item())
 
 
@@ -83,7 +95,9 @@ def test_re_weighting_begins_with_a_whole_epoch():
         weighted.set_epoch(epoch)
         seen.append(weighted(None, {"labels": torch.tensor([0])}))
     # One over 3 and 1 posts, of mean 1 over the four: 4 / 2 * (1 / 3, 1).
-    assert seen[0] == seen[1] == [1, 1] and seen[2] == seen[3] == pytest.approx([2 / 3, 2], abs=1e-3)
+    assert seen[0] == seen[1] == [1, 1] and seen[2] == seen[3] == pytest.approx(
+        [2 / 3, 2], abs=1e-3
+    )
 
 
 def test_focal_by_hand():
@@ -92,7 +106,9 @@ def test_focal_by_hand():
     expected = (2 * math.log(2) / 4 + math.log(4 / 3) / 16) / 2
     weights = torch.tensor([2.0, 1.0])
     assert losses.focal(logits, labels, weights, 2.0).item() == pytest.approx(expected)
-    assert losses.focal(logits, labels, weights, 0.0) == losses.cross_entropy(logits, labels, weights)
+    assert losses.focal(logits, labels, weights, 0.0) == losses.cross_entropy(
+        logits, labels, weights
+    )
     sure = torch.tensor([[100.0, 0.0]], requires_grad=True)
     losses.focal(sure, labels[:1], weights, 0.5).backward()
     assert sure.grad.abs().max() < 1e-6, "no infinite slope where a post is surely right"
@@ -117,8 +133,15 @@ def test_mm_ldam_by_hand_on_mixed_labels():
     margins = losses.margins([16, 1], 0.5)  # room M = 0.5 - margin: 1/4 and 0
     cosines = torch.tensor([[0.8, 0.2], [0.8, 0.2], [-0.1, -0.5], [-0.5, -0.1], [0.3, 0.3]])
     labels = torch.tensor([0, 1, 0, 0, 1])
-    # right by 0.6; wrong by 0.6, rare class; right by 0.4 with a negative competitor; wrong by 0.4; a tie
-    extra = [math.exp(-0.6 - 2 / 4), math.exp(-0.6), math.exp(-0.4 - 2 / 4), math.exp(-0.4 - 1 / 4), 0]
+    # right by 0.6; wrong by 0.6, rare class; right by 0.4 with a negative competitor; wrong by 0.4;
+    # a tie
+    extra = [
+        math.exp(-0.6 - 2 / 4),
+        math.exp(-0.6),
+        math.exp(-0.4 - 2 / 4),
+        math.exp(-0.4 - 1 / 4),
+        0,
+    ]
     found = losses.moving_margins(cosines, labels, 0.5 - margins[labels], 2.0)
     assert found.tolist() == pytest.approx(extra)
     for order in (range(5), [1, 4, 3, 0, 2]):  # no post hangs on the one that comes first
@@ -142,7 +165,9 @@ def test_logit_adjusted_by_hand():
         assert losses.logit_adjusted(logits, torch.tensor([label]), ONES, log_priors, 1.0).item() == (
             pytest.approx(expected))  # fmt: skip
     # tau 2: shares of 9 and 1
-    assert losses.logit_adjusted(logits, torch.tensor([1]), ONES, log_priors, 2.0).item() == pytest.approx(math.log(10))
+    assert losses.logit_adjusted(
+        logits, torch.tensor([1]), ONES, log_priors, 2.0
+    ).item() == pytest.approx(math.log(10))
     # After subtracting the priors the loss is plain cross-entropy: Menon's two forms agree.
     z = torch.tensor([[0.3, -0.2]])
     adjusted = losses.logit_adjusted(z - log_priors, torch.tensor([1]), ONES, log_priors, 1.0)
@@ -165,13 +190,17 @@ def test_gradients_are_those_of_finite_differences(name, s):
         assert torch.autograd.gradcheck(
             lambda z: losses.cross_entropy(losses.lowered(z, labels, still), labels, weights), logits)  # fmt: skip
         expected = losses.cross_entropy(losses.lowered(logits, labels, still), labels, weights)
-        grads = [torch.autograd.grad(value, logits)[0] for value in (expected, loss(logits, labels, weights))]
+        grads = [
+            torch.autograd.grad(value, logits)[0]
+            for value in (expected, loss(logits, labels, weights))
+        ]
         torch.testing.assert_close(*grads)
     else:
         assert torch.autograd.gradcheck(lambda z: loss(z, labels, weights), logits)
 
 
-# -- the cosine head ---------------------------------------------------------------------------------
+# -- the cosine head
+# ---------------------------------------------------------------------------------
 
 
 def test_cosine_head_by_hand():
@@ -181,7 +210,9 @@ def test_cosine_head_by_hand():
     assert head(torch.tensor([[3.0, 4.0]])).tolist() == [pytest.approx([6, 8])]
     assert [name for name, _ in head.named_parameters()] == ["weight"]
     with torch.autocast("cpu", torch.bfloat16):
-        assert head(torch.tensor([[3.0, 4.0]], dtype=torch.bfloat16)).tolist() == [pytest.approx([6, 8])]
+        assert head(torch.tensor([[3.0, 4.0]], dtype=torch.bfloat16)).tolist() == [
+            pytest.approx([6, 8])
+        ]
 
 
 def test_a_head_of_two_layers_keeps_its_first():
@@ -189,7 +220,9 @@ def test_a_head_of_two_layers_keeps_its_first():
     config = RobertaConfig(vocab_size=20, hidden_size=8, num_hidden_layers=1, num_attention_heads=1,
                            intermediate_size=8, num_labels=3, cosine_s=30.0)  # fmt: skip
     model = with_head(RobertaForSequenceClassification(config))
-    assert isinstance(model.classifier.out_proj, Cosine) and not isinstance(model.classifier.dense, Cosine)
+    assert isinstance(model.classifier.out_proj, Cosine) and not isinstance(
+        model.classifier.dense, Cosine
+    )
     assert model(torch.tensor([[1, 2]])).logits.shape == (1, 3)
 
 
@@ -222,7 +255,9 @@ def test_a_cosine_head_is_saved_predicted_with_and_built_on(tmp_path, bases, tra
     assert "classifier.weight" in names and "classifier.bias" not in names
     found = predicted("encoder", first, train, tmp_path / "p.parquet")
     logits = np.stack(found["logits"])
-    assert (found["label"] == read_posts(train)["label"]).all() and 1 < np.abs(logits).max() <= 30 + 1e-4
+    assert (found["label"] == read_posts(train)["label"]).all() and 1 < np.abs(
+        logits
+    ).max() <= 30 + 1e-4
 
     still = {"lr": 0.0, "epochs": 1, "weight_decay": 0.0}
     kept = run(spec | still, first, train, tmp_path, "kept")
@@ -233,23 +268,31 @@ def test_a_cosine_head_is_saved_predicted_with_and_built_on(tmp_path, bases, tra
     # A linear head on it is new, and its config says nothing of a scale.
     plain = run(made.finetune_spec("encoder", **still), first, train, tmp_path, "plain")
     before, after = load_file(first / "model.safetensors"), load_file(plain / "model.safetensors")
-    assert not torch.equal(before["classifier.weight"], after["classifier.weight"]) and "classifier.bias" in after
+    assert (
+        not torch.equal(before["classifier.weight"], after["classifier.weight"])
+        and "classifier.bias" in after
+    )
     assert "cosine_s" not in json.loads((plain / "config.json").read_text())
     assert isinstance(load_model(wider, "encoder").classifier, Cosine)
     assert type(load_model(plain, "encoder").classifier) is torch.nn.Linear
 
 
-# -- trainings ---------------------------------------------------------------------------------------
+# -- trainings
+# ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["encoder", "causal"])
 @pytest.mark.parametrize("name", [name for name in READ if name != "cross-entropy"])
 def test_each_loss_trains(tmp_path, bases, train, name, kind):
     epochs = 6 if kind == "encoder" else 12
-    options = READ[name] | ({"head": "cosine", "s": 30} if name == "mm-ldam" and kind == "encoder" else {})
+    options = READ[name] | (
+        {"head": "cosine", "s": 30} if name == "mm-ldam" and kind == "encoder" else {}
+    )
     spec = made.finetune_spec(kind, loss=name, epochs=epochs, drw=0.5, **options)
     out = run(spec, bases[kind], train, tmp_path)
-    assert (predicted(kind, out, train, tmp_path / "p.parquet")["label"] == read_posts(train)["label"]).all()
+    assert (
+        predicted(kind, out, train, tmp_path / "p.parquet")["label"] == read_posts(train)["label"]
+    ).all()
 
 
 def test_the_label_logits_of_a_training_are_those_of_a_prediction(bases, train):
@@ -259,7 +302,9 @@ def test_the_label_logits_of_a_training_are_those_of_a_prediction(bases, train):
     prompt = Prompt(tokenizer, made.PROMPT, ["no", "yes indeed"], 64)
     assert len({len(answer) for answer in prompt.answers}) == 2
     batch = choice_batch(answer_examples(frame, prompt), prompt.answers, tokenizer.pad_token_id)
-    longest = len(prompt.prefix) + max(map(len, prompt.fields(frame))) + max(map(len, prompt.answers))
+    longest = (
+        len(prompt.prefix) + max(map(len, prompt.fields(frame))) + max(map(len, prompt.answers))
+    )
     assert batch["input_ids"].shape == batch["targets"].shape == (6, 2, longest)
     with torch.inference_mode():
         found = finetuning.answer_logits(model, batch)
@@ -295,10 +340,16 @@ def test_re_weighting_begins_when_a_training_reaches_it(tmp_path, bases, train, 
 
     monkeypatch.setattr(finetuning, "label_loss", told)
     frame = made.posts(16)
-    made.write_posts(frame[(frame["label"] == 0) | (frame.index < 8)], tmp_path / "skewed.parquet")  # 8 and 4 posts
+    made.write_posts(
+        frame[(frame["label"] == 0) | (frame.index < 8)], tmp_path / "skewed.parquet"
+    )  # 8 and 4 posts
     spec = made.finetune_spec("encoder", epochs=4, drw=0.5, checkpoint_steps=3)
     late = pytest.approx([0.75, 1.5], abs=1e-3)
-    for stop, steps in ((5, [[1, 1]] * 3 + [late] * 6), (8, [late] * 6), (99, [[1, 1]] * 6 + [late] * 6)):
+    for stop, steps in (
+        (5, [[1, 1]] * 3 + [late] * 6),
+        (8, [late] * 6),
+        (99, [[1, 1]] * 6 + [late] * 6),
+    ):
         last[:], folder = [stop], tmp_path / str(stop)
         folder.mkdir()
         if stop < 12:  # three steps an epoch, and a checkpoint after each
@@ -310,7 +361,8 @@ def test_re_weighting_begins_when_a_training_reaches_it(tmp_path, bases, train, 
         seen.clear()
 
 
-# -- collapse ----------------------------------------------------------------------------------------
+# -- collapse
+# ----------------------------------------------------------------------------------------
 
 
 def verdicts(monkeypatch, found):
@@ -329,7 +381,9 @@ def verdicts(monkeypatch, found):
 def test_a_model_of_one_class_is_found_at_the_end_of_its_training(tmp_path, bases, train, kind):
     """A learning rate of 1 throws a model off."""
     spec = made.finetune_spec(kind, restarts=0, epochs=6 if kind == "encoder" else 12)
-    sound = json.loads((run(spec, bases[kind], train, tmp_path, "sound") / "model.json").read_text())
+    sound = json.loads(
+        (run(spec, bases[kind], train, tmp_path, "sound") / "model.json").read_text()
+    )
     assert (sound["seed"], sound["collapsed"]) == (1, [])
     out = run(spec | {"lr": 1.0, "epochs": 1}, bases[kind], train, tmp_path, "thrown")
     thrown = json.loads((out / "model.json").read_text())
@@ -338,32 +392,55 @@ def test_a_model_of_one_class_is_found_at_the_end_of_its_training(tmp_path, base
     one = made.posts(12).assign(label=1)
     made.write_posts(one, tmp_path / "one.parquet")
     same = run(spec | {"epochs": 1}, bases[kind], tmp_path / "one.parquet", tmp_path, "same")
-    assert json.loads((same / "model.json").read_text())["collapsed"] == [], "posts of one class ask for no second"
+    assert json.loads((same / "model.json").read_text())["collapsed"] == [], (
+        "posts of one class ask for no second"
+    )
     silent = {key: value for key, value in spec.items() if key != "restarts"} | {"epochs": 1}
     assert "collapsed" not in json.loads(
         (run(silent, bases[kind], train, tmp_path, "silent") / "model.json").read_text()
     )
 
 
-def test_a_collapsed_training_begins_anew_with_another_seed(tmp_path, bases, train, monkeypatch, capfd):
+def test_a_collapsed_training_begins_anew_with_another_seed(
+    tmp_path, bases, train, monkeypatch, capfd
+):
     spec = made.finetune_spec("encoder", epochs=1)
     looked = verdicts(monkeypatch, [True, False])
     out = run(spec | {"restarts": 2}, bases["encoder"], train, tmp_path)
     facts = json.loads((out / "model.json").read_text())
-    assert looked == [1, 1001] and (facts["seed"], facts["collapsed"]) == (1001, [1]) and facts["spec"]["seed"] == 1
-    assert "seed 1 ended in one class for all training posts; seed 1001 begins" in capfd.readouterr().err
+    assert (
+        looked == [1, 1001]
+        and (facts["seed"], facts["collapsed"]) == (1001, [1])
+        and facts["spec"]["seed"] == 1
+    )
+    assert (
+        "seed 1 ended in one class for all training posts; seed 1001 begins"
+        in capfd.readouterr().err
+    )
     other = run(spec | {"seed": 1001}, bases["encoder"], train, tmp_path, "other")
     assert (out / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
 
     looked = verdicts(monkeypatch, [True] * 3)
     out = run(spec | {"restarts": 2, "seed": 5}, bases["encoder"], train, tmp_path, "lost")
     facts = json.loads((out / "model.json").read_text())
-    assert looked == [5, 1005, 2005] and (facts["seed"], facts["collapsed"]) == (2005, [5, 1005, 2005])
+    assert looked == [5, 1005, 2005] and (facts["seed"], facts["collapsed"]) == (
+        2005,
+        [5, 1005, 2005],
+    )
 
 
-def test_a_run_that_was_killed_after_a_collapse_does_not_train_the_old_seed_again(tmp_path, bases, train, monkeypatch):
-    head = {"loss": "ldam", "max_m": 0.5, "head": "cosine", "s": 30}  # which a checkpoint holds as well
-    spec = made.finetune_spec("encoder", epochs=2, restarts=2, checkpoint_steps=4, dropout=0.1, **head)
+def test_a_run_that_was_killed_after_a_collapse_does_not_train_the_old_seed_again(
+    tmp_path, bases, train, monkeypatch
+):
+    head = {
+        "loss": "ldam",
+        "max_m": 0.5,
+        "head": "cosine",
+        "s": 30,
+    }  # which a checkpoint holds as well
+    spec = made.finetune_spec(
+        "encoder", epochs=2, restarts=2, checkpoint_steps=4, dropout=0.1, **head
+    )
     step, begun = trainer.PostTrainer.compute_loss, []
     verdicts(monkeypatch, [True, False])
     whole = run(spec, bases["encoder"], train, tmp_path, "whole")

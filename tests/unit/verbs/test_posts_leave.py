@@ -16,7 +16,10 @@ BUDGET = {"requests": 10, "tokens": 1000}
 
 
 def study(folder, task=None, endpoints=None, model="gpt", **changes):
-    """A study in which model `big` is an endpoint; task and endpoints: the leave of task and study."""
+    """A study in which model `big` is an endpoint.
+
+    Task and endpoints: the leave of task and study.
+    """
     root = write_config(
         folder / "config",
         bases=put("gpt", GPT),
@@ -33,7 +36,9 @@ def study(folder, task=None, endpoints=None, model="gpt", **changes):
 def test_posts_leave_where_task_and_study_allow_it(tmp_path, task, endpoints):
     read = study(tmp_path, task, endpoints)
     if task and endpoints:
-        assert language_models.posts_leave(read, "gpt", "rain", "recipe.yaml: checked.review") is None
+        assert (
+            language_models.posts_leave(read, "gpt", "rain", "recipe.yaml: checked.review") is None
+        )
         return
     with pytest.raises(Fault) as caught:
         language_models.posts_leave(read, "gpt", "rain", "recipe.yaml: checked.review")
@@ -57,7 +62,10 @@ def test_a_task_that_cannot_be_read_is_told_once(tmp_path):
 def test_the_command_line_overlays_the_budget(tmp_path):
     root = study(tmp_path, endpoints=BUDGET).root
     more = {"requests": 20, "tokens": 2000}
-    assert Study({"study": "test", "check_data": False, "endpoints": more}, root=root).endpoints == more
+    assert (
+        Study({"study": "test", "check_data": False, "endpoints": more}, root=root).endpoints
+        == more
+    )
 
 
 def test_an_endpoint_cannot_be_trained(tmp_path):
@@ -77,13 +85,17 @@ def test_an_endpoint_cannot_be_trained(tmp_path):
 
 
 def test_the_leave_changes_no_clean_post(tmp_path):
-    specs = {clean_spec(study(tmp_path / str(leave), leave), "rain") for leave in (None, False, True)}
+    specs = {
+        clean_spec(study(tmp_path / str(leave), leave), "rain") for leave in (None, False, True)
+    }
     assert len(specs) == 1
 
 
 def test_no_fault_shows_a_key(tmp_path):
     for place in ("key", "url"):
-        root = write_config(tmp_path / place, bases=put("gpt", {**GPT, place: "http://sk-0123456789@x"}))
+        root = write_config(
+            tmp_path / place, bases=put("gpt", {**GPT, place: "http://sk-0123456789@x"})
+        )
         with pytest.raises(Fault) as caught:
             Study({"study": "test", "check_data": False}, root=root)
         assert f"gpt.{place}" in str(caught.value) and "0123456789" not in str(caught.value)

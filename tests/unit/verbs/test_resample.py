@@ -1,4 +1,7 @@
-"""A node of the verb resample in a graph: the sequences of a published system, budgets, folds, and what is refused."""
+"""A node of the verb resample in a graph.
+
+The sequences of a published system, budgets, folds, and what is refused.
+"""
 
 import json
 
@@ -40,7 +43,11 @@ COUNTS = {  # of no, mist and yes in each node, from 5, 12 and 4
 
 def study_in(folder, datasets, data, beside=None):
     def recipe(content):
-        content["defaults"]["augment"] |= {"method": "edit", "edits": ["character", "contraction"], "rate": 0.1}
+        content["defaults"]["augment"] |= {
+            "method": "edit",
+            "edits": ["character", "contraction"],
+            "rate": 0.1,
+        }
         content["defaults"]["resample"] = {"seed": 1}
         content["datasets"] |= {name: dict(body) for name, body in datasets.items()}
         content["models"]["plain"]["data"] = data
@@ -55,13 +62,20 @@ def study_in(folder, datasets, data, beside=None):
 
 @pytest.mark.parametrize("name", SEQUENCES)
 def test_the_sequences_of_alex_are_recipes_with_exact_counts(tmp_path, name):
-    """T1 oversamples, adds copies of the originals, undersamples; T2 and T4 make copies of some classes only."""
+    """T1 oversamples, adds copies of the originals, undersamples.
+
+    T2 and T4 make copies of some classes only.
+    """
     study = study_in(tmp_path, SEQUENCES[name], ["even"])
     graph = study.graphs["small"]
-    assert graph.nodes["plain@seed=1"].sources == ["even"] and graph.nodes["even"].learnt == ("rain/train",)
+    assert graph.nodes["plain@seed=1"].sources == ["even"] and graph.nodes["even"].learnt == (
+        "rain/train",
+    )
     write_posts(posts_of_classes(5, 12, 4), tmp_path / "rain-train.parquet")
     for node in (graph.nodes[id] for id in SEQUENCES[name]):
-        frame = read_union([tmp_path / f"{source.replace('/', '-')}.parquet" for source in node.sources])
+        frame = read_union(
+            [tmp_path / f"{source.replace('/', '-')}.parquet" for source in node.sources]
+        )
         spec = json.loads(node_spec(study, "small", node.id))
         if node.verb == "augment":
             made, _ = augmented(frame, read_options(AugmentOptions, spec))
@@ -97,16 +111,23 @@ EVEN = {"even": {"resample": ["rain/train", "filled"], "to": "largest"}}
 def test_faults(tmp_path, datasets, data, place, sentence):
     with pytest.raises(Fault) as fault:
         study_in(tmp_path, datasets, data)
-    assert any(f"{place}" in one and sentence in one for one in fault.value.sentences), fault.value.sentences
+    assert any(f"{place}" in one and sentence in one for one in fault.value.sentences), (
+        fault.value.sentences
+    )
 
 
 def test_a_budget_is_joined_as_a_source_is(tmp_path):
     pooled = {"fold": ["rain/train"], "k": 3, "seed": 1}
     even = {"resample": ["pooled", "filled"], "to": "largest"}
     same = {"resample": "pooled", "budget": "even"}
-    graph = study_in(tmp_path, {"pooled": pooled, "even": even, "same": same}, ["same"]).graphs["small"]
+    graph = study_in(tmp_path, {"pooled": pooled, "even": even, "same": same}, ["same"]).graphs[
+        "small"
+    ]
     made = graph.nodes["same@fold=2"]
-    assert (made.sources, made.budget) == (["pooled@fold=2"], "even@fold=2") and "to" not in made.options
+    assert (made.sources, made.budget) == (
+        ["pooled@fold=2"],
+        "even@fold=2",
+    ) and "to" not in made.options
 
 
 def test_a_resample_of_folds_is_made_for_each_fold(tmp_path):
@@ -115,7 +136,9 @@ def test_a_resample_of_folds_is_made_for_each_fold(tmp_path):
     graph = study_in(tmp_path, datasets, ["even"]).graphs["small"]
     assert graph.nodes["even@fold=2"].sources == ["pooled@fold=2", "filled"]
     model = graph.nodes["plain@fold=2@seed=1"]
-    assert model.sources == ["even@fold=2"] and model.folds == ("pooled@fold=2",) and not model.fitted
+    assert (
+        model.sources == ["even@fold=2"] and model.folds == ("pooled@fold=2",) and not model.fitted
+    )
 
 
 def test_labels_taught_outside_the_folds_are_marked_through_a_resample(tmp_path):

@@ -12,14 +12,18 @@ from postgrad.config.errors import Fault
 from postgrad.study.specs import node_spec
 from postgrad.study.study import Study
 
-# -- the node in a graph -----------------------------------------------------------------------------
+# -- the node in a graph
+# -----------------------------------------------------------------------------
 
 
 MADE = {
     "synthesize": "rain/train", "writers": ["gpt4"], "prompt": "ask", "classes": ["yes"], "count": 4, "per_call": 2,
     "calls": 5, "shots": {"own": 1, "other": 1}, "temperature": 0.0, "seed": 1,
 }  # fmt: skip
-ASK = {"system": "You write.", "user": "{labels} Write {number} {posts} of {label}:\n\n{other}\n\n{own}"}
+ASK = {
+    "system": "You write.",
+    "user": "{labels} Write {number} {posts} of {label}:\n\n{other}\n\n{own}",
+}
 
 
 def study_in(folder, made=None, prompt=None, writer="deputy", beside=None, config=None, **changes):
@@ -32,7 +36,9 @@ def study_in(folder, made=None, prompt=None, writer="deputy", beside=None, confi
     def bases(content):
         content |= {"deputy": {"kind": "stand-in"}, "gpt4": GPT}
 
-    root = write_config(folder, recipe=recipe, bases=bases, scale=put("bases.gpt4", {"model": writer}), **changes)
+    root = write_config(
+        folder, recipe=recipe, bases=bases, scale=put("bases.gpt4", {"model": writer}), **changes
+    )
     (root / "prompts").mkdir(exist_ok=True)
     (root / "prompts/ask.yaml").write_text(yaml.safe_dump(ASK | (prompt or {})))
     return Study({"study": "test", "check_data": False, **(config or {})}, root=root)
@@ -52,10 +58,18 @@ def test_a_node_reads_train_and_its_spec_holds_all_that_decides(tmp_path):
 
 
 def test_a_changed_prompt_changes_the_spec_and_nothing_of_how_a_model_is_reached_does(tmp_path):
-    leave = {"task": put("endpoints", True), "study": put("endpoints", {"requests": 10, "tokens": 1000})}
+    leave = {
+        "task": put("endpoints", True),
+        "study": put("endpoints", {"requests": 10, "tokens": 1000}),
+    }
     one = node_spec(study_in(tmp_path / "one", writer="gpt4", **leave), "small", "made")
     assert (
-        node_spec(study_in(tmp_path / "two", writer="gpt4", prompt={"system": "Go."}, **leave), "small", "made") != one
+        node_spec(
+            study_in(tmp_path / "two", writer="gpt4", prompt={"system": "Go."}, **leave),
+            "small",
+            "made",
+        )
+        != one
     )
     leave["study"] = put("endpoints", {"requests": 99, "tokens": 9999})
     assert node_spec(study_in(tmp_path / "three", writer="gpt4", **leave), "small", "made") == one
@@ -83,7 +97,9 @@ def test_without_a_writer_the_node_and_what_stands_on_it_are_not_run(tmp_path):
 def test_faults(tmp_path, made, place, sentence):
     with pytest.raises(Fault) as fault:
         study_in(tmp_path, made)
-    assert any(place in one and sentence in one for one in fault.value.sentences), fault.value.sentences
+    assert any(place in one and sentence in one for one in fault.value.sentences), (
+        fault.value.sentences
+    )
 
 
 @pytest.mark.parametrize("user, sentence", [
@@ -93,7 +109,9 @@ def test_faults(tmp_path, made, place, sentence):
 def test_a_prompt_of_wrong_fields_is_refused(tmp_path, user, sentence):
     with pytest.raises(Fault) as fault:
         study_in(tmp_path, prompt={"user": user})
-    assert any("prompts/ask.yaml" in one and sentence in one for one in fault.value.sentences), fault.value.sentences
+    assert any("prompts/ask.yaml" in one and sentence in one for one in fault.value.sentences), (
+        fault.value.sentences
+    )
 
 
 def test_a_task_whose_posts_have_keywords_is_refused(tmp_path):
@@ -102,7 +120,9 @@ def test_a_task_whose_posts_have_keywords_is_refused(tmp_path):
 
 
 def test_posts_go_to_an_endpoint_only_with_leave(tmp_path):
-    with pytest.raises(Fault, match="datasets.made.writers: gpt4 is an endpoint, and no post of rain goes to one"):
+    with pytest.raises(
+        Fault, match="datasets.made.writers: gpt4 is an endpoint, and no post of rain goes to one"
+    ):
         study_in(tmp_path, writer="gpt4")
 
 
@@ -112,7 +132,9 @@ def test_a_model_in_a_folder_draws_no_words(tmp_path):
 
 
 def test_posts_written_after_what_a_fold_holds_out_mark_the_held_out_scores(tmp_path):
-    """Examples come from all of train, those of the fold too, and a written post has no parent to leave out by."""
+    """Examples come from all of train, those of the fold too, and a written post has no parent to
+    leave out by.
+    """
     beside = {"pooled": {"fold": ["rain/train"], "k": 3, "seed": 1}}
     study = study_in(tmp_path, beside=beside)
     path = study.root / "recipes/small.yaml"
@@ -123,7 +145,8 @@ def test_posts_written_after_what_a_fold_holds_out_mark_the_held_out_scores(tmp_
     assert graph.nodes["plain@fold=2@seed=1"].fitted == ("rain/held-out",)
 
 
-# -- the report --------------------------------------------------------------------------------------
+# -- the report
+# --------------------------------------------------------------------------------------
 
 
 def test_the_picture_draws_the_writer(tmp_path):

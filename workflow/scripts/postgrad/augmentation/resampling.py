@@ -1,4 +1,7 @@
-"""A dataset of classes of one size: posts left out of the larger ones, copies added to the smaller ones."""
+"""A dataset of classes of one size.
+
+Posts left out of the larger ones, copies added to the smaller ones.
+"""
 
 import random
 from collections import Counter
@@ -11,29 +14,39 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class ResampleOptions:
-    """The options of one balanced dataset. to: largest, smallest, or how many posts each class gets."""
+    """The options of one balanced dataset.
+
+    to: largest, smallest, or how many posts each class gets.
+    """
 
     node: str
     seed: int
     to: str | int | None = None  # None with a budget
 
 
-def resampled(posts: pd.DataFrame, options: ResampleOptions, budget: Mapping[int, int] | None = None) -> pd.DataFrame:
-    """The posts of a union, balanced by class: those that stay, in the order given, and copies behind them.
+def resampled(
+    posts: pd.DataFrame, options: ResampleOptions, budget: Mapping[int, int] | None = None
+) -> pd.DataFrame:
+    """The posts of a union, balanced by class: those that stay, in the order given, and copies
+    behind them.
 
-    posts: labelled posts (posts.POSTS). budget, where `to` is None: {class: how many posts it gets}, none where a class
-    is not in it. A larger class keeps posts drawn without
-    replacement. A smaller one keeps all, and its copies go round a random order of the class, so that the uses of two
-    posts differ by one at most. A copy is named `<parent>~<node>~<k>`, where the parent of a
-    derived post is its own parent; it keeps text, label and origin.
-    Raises ValueError for unlabelled posts, for none, where a post stands in the union twice, and for a class of the
+    posts: labelled posts (posts.POSTS). budget, where `to` is None: {class: how many posts it
+    gets}, none where a class is not in it. A larger class keeps posts drawn without replacement. A
+    smaller one keeps all, and its copies go round a random order of the class, so that the uses of
+    two posts differ by one at most. A copy is named `<parent>~<node>~<k>`, where the parent of a
+    derived post is its own parent; it keeps text, label and origin. Raises ValueError for
+    unlabelled posts, for none, where a post stands in the union twice, and for a class of the
     budget without posts.
     """
     node, to = options.node, options.to
     if unlabelled := int(posts["label"].isna().sum()):
-        raise ValueError(f"{node}: {unlabelled} of {len(posts)} posts have no label; name labelled datasets.")
+        raise ValueError(
+            f"{node}: {unlabelled} of {len(posts)} posts have no label; name labelled datasets."
+        )
     if twice := int(posts["post_id"].duplicated().sum()):
-        raise ValueError(f"{node}: {twice} posts stand in its datasets twice; name no dataset that another one holds.")
+        raise ValueError(
+            f"{node}: {twice} posts stand in its datasets twice; name no dataset that another one holds."
+        )
     if posts.empty:
         raise ValueError(f"{node}: its datasets hold no posts; see the logs of what made them.")
     rng = random.Random(options.seed)
@@ -42,8 +55,12 @@ def resampled(posts: pd.DataFrame, options: ResampleOptions, budget: Mapping[int
         named = {"largest": max(sizes.values()), "smallest": min(sizes.values())}
         budget = dict.fromkeys(sizes, to if isinstance(to, int) else named[str(to)])
     if lacking := sorted(label for label in budget if label not in sizes):
-        raise ValueError(f"{node}: no post to copy for class {lacking[0]} of its budget; name datasets that have some.")
-    order = posts["post_id"].argsort(kind="stable").tolist()  # the draw must not hang on the order of the files
+        raise ValueError(
+            f"{node}: no post to copy for class {lacking[0]} of its budget; name datasets that have some."
+        )
+    order = (
+        posts["post_id"].argsort(kind="stable").tolist()
+    )  # the draw must not hang on the order of the files
     labels = posts["label"].astype(int).tolist()
     kept: list[int] = []
     copies: list[int] = []
@@ -60,4 +77,6 @@ def resampled(posts: pd.DataFrame, options: ResampleOptions, budget: Mapping[int
     for parent in parents:
         ids.append(f"{parent}~{node}~{series[parent]}")
         series[parent] += 1
-    return pd.concat([posts.iloc[sorted(kept)], copied.assign(post_id=ids, parent=parents)], ignore_index=True)
+    return pd.concat(
+        [posts.iloc[sorted(kept)], copied.assign(post_id=ids, parent=parents)], ignore_index=True
+    )

@@ -1,8 +1,10 @@
-"""New posts from labelled ones: reordered segments (CTYUN-AI, SMM4H-2024 Task 3) or edited words (ALEX, SMM4H-2023).
+"""New posts from labelled ones: reordered segments (CTYUN-AI, SMM4H-2024 Task 3) or edited words
+(ALEX, SMM4H-2023).
 
-`shuffle` cuts a post into segments after commas and full stops and puts them together in another order: the
-words and their number stay. `edit` changes a few words (word_edits.py). Label and keyword stay. The control
-`duplicate` makes the same number of posts from the same sources with the text unchanged.
+`shuffle` cuts a post into segments after commas and full stops and puts them together in another
+order: the words and their number stay. `edit` changes a few words (word_edits.py). Label and
+keyword stay. The control `duplicate` makes the same number of posts from the same sources with the
+text unchanged.
 """
 
 import random
@@ -17,8 +19,9 @@ import pandas as pd
 from postgrad.augmentation.word_edits import KINDS, edited, expansions
 
 TRIES = 10  # draws for one new post before its text is repeated, or it is left out
-# Where a text is cut: behind a comma or full stop, in `protected` only at white space, which leaves URLs,
-# decimals and ellipses whole. Before a further delimiter there is no cut, so a run (". . .") stays together.
+# Where a text is cut: behind a comma or full stop, in `protected` only at white space, which leaves
+# URLs, decimals and ellipses whole. Before a further delimiter there is no cut, so a run (". . .")
+# stays together.
 CUTS = {
     "protected": re.compile(r"(?<=[,.])\s+(?=[^\s,.])"),
     "naive": re.compile(r"(?<=[,.])\s*(?=[^\s,.])"),
@@ -28,7 +31,8 @@ METHODS = ("shuffle", "duplicate", "edit")
 
 
 def segments(text: str, keyword: str | None = None, split: str = "protected") -> list[str]:
-    """The segments of one text, in order, each with its delimiter and without white space around it.
+    """The segments of one text, in order, each with its delimiter and without white space around
+    it.
 
     keyword: terms that `protected` leaves whole, one or several between commas; case plays no part.
     """
@@ -36,7 +40,9 @@ def segments(text: str, keyword: str | None = None, split: str = "protected") ->
     if keyword is not None and split == "protected":
         for term in (keyword, *keyword.split(",")):
             if "," in (term := term.strip()) or "." in term:
-                hidden = re.sub(re.escape(term), lambda m: m[0].translate(HIDE), hidden, flags=re.IGNORECASE)
+                hidden = re.sub(
+                    re.escape(term), lambda m: m[0].translate(HIDE), hidden, flags=re.IGNORECASE
+                )
     parts = CUTS[split].split(hidden)
     if len(parts) > 1 and not parts[0].strip(",. "):  # a post that begins with delimiters
         parts[:2] = [f"{parts[0]} {parts[1]}"]
@@ -44,9 +50,14 @@ def segments(text: str, keyword: str | None = None, split: str = "protected") ->
 
 
 def shuffled(parts: Sequence[str], refused: Container[str], rng: random.Random) -> str | None:
-    """The segments in a random order, joined by one space; None where ten orders gave only refused texts."""
+    """The segments in a random order, joined by one space.
+
+    None where ten orders gave only refused texts.
+    """
     for _ in range(TRIES):
-        text = " ".join(sorted(parts, key=lambda _: rng.random()))  # three times as fast as rng.sample
+        text = " ".join(
+            sorted(parts, key=lambda _: rng.random())
+        )  # three times as fast as rng.sample
         if text not in refused:
             return text
     return None
@@ -62,14 +73,19 @@ def sources(
 ) -> Counter[int]:
     """How many new posts are made from each post: {row: n}.
 
-    Every row of `classes` (None: of all) `copies` times; then, with fill `largest`, rows of each of them until the
-    class with its copies equals the largest measured class with its copies; or as many of each as the budget says,
-    {class: n}. They go round a random order of the class, so that the uses of two of its posts differ by one at most.
+    Every row of `classes` (None: of all) `copies` times; then, with fill `largest`, rows of each of
+    them until the class with its copies equals the largest measured class with its copies; or as
+    many of each as the budget says, {class: n}. They go round a random order of the class, so that
+    the uses of two of its posts differ by one at most.
     """
     chosen = set(labels) if classes is None else set(classes) & set(labels)
     times = Counter({row: copies for row, label in enumerate(labels) if label in chosen})
     sizes = {label: n * (1 + copies * (label in chosen)) for label, n in Counter(labels).items()}
-    wanted = {label: max(sizes.values()) - sizes[label] for label in chosen} if fill == "largest" else budget or {}
+    wanted = (
+        {label: max(sizes.values()) - sizes[label] for label in chosen}
+        if fill == "largest"
+        else budget or {}
+    )
     for label in sorted(wanted.keys() & chosen):
         own = [row for row, other in enumerate(labels) if other == label]
         rng.shuffle(own)
@@ -98,32 +114,48 @@ def augmented(
     synonyms: Mapping[str, list[str]] | None = None,
     budget: Mapping[int, int] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, dict[int, int]]]:
-    """The new posts of a node, and how many were made, left unchanged or left out, by reason and class.
+    """The new posts of a node, and how many were made, left unchanged or left out, by reason and
+    class.
 
     posts: labelled posts (posts.POSTS). Rows that share a parent count on in one series of post_ids
-    `<parent>~<node>~<k>`; the parent of a derived post is its own parent. Where `shuffle` finds fewer
-    than two segments, or no new order, the text is repeated and counted. Where `edit` finds no word to
-    edit, or nothing new, there is no post, and it is counted.
-    synonyms: see word_edits.edited. budget: {class: how many new posts}, None without one.
-    Returns (frame, {"made": {class: n}, "one segment": {class: n}, "no new order": {class: n}, "no edit": {class: n}}).
-    Raises ValueError for unlabelled posts and for options that make nothing.
+    `<parent>~<node>~<k>`; the parent of a derived post is its own parent. Where `shuffle` finds
+    fewer than two segments, or no new order, the text is repeated and counted. Where `edit` finds
+    no word to edit, or nothing new, there is no post, and it is counted. synonyms: see
+    word_edits.edited. budget: {class: how many new posts}, None without one. Returns (frame,
+    {"made": {class: n}, "one segment": {class: n}, "no new order": {class: n}, "no edit": {class:
+    n}}). Raises ValueError for unlabelled posts and for options that make nothing.
     """
     node, method, split, fill = options.node, options.method, options.split, options.fill
     copies, edits = options.copies, options.edits or []
-    reads = {"shuffle": split in CUTS, "edit": bool(edits) and options.rate is not None and set(edits) <= set(KINDS)}
+    reads = {
+        "shuffle": split in CUTS,
+        "edit": bool(edits) and options.rate is not None and set(edits) <= set(KINDS),
+    }
     if method not in METHODS or not reads.get(method, True) or fill not in (None, "largest"):
-        raise ValueError(f"{node}: method {method!r}, split {split!r}, fill {fill!r} and edits do not all exist.")
+        raise ValueError(
+            f"{node}: method {method!r}, split {split!r}, fill {fill!r} and edits do not all exist."
+        )
     if not copies and fill is None and budget is None:
-        raise ValueError(f"{node}: nothing to make; set `copies` to a number from 1, `fill: largest`, or a budget.")
+        raise ValueError(
+            f"{node}: nothing to make; set `copies` to a number from 1, `fill: largest`, or a budget."
+        )
     if unlabelled := int(posts["label"].isna().sum()):
-        raise ValueError(f"{node}: {unlabelled} of {len(posts)} posts have no label; name a labelled split.")
+        raise ValueError(
+            f"{node}: {unlabelled} of {len(posts)} posts have no label; name a labelled split."
+        )
     rng = random.Random(options.seed)
-    posts = posts.sort_values("post_id", kind="stable")  # the draw must not hang on the order of the file
+    posts = posts.sort_values(
+        "post_id", kind="stable"
+    )  # the draw must not hang on the order of the file
     texts, labels = posts["text"].tolist(), posts["label"].astype(int).tolist()
     keywords = [None if pd.isna(word) else word for word in posts["keyword"]]
     roots = posts["parent"].fillna(posts["post_id"]).tolist()
     times = sources(labels, copies, fill, rng, options.classes, budget)
-    expand = expansions(texts[row] for row in times) if method == "edit" and "contraction" in edits else 0
+    expand = (
+        expansions(texts[row] for row in times)
+        if method == "edit" and "contraction" in edits
+        else 0
+    )
 
     rows, new_texts, ids = [], [], []
     series: Counter[str] = Counter()
@@ -141,7 +173,9 @@ def augmented(
         for _ in range(n):
             if method == "edit":
                 draws = (
-                    edited(text, edits, options.rate or 0.0, synonyms or {}, expand, rng, keywords[row])
+                    edited(
+                        text, edits, options.rate or 0.0, synonyms or {}, expand, rng, keywords[row]
+                    )
                     for _ in range(TRIES)
                 )
                 new = next((draw for draw in draws if draw not in refused | {None}), None)
@@ -159,5 +193,9 @@ def augmented(
             ids.append(f"{root}~{node}~{series[root]}")
             series[root] += 1
             counts["made"][label] += 1
-    frame = posts.iloc[rows].assign(post_id=ids, text=new_texts, origin="augment", parent=[roots[row] for row in rows])
-    return frame.reset_index(drop=True), {name: dict(sorted(count.items())) for name, count in counts.items()}
+    frame = posts.iloc[rows].assign(
+        post_id=ids, text=new_texts, origin="augment", parent=[roots[row] for row in rows]
+    )
+    return frame.reset_index(drop=True), {
+        name: dict(sorted(count.items())) for name, count in counts.items()
+    }

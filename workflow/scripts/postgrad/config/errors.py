@@ -12,7 +12,8 @@ T = TypeVar("T")
 
 
 class Fault(ValueError):
-    """Mistakes in configuration files, a sentence each: which file, which key, what was found, what to do.
+    """Mistakes in configuration files, a sentence each: which file, which key, what was found, what
+    to do.
 
     Without a sentence: what was asked for hangs on something whose fault is told already.
     """
@@ -42,8 +43,8 @@ class Faults(list[str]):
 def told_once(sentences: Iterable[str]) -> list[str]:
     """Tell faults that differ in the node alone as one sentence, which lists their places.
 
-    A slip in an anchor, say, is found at each node that takes the anchor in. Where the sentences name the nodes of
-    their places, the common one says "each of them".
+    A slip in an anchor, say, is found at each node that takes the anchor in. Where the sentences
+    name the nodes of their places, the common one says "each of them".
     """
     alike = _grouped(sentences, lambda place, finding: finding)
     single = [group[0] for group in alike.values() if len(group) == 1]
@@ -55,7 +56,9 @@ def told_once(sentences: Iterable[str]) -> list[str]:
     return [told[sentence] for sentence in sentences if sentence in told]
 
 
-def _grouped(sentences: Iterable[str], said: Callable[[str, str], str]) -> dict[tuple[str, str], list[str]]:
+def _grouped(
+    sentences: Iterable[str], said: Callable[[str, str], str]
+) -> dict[tuple[str, str], list[str]]:
     """{(file, what is found): sentences}; said: a function of a place and what is found there."""
     groups: dict[tuple[str, str], list[str]] = {}
     for sentence in sentences:
@@ -67,7 +70,10 @@ def _grouped(sentences: Iterable[str], said: Callable[[str, str], str]) -> dict[
 
 
 def _without_node(place: str, finding: str) -> str:
-    """What is found, with "each of them" for the node of the place, as in models.plain.lr; paths stay as they are."""
+    """What is found, with "each of them" for the node of the place, as in models.plain.lr.
+
+    Paths stay as they are.
+    """
     name = re.escape((place.split(".") + [place])[1])
     return re.sub(rf"'{name}'|(?<![\w@/.-]){name}(?![\w@/-]|\.\w)", "each of them", finding)
 
@@ -80,12 +86,18 @@ def place_of(sentence: str) -> str:
 
 @contextmanager
 def stop_on_faults() -> Iterator[None]:
-    """A Fault of the body ends the program, with a sentence for each mistake and without a traceback."""
+    """A Fault of the body ends the program, with a sentence for each mistake and without a
+    traceback.
+    """
     try:
         yield
     except Fault as fault:
         sentences = told_once(fault.sentences)
-        sys.exit("\n  ".join([f"Nothing was run: {len(sentences)} to mend in the configuration.", *sentences]))
+        sys.exit(
+            "\n  ".join(
+                [f"Nothing was run: {len(sentences)} to mend in the configuration.", *sentences]
+            )
+        )
 
 
 def nearest(word: object, known: Iterable[object]) -> str:

@@ -44,22 +44,34 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def without_required(schema: Any) -> Any:
-    """A schema of which no key is required, at any depth: that of a file which says a part of the whole."""
+    """A schema of which no key is required, at any depth.
+
+    That of a file which says a part of the whole.
+    """
     if isinstance(schema, list):
         return [without_required(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    kept = {key: value for key, value in schema.items() if key != "required" or not isinstance(value, list)}
+    kept = {
+        key: value
+        for key, value in schema.items()
+        if key != "required" or not isinstance(value, list)
+    }
     return {key: without_required(value) for key, value in kept.items()}
 
 
-def fitting(content: Any, schema: dict[str, Any], where: str, faults: Faults, path: Sequence[str | int] = ()) -> Any:
+def fitting(
+    content: Any, schema: dict[str, Any], where: str, faults: Faults, path: Sequence[str | int] = ()
+) -> Any:
     """`content` without what does not fit `schema`; None where the rest does not fit either.
 
-    A sentence for each misfit goes to `faults`. where: the file; path: the keys above `content` in it.
+    A sentence for each misfit goes to `faults`. where: the file; path: the keys above `content` in
+    it.
     """
     validator = VALIDATOR(schema)
-    errors = sorted(validator.iter_errors(content), key=lambda error: list(map(str, error.absolute_path)))
+    errors = sorted(
+        validator.iter_errors(content), key=lambda error: list(map(str, error.absolute_path))
+    )
     if not errors:
         return content
     content = deepcopy(content)
@@ -67,7 +79,11 @@ def fitting(content: Any, schema: dict[str, Any], where: str, faults: Faults, pa
         with faults.gathered():
             raise Fault(*sentences(error, where, path))
         keys = list(error.absolute_path)
-        unknown = set(error.instance) - set(error.schema.get("properties", {})) if _closed(error) else set()
+        unknown = (
+            set(error.instance) - set(error.schema.get("properties", {}))
+            if _closed(error)
+            else set()
+        )
         while keys and not isinstance(keys[-1], str):  # a list loses its place as a whole
             keys.pop()
         parent = content
@@ -82,17 +98,33 @@ def _closed(error: jsonschema.ValidationError) -> bool:
     return error.validator == "additionalProperties"
 
 
-def sentences(error: jsonschema.ValidationError, where: str, path: Sequence[str | int] = ()) -> list[str]:
-    """One misfit that jsonschema found, as sentences: file, key path, what was found, the remedy."""
+def sentences(
+    error: jsonschema.ValidationError, where: str, path: Sequence[str | int] = ()
+) -> list[str]:
+    """One misfit that jsonschema found, as sentences.
+
+    File, key path, what was found, the remedy.
+    """
     path = ".".join(map(str, [*path, *error.absolute_path]))
-    place, value, wanted = f"{where}: {path}" if path else where, error.instance, error.validator_value
+    place, value, wanted = (
+        f"{where}: {path}" if path else where,
+        error.instance,
+        error.validator_value,
+    )
     about = error.schema.get("description")
-    told = "what stands there" if error.schema.get("writeOnly") else found(value)  # a key by mistake, say
+    told = (
+        "what stands there" if error.schema.get("writeOnly") else found(value)
+    )  # a key by mistake, say
     if _closed(error):
         known = error.schema.get("properties", {})
-        return [f"{place}: there is no key {key!r}; {nearest(key, known)}" for key in sorted(set(value) - set(known))]
+        return [
+            f"{place}: there is no key {key!r}; {nearest(key, known)}"
+            for key in sorted(set(value) - set(known))
+        ]
     if error.validator == "required":
-        return [f"{place}: the key {key!r} is missing; add it." for key in wanted if key not in value]
+        return [
+            f"{place}: the key {key!r} is missing; add it." for key in wanted if key not in value
+        ]
     if error.validator == "enum":
         return [f"{place}: {found(value)} is not among its values; {nearest(value, wanted)}"]
     if error.validator == "type":

@@ -1,4 +1,5 @@
-"""What must hold within a task file, and the raw posts that it names: Fault with place, finding and remedy.
+"""What must hold within a task file, and the raw posts that it names: Fault with place, finding and
+remedy.
 
 What a key alone must hold stands in workflow/schemas.
 """
@@ -21,14 +22,20 @@ def task(body: Mapping[str, Any], where: str) -> None:
     for key in ("name", "value", "word", "digit"):
         values = [str(label[key]) for label in body["labels"]]
         if twice := [value for i, value in enumerate(values) if value in values[:i]]:
-            faults.append(f"{where}: labels: two labels have the {key} {twice[0]!r}; give each its own.")
+            faults.append(
+                f"{where}: labels: two labels have the {key} {twice[0]!r}; give each its own."
+            )
     for label in body.get("positive", []):
         with faults.gathered():
             lookup(dict.fromkeys(names), label, f"{where}: positive", "label")
     if body["metric"] == "f1" and not body.get("positive"):
-        faults.append(f"{where}: positive is missing; metric f1 needs the names of the positive classes.")
+        faults.append(
+            f"{where}: positive is missing; metric f1 needs the names of the positive classes."
+        )
     if body["metric"] == "auc" and len(names) != 2:
-        faults.append(f"{where}: metric: auc needs two labels, found {len(names)}; choose macro_f1.")
+        faults.append(
+            f"{where}: metric: auc needs two labels, found {len(names)}; choose macro_f1."
+        )
     for part in [_prompt, _splits, _divide]:
         with faults.gathered():
             part(body, where)
@@ -41,12 +48,18 @@ def _prompt(body: Mapping[str, Any], where: str) -> None:
     for field in fields:
         lookup(dict.fromkeys(["text", "keyword"]), field, where, "field")
     if fields.count("text") != 1:
-        raise Fault(f"{where}: found {{text}} {fields.count('text')} times; write it once, where the post goes.")
+        raise Fault(
+            f"{where}: found {{text}} {fields.count('text')} times; write it once, where the post goes."
+        )
     if text.rstrip().endswith("}"):
-        raise Fault(f"{where}: it ends with a field; write a word after it, such as Answer:, for the answer to follow.")
+        raise Fault(
+            f"{where}: it ends with a field; write a word after it, such as Answer:, for the answer to follow."
+        )
     for split, part in body["splits"].items():
         if "keyword" in fields and part.get("columns") and "keyword" not in part["columns"]:
-            raise Fault(f"{where}: it reads {{keyword}}, and splits.{split}.columns names no keyword; add it to one.")
+            raise Fault(
+                f"{where}: it reads {{keyword}}, and splits.{split}.columns names no keyword; add it to one."
+            )
 
 
 def _splits(body: Mapping[str, Any], where: str) -> None:
@@ -55,7 +68,9 @@ def _splits(body: Mapping[str, Any], where: str) -> None:
         place = f"{where}: splits.{split}"
         if not part:
             if split not in parts:
-                faults.append(f"{place}: no file, and divide.parts does not name it; give it a file, or a part.")
+                faults.append(
+                    f"{place}: no file, and divide.parts does not name it; give it a file, or a part."
+                )
             continue
         if ("file" in part) == ("files" in part):
             faults.append(f"{place}: say exactly one of file and files.")
@@ -63,12 +78,18 @@ def _splits(body: Mapping[str, Any], where: str) -> None:
             faults.append(f"{place}: it has a file, and divide.parts names it too; keep one.")
         columns = part.get("columns", {})
         labelled = split in ("train", "dev")
-        for key in ["text", *(["label"] if labelled or "gold" in part else []), *(["id"] if "gold" in part else [])]:
+        for key in [
+            "text",
+            *(["label"] if labelled or "gold" in part else []),
+            *(["id"] if "gold" in part else []),
+        ]:
             if key not in columns:
                 faults.append(f"{place}.columns: {key} is missing; name the file's column.")
         select = part.get("select", {})
         if select.get("min_words", 0) > select.get("max_words", select.get("min_words", 0)):
-            faults.append(f"{place}.select: min_words is more than max_words, so no post is left; exchange them.")
+            faults.append(
+                f"{place}.select: min_words is more than max_words, so no post is left; exchange them."
+            )
         with faults.gathered():
             _columns(body, part, place)
     faults.end()
@@ -83,7 +104,9 @@ def _divide(body: Mapping[str, Any], where: str) -> None:
         with faults.gathered():
             lookup(body["splits"], split, f"{place}.parts", "split")
     if abs(sum(divide["parts"].values()) - 1) > 1e-9:
-        faults.append(f"{place}.parts: the shares sum to {sum(divide['parts'].values()):g}; make them sum to 1.")
+        faults.append(
+            f"{place}.parts: the shares sum to {sum(divide['parts'].values()):g}; make them sum to 1."
+        )
     if "label" not in divide["columns"]:
         faults.append(f"{place}.columns: label is missing; name the file's column.")
     with faults.gathered():
@@ -94,16 +117,22 @@ def _divide(body: Mapping[str, Any], where: str) -> None:
 def _columns(body: Mapping[str, Any], part: Mapping[str, Any], where: str) -> None:
     """What a file's columns and encoding must be, in a split and in divide."""
     if isinstance(part.get("columns", {}).get("label"), dict) and len(body["labels"]) != 2:
-        raise Fault(f"{where}.columns.label: among gives two classes, and the task has {len(body['labels'])} labels.")
+        raise Fault(
+            f"{where}.columns.label: among gives two classes, and the task has {len(body['labels'])} labels."
+        )
     try:
         codecs.lookup(part.get("encoding", "utf-8"))
     except LookupError:
         name = found(part["encoding"])
-        raise Fault(f"{where}.encoding: there is no encoding {name}; write utf-8, or cp1252 for old exports.") from None
+        raise Fault(
+            f"{where}.encoding: there is no encoding {name}; write utf-8, or cp1252 for old exports."
+        ) from None
 
 
 def raw_files(
-    body: Mapping[str, Any], files: Iterable[tuple[str, Mapping[str, Any], Iterable[Path]]], where: str
+    body: Mapping[str, Any],
+    files: Iterable[tuple[str, Mapping[str, Any], Iterable[Path]]],
+    where: str,
 ) -> None:
     """Nothing; Fault with a sentence for each raw file of a task that is not there.
 
@@ -113,8 +142,12 @@ def raw_files(
     for key, part, paths in files:
         for path in paths:
             if not path.is_file():
-                columns = (c["column"] if isinstance(c, dict) else c for c in part["columns"].values())
+                columns = (
+                    c["column"] if isinstance(c, dict) else c for c in part["columns"].values()
+                )
                 names = ", ".join(" or ".join(as_list(column)) for column in columns)
                 state = "is no file" if path.exists() else "is not there"
-                faults.append(f"{where}: {key}: {path} {state}; expected are the columns {names}; {body['source']}.")
+                faults.append(
+                    f"{where}: {key}: {path} {state}; expected are the columns {names}; {body['source']}."
+                )
     faults.end()

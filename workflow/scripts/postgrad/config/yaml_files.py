@@ -1,4 +1,7 @@
-"""Reading a YAML file as a mapping. A value that YAML would read as something else than is written is refused."""
+"""Reading a YAML file as a mapping.
+
+A value that YAML would read as something else than is written is refused.
+"""
 
 import math
 import re
@@ -21,8 +24,9 @@ def as_list(value: Any) -> list[Any]:
 def read_yaml(path: Path | str) -> dict[str, Any]:
     """One YAML file as a mapping.
 
-    Raises Fault where it is missing, is not YAML or holds no mapping, and for what YAML 1.1 would read
-    without a word as something else: a key that stands twice, `on` as a key, 010 and 1:30 as numbers.
+    Raises Fault where it is missing, is not YAML or holds no mapping, and for what YAML 1.1 would
+    read without a word as something else: a key that stands twice, `on` as a key, 010 and 1:30 as
+    numbers.
     """
     path = Path(path)
     try:
@@ -43,7 +47,9 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
             raise
         mark = getattr(error, "problem_mark", None)
         place = mark.line + 1 if mark else "?"
-        raise Fault(f"{path}, line {place}: this is not YAML ({getattr(error, 'problem', 'unreadable')}).") from None
+        raise Fault(
+            f"{path}, line {place}: this is not YAML ({getattr(error, 'problem', 'unreadable')})."
+        ) from None
     if not isinstance(content, dict):
         raise Fault(
             f"{path}: expected a mapping of keys to values; {'the file is empty' if tree is None else 'mend it'}."
@@ -84,15 +90,21 @@ def _check_keys(node: yaml.Node, where: str) -> None:
                 f"{place}: the key {word if isinstance(word, str) else ''} is read as {kind}; put it in quotes."
             )
         if word in keys:
-            raise Fault(f"{place}: the key {word!r} stands twice, and the first would be lost; keep one.")
+            raise Fault(
+                f"{place}: the key {word!r} stands twice, and the first would be lost; keep one."
+            )
         keys.add(word)
 
 
 def _check_scalar(node: yaml.ScalarNode, place: str) -> None:
     if node.tag == f"{TAG}int" and re.fullmatch(r"[-+]?0[0-7_]+|[^x]*:.*", node.value):
-        raise Fault(f"{place}: YAML reads {node.value} as another number; write it without 0 or colons, or in quotes.")
+        raise Fault(
+            f"{place}: YAML reads {node.value} as another number; write it without 0 or colons, or in quotes."
+        )
     if node.tag == f"{TAG}float" and not is_finite(node.value):
-        raise Fault(f"{place}: {node.value} is no number that a setting can have; write a finite one.")
+        raise Fault(
+            f"{place}: {node.value} is no number that a setting can have; write a finite one."
+        )
 
 
 def is_finite(text: str) -> bool:

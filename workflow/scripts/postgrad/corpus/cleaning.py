@@ -22,7 +22,14 @@ from postgrad.corpus.text_forms import normalized
 from postgrad.records.names import SPLITS
 from postgrad.records.posts import first_by_hash
 
-CLAIMS = ("test", "cross", "dev", "train", "undivided", "unlabeled")  # who keeps an id that two splits hold
+CLAIMS = (
+    "test",
+    "cross",
+    "dev",
+    "train",
+    "undivided",
+    "unlabeled",
+)  # who keeps an id that two splits hold
 LEDGER = pa.schema(
     [
         ("task", pa.string()),
@@ -42,9 +49,13 @@ _RECORD = ["split", "file", "line", "post_id", "text", "keyword", "label", "plat
 _SPACE = re.compile(r"\s+")
 _UNSEEN = "\u200b\u200c\u200d\u2060\ufeff\ufe0f "
 _CONTROL = dict.fromkeys(
-    code for code in [*range(0x20), *range(0x7F, 0xA0), 0xFEFF, *range(0xD800, 0xE000)] if not chr(code).isspace()
+    code
+    for code in [*range(0x20), *range(0x7F, 0xA0), 0xFEFF, *range(0xD800, 0xE000)]
+    if not chr(code).isspace()
 )  # C0, C1, a BOM in mid-text, and halves of surrogate pairs, which UTF-8 cannot hold
-_TWO_DIGITS = re.compile(r"(?<![\d.,])\d\d(?!\d|[.,]\d)")  # 27, but not 270, 27.5 or the cents of 8.27
+_TWO_DIGITS = re.compile(
+    r"(?<![\d.,])\d\d(?!\d|[.,]\d)"
+)  # 27, but not 270, 27.5 or the cents of 8.27
 _DAMAGED_ID = re.compile(r"\d(\.\d+)?[eE]\+\d+")  # 1.29E+18: a spreadsheet has rounded the id away
 
 
@@ -57,7 +68,9 @@ class Among:
     separator: str | None = None  # between the values; default: white space
 
 
-Column = str | list[str] | Among  # a column's name, or several names of which the first that is there counts
+Column = (
+    str | list[str] | Among
+)  # a column's name, or several names of which the first that is there counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,11 +126,14 @@ class CleanOptions:
     source: str | None = None  # who hands the files out
     divide: Division | None = None
     most_train: int | None = None  # the most posts of train that the study reads; default: all
-    bytes: dict[str, int] | None = None  # file -> its size, which tells a new file; nothing here reads it
+    bytes: dict[str, int] | None = (
+        None  # file -> its size, which tells a new file; nothing here reads it
+    )
 
 
 def cleaned_text(text: str | None) -> str:
-    """A post as models read it: entities resolved, NFC, no control characters, white space as one blank.
+    """A post as models read it: entities resolved, NFC, no control characters, white space as one
+    blank.
 
     Mentions, links, emoji and case stay. A text of nothing visible becomes empty.
     """
@@ -129,7 +145,9 @@ def cleaned_text(text: str | None) -> str:
 def selected(text: str, select: Selection) -> bool:
     """Whether a pool post is read."""
     words = len(text.split())
-    long_enough = select.min_words <= words <= (words if select.max_words is None else select.max_words)
+    long_enough = (
+        select.min_words <= words <= (words if select.max_words is None else select.max_words)
+    )
     return long_enough and (not select.two_digit_number or bool(_TWO_DIGITS.search(text)))
 
 
@@ -162,13 +180,18 @@ def _codes(labels: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def _code(value: str | None, codes: Mapping[str, int], wanted: Column, where: str) -> int | None:
-    """The class code of a cell, or None where it is empty. Raises ValueError, and does not show the value."""
+    """The class code of a cell, or None where it is empty.
+
+    Raises ValueError, and does not show the value.
+    """
     value = (value or "").strip()
     if value in NOTHING:
         return None
     if isinstance(wanted, Among):
         return int(wanted.among in value.split(wanted.separator))
-    value = value if value in codes else re.sub(r"\.0+$", "", value)  # 1.0: a data frame's way to write 1
+    value = (
+        value if value in codes else re.sub(r"\.0+$", "", value)
+    )  # 1.0: a data frame's way to write 1
     if value not in codes:
         raise ValueError(
             f"{where}: the value is not a label of the task ({', '.join(codes)}); "
@@ -178,13 +201,21 @@ def _code(value: str | None, codes: Mapping[str, int], wanted: Column, where: st
 
 
 def _path(folder: Path | str, name: str, body: SplitFiles, options: CleanOptions) -> Path:
-    """The path of a raw file. Raises FileNotFoundError: name, columns expected, who hands it out."""
+    """The path of a raw file.
+
+    Raises FileNotFoundError: name, columns expected, who hands it out.
+    """
     path = Path(folder) / name
     if path.is_file():
         return path
-    names = [" or ".join(_as_list(c.column if isinstance(c, Among) else c)) for c in body.columns.values()]
+    names = [
+        " or ".join(_as_list(c.column if isinstance(c, Among) else c))
+        for c in body.columns.values()
+    ]
     source = f"; {options.source.rstrip('.')}" if options.source else ""
-    raise FileNotFoundError(f"{name} is not in {folder}; expected are the columns {', '.join(names)}{source}.")
+    raise FileNotFoundError(
+        f"{name} is not in {folder}; expected are the columns {', '.join(names)}{source}."
+    )
 
 
 def _names(folder: Path | str, body: SplitFiles) -> list[str]:
@@ -196,18 +227,30 @@ def _names(folder: Path | str, body: SplitFiles) -> list[str]:
     return names
 
 
-def _gold_labels(folder: Path | str, body: SplitFiles, options: CleanOptions) -> dict[str, int] | None:
-    """{post_id: class code} of a split's gold file, or None where the split has none or it is not there."""
+def _gold_labels(
+    folder: Path | str, body: SplitFiles, options: CleanOptions
+) -> dict[str, int] | None:
+    """{post_id.
+
+    Class code} of a split's gold file, or None where the split has none or it is not there.
+    """
     name = body.gold
     if name is None or not (Path(folder) / name).is_file():
         return None
     columns, rows = raw_rows(Path(folder) / name, name, body.encoding)
     wanted = body.columns
-    id_column, label_column = (_column(wanted[key], columns, name, options.task) for key in ("id", "label"))
+    id_column, label_column = (
+        _column(wanted[key], columns, name, options.task) for key in ("id", "label")
+    )
     codes, gold = _codes(options.labels), {}
     for line, row in rows:
         post_id = (row.get(id_column) or "").strip()
-        code = _code(row.get(label_column), codes, wanted["label"], f"{name}, line {line}, column {label_column}")
+        code = _code(
+            row.get(label_column),
+            codes,
+            wanted["label"],
+            f"{name}, line {line}, column {label_column}",
+        )
         if post_id in gold or post_id in NOTHING or code is None:
             raise ValueError(f"{name}, line {line}: a gold row needs an id of its own and a label.")
         gold[post_id] = code
@@ -254,7 +297,9 @@ def _file_rows(
         if text and text not in REMOVED and "title" in cell:
             text = f"{cleaned_text(cell['title'])} {text}".strip()
         post: dict[str, Any] = {
-            "post_id": cell["id"].strip() if "id" in at else f"{Path(name).name.partition('.')[0]}-{line}",
+            "post_id": cell["id"].strip()
+            if "id" in at
+            else f"{Path(name).name.partition('.')[0]}-{line}",
             "text": text,
             "keyword": cleaned_text(cell.get("keyword")) or None,
             "label": None,
@@ -262,7 +307,8 @@ def _file_rows(
         }
         if labelled:
             where = f"{name}, line {line}, column {at['label']}"
-            # A row without id or text is a spreadsheet's own: whatever stands in its label column is none.
+            # A row without id or text is a spreadsheet's own: whatever stands in its label column
+            # is none.
             beside = text and post["post_id"] not in NOTHING and None not in row
             post["label"] = _code(cell["label"], codes, wanted["label"], where) if beside else None
         reason = _rejection(post, row, body.select, labelled)
@@ -276,21 +322,30 @@ def _file_rows(
 
 
 def _reject_repeated_ids(records: Sequence[dict[str, Any]]) -> None:
-    """Of the rows that share an id, the first of the split that comes first in CLAIMS stands; decoys claim none."""
+    """Of the rows that share an id, the first of the split that comes first in CLAIMS stands.
+
+    Decoys claim none.
+    """
     owner: dict[str, dict[str, Any]] = {}
     for record in sorted(records, key=lambda record: CLAIMS.index(record["split"])):
         if record["fate"] == "kept":
             first = owner.setdefault(record["post_id"], record)
             if first is not record:
                 same = first["split"] == record["split"]
-                record.update(fate="rejected", reason="repeated id" if same else f"id also in {first['split']}")
+                record.update(
+                    fate="rejected",
+                    reason="repeated id" if same else f"id also in {first['split']}",
+                )
 
 
-def divided(texts: Sequence[str], labels: Sequence[Any], parts: Mapping[str, float], seed: int) -> list[str]:
-    """The part of each post: stratified by label, by lot from the seed, equal texts (normalised) together.
+def divided(
+    texts: Sequence[str], labels: Sequence[Any], parts: Mapping[str, float], seed: int
+) -> list[str]:
+    """The part of each post: stratified by label, by lot from the seed, equal texts (normalised)
+    together.
 
-    parts: {name: share}; each class fills the parts in the order of their size, smallest first, so that the
-    largest takes what rounding leaves. Duplicates follow the label of the first of them.
+    parts: {name: share}; each class fills the parts in the order of their size, smallest first, so
+    that the largest takes what rounding leaves. Duplicates follow the label of the first of them.
     """
     first: dict[str, int] = {}
     members: dict[int, list[int]] = {}
@@ -313,25 +368,37 @@ def divided(texts: Sequence[str], labels: Sequence[Any], parts: Mapping[str, flo
 
 
 def _divide(records: Sequence[dict[str, Any]], division: Division) -> None:
-    whole = [record for record in records if record["split"] == "undivided" and record["fate"] == "kept"]
+    whole = [
+        record for record in records if record["split"] == "undivided" and record["fate"] == "kept"
+    ]
     texts, labels = ([record[key] for record in whole] for key in ("text", "label"))
-    for record, part in zip(whole, divided(texts, labels, division.parts, division.seed), strict=True):
+    for record, part in zip(
+        whole, divided(texts, labels, division.parts, division.seed), strict=True
+    ):
         record["split"] = part
 
 
 def _leave_out(table: pd.DataFrame, most: int) -> None:
-    """Reject what stands in train beyond `most` posts, drawn by their ids: a smaller number is a subset of a larger."""
+    """Reject what stands in train beyond `most` posts, drawn by their ids.
+
+    A smaller number is a subset of a larger.
+    """
     train = table[(table["fate"] == "kept") & (table["split"] == "train")]
     left = train.index[~train["post_id"].isin(first_by_hash(train, most)["post_id"])]
-    table.loc[left, ["fate", "reason"]] = "rejected", f"left out: the study reads {most} train posts"
+    table.loc[left, ["fate", "reason"]] = (
+        "rejected",
+        f"left out: the study reads {most} train posts",
+    )
 
 
-def corpus(options: CleanOptions, folder: Path | str) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+def corpus(
+    options: CleanOptions, folder: Path | str
+) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     """All posts of a task and the ledger of its raw rows.
 
-    folder: where the raw files lie.
-    Returns ({split: posts} with all of SPLITS, ledger). Raises FileNotFoundError for a raw file that is not
-    there, ValueError for one that cannot be read as the task file says.
+    folder: where the raw files lie. Returns ({split: posts} with all of SPLITS, ledger). Raises
+    FileNotFoundError for a raw file that is not there, ValueError for one that cannot be read as
+    the task file says.
     """
     records: list[dict[str, Any]] = []
     rows_in = 0
@@ -353,13 +420,19 @@ def corpus(options: CleanOptions, folder: Path | str) -> tuple[dict[str, pd.Data
         rows_in += len(found)
     _reject_repeated_ids(records)
     for split, _, name in files:
-        found = [record for record in records if record["file"] == name and record["split"] == split]
+        found = [
+            record for record in records if record["file"] == name and record["split"] == split
+        ]
         if found and split != "unlabeled" and all(record["fate"] == "rejected" for record in found):
-            raise ValueError(f"{name}: none of its {len(found)} rows is a post; the first: {found[0]['reason']}.")
+            raise ValueError(
+                f"{name}: none of its {len(found)} rows is a post; the first: {found[0]['reason']}."
+            )
     if options.divide:
         _divide(records, options.divide)
     table = pd.DataFrame(records, columns=[*_RECORD, "fate", "reason"]).assign(task=options.task)
-    if options.most_train is not None:  # here, so that audit, folds and priors all see the same posts
+    if (
+        options.most_train is not None
+    ):  # here, so that audit, folds and priors all see the same posts
         _leave_out(table, options.most_train)
     kept = table[table["fate"] == "kept"]
     splits = {}
@@ -370,5 +443,7 @@ def corpus(options: CleanOptions, folder: Path | str) -> tuple[dict[str, pd.Data
     ledger = table[LEDGER.names].replace({"post_id": {"": None}})
     decoys, rejected = (int((ledger["fate"] == fate).sum()) for fate in ("decoy", "rejected"))
     if rows_in != sum(map(len, splits.values())) + rejected + decoys:
-        raise RuntimeError(f"{options.task}: {rows_in} rows in, but not as many kept, rejected or decoys.")
+        raise RuntimeError(
+            f"{options.task}: {rows_in} rows in, but not as many kept, rejected or decoys."
+        )
     return splits, ledger

@@ -1,7 +1,7 @@
 """Exact duplicates and near-copies of posts.
 
-Two posts are duplicates if their texts are equal after case, links, mentions and spacing are set aside. A text is a
-near-copy of another one if they share at least SHARE of all their words.
+Two posts are duplicates if their texts are equal after case, links, mentions and spacing are set
+aside. A text is a near-copy of another one if they share at least SHARE of all their words.
 """
 
 import hashlib
@@ -43,10 +43,13 @@ class AuditOptions:
 def left_out(splits: Mapping[str, pd.DataFrame], groups: pd.DataFrame) -> pd.DataFrame:
     """The posts of train and unlabeled that no model may read: (post_id, split, reason).
 
-    A copy of a text in test, dev or cross goes, and so does every copy but the first of a text within train
-    or within unlabeled; where labels of train disagree, the first stands. Evaluation splits stay whole.
+    A copy of a text in test, dev or cross goes, and so does every copy but the first of a text
+    within train or within unlabeled; where labels of train disagree, the first stands. Evaluation
+    splits stay whole.
     """
-    members = {split: frame.set_index("post_id")["group"] for split, frame in groups.groupby("split")}
+    members = {
+        split: frame.set_index("post_id")["group"] for split, frame in groups.groupby("split")
+    }
     evaluated = {split: set(members.get(split, ())) for split in EVALUATED}
     rows = []
     for split in TRAINED:
@@ -66,7 +69,9 @@ def left_out(splits: Mapping[str, pd.DataFrame], groups: pd.DataFrame) -> pd.Dat
 
 
 class Known:
-    """Texts that are there already, each at a place such as train, and whether another one nearly copies one."""
+    """Texts that are there already, each at a place such as train, and whether another one nearly
+    copies one.
+    """
 
     def __init__(self, places: Mapping[str, Iterable[str]]) -> None:
         """places: {place: texts}, in the order in which they are looked through."""
@@ -82,19 +87,28 @@ class Known:
         self.sizes.setdefault(place, {}).setdefault(len(found), []).append(found)
 
     def place(self, text: str) -> str | None:
-        """The first place with a near-copy of the text, or None: both share at least SHARE of all their words."""
+        """The first place with a near-copy of the text, or None.
+
+        Both share at least SHARE of all their words.
+        """
         own = word_set(text)
         for place, sizes in self.sizes.items():
             for size in sizes:
-                # Of n and m words s in common are SHARE of all: s >= SHARE * (n + m - s). No larger difference in size
-                # allows it, which spares most comparisons: 1,000 posts beside 20,000 take some 10 s.
+                # Of n and m words s in common are SHARE of all: s >= SHARE * (n + m - s). No larger
+                # difference in size allows it, which spares most comparisons: 1,000 posts beside
+                # 20,000 take some 10 s.
                 least = SHARE / (1 + SHARE) * (len(own) + size) - 1e-9
-                if least <= min(len(own), size) and any(len(own & other) >= least for other in sizes[size]):
+                if least <= min(len(own), size) and any(
+                    len(own & other) >= least for other in sizes[size]
+                ):
                     return place
         return None
 
 
 def word_set(text: str) -> frozenset[str]:
-    """The words of a text as a set, each once; case, links, mentions and punctuation play no part where words are."""
+    """The words of a text as a set, each once.
+
+    Case, links, mentions and punctuation play no part where words are.
+    """
     plain = normalized(text)
     return frozenset(re.findall(r"\w+", plain)) or frozenset([plain])

@@ -19,10 +19,12 @@ class FoldOptions:
 
 
 def links(posts: pd.DataFrame, duplicates: pd.DataFrame) -> pd.DataFrame:
-    """(n, 3) frame of what links posts to each other: a group of duplicates, the post they derive from, the author.
+    """(n, 3) frame of what links posts to each other: a group of duplicates, the post they derive
+    from, the author.
 
-    posts: n rows with post_id, parent and author. duplicates: audit's groups, a row a post (post_id, group).
-    Null where nothing is known, an author mostly. Raises ValueError where a post has no group.
+    posts: n rows with post_id, parent and author. duplicates: audit's groups, a row a post
+    (post_id, group). Null where nothing is known, an author mostly. Raises ValueError where a post
+    has no group.
     """
     group = posts["post_id"].map(duplicates.set_index("post_id")["group"])
     if lacking := int(group.isna().sum()):
@@ -32,30 +34,39 @@ def links(posts: pd.DataFrame, duplicates: pd.DataFrame) -> pd.DataFrame:
 
 
 def grouped(links: pd.DataFrame) -> np.ndarray:
-    """(n,) numbers, equal for posts that share a value in any column, directly or through other posts."""
+    """(n,) numbers, equal for posts that share a value in any column, directly or through other
+    posts.
+    """
     found = pd.Series(np.arange(len(links)))
     while True:
         before = found
         for column in links:
-            least = found.groupby(links[column].to_numpy()).transform("min")  # NaN where the value is null
+            least = found.groupby(links[column].to_numpy()).transform(
+                "min"
+            )  # NaN where the value is null
             found = least.fillna(found).astype(int)
         if found.equals(before):
             return found.to_numpy()
 
 
 def linked(links: pd.DataFrame, held: ArrayLike) -> np.ndarray:
-    """(n,) whether a post shares a value in any column with one of those held out. held: (n,) of bool."""
+    """(n,) whether a post shares a value in any column with one of those held out.
+
+    held: (n,) of bool.
+    """
     return np.any([column.isin(column[held].dropna()) for _, column in links.items()], axis=0)
 
 
-def folds(post_ids: ArrayLike, labels: ArrayLike, groups: ArrayLike, k: int, seed: int) -> np.ndarray:
+def folds(
+    post_ids: ArrayLike, labels: ArrayLike, groups: ArrayLike, k: int, seed: int
+) -> np.ndarray:
     """(n,) fold of each post, 1 to k: whole groups, each class shared out evenly.
 
-    post_ids, labels, groups: (n,). The groups come in the order of their sizes, those of one size in a seeded order;
-    each goes where fewest posts of its classes are, rare classes counting more, of equals to the fold with fewest
-    posts, then the first. This is the greedy of scikit-learn's StratifiedGroupKFold, but for the weights. The order of
-    the posts changes nothing.
-    Raises ValueError where a class has fewer groups than k, and so where posts or groups are fewer.
+    post_ids, labels, groups: (n,). The groups come in the order of their sizes, those of one size
+    in a seeded order; each goes where fewest posts of its classes are, rare classes counting more,
+    of equals to the fold with fewest posts, then the first. This is the greedy of scikit-learn's
+    StratifiedGroupKFold, but for the weights. The order of the posts changes nothing. Raises
+    ValueError where a class has fewer groups than k, and so where posts or groups are fewer.
     """
     frame = pd.DataFrame({"post": post_ids, "label": labels, "group": groups}).sort_values("post")
     for label, posts in frame.groupby("label"):
@@ -65,17 +76,25 @@ def folds(post_ids: ArrayLike, labels: ArrayLike, groups: ArrayLike, k: int, see
                 "groups (copies, one source or one author); choose fewer folds."
             )
     if len(frame) < k:
-        raise ValueError(f"{len(frame)} posts cannot be shared out to {k} folds; choose fewer folds.")
-    group, _ = pd.factorize(frame["group"])  # numbered by their first post, whatever the caller's numbers
+        raise ValueError(
+            f"{len(frame)} posts cannot be shared out to {k} folds; choose fewer folds."
+        )
+    group, _ = pd.factorize(
+        frame["group"]
+    )  # numbered by their first post, whatever the caller's numbers
     label, names = pd.factorize(frame["label"], sort=True)
     counts = np.zeros((group.max() + 1, len(names)))
     np.add.at(counts, (group, label), 1)
     order = np.random.default_rng(seed).permutation(len(counts))
     order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
-    weights, held, place = 1 / counts.sum(axis=0) ** 2, np.zeros((k, len(names))), np.zeros(len(counts), dtype=int)
+    weights, held, place = (
+        1 / counts.sum(axis=0) ** 2,
+        np.zeros((k, len(names))),
+        np.zeros(len(counts), dtype=int),
+    )
     for one in order:
-        # Squares of the shares held grow by twice this, and by what is the same in each fold. No matrix product: its
-        # last digits, which order near ties, differ between machines.
+        # Squares of the shares held grow by twice this, and by what is the same in each fold. No
+        # matrix product: its last digits, which order near ties, differ between machines.
         growth = (held * (weights * counts[one])).sum(axis=1)
         place[one] = np.lexsort((held.sum(axis=1), growth))[0]
         held[place[one]] += counts[one]

@@ -1,6 +1,7 @@
 """Raw files of posts, row by row with their line numbers: csv, tsv, xlsx, jsonl and jsonl.zst.
 
-Every fault of a file is a ValueError of one sentence that names file and line, and never shows a post.
+Every fault of a file is a ValueError of one sentence that names file and line, and never shows a
+post.
 """
 
 import csv
@@ -23,10 +24,11 @@ def raw_rows(
 ) -> tuple[list[str], Iterator[tuple[int, Row]]]:
     """The columns of a file and an iterator over (line, {column: value}).
 
-    path: the file; name: what messages call it. line counts from 1 and is where the row starts (the row of
-    the sheet for xlsx). Values are strings, or None for an empty cell of a sheet; blank lines are no rows.
-    A row with more filled cells than the header has names carries the key None.
-    Raises ValueError for what cannot be read: wrong encoding, quotes, JSON, an archive that is none.
+    path: the file; name: what messages call it. line counts from 1 and is where the row starts (the
+    row of the sheet for xlsx). Values are strings, or None for an empty cell of a sheet; blank
+    lines are no rows. A row with more filled cells than the header has names carries the key None.
+    Raises ValueError for what cannot be read: wrong encoding, quotes, JSON, an archive that is
+    none.
     """
     try:
         if name.endswith(".xlsx"):
@@ -44,10 +46,20 @@ def raw_rows(
 
 
 def shown(columns: Sequence[str]) -> str:
-    """Column names for a message. A cell that looks like a sentence (a file without header) is not shown."""
-    names = [name for name in columns if re.fullmatch(r"[\w#.:-]+( [\w#.:-]+){0,2}", name) and len(name) <= 30]
+    """Column names for a message.
+
+    A cell that looks like a sentence (a file without header) is not shown.
+    """
+    names = [
+        name
+        for name in columns
+        if re.fullmatch(r"[\w#.:-]+( [\w#.:-]+){0,2}", name) and len(name) <= 30
+    ]
     more = len(columns) - len(names[:SHOWN])
-    return ", ".join(names[:SHOWN]) + (f" and {more} more" if names and more else "") or "none that looks like a name"
+    return (
+        ", ".join(names[:SHOWN]) + (f" and {more} more" if names and more else "")
+        or "none that looks like a name"
+    )
 
 
 def _as_text(value: Any) -> str | None:
@@ -66,7 +78,9 @@ def _paired(columns: Sequence[str], values: Sequence[str | None]) -> Row:
 
 
 def _undecodable_line(path: Path | str, encoding: str) -> int | None:
-    """The first line that is not of this encoding, or None (a codec whose lines do not end in a byte 10)."""
+    """The first line that is not of this encoding, or None (a codec whose lines do not end in a
+    byte 10).
+    """
     with open(path, "rb") as file:
         for line, content in enumerate(file, 1):
             try:
@@ -79,7 +93,9 @@ def _undecodable_line(path: Path | str, encoding: str) -> int | None:
 def _not_decoded(path: Path | str, name: str, encoding: str) -> ValueError:
     line = None if name.endswith(".zst") else _undecodable_line(path, encoding)
     where = f"{name}, line {line}" if line else name
-    return ValueError(f"{where}: not valid {encoding}; name the file's encoding under `encoding` in the task file.")
+    return ValueError(
+        f"{where}: not valid {encoding}; name the file's encoding under `encoding` in the task file."
+    )
 
 
 def _codec(encoding: str) -> str:
@@ -87,8 +103,8 @@ def _codec(encoding: str) -> str:
 
 
 def _table_rows(path: Path | str, name: str, encoding: str, delimiter: str) -> Iterator[Any]:
-    # newline="": the csv module itself ends lines, so that CR and LF inside quotes stay in the cell.
-    # strict: a quote that is never closed would swallow the rows after it in silence.
+    # newline="": the csv module itself ends lines, so that CR and LF inside quotes stay in the
+    # cell. strict: a quote that is never closed would swallow the rows after it in silence.
     with open(path, encoding=_codec(encoding), newline="") as file:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         line = 1
@@ -115,7 +131,13 @@ def _sheet_rows(path: Path | str, name: str, sheet: str | None) -> Iterator[Any]
     unreadable = f"{name}: not a readable xlsx file; save it again as .xlsx or as .csv."
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, openpyxl.utils.exceptions.InvalidFileException, KeyError, ValueError, OSError):
+    except (
+        zipfile.BadZipFile,
+        openpyxl.utils.exceptions.InvalidFileException,
+        KeyError,
+        ValueError,
+        OSError,
+    ):
         raise ValueError(unreadable) from None
     if sheet is not None and sheet not in book.sheetnames:
         raise ValueError(f"{name}: no sheet `{sheet}`; the file has {', '.join(book.sheetnames)}.")
@@ -141,7 +163,9 @@ def _json_rows(path: Path | str, name: str, encoding: str) -> Iterator[Any]:
     if name.endswith(".zst"):
         import pyarrow as pa
 
-        file = io.TextIOWrapper(io.BufferedReader(pa.input_stream(path, compression="zstd")), _codec(encoding))
+        file = io.TextIOWrapper(
+            io.BufferedReader(pa.input_stream(path, compression="zstd")), _codec(encoding)
+        )
     else:
         file = open(path, encoding=_codec(encoding))  # noqa: SIM115
     columns, line = None, 0
@@ -154,10 +178,17 @@ def _json_rows(path: Path | str, name: str, encoding: str) -> Iterator[Any]:
                 if columns is None:
                     columns = list(row)
                     yield columns
-                yield line, {column: row.get(column) for column in {**dict.fromkeys(columns), **row}}
+                yield (
+                    line,
+                    {column: row.get(column) for column in {**dict.fromkeys(columns), **row}},
+                )
         except UnicodeDecodeError:
             raise _not_decoded(path, name, encoding) from None
         except (json.JSONDecodeError, AttributeError, RecursionError):
-            raise ValueError(f"{name}, line {line}: not a JSON object; each line holds one.") from None
+            raise ValueError(
+                f"{name}, line {line}: not a JSON object; each line holds one."
+            ) from None
         except OSError:
-            raise ValueError(f"{name}, after line {line}: not a readable zstd stream; fetch the file again.") from None
+            raise ValueError(
+                f"{name}, after line {line}: not a readable zstd stream; fetch the file again."
+            ) from None

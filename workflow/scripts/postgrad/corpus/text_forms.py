@@ -1,4 +1,7 @@
-"""Texts with what tells nothing set aside: as duplicates share them, and as a model may read them."""
+"""Texts with what tells nothing set aside.
+
+As duplicates share them, and as a model may read them.
+"""
 
 import re
 
@@ -16,5 +19,12 @@ def normalized(text: str, link: str = "http") -> str:
 
 
 def as_read(frame: pd.DataFrame, form: str | None) -> pd.DataFrame:
-    """The posts with the texts that a model reads. form: raw; or normalized, links left out (Bai & Zhou 2020)."""
-    return frame.assign(text=[normalized(text, "") for text in frame["text"]]) if form == "normalized" else frame
+    """The posts with the texts that a model reads.
+
+    form: raw; or normalized, links left out (Bai & Zhou 2020).
+    """
+    return (
+        frame.assign(text=[normalized(text, "") for text in frame["text"]])
+        if form == "normalized"
+        else frame
+    )

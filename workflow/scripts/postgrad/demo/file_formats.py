@@ -1,4 +1,7 @@
-"""The official shapes of made-up corpora: each task's files, columns, label values and spreadsheet leftovers."""
+"""The official shapes of made-up corpora.
+
+Each task's files, columns, label values and spreadsheet leftovers.
+"""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -10,7 +13,13 @@ Row = list[Any]  # the cells of one line of a file
 _TWEETS = {"tweet_id": "id", "text": "text", "label": "label"}
 # The official names of the columns in the official order, each with ours.
 COLUMNS = {
-    "smm4h20-task1": {"tweet_id": "id", "user_id": "user", "tweet": "text", "created_at": "time", "class": "label"},
+    "smm4h20-task1": {
+        "tweet_id": "id",
+        "user_id": "user",
+        "tweet": "text",
+        "created_at": "time",
+        "class": "label",
+    },
     "smm4h20-task2en": {"tweet_id": "id", "user_id": "user", "class": "label", "tweet": "text"},
     "smm4h20-task5": {"tweet_id": "id", "user_id": "user", "tweet": "text", "class": "label"},
     "smm4h22-task1a": {"tweet_id": "id", "tweet": "text", "label": "label"},
@@ -22,7 +31,12 @@ COLUMNS = {
     "smm4h24-task5": _TWEETS,
     "smm4h24-task6": {"id": "id", "text": "text", "source": "source", "label": "label"},
 }
-COMMAS = ("smm4h23-task2", "smm4h23-task4", "smm4h24-task3", "smm4h24-task6")  # csv files; the others are tsv
+COMMAS = (
+    "smm4h23-task2",
+    "smm4h23-task4",
+    "smm4h24-task3",
+    "smm4h24-task6",
+)  # csv files; the others are tsv
 VALUES: dict[str, list[str] | list[int]] = {  # else the class codes 0, 1, ...
     "smm4h20-task5": [1, 2, 3],
     "smm4h22-task1a": ["NoADE", "ADE"],
@@ -31,7 +45,10 @@ VALUES: dict[str, list[str] | list[int]] = {  # else the class codes 0, 1, ...
 
 
 def cells(post: Mapping[str, Any], task: str) -> dict[str, Any]:
-    """{official column: value} of a post, with a user and a time of its own that hang on its id alone."""
+    """{official column.
+
+    Value} of a post, with a user and a time of its own that hang on its id alone.
+    """
     rng = random.Random(post["id"])
     user = rng.getrandbits(30)
     time = datetime(2014, 1, 1, tzinfo=UTC) + timedelta(seconds=rng.randrange(5 * 365 * 86400))
@@ -40,10 +57,13 @@ def cells(post: Mapping[str, Any], task: str) -> dict[str, Any]:
     return {column: known[key] for column, key in COLUMNS[task].items()}
 
 
-def tables(task: str, made: Mapping[str, Sequence[Mapping[str, Any]]], seed: int) -> dict[str, list[Row]]:
+def tables(
+    task: str, made: Mapping[str, Sequence[Mapping[str, Any]]], seed: int
+) -> dict[str, list[Row]]:
     """{file name: rows, the header first} of a corpus. made: {train, dev, test, decoys: posts}.
 
-    The test file holds test posts and decoys without labels in a random order, test_gold the labels of test.
+    The test file holds test posts and decoys without labels in a random order, test_gold the labels
+    of test.
     """
     suffix = "csv" if task in COMMAS else "tsv"
     found = {split: [cells(post, task) for post in made[split]] for split in made}
@@ -64,9 +84,16 @@ def tables(task: str, made: Mapping[str, Sequence[Mapping[str, Any]]], seed: int
 
 
 def with_leftovers(rows: Sequence[Row], train: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """Rows as a spreadsheet left them in 2024 Task 3: a BOM, four columns without a name, a summary of seven rows."""
+    """Rows as a spreadsheet left them in 2024 Task 3.
+
+    A BOM, four columns without a name, a summary of seven rows.
+    """
     header, *body = rows
     counts = [sum(post["label"] == label for post in train) for label in range(4)]
     table: list[Row] = [[], ["label", "posts"], *map(list, enumerate(counts)), ["all", sum(counts)]]
     summary = [[None] * 4 + row + [None] * (4 - len(row)) for row in table]
-    return [["\ufeff" + header[0], *header[1:], *[""] * 4], *(row + [""] * 4 for row in body), *summary]
+    return [
+        ["\ufeff" + header[0], *header[1:], *[""] * 4],
+        *(row + [""] * 4 for row in body),
+        *summary,
+    ]

@@ -1,8 +1,10 @@
-"""Made-up posts from a small grammar, in the manner of eleven SMM4H tasks of 2020, 2022, 2023 and 2024.
+"""Made-up posts from a small grammar, in the manner of eleven SMM4H tasks of 2020, 2022, 2023 and
+2024.
 
-No post of any person stands here. Each label has its own cues, but classes share most of their words, the
-order of words matters (less calm, more calm), rare words carry cues too, and in AMBIGUOUS of the posts the
-cue speaks for another class. So scores rise with more data and stay below 1. They mean nothing else.
+No post of any person stands here. Each label has its own cues, but classes share most of their
+words, the order of words matters (less calm, more calm), rare words carry cues too, and in
+AMBIGUOUS of the posts the cue speaks for another class. So scores rise with more data and stay
+below 1. They mean nothing else.
 """
 
 import random
@@ -15,16 +17,20 @@ from typing import Any
 
 from postgrad.demo.phrases import GRAMMAR
 
-Post = dict[str, Any]  # id, text, label (class code), source, and a keyword or a title where the task has one
+Post = dict[
+    str, Any
+]  # id, text, label (class code), source, and a keyword or a title where the task has one
 
-AMBIGUOUS = 0.04  # share of posts whose cue belongs to another class: no classifier can pass about 1 - this
+AMBIGUOUS = (
+    0.04  # share of posts whose cue belongs to another class: no classifier can pass about 1 - this
+)
 REPEATED = 0.02  # share of train posts that copy an earlier train post, for audit to find
 LEAKED = 0.01  # share of dev and test posts that copy a train post
 RELABELED = 0.2  # share of the copies within train that carry another label
 
-# Shares of the classes 0, 1, ...: counts of the official train files, of dev for 2022 Task 1a, 11 % for 2022 Task 7,
-# and of the part that ALEX trained on for 2023.
-# 2020 Task 1 has 0.26 % positives: a demo of some hundred posts would have none, so here are 5 %.
+# Shares of the classes 0, 1, ...: counts of the official train files, of dev for 2022 Task 1a, 11 %
+# for 2022 Task 7, and of the part that ALEX trained on for 2023. 2020 Task 1 has 0.26 % positives:
+# a demo of some hundred posts would have none, so here are 5 %.
 SHARES = {
     "smm4h20-task1": [95, 5],
     "smm4h20-task2en": [18641, 1903],
@@ -42,7 +48,12 @@ SHARES = {
 BESIDE = {"smm4h24-task5": "tail", "smm4h24-task6": "life"}
 BESIDE |= dict.fromkeys(sorted(SHARES.keys() - BESIDE.keys()), "daily")
 ENTRIES = ("smm4h23-task4",)  # Reddit posts of a body alone
-REDDIT = {"train": 0, "dev": 1 / 3, "test": 2 / 3, "decoys": 2 / 3}  # 2024 Task 6: Reddit's share, about the official
+REDDIT = {
+    "train": 0,
+    "dev": 1 / 3,
+    "test": 2 / 3,
+    "decoys": 2 / 3,
+}  # 2024 Task 6: Reddit's share, about the official
 
 
 @dataclass(frozen=True)
@@ -59,7 +70,9 @@ def _rules(grammar: str) -> dict[str, list[list[str]]]:
     for line in re.sub(r"\|\n  ", "|", grammar).split("\n"):
         symbol, colon, alternatives = line.partition(": ")
         if colon:
-            rules[symbol] = [re.split(r"<(\w+)>", alternative) for alternative in alternatives.split("|")]
+            rules[symbol] = [
+                re.split(r"<(\w+)>", alternative) for alternative in alternatives.split("|")
+            ]
     return rules
 
 
@@ -68,14 +81,20 @@ _BASE36 = string.digits + string.ascii_lowercase
 
 
 def _phrase(rng: Random, symbol: str) -> str:
-    """One string of `symbol`. Index int(n * u^1.5): the first of 20 alternatives comes 14 %, the last 3 %."""
+    """One string of `symbol`.
+
+    Index int(n * u^1.5): the first of 20 alternatives comes 14 %, the last 3 %.
+    """
     alternatives = _RULES[symbol]
     parts = alternatives[int(len(alternatives) * rng.random() ** 1.5)]
     return "".join(_phrase(rng, part) if i % 2 else part for i, part in enumerate(parts))
 
 
 def _characters(rng: Random, text: str) -> str:
-    """`text` with a digit 1..9 for each lone `#` and a letter or digit for each `*`; hashtags stay."""
+    """`text` with a digit 1..9 for each lone `#` and a letter or digit for each `*`.
+
+    Hashtags stay.
+    """
     text = re.sub(r"#(?![A-Za-z]{2})", lambda _: _BASE36[1 + int(9 * rng.random())], text)
     return re.sub(r"\*", lambda _: _BASE36[int(36 * rng.random())], text)
 
@@ -98,7 +117,10 @@ def _joined(rng: Random, segments: list[str], commas: float) -> str:
 
 
 def _outdoors(rng: Random, label: int) -> Post:
-    """2024 Task 3: a Reddit post on social anxiety with a keyword; 1 to 8 segments, one in eight posts has one."""
+    """2024 Task 3.
+
+    A Reddit post on social anxiety with a keyword; 1 to 8 segments, one in eight posts has one.
+    """
     if rng.random() < 0.5:
         keyword = _phrase(rng, "place")
         thing = f"the {keyword}"
@@ -113,7 +135,11 @@ def _outdoors(rng: Random, label: int) -> Post:
             extra = _phrase(rng, "activity")
             segments.append(f"my {_phrase(rng, 'kin')} likes {extra}")
             keyword = keyword if extra == keyword else f"{keyword}, {extra}"
-    return {"keyword": keyword, "text": _characters(rng, _joined(rng, segments, 0.5)), "source": "reddit"}
+    return {
+        "keyword": keyword,
+        "text": _characters(rng, _joined(rng, segments, 0.5)),
+        "source": "reddit",
+    }
 
 
 def _tweet(rng: Random, task: str, label: int) -> Post:
@@ -138,7 +164,10 @@ def _on_therapy(rng: Random, label: int) -> Post:
 
 def _entry(rng: Random, task: str, label: int) -> Post:
     """A Reddit post of 2 to 6 sentences without a title, one of which holds the cue."""
-    segments = [_cue(rng, task, label), *(_phrase(rng, "chat") for _ in range(1 + int(5 * rng.random())))]
+    segments = [
+        _cue(rng, task, label),
+        *(_phrase(rng, "chat") for _ in range(1 + int(5 * rng.random()))),
+    ]
     return {"text": _characters(rng, _joined(rng, segments, 0.3)), "source": "reddit"}
 
 
@@ -152,8 +181,13 @@ def _reddit(rng: Random, label: int) -> Post:
 
 
 def _ageless(rng: Random) -> Post:
-    """A Reddit post without a cue and without a number of two digits: the pool's selection leaves it out."""
-    sentences = [f"my {_phrase(rng, 'mate')} {_phrase(rng, 'did')}" for _ in range(1 + int(4 * rng.random()))]
+    """A Reddit post without a cue and without a number of two digits.
+
+    The pool's selection leaves it out.
+    """
+    sentences = [
+        f"my {_phrase(rng, 'mate')} {_phrase(rng, 'did')}" for _ in range(1 + int(4 * rng.random()))
+    ]
     return {"title": _phrase(rng, "open"), "text": ". ".join(sentences), "source": "reddit"}
 
 
@@ -169,7 +203,10 @@ def _labels(rng: Random, task: str, n: int) -> list[int]:
 
 
 def _post_id(rng: Random, source: str) -> str:
-    """19 digits for a tweet, nine letters and digits for a Reddit post: no two alike in a million."""
+    """19 digits for a tweet, nine letters and digits for a Reddit post.
+
+    No two alike in a million.
+    """
     if source == "twitter":
         return str(10**18 + rng.getrandbits(59))
     return "".join(_BASE36[int(36 * rng.random())] for _ in range(9))
@@ -178,7 +215,8 @@ def _post_id(rng: Random, source: str) -> str:
 def posts(task: str, n: int, seed: int | str, source: str | None = None) -> list[Post]:
     """n made-up posts.
 
-    task: one of SHARES. source: twitter or reddit, for 2024 Task 6, which has both; the others have one each.
+    task: one of SHARES. source: twitter or reddit, for 2024 Task 6, which has both; the others have
+    one each.
     """
     rng = random.Random(f"{seed} {task} {source}")
     made, seen = [], set()
@@ -202,10 +240,14 @@ def posts(task: str, n: int, seed: int | str, source: str | None = None) -> list
 
 
 def pool(n: int, seed: int) -> list[Post]:
-    """n unlabelled Reddit posts (2024 Task 6), one in five without any age or other number of two digits."""
+    """n unlabelled Reddit posts (2024 Task 6), one in five without any age or other number of two
+    digits.
+    """
     made = posts("smm4h24-task6", n, f"{seed} pool", "reddit")
     rng = random.Random(f"{seed} ageless")
-    return [{**post, **(_ageless(rng) if rng.random() < 0.2 else {}), "label": None} for post in made]
+    return [
+        {**post, **(_ageless(rng) if rng.random() < 0.2 else {}), "label": None} for post in made
+    ]
 
 
 def with_copies(
@@ -213,9 +255,9 @@ def with_copies(
 ) -> tuple[list[Post], list[list[Post]]]:
     """The splits again, some posts replaced by copies of other posts' text under their own id.
 
-    REPEATED of train copies an earlier post of train, RELABELED of these with another label than the source;
-    LEAKED of each list in `evaluations` copies a post of train, label included. At least one copy of each
-    sort where there are ten posts or more. Returns (train, evaluations).
+    REPEATED of train copies an earlier post of train, RELABELED of these with another label than
+    the source; LEAKED of each list in `evaluations` copies a post of train, label included. At
+    least one copy of each sort where there are ten posts or more. Returns (train, evaluations).
     """
     rng = random.Random(f"{seed} copies")
     train = list(train)
@@ -237,7 +279,10 @@ def with_copies(
 
 
 def corpus(task: str, sizes: Mapping[str, int], seed: int) -> dict[str, list[Post]]:
-    """{train, dev, test, decoys: posts}, with copies of posts within train and from train to the others."""
+    """{train, dev, test, decoys.
+
+    Posts}, with copies of posts within train and from train to the others.
+    """
     made = {}
     for split in ("train", "dev", "test", "decoys"):
         n, key = sizes.get(split, 0), f"{seed} {split}"
@@ -245,8 +290,11 @@ def corpus(task: str, sizes: Mapping[str, int], seed: int) -> dict[str, list[Pos
             reddit = round(REDDIT[split] * n)
             found = posts(task, n - reddit, key, "twitter") + posts(task, reddit, key, "reddit")
             random.Random(key).shuffle(found)
-            # The official file has one text column: a title stands above its body, in one quoted cell.
-            made[split] = [{**p, "text": f"{p['title']}\n{p['text']}"} if "title" in p else p for p in found]
+            # The official file has one text column: a title stands above its body, in one quoted
+            # cell.
+            made[split] = [
+                {**p, "text": f"{p['title']}\n{p['text']}"} if "title" in p else p for p in found
+            ]
         else:
             made[split] = posts(task, n, key)
     train, (dev, test) = with_copies(made["train"], [made["dev"], made["test"]], seed)
@@ -254,7 +302,10 @@ def corpus(task: str, sizes: Mapping[str, int], seed: int) -> dict[str, list[Pos
 
 
 def sample_texts(n: int, seed: int) -> list[str]:
-    """n texts, a mixture of the corpora of 2024 and the pool in equal parts: food for a tokenizer."""
+    """n texts, a mixture of the corpora of 2024 and the pool in equal parts.
+
+    Food for a tokenizer.
+    """
     quarter = -(-n // 4)
     kinds = [
         posts("smm4h24-task3", quarter, seed),
@@ -264,5 +315,7 @@ def sample_texts(n: int, seed: int) -> list[str]:
     ]
     texts = []
     for group in zip(*kinds, strict=True):
-        texts += [f"{post['title']} {post['text']}" if "title" in post else post["text"] for post in group]
+        texts += [
+            f"{post['title']} {post['text']}" if "title" in post else post["text"] for post in group
+        ]
     return texts[:n]

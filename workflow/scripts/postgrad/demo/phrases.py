@@ -1,8 +1,8 @@
 """The words and phrases of the made-up posts: a grammar that grammar.py draws from."""
 
-# One symbol a line, alternatives between bars, `<symbol>` inside them. Early alternatives are more frequent.
-# A cue stands under <task>_<class code>. THING is the post's keyword: `the park` or `hiking` in 2024 Task 3, a therapy
-# in 2023 Task 2. `#` is a digit, `*` a letter or digit.
+# One symbol a line, alternatives between bars, `<symbol>` inside them. Early alternatives are more
+# frequent. A cue stands under <task>_<class code>. THING is the post's keyword: `the park` or
+# `hiking` in 2024 Task 3, a therapy in 2023 Task 2. `#` is a digit, `*` a letter or digit.
 GRAMMAR = """
 place: park|garden|forest|beach|woods|lake|playground|river|trail|meadow|allotment|hills|countryside|
   campsite|promenade|orchard|nature reserve|bridge by the canal|dog park|bike path

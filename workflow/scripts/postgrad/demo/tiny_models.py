@@ -1,8 +1,9 @@
-"""Tiny random models made here, from a seed: a Qwen2 (causal) or a BERT (encoder) and its tokenizer.
+"""Tiny random models made here, from a seed: a Qwen2 (causal) or a BERT (encoder) and its
+tokenizer.
 
-Written with numpy and `tokenizers` alone: importing torch and transformers would take 4 s for half a
-second of work. The layouts are those of transformers' Qwen2ForCausalLM and BertModel; a test loads both
-and finds no weight missing and none left over.
+Written with numpy and `tokenizers` alone: importing torch and transformers would take 4 s for half
+a second of work. The layouts are those of transformers' Qwen2ForCausalLM and BertModel; a test
+loads both and finds no weight missing and none left over.
 """
 
 import json
@@ -36,16 +37,20 @@ class Sizes(TypedDict):
 def make(folder: Path | str, kind: str, sizes: Sizes, texts: Iterable[str]) -> None:
     """Write config.json, model.safetensors and the tokenizer of a tiny model into `folder`.
 
-    kind: causal or encoder. Matrices are
-    normal with deviation 1 / sqrt(hidden): with the usual 0.02, made for wide models, a narrow one has learned
-    nothing from 400 posts after 5 epochs. texts: what the tokenizer is trained on.
+    kind: causal or encoder. Matrices are normal with deviation 1 / sqrt(hidden): with the usual
+    0.02, made for wide models, a narrow one has learned nothing from 400 posts after 5 epochs.
+    texts: what the tokenizer is trained on.
     """
     from safetensors.numpy import save_file
 
     if kind not in ("causal", "encoder"):
-        raise ValueError(f"a tiny model of kind {kind} cannot be made: write kind causal or encoder")
+        raise ValueError(
+            f"a tiny model of kind {kind} cannot be made: write kind causal or encoder"
+        )
     if sizes["hidden"] % (2 * sizes["heads"]):
-        raise ValueError(f"make: hidden {sizes['hidden']} must be a multiple of twice heads {sizes['heads']}")
+        raise ValueError(
+            f"make: hidden {sizes['hidden']} must be a multiple of twice heads {sizes['heads']}"
+        )
     folder = Path(folder)
     tokenizer, marks = (byte_pairs if kind == "causal" else word_pieces)(texts, sizes["vocabulary"])
     tokenizer.save(str(folder / "tokenizer.json"))
@@ -62,7 +67,9 @@ def make(folder: Path | str, kind: str, sizes: Sizes, texts: Iterable[str]) -> N
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     marks |= {"model_max_length": sizes["length"], "clean_up_tokenization_spaces": False}
     for name, value in (("config.json", config), ("tokenizer_config.json", marks)):
-        (folder / name).write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        (folder / name).write_text(
+            json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8"
+        )
 
 
 def byte_pairs(texts: Iterable[str], vocabulary: int) -> tuple["Tokenizer", dict[str, Any]]:
@@ -74,37 +81,59 @@ def byte_pairs(texts: Iterable[str], vocabulary: int) -> tuple["Tokenizer", dict
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary, special_tokens=[END, PAD], initial_alphabet=alphabet, show_progress=False
+        vocab_size=vocabulary,
+        special_tokens=[END, PAD],
+        initial_alphabet=alphabet,
+        show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return tokenizer, {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": END, "pad_token": PAD}
+    return tokenizer, {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "eos_token": END,
+        "pad_token": PAD,
+    }
 
 
 def word_pieces(texts: Iterable[str], vocabulary: int) -> tuple["Tokenizer", dict[str, Any]]:
     """(lower-case WordPiece tokenizer with [CLS] and [SEP], its tokenizer_config.json).
 
-    The pieces are all characters and the most frequent words; the library's own trainer numbers its pieces
-    by hash order, another in each process.
+    The pieces are all characters and the most frequent words; the library's own trainer numbers its
+    pieces by hash order, another in each process.
     """
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
     normal, split = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
-    words = Counter(w for text in texts for w, _ in split.pre_tokenize_str(normal.normalize_str(text)))
+    words = Counter(
+        w for text in texts for w, _ in split.pre_tokenize_str(normal.normalize_str(text))
+    )
     letters = sorted({letter for word in words for letter in word})
-    common = sorted((word for word in words if len(word) > 1), key=lambda word: (-words[word], word))
+    common = sorted(
+        (word for word in words if len(word) > 1), key=lambda word: (-words[word], word)
+    )
     pieces = [*MARKS, *letters, *(f"##{letter}" for letter in letters), *common][:vocabulary]
-    tokenizer = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]"))
-    tokenizer.normalizer, tokenizer.pre_tokenizer, tokenizer.decoder = normal, split, decoders.WordPiece()
+    tokenizer = Tokenizer(
+        models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]")
+    )
+    tokenizer.normalizer, tokenizer.pre_tokenizer, tokenizer.decoder = (
+        normal,
+        split,
+        decoders.WordPiece(),
+    )
     tokenizer.add_special_tokens(MARKS)
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B [SEP]",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )
     names = {f"{mark.strip('[]').lower()}_token": mark for mark in MARKS}
     return tokenizer, {"tokenizer_class": "PreTrainedTokenizerFast"} | names
 
 
 def qwen2(sizes: Sizes, tokenizer: "Tokenizer") -> tuple[dict[str, Any], Shapes]:
-    """(config.json, {name: shape}) of a Qwen2ForCausalLM whose output layer shares the input embeddings."""
+    """(config.json, {name.
+
+    Shape}) of a Qwen2ForCausalLM whose output layer shares the input embeddings.
+    """
     h, i, v = sizes["hidden"], 4 * sizes["hidden"], tokenizer.get_vocab_size()
     end = tokenizer.token_to_id(END)
     config = {
@@ -118,10 +147,16 @@ def qwen2(sizes: Sizes, tokenizer: "Tokenizer") -> tuple[dict[str, Any], Shapes]
     for layer in range(sizes["layers"]):
         at = f"model.layers.{layer}"
         for part in "qkv":
-            shapes |= {f"{at}.self_attn.{part}_proj.weight": (h, h), f"{at}.self_attn.{part}_proj.bias": (h,)}
+            shapes |= {
+                f"{at}.self_attn.{part}_proj.weight": (h, h),
+                f"{at}.self_attn.{part}_proj.bias": (h,),
+            }
         shapes |= {f"{at}.self_attn.o_proj.weight": (h, h), f"{at}.mlp.down_proj.weight": (h, i)}
         shapes |= {f"{at}.mlp.gate_proj.weight": (i, h), f"{at}.mlp.up_proj.weight": (i, h)}
-        shapes |= {f"{at}.input_layernorm.weight": (h,), f"{at}.post_attention_layernorm.weight": (h,)}
+        shapes |= {
+            f"{at}.input_layernorm.weight": (h,),
+            f"{at}.post_attention_layernorm.weight": (h,),
+        }
     return config, shapes
 
 
@@ -148,7 +183,9 @@ def bert(sizes: Sizes, tokenizer: "Tokenizer") -> tuple[dict[str, Any], Shapes]:
         at = f"encoder.layer.{layer}"
         for part in ("query", "key", "value"):
             shapes |= linear(f"{at}.attention.self.{part}", h, h)
-        shapes |= linear(f"{at}.attention.output.dense", h, h) | norm(f"{at}.attention.output.LayerNorm")
+        shapes |= linear(f"{at}.attention.output.dense", h, h) | norm(
+            f"{at}.attention.output.LayerNorm"
+        )
         shapes |= linear(f"{at}.intermediate.dense", i, h) | linear(f"{at}.output.dense", h, i)
         shapes |= norm(f"{at}.output.LayerNorm")
     return config, shapes

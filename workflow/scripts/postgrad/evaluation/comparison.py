@@ -37,9 +37,15 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def summary(pairs: Sequence[tuple[float, float | None]]) -> Summary:
-    """The spread of the official metric, with the AUC's mean and sd beside it, of (official, auc) pairs."""
+    """The spread of the official metric, with the AUC's mean and sd beside it, of (official, auc)
+    pairs.
+    """
     area = spread([auc for _, auc in pairs if auc is not None])
-    return {**spread([official for official, _ in pairs]), "auc": area["mean"], "auc_sd": area["sd"]}
+    return {
+        **spread([official for official, _ in pairs]),
+        "auc": area["mean"],
+        "auc_sd": area["sd"],
+    }
 
 
 def own(entries: Sequence[ScoreEntry]) -> Summary:
@@ -72,19 +78,25 @@ def difference(before: Sequence[ScoreEntry], after: Sequence[ScoreEntry]) -> Sum
 
 
 def gain(old: ScoreEntry, new: ScoreEntry, key: str) -> float | None:
-    """By how much a value of one entry is above that of another; None where one of them does not exist."""
+    """By how much a value of one entry is above that of another.
+
+    None where one of them does not exist.
+    """
     before, after = old["values"][key], new["values"][key]
     return None if before is None or after is None else after - before
 
 
 def compared(
-    entries: Sequence[ScoreEntry], chain: Sequence[str], controls: Mapping[str, str] | Sequence[str], dataset: str
+    entries: Sequence[ScoreEntry],
+    chain: Sequence[str],
+    controls: Mapping[str, str] | Sequence[str],
+    dataset: str,
 ) -> Comparison:
     """One chain on one dataset: what stands under `sets` in compare.json.
 
-    entries: those of score.json. chain: names of nodes. controls: {control: the node of the chain in
-    whose place it stands}, or a list of controls of the last node.
-    Raises ValueError for a control of a node that has none before it in the chain.
+    entries: those of score.json. chain: names of nodes. controls: {control: the node of the chain
+    in whose place it stands}, or a list of controls of the last node. Raises ValueError for a
+    control of a node that has none before it in the chain.
     """
     here = [entry for entry in entries if entry["dataset"] == dataset]
     of = {name: [entry for entry in here if entry["node"] == name] for name in [*chain, *controls]}
@@ -93,10 +105,14 @@ def compared(
     beside: list[Control] = []
     for control, place in controls.items():
         if place not in chain[1:]:
-            raise ValueError(f"control {control} stands in the place of {place}, which is not a later node.")
+            raise ValueError(
+                f"control {control} stands in the place of {place}, which is not a later node."
+            )
         against = chain[chain.index(place) - 1]
         found = difference(of[against], of[control])
-        beside.append({"node": control, "beside": place, "against": against, **found, "own": own(of[control])})
+        beside.append(
+            {"node": control, "beside": place, "against": against, **found, "own": own(of[control])}
+        )
     return {
         "metric": next((entry["metric"] for entry in here if entry["n"]), None),
         "nodes": [{"node": name, **own(of[name])} for name in chain],

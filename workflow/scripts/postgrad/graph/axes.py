@@ -1,4 +1,6 @@
-"""The points of a node on its axes (a seed, a fold), joined on equal values of the axes that nodes share."""
+"""The points of a node on its axes (a seed, a fold), joined on equal values of the axes that nodes
+share.
+"""
 
 from itertools import product
 from typing import Any
@@ -8,13 +10,23 @@ from postgrad.graph.protocol import NodeVerb, Point
 
 
 def points_of(
-    graph: Any, record: NodeVerb, each: dict[str, Any], names: list[str], over: list[str] | None, where: str
+    graph: Any,
+    record: NodeVerb,
+    each: dict[str, Any],
+    names: list[str],
+    over: list[str] | None,
+    where: str,
 ) -> list[Point]:
-    """Every point of a node: its axes, its own options among them, and the ids bound to each name."""
+    """Every point of a node.
+
+    Its axes, its own options among them, and the ids bound to each name.
+    """
     names = list(dict.fromkeys(names))
     if record.reduces:
         return _reduced(graph, names, over, where)
-    lists = (sorted(v.items()) if isinstance(v, dict) else [(x, x) for x in v] for v in each.values())
+    lists = (
+        sorted(v.items()) if isinstance(v, dict) else [(x, x) for x in v] for v in each.values()
+    )
     points: list[Point] = [
         (dict(zip(each, (v[0] for v in values))), dict(zip(each, (v[1] for v in values))), {})
         for values in product(*lists)
@@ -27,7 +39,9 @@ def points_of(
                 if all(axes[key] == other[key] for key in axes.keys() & other.keys()):
                     joined.append(({**axes, **other}, own, {**bound, name: [id]}))
         if points and graph.ids[name] and not joined:
-            raise Fault(f"{where}: no value of a shared axis of {name!r} is also one of this node's; check each:.")
+            raise Fault(
+                f"{where}: no value of a shared axis of {name!r} is also one of this node's; check each:."
+            )
         points = joined
     return points
 
@@ -49,7 +63,9 @@ def _reduced(graph: Any, names: list[str], over: list[str] | None, where: str) -
     for name in names:
         groups: dict[tuple[Any, ...], list[str]] = {}
         for id in graph.ids[name]:
-            point = tuple(sorted((key, value) for key, value in graph.nodes[id].axes.items() if key in kept))
+            point = tuple(
+                sorted((key, value) for key, value in graph.nodes[id].axes.items() if key in kept)
+            )
             groups.setdefault(point, []).append(id)
         joined: list[Point] = [
             ({**shared, **dict(point)}, own, {**bound, name: ids})

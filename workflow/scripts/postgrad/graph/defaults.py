@@ -1,4 +1,7 @@
-"""A recipe's defaults: what every node of a verb says, or every node of it on one base, unless it says otherwise."""
+"""A recipe's defaults.
+
+What every node of a verb says, or every node of it on one base, unless it says otherwise.
+"""
 
 from functools import cache
 from typing import Any
@@ -8,19 +11,29 @@ from postgrad.config.schemas import fitting, schema
 from postgrad.graph.options import each_schema, options, options_schema, references, verbs
 from postgrad.graph.protocol import SECTIONS, Verbs
 
-BASED = ("pretrain", "finetune", "predict")  # verbs whose nodes stand on a base, so that defaults may differ by it
+BASED = (
+    "pretrain",
+    "finetune",
+    "predict",
+)  # verbs whose nodes stand on a base, so that defaults may differ by it
 
 
 @cache
 def defaults_schema(verb: str) -> dict[str, Any]:
-    """The schema of a verb's defaults: every key of its nodes but its own, and `bases` where nodes stand on one."""
+    """The schema of a verb's defaults.
+
+    Every key of its nodes but its own, and `bases` where nodes stand on one.
+    """
     is_of_nodes = verb != "predict"
     described = schema("recipe")["properties"]["defaults"]["additionalProperties"]["properties"]
     values = dict(options(verb))
     if is_of_nodes:
         values["each"] = {**each_schema(verb), "description": described["each"]["description"]}
     if is_of_nodes and options(verb):
-        values["faithful"] = {**options_schema(verb), "description": described["faithful"]["description"]}
+        values["faithful"] = {
+            **options_schema(verb),
+            "description": described["faithful"]["description"],
+        }
     keys = {**{key: body for key, body in references(verb).items() if key != verb}, **values}
     if verb in BASED:
         one = {"type": "object", "additionalProperties": False, "properties": values}
@@ -49,8 +62,9 @@ def with_defaults(
     Returns
     -------
     raw : dict
-        The recipe, whose defaults hold what fits their schema, and whose nodes have the keys of their verb's defaults
-        that are no options. Options stay in the defaults, since the scale may say otherwise.
+        The recipe, whose defaults hold what fits their schema, and whose nodes have the keys of
+        their verb's defaults that are no options. Options stay in the defaults, since the scale may
+        say otherwise.
     broken : set of str
         Names of the nodes that lack such a key because it did not fit.
     """
@@ -60,9 +74,13 @@ def with_defaults(
         with faults.gathered():
             lookup(dict.fromkeys(verbs()), verb, f"{where}: defaults", "verb")
             if verb in body:
-                faults.append(f"{where}: defaults.{verb}.{verb}: each node says this for itself; leave it out.")
+                faults.append(
+                    f"{where}: defaults.{verb}.{verb}: each node says this for itself; leave it out."
+                )
             body = {key: value for key, value in body.items() if key != verb}
-            defaults[verb] = fitting(body, defaults_schema(verb), where, faults, ("defaults", verb)) or {}
+            defaults[verb] = (
+                fitting(body, defaults_schema(verb), where, faults, ("defaults", verb)) or {}
+            )
             lost[verb] = (body.keys() & references(verb).keys()) - defaults[verb].keys()
             for base in defaults[verb].get("bases", {}):
                 with faults.gathered():
@@ -83,13 +101,22 @@ def with_defaults(
 
 
 def check_bases(graph: Any, where: str, faults: Faults) -> None:
-    """Gather a fault for each base under defaults on which no node of the verb stands: nothing would read it."""
+    """Gather a fault for each base under defaults on which no node of the verb stands.
+
+    Nothing would read it.
+    """
     for verb, body in ((verb, body) for verb, body in graph.defaults.items() if "bases" in body):
         made_by = "finetune" if verb == "predict" else verb
-        standing = [name for name, (other, _) in graph.raw.items() if other == made_by and name not in graph.broken]
+        standing = [
+            name
+            for name, (other, _) in graph.raw.items()
+            if other == made_by and name not in graph.broken
+        ]
         roots = {graph.root(name)[0] for name in standing}
         for base in body["bases"]:
             with faults.gathered():
                 if base not in roots:
                     place = f"{where}: defaults.{verb}.bases"
-                    raise Fault(f"{place}: no node of {made_by} stands on {base!r}; {nearest(base, roots)}")
+                    raise Fault(
+                        f"{place}: no node of {made_by} stands on {base!r}; {nearest(base, roots)}"
+                    )

@@ -1,4 +1,6 @@
-"""Sentences on a recipe's graph, brought back to the places and names that stand in the recipe's file."""
+"""Sentences on a recipe's graph, brought back to the places and names that stand in the recipe's
+file.
+"""
 
 import re
 from typing import Any
@@ -8,7 +10,11 @@ from postgrad.graph.protocol import SECTIONS, Verbs
 
 
 def as_in_file(
-    sentences: list[str], content: dict[str, Any], word: str | None, tasks: list[str], records: Verbs
+    sentences: list[str],
+    content: dict[str, Any],
+    word: str | None,
+    tasks: list[str],
+    records: Verbs,
 ) -> list[str]:
     """Tell the faults of a graph in the words of its file, each once.
 
@@ -28,8 +34,8 @@ def as_in_file(
     Returns
     -------
     list of str
-        A fault that all tasks share is told once, by the names of the file; one of a single task names that task. A
-        key that a node has from the defaults is told at the defaults.
+        A fault that all tasks share is told once, by the names of the file; one of a single task
+        names that task. A key that a node has from the defaults is told at the defaults.
     """
     told_of: dict[str, set[str | None]] = {}
     found = []
@@ -39,14 +45,17 @@ def as_in_file(
             told_of.setdefault(form, set()).add(task)
     for sentence, (*written, _) in forms.items():
         found.append(next((form for form in written if told_of[form] == set(tasks)), sentence))
-    return list(dict.fromkeys(_at_defaults(sentence, content, tasks, records) for sentence in found))
+    return list(
+        dict.fromkeys(_at_defaults(sentence, content, tasks, records) for sentence in found)
+    )
 
 
 def _without_task(sentence: str, word: str | None, tasks: list[str]) -> tuple[str, str, str | None]:
-    """The sentence with names as in the file; with splits of the task under the word, too; and the task told of.
+    """The sentence with names as in the file; with splits of the task under the word, too; and the
+    task told of.
 
-    The task is that of the first name. A node of another may be named as the nearest one; and a split may stand in the
-    file under its task's own name.
+    The task is that of the first name. A node of another may be named as the nearest one; and a
+    split may stand in the file under its task's own name.
     """
     if not tasks:
         return sentence, sentence, None
@@ -64,7 +73,12 @@ def _at_defaults(sentence: str, content: dict[str, Any], tasks: list[str], recor
         return sentence
     nodes = content.get(section, {})
     body = next(
-        (nodes[one] for one in [node, *(node.removeprefix(f"{task}-") for task in tasks)] if one in nodes), None
+        (
+            nodes[one]
+            for one in [node, *(node.removeprefix(f"{task}-") for task in tasks)]
+            if one in nodes
+        ),
+        None,
     )
     if not isinstance(body, dict):
         return sentence

@@ -14,7 +14,13 @@ from postgrad.config.errors import Fault, Faults, lookup
 from postgrad.config.schemas import fitting
 from postgrad.graph.defaults import check_bases
 from postgrad.graph.nodes import RESERVED, Node
-from postgrad.graph.options import missing_to_predict, node_schema, references, refuse_unknown_verb, verbs
+from postgrad.graph.options import (
+    missing_to_predict,
+    node_schema,
+    references,
+    refuse_unknown_verb,
+    verbs,
+)
 from postgrad.graph.protocol import Verbs
 from postgrad.graph.requests import targets
 from postgrad.graph.resolution import made_nodes
@@ -24,9 +30,10 @@ from postgrad.graph.scale import kind_at_scale
 class Graph:
     """A recipe under one scale and mode: nodes by id, what is not run and why, and the deviations.
 
-    raw: the recipe, as `with_defaults` and `expanded` give it. faults: gathers what is wrong with names, options, joins
-    and splits; the graph is whole only where it stays empty. verbs: the records of all verbs. broken: names of nodes
-    that could not be read as a whole. left_out: tasks of its `for` that the study does not use.
+    raw: the recipe, as `with_defaults` and `expanded` give it. faults: gathers what is wrong with
+    names, options, joins and splits; the graph is whole only where it stays empty. verbs: the
+    records of all verbs. broken: names of nodes that could not be read as a whole. left_out: tasks
+    of its `for` that the study does not use.
     """
 
     def __init__(
@@ -47,7 +54,10 @@ class Graph:
         for alias in study.bind.get(recipe, {}):
             with faults.gathered():
                 lookup(
-                    raw["tasks"], alias, f"{study.place('bind', recipe, alias)}: bind.{recipe}", "task of the recipe"
+                    raw["tasks"],
+                    alias,
+                    f"{study.place('bind', recipe, alias)}: bind.{recipe}",
+                    "task of the recipe",
                 )
         self.tasks = {alias: task for alias, task in self.tasks.items() if alias not in left_out}
         for alias, task in self.tasks.items():
@@ -69,7 +79,9 @@ class Graph:
                     self._declare(section, own, name, body, faults)
         self.broken |= set(broken)  # what is missing in them has been told already
         self.sound = not faults  # where values were taken out, none can be said to be missing
-        self.lacking: dict[tuple[Any, ...], list[str]] = {}  # (verb, options given nowhere) -> names of nodes
+        self.lacking: dict[
+            tuple[Any, ...], list[str]
+        ] = {}  # (verb, options given nowhere) -> names of nodes
         self.nodes: dict[str, Node] = {}
         self.not_run: dict[str, str] = {}
         self.deviations: list[dict[str, Any]] = []
@@ -80,34 +92,47 @@ class Graph:
         self.ids: dict[str, list[str]] = {}
         if left_out:
             (listed,) = raw["for"].values()
-            self.deviate("", "tasks", listed, [task for task in listed if task not in left_out], "study")
+            self.deviate(
+                "", "tasks", listed, [task for task in listed if task not in left_out], "study"
+            )
         for name in self.raw:
             with faults.gathered():
                 self.resolve(name)
         self.score, self.compare = targets(self, raw, faults)
         self.of_recipe = {
-            verb: record.resolve(self, raw.get(verb, {}), faults) for verb, record in verbs.of_recipe.items()
+            verb: record.resolve(self, raw.get(verb, {}), faults)
+            for verb, record in verbs.of_recipe.items()
         }
         if self.sound:
             faults += self._told_missing(faults)
             check_bases(self, self.where, faults)
 
-    def _declare(self, section: str, own: tuple[str, ...], name: str, body: dict[str, Any], faults: Faults) -> None:
+    def _declare(
+        self, section: str, own: tuple[str, ...], name: str, body: dict[str, Any], faults: Faults
+    ) -> None:
         where = f"{self.where}: {section}.{name}"
         if name in self.raw:
-            raise Fault(f"{where}: {name!r} is also a node under {self._section(name)}; choose another name.")
+            raise Fault(
+                f"{where}: {name!r} is also a node under {self._section(name)}; choose another name."
+            )
         self.broken.add(name)  # until all of it is read
         found = [verb for verb in own if verb in body]
         if not found:
             refuse_unknown_verb(self.verbs, section, body, where)
         if len(found) != 1:
-            raise Fault(f"{where}: say exactly one of {', '.join(own)}; found {', '.join(found) or 'none'}.")
+            raise Fault(
+                f"{where}: say exactly one of {', '.join(own)}; found {', '.join(found) or 'none'}."
+            )
         verb = found[0]
         self.raw[name], self.places[name] = (verb, body), where
         if not re.fullmatch("[a-z0-9][a-z0-9-]*", name):
-            raise Fault(f"{where}: a name is made of lower-case letters, digits and hyphens; rename {name!r}.")
+            raise Fault(
+                f"{where}: a name is made of lower-case letters, digits and hyphens; rename {name!r}."
+            )
         if name in {*self.study.bases, *self.tasks, *verbs(), *RESERVED}:
-            raise Fault(f"{where}: {name!r} is already a base, a task or a verb; choose another name.")
+            raise Fault(
+                f"{where}: {name!r} is already a base, a task or a verb; choose another name."
+            )
         fits = fitting(body, node_schema(verb), self.where, faults, (section, name))
         if fits is not None and not references(verb).keys() & (body.keys() - fits.keys()):
             self.raw[name] = (verb, fits)
@@ -126,16 +151,25 @@ class Graph:
         ]
 
     def _givers(self, verb: str) -> list[str]:
-        scale = [f"the scale {self.study.scale_name}"] if verb in (*self.verbs.sections["models"], "predict") else []
+        scale = (
+            [f"the scale {self.study.scale_name}"]
+            if verb in (*self.verbs.sections["models"], "predict")
+            else []
+        )
         return [*(["the node"] if verb in self.verbs.nodes else []), f"defaults.{verb}", *scale]
 
     def _section(self, name: str) -> str:
-        return next(section for section, own in self.verbs.sections.items() if self.raw[name][0] in own)
+        return next(
+            section for section, own in self.verbs.sections.items() if self.raw[name][0] in own
+        )
 
     # -- one name -> its nodes --------------------------------------------------------------------
 
     def resolve(self, name: str) -> list[str]:
-        """The ids of a name's nodes, made at the first call. Raises Fault; without a sentence for a broken name."""
+        """The ids of a name's nodes, made at the first call.
+
+        Raises Fault; without a sentence for a broken name.
+        """
         if name in self.broken:
             raise Fault()
         if name in self._open:
@@ -154,7 +188,10 @@ class Graph:
         return self.ids[name]
 
     def deviate(self, node: str, key: str, paper: Any, used: Any, why: str) -> None:
-        """Note one difference between the paper and this study. node: its name, or "" for a whole base or task."""
+        """Note one difference between the paper and this study.
+
+        node: its name, or "" for a whole base or task.
+        """
         self.deviations.append({"node": node, "key": key, "paper": paper, "used": used, "why": why})
 
     def note_override(self, node: str, key: str, used: list[Any], scale: list[Any]) -> None:
@@ -166,7 +203,10 @@ class Graph:
     # -- look-ups on names ------------------------------------------------------------------------
 
     def root(self, name: str) -> tuple[str, str | None]:
-        """The base that a model node stands on at the bottom, and its kind at this scale (None: no model)."""
+        """The base that a model node stands on at the bottom, and its kind at this scale (None.
+
+        No model).
+        """
         seen = [name]
         while True:
             verb, body = self.raw[seen[-1]]
@@ -174,19 +214,30 @@ class Graph:
             if base in self.broken:
                 raise Fault()
             if base not in self.raw:
-                lookup({**self.study.bases, **dict.fromkeys(self._models())}, base, where, "base or model")
+                lookup(
+                    {**self.study.bases, **dict.fromkeys(self._models())},
+                    base,
+                    where,
+                    "base or model",
+                )
                 return base, kind_at_scale(self.study, base, where)
             if base in seen:
                 raise self._cycle(seen[seen.index(base) :])
             if base not in self._models():
-                raise Fault(f"{where}: {base!r} is made by {self.raw[base][0]}; name a base or a model.")
+                raise Fault(
+                    f"{where}: {base!r} is made by {self.raw[base][0]}; name a base or a model."
+                )
             seen.append(base)
 
     def _models(self) -> list[str]:
-        return [name for name, (verb, _) in self.raw.items() if verb in self.verbs.sections["models"]]
+        return [
+            name for name, (verb, _) in self.raw.items() if verb in self.verbs.sections["models"]
+        ]
 
     def _cycle(self, names: list[str]) -> Fault:
         """The same sentence wherever the cycle is entered."""
         first = names.index(min(names))
         names = [*names[first:], *names[:first]]
-        return Fault(f"{self.places[names[0]]}: {' -> '.join([*names, names[0]])} is a cycle; break it.")
+        return Fault(
+            f"{self.places[names[0]]}: {' -> '.join([*names, names[0]])} is a cycle; break it."
+        )

@@ -1,4 +1,7 @@
-"""What must hold for every resolved node, whatever its verb: folds, fits and posts that stand there once."""
+"""What must hold for every resolved node, whatever its verb.
+
+Folds, fits and posts that stand there once.
+"""
 
 from typing import Any
 
@@ -9,7 +12,9 @@ from postgrad.records.names import FOLD, HELD_OUT
 
 
 def check(graph: Any, node: Node, where: str) -> None:
-    """Raise Fault where a node reads a post twice, stands on folds that do not fit, or is fitted on what it learnt."""
+    """Raise Fault where a node reads a post twice, stands on folds that do not fit, or is fitted on
+    what it learnt.
+    """
     check_sources(graph, node, where)
     if FOLD in node.axes and len(node.folds) > 1:
         raise Fault(
@@ -23,7 +28,9 @@ def check(graph: Any, node: Node, where: str) -> None:
 
 def check_sources(graph: Any, node: Node, where: str) -> None:
     """Raise Fault where a split stands beside its folds, or anything beside a set that is whole."""
-    pooled = {split: id for id in node.folds for split in graph.nodes[id].sources if id in node.sources}
+    pooled = {
+        split: id for id in node.folds for split in graph.nodes[id].sources if id in node.sources
+    }
     for source in node.sources:
         if source in pooled:
             name = graph.nodes[pooled[source]].name
@@ -40,11 +47,19 @@ def check_sources(graph: Any, node: Node, where: str) -> None:
 
 
 def check_fit(graph: Any, node: Node, fit: str, where: str) -> None:
-    """Raise Fault where what a node is fitted or audited on was learnt below it, or is not there as one set."""
+    """Raise Fault where what a node is fitted or audited on was learnt below it, or is not there as
+    one set.
+    """
     record = graph.verbs.nodes[node.verb]
     key = record.members_key if record.section == "datasets" else "fit"
     for id in node.members:
         untouched(graph, graph.nodes[id], fit, f"{where}.{key}")
-    held = {frozenset(graph.nodes[fold].sources) for id in node.members for fold in graph.nodes[id].folds}
+    held = {
+        frozenset(graph.nodes[fold].sources)
+        for id in node.members
+        for fold in graph.nodes[id].folds
+    }
     if fit.endswith(f"/{HELD_OUT}") and len(held) > 1:
-        raise Fault(f"{where}: {' and '.join(node.members)} stand on folds of different splits; fold the same ones.")
+        raise Fault(
+            f"{where}: {' and '.join(node.members)} stand on folds of different splits; fold the same ones."
+        )

@@ -1,4 +1,7 @@
-"""The options of a node: what each verb may say (workflow/schemas/verbs.yaml), and which of several values wins."""
+"""The options of a node.
+
+What each verb may say (workflow/schemas/verbs.yaml), and which of several values wins.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
@@ -21,21 +24,37 @@ def verbs() -> tuple[str, ...]:
 
 
 def references(verb: str) -> Options:
-    """The keys that name other nodes, or how they are joined; they stand on a node or in a recipe's defaults."""
+    """The keys that name other nodes, or how they are joined.
+
+    They stand on a node or in a recipe's defaults.
+    """
     return schema("verbs")[verb]["references"]
 
 
 def options(verb: str, kind: str | None = None) -> Options:
-    """{option: its schema} of what a kind of model reads (causal, encoder, linear); of all kinds for None."""
+    """{option.
+
+    Its schema} of what a kind of model reads (causal, encoder, linear); of all kinds for None.
+    """
     found = schema("verbs")[verb]["options"]
-    return {key: body for key, body in found.items() if kind is None or kind in body.get("kinds", [kind])}
+    return {
+        key: body
+        for key, body in found.items()
+        if kind is None or kind in body.get("kinds", [kind])
+    }
 
 
 def read(verb: str, kind: str | None, values: Mapping[str, list[Any]]) -> Options:
-    """{option: its schema} of what a kind of model reads beside these values, {option: list of those it may take}."""
+    """{option.
+
+    Its schema} of what a kind of model reads beside these values, {option: list of those it may
+    take}.
+    """
 
     def beside(body: Mapping[str, Any]) -> bool:
-        return all(set(wanted) & set(values.get(key, [])) for key, wanted in body.get("when", {}).items())
+        return all(
+            set(wanted) & set(values.get(key, [])) for key, wanted in body.get("when", {}).items()
+        )
 
     return {key: body for key, body in options(verb, kind).items() if beside(body)}
 
@@ -53,13 +72,21 @@ def node_schema(verb: str) -> Options:
     if options(verb):
         keys = keys | {"faithful": options_schema(verb)}
     properties = {**keys, **options(verb), "each": each_schema(verb)}
-    return {"type": "object", "additionalProperties": False, "required": [verb], "properties": properties}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [verb],
+        "properties": properties,
+    }
 
 
 @cache
 def each_schema(verb: str) -> Options:
     """The schema of each: a list of values, or a mapping that names them."""
-    name = {"pattern": EACH, "description": "A value's name is made of letters, digits, dots, hyphens and underscores."}
+    name = {
+        "pattern": EACH,
+        "description": "A value's name is made of letters, digits, dots, hyphens and underscores.",
+    }
     values = {
         "type": ["array", "object"],
         "minItems": 1,
@@ -67,20 +94,31 @@ def each_schema(verb: str) -> Options:
         "uniqueItems": True,
         "propertyNames": name,
     }
-    one = {"type": ["string", "number", "boolean"], "description": "Give lists and null a name: {name: value}."}
+    one = {
+        "type": ["string", "number", "boolean"],
+        "description": "Give lists and null a name: {name: value}.",
+    }
     described = {"description": "The values that the node is made for, as a list or by name."}
     return {
         "type": "object",
         "additionalProperties": False,
         "properties": {
-            key: {**values, **described, "items": {"allOf": [one, body]}, "additionalProperties": body}
+            key: {
+                **values,
+                **described,
+                "items": {"allOf": [one, body]},
+                "additionalProperties": body,
+            }
             for key, body in options(verb).items()
         },
     }
 
 
 def refuse_unknown_verb(records: Verbs, section: str, body: dict[str, Any], where: str) -> None:
-    """Raise Fault that names the verb of a node which has none of its section: a misspelt one, or another section's."""
+    """Raise Fault that names the verb of a node which has none of its section.
+
+    A misspelt one, or another section's.
+    """
     keys = {key for verb in records.sections[section] for key in node_schema(verb)["properties"]}
     unknown = sorted(body.keys() - keys, key=lambda key: not get_close_matches(key, records.nodes))
     for key in unknown[:1]:
@@ -91,42 +129,62 @@ def refuse_unknown_verb(records: Verbs, section: str, body: dict[str, Any], wher
 
 
 def missing(verb: str, kind: str | None, values: Mapping[str, list[Any]]) -> tuple[str, ...]:
-    """The options that the verb reads and that are given nowhere. values: {option: list of those it may take}."""
+    """The options that the verb reads and that are given nowhere.
+
+    values: {option: list of those it may take}.
+    """
     return tuple(
-        key for key, body in read(verb, kind, values).items() if body.get("needed", True) and key not in values
+        key
+        for key, body in read(verb, kind, values).items()
+        if body.get("needed", True) and key not in values
     )
 
 
 def unread(
-    verb: str, kind: str | None, body: Options, values: Mapping[str, list[Any]], faithful: Options, where: str
+    verb: str,
+    kind: str | None,
+    body: Options,
+    values: Mapping[str, list[Any]],
+    faithful: Options,
+    where: str,
 ) -> None:
     """Raise Fault for an option that a node gives and that nothing there reads.
 
-    values: as of missing. faithful: the node's values of mode faithful, those of the defaults among them.
+    values: as of missing. faithful: the node's values of mode faithful, those of the defaults among
+    them.
     """
     own, given = [body, body.get("faithful", {})], [body, faithful]
-    values = {key: [*values.get(key, []), *(part[key] for part in given if key in part)] for key in options(verb, kind)}
+    values = {
+        key: [*values.get(key, []), *(part[key] for part in given if key in part)]
+        for key in options(verb, kind)
+    }
     for key in values.keys() - read(verb, kind, values).keys():
         if any(key in part for part in [*own, body.get("each", {})]):
             (other, wanted), *_ = options(verb, kind)[key]["when"].items()
             if not values[other]:  # misspelt, say, and told already
                 continue
-            raise Fault(f"{where}.{key}: nothing reads it here; leave it out, or write {other}: {' or '.join(wanted)}.")
+            raise Fault(
+                f"{where}.{key}: nothing reads it here; leave it out, or write {other}: {' or '.join(wanted)}."
+            )
 
 
 def resolve_options(
     graph: Any, name: str, verb: str, body: Options, root: str | None, kind: str | None
 ) -> tuple[Options, Options]:
-    """Decide the options of a node, and return them and its axes as ({option: value}, {option: its values}).
+    """Decide the options of a node, and return them and its axes as ({option: value}, {option: its
+    values}).
 
-    Of two values for one option the later wins: the recipe's defaults for the verb, those for the base, the scale,
-    the node, and in mode faithful the node's `faithful`. The graph notes every difference from the paper, and every
-    value of a node that overrides its scale's.
+    Of two values for one option the later wins: the recipe's defaults for the verb, those for the
+    base, the scale, the node, and in mode faithful the node's `faithful`. The graph notes every
+    difference from the paper, and every value of a node that overrides its scale's.
     """
     study = graph.study
     known = options(verb, kind) if root is None or kind else {}
     scale = study.scale["bases"].get(root, {}).get(verb, {}) if root else {}
-    node = {**{key: value for key, value in body.items() if key in options(verb)}, "each": body.get("each", {})}
+    node = {
+        **{key: value for key, value in body.items() if key in options(verb)},
+        "each": body.get("each", {}),
+    }
     before = [graph.defaults.get(verb, {}), base_defaults(graph, verb, root)]
     faithful = faithful_values(graph, verb, body, root)
     last = [faithful] if study.mode == "faithful" else []
@@ -137,7 +195,13 @@ def resolve_options(
         here, there = each.get(key, used.get(key)), paper_axes.get(key, paper.get(key))
         if here != there:
             mode = key in faithful and not last
-            graph.deviate(name, key, there, here, f"mode {study.mode}" if mode else f"scale {study.scale_name}")
+            graph.deviate(
+                name,
+                key,
+                there,
+                here,
+                f"mode {study.mode}" if mode else f"scale {study.scale_name}",
+            )
         if key in decided:
             values = _axis_values(each[key]) if key in each else [here]
             graph.note_override(name, key, values, _scale_values(study, verb, root, key))
@@ -149,16 +213,24 @@ def resolve_options(
         if most and used.get(key, 0) > most:
             graph.deviate(name, key, used[key], most, "study")
             used[key] = most
-    return {key: used[key] for key in known if key in used}, {k: each[k] for k in sorted(each) if k in known}
+    return {key: used[key] for key in known if key in used}, {
+        k: each[k] for k in sorted(each) if k in known
+    }
 
 
 def base_defaults(graph: Any, verb: str, root: str | None) -> Options:
-    """What a recipe's defaults of a verb say for one base; empty where they say nothing, or there is no base."""
+    """What a recipe's defaults of a verb say for one base.
+
+    Empty where they say nothing, or there is no base.
+    """
     return graph.defaults.get(verb, {}).get("bases", {}).get(root, {})
 
 
 def faithful_values(graph: Any, verb: str, body: Options, root: str | None) -> Options:
-    """A node's values of mode faithful: its own, and those of the defaults for what it does not vary under `each`."""
+    """A node's values of mode faithful.
+
+    Its own, and those of the defaults for what it does not vary under `each`.
+    """
     default = {
         **graph.defaults.get(verb, {}).get("faithful", {}),
         **base_defaults(graph, verb, root).get("faithful", {}),
@@ -180,18 +252,26 @@ def predict_defaults(graph: Any, root: str | None) -> Options:
 
 
 def _later_wins(levels: Iterable[Options]) -> tuple[Options, Options]:
-    """({option: value}, {option: its values}) of levels, the last of which wins. Within one level `each` wins."""
+    """({option.
+
+    Value}, {option: its values}) of levels, the last of which wins. Within one level `each` wins.
+    """
     used: Options = {}
     each: Options = {}
     for level in levels:
         values = {key: value for key, value in level.items() if key not in LEVELS}
-        each = {key: value for key, value in each.items() if key not in values} | level.get("each", {})
+        each = {key: value for key, value in each.items() if key not in values} | level.get(
+            "each", {}
+        )
         used |= values
     return used, each
 
 
 def _axis_values(axis: Any) -> list[Any]:
-    """The values of an axis, which is a list or {name: value}, in an order that the file's keys do not decide."""
+    """The values of an axis, which is a list or {name.
+
+    Value}, in an order that the file's keys do not decide.
+    """
     return [axis[name] for name in sorted(axis)] if isinstance(axis, dict) else axis
 
 
@@ -203,8 +283,12 @@ def _scale_values(study: Any, verb: str, root: str | None, key: str) -> list[Any
 
 
 def missing_to_predict(graph: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """(node's name, options of predict that are given nowhere) of the models that are asked for predictions."""
-    asked = {id for made in graph.nodes.values() for id in made.members} | {made.id for made, _ in scored(graph)}
+    """(node's name, options of predict that are given nowhere) of the models that are asked for
+    predictions.
+    """
+    asked = {id for made in graph.nodes.values() for id in made.members} | {
+        made.id for made, _ in scored(graph)
+    }
     for made in (graph.nodes[id] for id in sorted(asked)):
         if made.verb == "finetune":
             yield made.name, missing("predict", made.kind, graph.study.predict_options(graph, made))

@@ -1,7 +1,9 @@
-"""What the workflow asks of a verb, so that neither graph nor study mentions any that a recipe can do without.
+"""What the workflow asks of a verb, so that neither graph nor study mentions any that a recipe can
+do without.
 
-`Verb` and its kinds are base classes whose defaults mean "nothing special"; each module of postgrad/verbs that is named
-after a verb holds one record of it. `Verbs` is the table of all records.
+`Verb` and its kinds are base classes whose defaults mean "nothing special"; each module of
+postgrad/verbs that is named after a verb holds one record of it. `Verbs` is the table of all
+records.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,7 +11,11 @@ from typing import Any
 
 from postgrad.graph.nodes import Node
 
-SECTIONS = ("datasets", "models", "predictors")  # of a recipe; each verb of a node belongs to one of them
+SECTIONS = (
+    "datasets",
+    "models",
+    "predictors",
+)  # of a recipe; each verb of a node belongs to one of them
 # What a node can be where another one names it.
 DATASET, NEW_POSTS, FOLDS, PREDICTOR = "dataset", "new posts", "folds", "predictor"
 
@@ -35,11 +41,16 @@ class Verb:
     expensive = False
 
     def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
-        """The files that a job reads, by role. paths: the study's Paths; the others are wildcards or None."""
+        """The files that a job reads, by role.
+
+        paths: the study's Paths; the others are wildcards or None.
+        """
         return {}
 
     def report_files(self, paths: Any, graph: Any) -> dict[str, Files]:
-        """The files that the report reads of one recipe, by the option of report.py that takes them."""
+        """The files that the report reads of one recipe, by the option of report.py that takes
+        them.
+        """
         return {}
 
     def reported_nodes(self, graph: Any) -> Iterable[str]:
@@ -57,7 +68,8 @@ class NodeVerb(Verb):
     makes : tuple of str
         What its nodes are where others name them, of DATASET, NEW_POSTS, FOLDS and PREDICTOR.
     names : dict
-        Key -> what the nodes are that may stand there; None where only splits may. A base is not among them.
+        Key -> what the nodes are that may stand there; None where only splits may. A base is not
+        among them.
     readable : dict
         Key -> the splits that may stand there.
     asks : str or None
@@ -114,18 +126,33 @@ class NodeVerb(Verb):
         """The gold split on which a node is fitted or chosen."""
         return body.get("fit")
 
-    def asked_models(self, graph: Any, body: dict[str, Any], where: str) -> tuple[dict[str, str], str | None]:
-        """({model of the scale: the base that the node names}, why the node is not run). Raises Fault."""
+    def asked_models(
+        self, graph: Any, body: dict[str, Any], where: str
+    ) -> tuple[dict[str, str], str | None]:
+        """({model of the scale.
+
+        The base that the node names}, why the node is not run). Raises Fault.
+        """
         return {}, None
 
-    def reason_not_to_run(self, graph: Any, body: dict[str, Any], kind: str | None, root: str | None) -> str | None:
+    def reason_not_to_run(
+        self, graph: Any, body: dict[str, Any], kind: str | None, root: str | None
+    ) -> str | None:
         """Why a node without a fault has no place at this scale."""
         return None
 
     def reason_of_values(
-        self, graph: Any, body: dict[str, Any], values: dict[str, list[Any]], fit: str | None, where: str
+        self,
+        graph: Any,
+        body: dict[str, Any],
+        values: dict[str, list[Any]],
+        fit: str | None,
+        where: str,
     ) -> str | None:
-        """Why a node is not run, by the values that its options may take. Raises Fault where they do not fit."""
+        """Why a node is not run, by the values that its options may take.
+
+        Raises Fault where they do not fit.
+        """
         return None
 
     def split_points(self, points: list[Point], options: dict[str, Any]) -> list[Point]:
@@ -143,7 +170,12 @@ class NodeVerb(Verb):
         return True
 
     def part(
-        self, graph: Any, body: dict[str, Any], options: dict[str, Any], axes: dict[str, Any], bound: dict[str, Any]
+        self,
+        graph: Any,
+        body: dict[str, Any],
+        options: dict[str, Any],
+        axes: dict[str, Any],
+        bound: dict[str, Any],
     ) -> tuple[int, int] | None:
         """(i, k): the part of the posts that a node at one point takes, or None for all."""
         return None
@@ -153,7 +185,9 @@ class NodeVerb(Verb):
         return []
 
     def reason_not_held_out(self, node: Node) -> str | None:
-        """Why a node's own work makes its predictions of held-out posts no test, as what follows its name."""
+        """Why a node's own work makes its predictions of held-out posts no test, as what follows
+        its name.
+        """
         return None
 
     def check(self, graph: Any, node: Node, where: str) -> None:
@@ -174,7 +208,8 @@ class NodeVerb(Verb):
 
 
 class RecipeVerb(Verb):
-    """A verb that a recipe names as a section of its own: task -> what is wanted there. One job does a recipe.
+    """A verb that a recipe names as a section of its own: task -> what is wanted there. One job
+    does a recipe.
 
     Attributes
     ----------
@@ -184,8 +219,13 @@ class RecipeVerb(Verb):
 
     naming: tuple[str, ...] = ()
 
-    def resolve(self, graph: Any, section: dict[str, Any], faults: Any) -> dict[str, dict[str, Any]]:
-        """Task -> the entry with all its options, with a `reason` where it is not run. Faults go to `faults`."""
+    def resolve(
+        self, graph: Any, section: dict[str, Any], faults: Any
+    ) -> dict[str, dict[str, Any]]:
+        """Task -> the entry with all its options, with a `reason` where it is not run.
+
+        Faults go to `faults`.
+        """
         return {}
 
     def bases(self, graph: Any) -> set[str]:
@@ -202,14 +242,20 @@ class RecipeVerb(Verb):
 
 
 class Verbs(Mapping[str, Verb]):
-    """All records by the name of their verb, in the order of workflow/schemas/verbs.yaml, those of a recipe last."""
+    """All records by the name of their verb, in the order of workflow/schemas/verbs.yaml, those of
+    a recipe last.
+    """
 
     def __init__(self, records: Iterable[Verb], order: tuple[str, ...]):
         rank = {name: place for place, name in enumerate(order)}
         ranked = sorted(records, key=lambda record: (rank.get(record.name, len(rank)), record.name))
         self._records = {record.name: record for record in ranked}
-        self.nodes = {name: record for name, record in self._records.items() if isinstance(record, NodeVerb)}
-        self.of_recipe = {name: record for name, record in self._records.items() if isinstance(record, RecipeVerb)}
+        self.nodes = {
+            name: record for name, record in self._records.items() if isinstance(record, NodeVerb)
+        }
+        self.of_recipe = {
+            name: record for name, record in self._records.items() if isinstance(record, RecipeVerb)
+        }
         self.sections = {
             section: tuple(name for name, record in self.nodes.items() if record.section == section)
             for section in SECTIONS
@@ -225,9 +271,14 @@ class Verbs(Mapping[str, Verb]):
         return len(self._records)
 
     def making(self, what: str | None) -> tuple[str, ...]:
-        """The verbs whose nodes may stand where `what` is named: one of DATASET, NEW_POSTS, FOLDS, PREDICTOR."""
+        """The verbs whose nodes may stand where `what` is named.
+
+        One of DATASET, NEW_POSTS, FOLDS, PREDICTOR.
+        """
         return tuple(name for name, record in self.nodes.items() if what in record.makes)
 
     def that(self, trait: str) -> tuple[str, ...]:
         """The verbs of which an attribute is true, for example `reduces`."""
-        return tuple(name for name, record in self._records.items() if getattr(record, trait, False))
+        return tuple(
+            name for name, record in self._records.items() if getattr(record, trait, False)
+        )

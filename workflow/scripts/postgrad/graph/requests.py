@@ -9,7 +9,9 @@ from postgrad.graph.protocol import PREDICTOR
 from postgrad.records.names import HELD_OUT, SPLITS
 
 
-def targets(graph: Any, raw: dict[str, Any], faults: Faults) -> tuple[dict[str, list[str]], dict[str, dict[str, Any]]]:
+def targets(
+    graph: Any, raw: dict[str, Any], faults: Faults
+) -> tuple[dict[str, list[str]], dict[str, dict[str, Any]]]:
     """score: predictor name -> datasets; compare: chain name -> {chain, controls, sets}.
 
     Splits that a task lacks drop out.
@@ -23,10 +25,17 @@ def targets(graph: Any, raw: dict[str, Any], faults: Faults) -> tuple[dict[str, 
             controls = dict.fromkeys(controls, chain[-1])
         for replaced in controls.values():
             with faults.gathered():
-                lookup(dict.fromkeys(chain[1:]), replaced, f"{where}.controls", "later node of the chain")
+                lookup(
+                    dict.fromkeys(chain[1:]),
+                    replaced,
+                    f"{where}.controls",
+                    "later node of the chain",
+                )
         sets = _scored_sets(graph, body["sets"], f"{where}.sets", faults)
         chains[name] = {"chain": chain, "controls": controls, "sets": sets}
-        for key, node in [("chain", node) for node in chain] + [("controls", node) for node in controls]:
+        for key, node in [("chain", node) for node in chain] + [
+            ("controls", node) for node in controls
+        ]:
             _ask(graph, score, node, sets, f"{where}.{key}", faults)
     for node, sets in sorted(raw.get("score", {}).items()):
         where = f"{graph.where}: score.{node}"
@@ -35,7 +44,10 @@ def targets(graph: Any, raw: dict[str, Any], faults: Faults) -> tuple[dict[str, 
 
 
 def refuse_base(graph: Any, name: str, wanted: tuple[str, ...], where: str) -> None:
-    """Raise Fault for the name of a base where a node is wanted. wanted: the verbs that may make the node."""
+    """Raise Fault for the name of a base where a node is wanted.
+
+    wanted: the verbs that may make the node.
+    """
     if name in graph.raw or name not in graph.study.bases:
         return
     if "finetune" in wanted:
@@ -53,7 +65,9 @@ def _scored_sets(graph: Any, sets: list[str], where: str, faults: Faults) -> lis
     return kept
 
 
-def _ask(graph: Any, score: dict[str, list[str]], name: str, sets: list[str], where: str, faults: Faults) -> None:
+def _ask(
+    graph: Any, score: dict[str, list[str]], name: str, sets: list[str], where: str, faults: Faults
+) -> None:
     with faults.gathered():
         if name in graph.broken:
             return
@@ -61,7 +75,9 @@ def _ask(graph: Any, score: dict[str, list[str]], name: str, sets: list[str], wh
         verb, _ = lookup(graph.raw, name, where, "node")
         if verb not in graph.verbs.making(PREDICTOR):
             predictors = " or ".join(graph.verbs.making(PREDICTOR))
-            raise Fault(f"{where}: {name!r} is made by {verb} and gives no predictions; name a {predictors}.")
+            raise Fault(
+                f"{where}: {name!r} is made by {verb} and gives no predictions; name a {predictors}."
+            )
         for alias in {dataset.partition("/")[0] for dataset in sets}:
             for id in graph.ids[name][:1]:
                 if graph.nodes[id].task != alias:
@@ -70,4 +86,6 @@ def _ask(graph: Any, score: dict[str, list[str]], name: str, sets: list[str], wh
             for dataset in sets:
                 split_rules.untouched(graph, graph.nodes[id], dataset, where)
         asked = {*score.get(name, []), *sets}
-        score[name] = sorted(asked, key=lambda dataset: (*SPLITS, HELD_OUT).index(dataset.partition("/")[2]))
+        score[name] = sorted(
+            asked, key=lambda dataset: (*SPLITS, HELD_OUT).index(dataset.partition("/")[2])
+        )

@@ -1,4 +1,5 @@
-"""From a name of a recipe to its nodes, in three steps: what it names, whether it can be run, its nodes.
+"""From a name of a recipe to its nodes, in three steps: what it names, whether it can be run, its
+nodes.
 
 None of the steps mentions a verb; what differs from verb to verb is asked of its record.
 """
@@ -11,7 +12,14 @@ from postgrad.config.yaml_files import as_list
 from postgrad.graph import node_checks, split_rules
 from postgrad.graph.axes import points_of
 from postgrad.graph.nodes import Node
-from postgrad.graph.options import faithful_values, missing, read, references, resolve_options, unread
+from postgrad.graph.options import (
+    faithful_values,
+    missing,
+    read,
+    references,
+    resolve_options,
+    unread,
+)
 from postgrad.graph.protocol import NodeVerb, Point
 from postgrad.graph.requests import refuse_base
 from postgrad.records.names import FOLD, HELD_OUT
@@ -19,7 +27,10 @@ from postgrad.records.names import FOLD, HELD_OUT
 
 @dataclass
 class Draft:
-    """A name of a recipe as its file writes it: what it names, and the values that its options may take."""
+    """A name of a recipe as its file writes it.
+
+    What it names, and the values that its options may take.
+    """
 
     name: str
     verb: str
@@ -35,17 +46,28 @@ class Draft:
     kind: str | None = None
     task: str | None = None
     asked: dict[str, str] = field(default_factory=dict)
-    lacking: str | None = None  # the first reason why it is not run that was found while its names were read
-    options: dict[str, Any] = field(default_factory=dict)  # those that are the same at each of its points
+    lacking: str | None = (
+        None  # the first reason why it is not run that was found while its names were read
+    )
+    options: dict[str, Any] = field(
+        default_factory=dict
+    )  # those that are the same at each of its points
     each: dict[str, Any] = field(default_factory=dict)
-    values: dict[str, list[Any]] = field(default_factory=dict)  # option -> list of the values that it may take
+    values: dict[str, list[Any]] = field(
+        default_factory=dict
+    )  # option -> list of the values that it may take
 
 
 def made_nodes(graph: Any, name: str) -> list[Node]:
-    """The nodes of a name; none where it is not run, which `graph.not_run` then says. Raises Fault."""
+    """The nodes of a name.
+
+    None where it is not run, which `graph.not_run` then says. Raises Fault.
+    """
     draft = read_names(graph, name)
     reason = reason_not_to_run(graph, draft)
-    points = points_of(graph, draft.record, draft.each, draft.names, draft.body.get("over"), draft.where)
+    points = points_of(
+        graph, draft.record, draft.each, draft.names, draft.body.get("over"), draft.where
+    )
     if reason:
         graph.not_run[name] = reason
         return []
@@ -57,7 +79,10 @@ def made_nodes(graph: Any, name: str) -> list[Node]:
 
 
 def read_names(graph: Any, name: str) -> Draft:
-    """What a node names, each name looked up and resolved, and its options. Raises Fault with all that is wrong."""
+    """What a node names, each name looked up and resolved, and its options.
+
+    Raises Fault with all that is wrong.
+    """
     verb, body = graph.raw[name]
     record, where = graph.verbs.nodes[verb], graph.places[name]
     faults = Faults()
@@ -65,7 +90,9 @@ def read_names(graph: Any, name: str) -> Draft:
     reads = [(record.data_key, source) for source in as_list(body.get(record.data_key, []))]
     reads += [("fit", fit)] if fit else []
     reads += [("target", body["target"])] if "/" in body.get("target", "") else []
-    is_gold = record.section == "predictors"  # teachers are audited on `fit`; no post of it is among the sources
+    is_gold = (
+        record.section == "predictors"
+    )  # teachers are audited on `fit`; no post of it is among the sources
     draft = Draft(
         name=name,
         verb=verb,
@@ -92,7 +119,9 @@ def read_names(graph: Any, name: str) -> Draft:
             look_up_node(graph, record.names[key], named, f"{where}.{key}")
     for key, source in reads:
         with faults.gathered():
-            draft.lacking = draft.lacking or split_rules.split(graph, record, key, body, source, where)
+            draft.lacking = draft.lacking or split_rules.split(
+                graph, record, key, body, source, where
+            )
     if record.section == "models" and not draft.sources:
         faults.append(f"{where}: {verb} needs posts; name splits or datasets under data.")
     if record.needs_fit and not fit:
@@ -103,9 +132,13 @@ def read_names(graph: Any, name: str) -> Draft:
     draft.lacking = draft.lacking or without_model
     draft.options, draft.each = resolve_options(graph, name, verb, body, draft.root, draft.kind)
     draft.values = {key: [value] for key, value in draft.options.items()}
-    draft.values |= {key: list(few.values()) if isinstance(few, dict) else few for key, few in draft.each.items()}
+    draft.values |= {
+        key: list(few.values()) if isinstance(few, dict) else few for key, few in draft.each.items()
+    }
     if verb != "pretrain":  # it learns no labels
-        draft.task = task_of(graph, [*draft.sources, *as_list(fit or []), *named_folds(body), *draft.members], where)
+        draft.task = task_of(
+            graph, [*draft.sources, *as_list(fit or []), *named_folds(body), *draft.members], where
+        )
     return draft
 
 
@@ -120,7 +153,10 @@ def named_folds(body: dict[str, Any]) -> list[str]:
 
 
 def look_up_node(graph: Any, what: str | None, name: str, where: str) -> None:
-    """Resolve a name that stands under a key. Raises Fault where it is no node, or none that may stand there."""
+    """Resolve a name that stands under a key.
+
+    Raises Fault where it is no node, or none that may stand there.
+    """
     if name not in graph.broken:
         allowed = graph.verbs.making(what)
         refuse_base(graph, name, allowed, where)
@@ -128,7 +164,9 @@ def look_up_node(graph: Any, what: str | None, name: str, where: str) -> None:
         if not allowed:
             raise Fault(f"{where}: {name!r} is made by {verb}; name a split.")
         if verb not in allowed:
-            raise Fault(f"{where}: {name!r} is made by {verb}; name a node made by {' or '.join(allowed)}.")
+            raise Fault(
+                f"{where}: {name!r} is made by {verb}; name a node made by {' or '.join(allowed)}."
+            )
     graph.resolve(name)
 
 
@@ -138,7 +176,9 @@ def task_of(graph: Any, names: list[str], where: str) -> str | None:
     for name in (name for name in names if "/" not in name):
         tasks |= {graph.nodes[id].task for id in graph.resolve(name)}
     if len(tasks) > 1:
-        raise Fault(f"{where}: the posts of one node carry labels of one task; found {', '.join(sorted(tasks))}.")
+        raise Fault(
+            f"{where}: the posts of one node carry labels of one task; found {', '.join(sorted(tasks))}."
+        )
     return next(iter(tasks), None)
 
 
@@ -146,7 +186,10 @@ def task_of(graph: Any, names: list[str], where: str) -> str | None:
 
 
 def reason_not_to_run(graph: Any, draft: Draft) -> str | None:
-    """Why a node whose file is sound is not run in this study, or None. Raises Fault where its options do not fit."""
+    """Why a node whose file is sound is not run in this study, or None.
+
+    Raises Fault where its options do not fit.
+    """
     reason = draft.record.reason_of_values(graph, draft.body, draft.values, draft.fit, draft.where)
     return (
         draft.lacking
@@ -155,7 +198,10 @@ def reason_not_to_run(graph: Any, draft: Draft) -> str | None:
         or other_labels(graph, draft)
         or no_model(graph, draft)
         or draft.record.reason_not_to_run(graph, draft.body, draft.kind, draft.root)
-        or next((f"needs {name}, which is not run" for name in draft.names if name in graph.not_run), None)
+        or next(
+            (f"needs {name}, which is not run" for name in draft.names if name in graph.not_run),
+            None,
+        )
     )
 
 
@@ -208,9 +254,16 @@ def nodes_at(graph: Any, draft: Draft, points: list[Point]) -> list[Node]:
 
 
 def node_at(
-    graph: Any, draft: Draft, axes: dict[str, Any], options: dict[str, Any], bound: dict[str, list[str]]
+    graph: Any,
+    draft: Draft,
+    axes: dict[str, Any],
+    options: dict[str, Any],
+    bound: dict[str, list[str]],
 ) -> Node:
-    """The node at one point. options: all of them there; bound: the ids of the nodes that it stands on, by name."""
+    """The node at one point.
+
+    options: all of them there; bound: the ids of the nodes that it stands on, by name.
+    """
     record, body, task = draft.record, draft.body, draft.task
     below = [graph.nodes[id] for ids in bound.values() for id in ids]
     sources, fit = record.read_at(task, options, draft.sources, draft.fit)
@@ -218,7 +271,9 @@ def node_at(
     chosen_on += [f"{task}/dev"] if options.get("epoch") == "best" else []
     learnt = [source for source in sources if "/" in source] if record.learns_labels else []
     known = read(draft.verb, draft.kind, {key: [value] for key, value in options.items()})
-    base = draft.base and (bound[draft.base][0] if draft.base in graph.raw else graph.study.model_of(draft.root))
+    base = draft.base and (
+        bound[draft.base][0] if draft.base in graph.raw else graph.study.model_of(draft.root)
+    )
     stood_in = any(graph.study.bases[model]["kind"] == "stand-in" for model in draft.asked)
     node = Node(
         recipe=graph.recipe,
@@ -247,9 +302,16 @@ def node_at(
     return node
 
 
-def folds_under(graph: Any, record: NodeVerb, task: str | None, below: list[Node]) -> tuple[str, ...]:
-    """Ids of the datasets in folds under a node, those of its own task: post_ids are unique within a corpus."""
-    parts = below if record.section == "predictors" else [node for node in below if FOLD in node.axes]
+def folds_under(
+    graph: Any, record: NodeVerb, task: str | None, below: list[Node]
+) -> tuple[str, ...]:
+    """Ids of the datasets in folds under a node, those of its own task.
+
+    Post_ids are unique within a corpus.
+    """
+    parts = (
+        below if record.section == "predictors" else [node for node in below if FOLD in node.axes]
+    )
     folding = graph.verbs.making("folds")
     found = {id for node in parts for id in ([node.id] if node.verb in folding else node.folds)}
     return tuple(sorted(id for id in found if task in (None, graph.nodes[id].task)))

@@ -6,7 +6,10 @@ from postgrad.config.errors import Fault
 
 
 def kind_at_scale(study: Any, base: str, where: str) -> str | None:
-    """The kind of model that a base is at the study's scale; None where the scale says that there is none."""
+    """The kind of model that a base is at the study's scale.
+
+    None where the scale says that there is none.
+    """
     place = f"{study.root}/scales/{study.scale_name}.yaml: bases"
     if base not in study.scale["bases"]:
         raise Fault(

@@ -1,4 +1,7 @@
-"""Which posts a node may read, be fitted on and be scored on; what breaks a rule raises Fault with its remedy."""
+"""Which posts a node may read, be fitted on and be scored on.
+
+What breaks a rule raises Fault with its remedy.
+"""
 
 from typing import Any
 
@@ -17,15 +20,20 @@ def split_of(graph: Any, name: str, where: str) -> tuple[str, str]:
     alias, _, part = name.partition("/")
     lookup(graph.tasks, alias, where, "task")
     if part not in (*SPLITS, HELD_OUT):
-        raise Fault(f"{where}: {name!r}: {part!r} is not a split; {nearest(part, (*SPLITS, HELD_OUT))}")
+        raise Fault(
+            f"{where}: {name!r}: {part!r} is not a split; {nearest(part, (*SPLITS, HELD_OUT))}"
+        )
     return alias, part
 
 
-def split(graph: Any, record: NodeVerb, key: str, body: dict[str, Any], source: str, where: str) -> str | None:
-    """Why a node is not run for want of a split, or None; Fault where it would read one that it may not.
+def split(
+    graph: Any, record: NodeVerb, key: str, body: dict[str, Any], source: str, where: str
+) -> str | None:
+    """Why a node is not run for want of a split, or None; Fault where it would read one that it may
+    not.
 
-    key: the one that names the split. What is chosen or scored on is never trained on, and only gold has labels to
-    learn, so each verb says which splits may stand there.
+    key: the one that names the split. What is chosen or scored on is never trained on, and only
+    gold has labels to learn, so each verb says which splits may stand there.
     """
     if "/" not in source:
         return None
@@ -50,11 +58,18 @@ def split(graph: Any, record: NodeVerb, key: str, body: dict[str, Any], source: 
         reader = record.name if key == record.data_key else key
         raise Fault(f"{where}: {source} {why}; {reader} may read {names}.")
     task = graph.tasks[alias]
-    return None if part in (*graph.study.task(task)["splits"], HELD_OUT) else f"{task} has no split {part}"
+    return (
+        None
+        if part in (*graph.study.task(task)["splits"], HELD_OUT)
+        else f"{task} has no split {part}"
+    )
 
 
 def gold_to_fit_on(graph: Any, members: list[str]) -> str:
-    """The gold posts to fit on, as a sentence names them; held-out ones where members, ids of nodes, stand on folds."""
+    """The gold posts to fit on, as a sentence names them.
+
+    Held-out ones where members, ids of nodes, stand on folds.
+    """
     folds = {id for member in members for id in graph.nodes[member].folds}
     pooled = {split for id in folds for split in graph.nodes[id].sources}
     alias = next((graph.nodes[id].task for id in folds), None)
@@ -62,12 +77,21 @@ def gold_to_fit_on(graph: Any, members: list[str]) -> str:
         folding = graph.verbs.making(FOLDS)
         unread = not members and any(verb in folding for verb, _ in graph.raw.values())
         return "the task's dev" + (", or held-out where dev is in folds," if unread else "")
-    return f"{alias}/{HELD_OUT}" if f"{alias}/dev" in pooled else f"{alias}/dev or {alias}/{HELD_OUT}"
+    return (
+        f"{alias}/{HELD_OUT}" if f"{alias}/dev" in pooled else f"{alias}/dev or {alias}/{HELD_OUT}"
+    )
 
 
 def no_dev(graph: Any, task: str | None, values: dict[str, list[Any]]) -> str | None:
-    """Why a node is not run for want of a split to choose its epoch on, or None. values: as of `options.missing`."""
-    if task is None or "best" not in values.get("epoch", []) or "dev" in graph.study.task(graph.tasks[task])["splits"]:
+    """Why a node is not run for want of a split to choose its epoch on, or None.
+
+    values: as of `options.missing`.
+    """
+    if (
+        task is None
+        or "best" not in values.get("epoch", [])
+        or "dev" in graph.study.task(graph.tasks[task])["splits"]
+    ):
         return None
     return f"{graph.tasks[task]} has no split dev, to choose an epoch on"
 
@@ -76,12 +100,16 @@ def scored_split(graph: Any, name: str, where: str) -> bool:
     """Whether a task has the split on which is scored; Fault where it can have no gold labels."""
     alias, part = split_of(graph, name, where)
     if part == "unlabeled":
-        raise Fault(f"{where}: {name} has no gold labels to score on; name one of {', '.join(SPLITS[:-1])}.")
+        raise Fault(
+            f"{where}: {name} has no gold labels to score on; name one of {', '.join(SPLITS[:-1])}."
+        )
     return part in (*graph.study.task(graph.tasks[alias])["splits"], HELD_OUT)
 
 
 def untouched(graph: Any, made: Node, dataset: str, where: str) -> None:
-    """Raise Fault where a predictor has learnt the gold labels of a dataset that it is scored or fitted on."""
+    """Raise Fault where a predictor has learnt the gold labels of a dataset that it is scored or
+    fitted on.
+    """
     alias, _, part = dataset.partition("/")
     if part == HELD_OUT and (why := never_held_out(graph, made)):
         raise Fault(f"{where}: {dataset} is not there: {why}.")
@@ -112,11 +140,17 @@ def never_held_out(graph: Any, made: Node) -> str | None:
 
 
 def seen_before(graph: Any, made: Node, below: list[Node]) -> bool:
-    """Whether what a node of one fold stands on has learnt, outside the folds, labels that it holds out.
+    """Whether what a node of one fold stands on has learnt, outside the folds, labels that it holds
+    out.
 
-    A base does, or the teachers of a pool. Posts made from train do not count: those of the fold are left out.
+    A base does, or the teachers of a pool. Posts made from train do not count: those of the fold
+    are left out.
     """
-    held = {split for id in made.folds for split in graph.nodes[id].sources} if FOLD in made.axes else set()
+    held = (
+        {split for id in made.folds for split in graph.nodes[id].sources}
+        if FOLD in made.axes
+        else set()
+    )
     todo = [node for node in below if FOLD not in node.axes]
     while todo:
         node = todo.pop()

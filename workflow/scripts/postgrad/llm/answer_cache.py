@@ -1,8 +1,9 @@
-"""What a language model is asked and answers, the private folder that keeps each answer, and what was spent.
+"""What a language model is asked and answers, the private folder that keeps each answer, and what
+was spent.
 
-An answer's file is named by the hash of all that decides it: base, messages, schema, sampling. So an equal
-request is answered from the folder, whichever node asks and whatever run was killed before. The raw reply is
-kept and read anew each time: better reading costs no second request.
+An answer's file is named by the hash of all that decides it: base, messages, schema, sampling. So
+an equal request is answered from the folder, whichever node asks and whatever run was killed
+before. The raw reply is kept and read anew each time: better reading costs no second request.
 """
 
 import hashlib
@@ -23,9 +24,9 @@ from postgrad.runtime import signals
 
 @dataclass(frozen=True)
 class Request:
-    """messages: (role, text) pairs, roles system, user and assistant. schema: a JSON schema of the answer, or None
-    for free text; no message mentions it unless the caller writes it there. temperature, max_tokens and seed: None
-    leaves each to the model.
+    """messages: (role, text) pairs, roles system, user and assistant. schema: a JSON schema of the
+    answer, or None for free text; no message mentions it unless the caller writes it there.
+    temperature, max_tokens and seed: None leaves each to the model.
     """
 
     messages: tuple[tuple[str, str], ...]
@@ -37,7 +38,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a model sent: its text, why it ended (stop, length, or another word), and tokens read and written."""
+    """What a model sent.
+
+    Its text, why it ended (stop, length, or another word), and tokens read and written.
+    """
 
     text: str
     finish: str
@@ -47,10 +51,11 @@ class Reply:
 
 @dataclass(frozen=True)
 class Answer:
-    """value: the object that fits the schema (the text where there is none), or None: abstained, and reason says why.
+    """value: the object that fits the schema (the text where there is none), or None: abstained,
+    and reason says why.
 
-    text: the raw answer, which may repeat the post, None where no reply came; a stand-in's begins with [stand-in].
-    kept: whether it was answered before and cost nothing now.
+    text: the raw answer, which may repeat the post, None where no reply came; a stand-in's begins
+    with [stand-in]. kept: whether it was answered before and cost nothing now.
     """
 
     value: Any
@@ -63,12 +68,15 @@ class Answer:
 
 
 def judged(reply: Reply, schema: Mapping[str, Any] | None) -> tuple[Any, str | None]:
-    """(value, None), or (None, the reason to abstain). A reason repeats nothing of the reply: logs may show it.
+    """(value, None), or (None, the reason to abstain). A reason repeats nothing of the reply: logs
+    may show it.
 
     JSON may stand alone or within one fence of three backticks.
     """
     if reply.finish not in ("stop", "length"):
-        return None, f"ended by {reply.finish}" if re.fullmatch("[a-z_]{1,40}", reply.finish) else "ended otherwise"
+        return None, f"ended by {reply.finish}" if re.fullmatch(
+            "[a-z_]{1,40}", reply.finish
+        ) else "ended otherwise"
     if schema is None:
         return (None, "cut at max_tokens") if reply.finish == "length" else (reply.text, None)
     fenced = re.fullmatch(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", reply.text, re.DOTALL)
@@ -76,7 +84,9 @@ def judged(reply: Reply, schema: Mapping[str, Any] | None) -> tuple[Any, str | N
         value = json.loads(fenced[1] if fenced else reply.text, parse_constant=_no_number)
     except (ValueError, RecursionError):
         return None, "cut at max_tokens" if reply.finish == "length" else "not JSON"
-    misfit = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(value))
+    misfit = jsonschema.exceptions.best_match(
+        jsonschema.Draft202012Validator(schema).iter_errors(value)
+    )
     if misfit is not None or value is None:  # null would look like an abstention
         place = "/".join(map(str, misfit.absolute_schema_path)) if misfit else "null"
         return None, f"does not fit the schema ({place})"
@@ -88,13 +98,19 @@ def _no_number(word: str) -> Any:
 
 
 def digest(described: Mapping[str, Any], request: Request) -> str:
-    """The name of an answer: SHA-256 of the request and of `described`, all of the base that decides its answers."""
+    """The name of an answer.
+
+    SHA-256 of the request and of `described`, all of the base that decides its answers.
+    """
     text = json.dumps([described, asdict(request)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def tally(answers: Iterable[Answer]) -> dict[str, Any]:
-    """{answers, kept, tokens_in, tokens_out, stand_in, abstained: {reason: how many}}; tokens of kept ones included."""
+    """{answers, kept, tokens_in, tokens_out, stand_in, abstained.
+
+    {reason: how many}}; tokens of kept ones included.
+    """
     given = list(answers)
     found = {"answers": len(given)}
     for key in ("kept", "tokens_in", "tokens_out", "stand_in"):
@@ -106,7 +122,9 @@ def tally(answers: Iterable[Answer]) -> dict[str, Any]:
 def heed(name: str) -> None:
     """Nothing; the job's end with exit code 75 where it was told to stop: see stopping."""
     if signals.wanted():
-        signals.stop(f"base {name}: stopped as told; a rerun goes on from the answers that are kept")
+        signals.stop(
+            f"base {name}: stopped as told; a rerun goes on from the answers that are kept"
+        )
 
 
 class Kept:
@@ -133,7 +151,10 @@ class Kept:
         self.replace(f"{name}.json", asdict(reply))
 
     def replace(self, file: str, content: Any) -> None:
-        """Write `content` as JSON beside the file, down to the disk, and rename: it is whole or not there."""
+        """Write `content` as JSON beside the file, down to the disk, and rename.
+
+        It is whole or not there.
+        """
         with atomic_write(self.folder / file) as beside:
             descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as out:
@@ -143,9 +164,11 @@ class Kept:
 
 
 class Spent:
-    """What was ever sent from a folder of answers: requests, each try counted, and tokens of what came back.
+    """What was ever sent from a folder of answers: requests, each try counted, and tokens of what
+    came back.
 
-    budget: {requests, tokens} at most, or None. Tokens are known afterwards: one answer may overshoot them.
+    budget: {requests, tokens} at most, or None. Tokens are known afterwards: one answer may
+    overshoot them.
     """
 
     FILE = "spent.json"
@@ -154,7 +177,9 @@ class Spent:
         self.kept, self.name, self.budget = kept, name, budget
         path = kept.folder / self.FILE
         self.sums: dict[str, int] = (
-            json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"requests": 0, "tokens": 0}
+            json.loads(path.read_text(encoding="utf-8"))
+            if path.is_file()
+            else {"requests": 0, "tokens": 0}
         )
 
     def send(self) -> None:

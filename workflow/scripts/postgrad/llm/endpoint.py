@@ -1,4 +1,7 @@
-"""Requests to an OpenAI-compatible server, sent again where that helps. No error shows a key, a post or a reply."""
+"""Requests to an OpenAI-compatible server, sent again where that helps.
+
+No error shows a key, a post or a reply.
+"""
 
 import email.utils
 import json
@@ -14,7 +17,10 @@ import openai
 from postgrad.llm.answer_cache import Reply, Request, Spent, heed
 from postgrad.runtime import signals
 
-FIRST, LONGEST = 1.0, 60.0  # seconds before the second try; twice as long before each further one, to the longest
+FIRST, LONGEST = (
+    1.0,
+    60.0,
+)  # seconds before the second try; twice as long before each further one, to the longest
 PATIENCE = 300.0  # seconds that a server may ask to wait; for more the job ends
 AGAIN = (408, 409, 429)  # and 5xx: the same request may be answered later
 LETTERS = 4  # a token's, where a server does not count them
@@ -31,8 +37,9 @@ class Failed(ValueError):
 class Endpoint:
     """A server, called with a Request: its Reply.
 
-    base: url, model, and as bases.yaml describes them key, timeout, tries, structured and limit; `base` is its name.
-    spent: counts each try before it is sent. Calling raises Failed for one request, ValueError where none will do.
+    base: url, model, and as bases.yaml describes them key, timeout, tries, structured and limit;
+    `base` is its name. spent: counts each try before it is sent. Calling raises Failed for one
+    request, ValueError where none will do.
     """
 
     def __init__(self, base: Mapping[str, Any], spent: Spent) -> None:
@@ -55,7 +62,12 @@ class Endpoint:
             self.spent.send()
             wait = min(FIRST * 2 ** (tried - 1), LONGEST)
             try:
-                return reply_in(self.client.chat.completions.with_raw_response.create(**body).http_response.text, body)
+                return reply_in(
+                    self.client.chat.completions.with_raw_response.create(
+                        **body
+                    ).http_response.text,
+                    body,
+                )
             except openai.APIStatusError as fault:
                 why, wait = f"status {fault.status_code}", self.waiting(fault, wait)
             except openai.APITimeoutError:
@@ -75,7 +87,11 @@ class Endpoint:
 
     def body(self, request: Request) -> dict[str, Any]:
         """The request as the protocol names it; what is None is left to the server."""
-        body = {"model": self.base["model"], "temperature": request.temperature, "seed": request.seed}
+        body = {
+            "model": self.base["model"],
+            "temperature": request.temperature,
+            "seed": request.seed,
+        }
         body["messages"] = [{"role": role, "content": text} for role, text in request.messages]
         body[self.base.get("limit", "max_tokens")] = request.max_tokens
         if request.schema is not None and self.base.get("structured", True):
@@ -84,16 +100,25 @@ class Endpoint:
         return {key: value for key, value in body.items() if value is not None}
 
     def waiting(self, fault: openai.APIStatusError, wait: float) -> float:
-        """The seconds before a next try after an error's status; an error where no further try helps."""
+        """The seconds before a next try after an error's status.
+
+        An error where no further try helps.
+        """
         status = fault.status_code
         if status in (401, 403):
-            key = f"the key in {self.base['key']}" if "key" in self.base else "key in bases.yaml, which names none"
+            key = (
+                f"the key in {self.base['key']}"
+                if "key" in self.base
+                else "key in bases.yaml, which names none"
+            )
             raise ValueError(f"{self.where} denies access (status {status}): mend {key}") from None
         if status == 404 or 300 <= status < 400:
             raise ValueError(f"{self.where} does not serve {self.base['model']} (status {status}): mend url or model "
                              "in bases.yaml") from None  # fmt: skip
         if status not in AGAIN and status < 500:
-            named = re.fullmatch(r"[a-z_]{1,40}", str(fault.code or ""))  # its message may repeat the post
+            named = re.fullmatch(
+                r"[a-z_]{1,40}", str(fault.code or "")
+            )  # its message may repeat the post
             why = f"status {status}, {fault.code}" if named else f"status {status}"
             raise Failed(f"{self.where} refuses a request ({why}): mend the base in bases.yaml, or write failed: "
                          "abstain there", why) from None  # fmt: skip
@@ -105,7 +130,10 @@ class Endpoint:
 
 
 def secret(base: Mapping[str, Any]) -> str:
-    """The key, from the environment variable that the base names; servers that want none get a word."""
+    """The key, from the environment variable that the base names.
+
+    Servers that want none get a word.
+    """
     if "key" not in base:
         return "none"  # else the client would send what OPENAI_API_KEY holds
     key = os.environ.get(base["key"], "").strip()
@@ -134,7 +162,10 @@ def reply_in(text: str, body: Mapping[str, Any]) -> Reply:
 
 
 def retry_after(header: str | None) -> float:
-    """Seconds that a Retry-After header asks for, as a number or a date; 0 where it asks for none."""
+    """Seconds that a Retry-After header asks for, as a number or a date.
+
+    0 where it asks for none.
+    """
     if not header:
         return 0.0
     try:

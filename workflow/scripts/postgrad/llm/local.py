@@ -1,4 +1,7 @@
-"""Text that a causal model in a folder writes: greedily, so that the same request gets the same answer."""
+"""Text that a causal model in a folder writes.
+
+Greedily, so that the same request gets the same answer.
+"""
 
 import re
 import secrets
@@ -17,22 +20,26 @@ transformers.logging.disable_progress_bar()
 
 
 class Local:
-    """A causal model, called with a Request: its Reply. It knows no schema: the messages have to tell it.
+    """A causal model, called with a Request: its Reply. It knows no schema: the messages have to
+    tell it.
 
-    base: folder, threads, attention and precision as predict's; `base` is its name. Requests are answered one by one:
-    in other company a token may differ.
+    base: folder, threads, attention and precision as predict's; `base` is its name. Requests are
+    answered one by one: in other company a token may differ.
     """
 
     def __init__(self, base: Mapping[str, Any]) -> None:
         set_threads(base["threads"])
         self.name, self.bf16 = base["base"], base["precision"] == "bf16"
         self.tokenizer = load_tokenizer(base["folder"])
-        self.model = load_model(base["folder"], "causal", base["attention"]).eval().requires_grad_(False)
+        self.model = (
+            load_model(base["folder"], "causal", base["attention"]).eval().requires_grad_(False)
+        )
         self.model.to("cuda" if torch.cuda.is_available() else "cpu")
         ends = self.model.generation_config.eos_token_id
         ends = ends if isinstance(ends, list) else [ends, self.tokenizer.eos_token_id]
         self.ends = sorted({end for end in ends if end is not None})
-        # Of a folder's own way to sample, such as a penalty for repetition, nothing is taken but its end tokens.
+        # Of a folder's own way to sample, such as a penalty for repetition, nothing is taken but
+        # its end tokens.
         self.model.generation_config = transformers.GenerationConfig(
             do_sample=False, eos_token_id=self.ends, pad_token_id=self.tokenizer.pad_token_id
         )
@@ -47,11 +54,18 @@ class Local:
         if new < 1 or (longest and len(ids) + new > longest):
             return Reply("", "prompt_too_long", 0, 0)
         given = torch.tensor([ids], device=self.model.device)
-        with torch.inference_mode(), torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.bf16):
-            made = self.model.generate(given, attention_mask=torch.ones_like(given), max_new_tokens=new)
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.bf16),
+        ):
+            made = self.model.generate(
+                given, attention_mask=torch.ones_like(given), max_new_tokens=new
+            )
         written = made[0, len(ids) :].tolist()
         finish = "stop" if written[-1] in self.ends else "length"
-        return Reply(self.tokenizer.decode(written, skip_special_tokens=True), finish, len(ids), len(written))
+        return Reply(
+            self.tokenizer.decode(written, skip_special_tokens=True), finish, len(ids), len(written)
+        )
 
     def prompt(self, messages: Sequence[tuple[str, str]]) -> list[int]:
         """The ids of the messages, in the chat template where the tokenizer has one.
@@ -63,7 +77,9 @@ class Local:
         if self.tokenizer.chat_template:
             turns = [{"role": role, "content": place} for (role, _), place in zip(messages, places)]
             try:
-                text = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+                text = self.tokenizer.apply_chat_template(
+                    turns, tokenize=False, add_generation_prompt=True
+                )
             except jinja2.TemplateError:
                 text = ""
             if re.findall("place[0-9a-f]{16}", text) != places:  # refused, or a turn left out
@@ -80,4 +96,6 @@ class Local:
         return ids + self.ids(text)
 
     def ids(self, text: str, **options: Any) -> list[int]:
-        return self.tokenizer(text, add_special_tokens=False, **options)["input_ids"] if text else []
+        return (
+            self.tokenizer(text, add_special_tokens=False, **options)["input_ids"] if text else []
+        )

@@ -1,9 +1,11 @@
-"""A rule in a language model's place, for runs without one: it shows that a workflow runs, and knows nothing.
+"""A rule in a language model's place, for runs without one: it shows that a workflow runs, and
+knows nothing.
 
-The answer fits most schemas and hangs on the request alone. Of the user's text only the last paragraph is read, where
-prompts put the post or the examples. A truth value is false where it denies something, a choice is the first value that
-it names, else the first of all, and texts are words of it, drawn by a hash. Without a schema the answer is such a text,
-or a list of them where the user writes `numbered 1 to 10`.
+The answer fits most schemas and hangs on the request alone. Of the user's text only the last
+paragraph is read, where prompts put the post or the examples. A truth value is false where it
+denies something, a choice is the first value that it names, else the first of all, and texts are
+words of it, drawn by a hash. Without a schema the answer is such a text, or a list of them where
+the user writes `numbered 1 to 10`.
 """
 
 import json
@@ -33,7 +35,9 @@ def text(request: Request, agrees: bool = False) -> str:
     listed = re.search(r"numbered 1 to (\d+)", said)
     if listed is None:
         return filled({"type": "string"}, words, rng)
-    return "\n".join(f"{k}. {filled({'type': 'string'}, words, rng)}" for k in range(1, int(listed[1]) + 1))
+    return "\n".join(
+        f"{k}. {filled({'type': 'string'}, words, rng)}" for k in range(1, int(listed[1]) + 1)
+    )
 
 
 def filled(schema: Mapping[str, Any], words: Sequence[str], rng: random.Random) -> Any:
@@ -45,13 +49,19 @@ def filled(schema: Mapping[str, Any], words: Sequence[str], rng: random.Random) 
         return schema["const"]
     if "enum" in schema:
         said = {word.lower() for word in words}
-        return next((value for value in schema["enum"] if str(value).lower() in said), schema["enum"][0])
+        return next(
+            (value for value in schema["enum"] if str(value).lower() in said), schema["enum"][0]
+        )
     kind = schema.get("type")
     kind = kind[0] if isinstance(kind, list) else kind
     if kind == "object":
-        return {name: filled(body, words, rng) for name, body in schema.get("properties", {}).items()}
+        return {
+            name: filled(body, words, rng) for name, body in schema.get("properties", {}).items()
+        }
     if kind == "array":
-        return [filled(schema.get("items", {}), words, rng) for _ in range(schema.get("minItems", 1))]
+        return [
+            filled(schema.get("items", {}), words, rng) for _ in range(schema.get("minItems", 1))
+        ]
     if kind == "boolean":
         return not any(word.lower() in DENIALS or word.lower().endswith("n't") for word in words)
     if kind in ("integer", "number"):

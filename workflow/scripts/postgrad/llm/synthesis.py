@@ -1,9 +1,9 @@
 """Posts that a language model writes, after UTRad-NLP (SMM4H-2024 Tasks 5 and 6).
 
-Each call shows posts of train, some of the label and some of others, and asks for a numbered list of new ones. What is
-no such list is left out as a whole. Of the others each post stays that copies neither a post of the corpus nor one that
-was written before. Every call shows another draw, and its request has a seed of its own: an answer that is kept for an
-equal request would bring nothing new.
+Each call shows posts of train, some of the label and some of others, and asks for a numbered list
+of new ones. What is no such list is left out as a whole. Of the others each post stays that copies
+neither a post of the corpus nor one that was written before. Every call shows another draw, and its
+request has a seed of its own: an answer that is kept for an equal request would bring nothing new.
 """
 
 import json
@@ -21,7 +21,10 @@ from postgrad.corpus.duplicates import Known
 from postgrad.llm.answer_cache import Answer, Request
 from postgrad.llm.templates import defined, messages
 
-POSTS = {"twitter": "tweets", "reddit": "Reddit posts"}  # what a platform's posts are called; others are posts
+POSTS = {
+    "twitter": "tweets",
+    "reddit": "Reddit posts",
+}  # what a platform's posts are called; others are posts
 ITEM = re.compile(r"\s*(\d+)[.):](?:\s+(.*))?")
 QUOTES = {'"': '"', "“": "”", "'": "'", "‘": "’"}
 WRITTEN = "written"  # the place of the node's own posts
@@ -32,7 +35,9 @@ class SynthesizeOptions:
     """The options of one node that lets models write posts."""
 
     node: str
-    asked: list[dict[str, Any]]  # the models that write, under `base`, and what decides their answers
+    asked: list[
+        dict[str, Any]
+    ]  # the models that write, under `base`, and what decides their answers
     prompt: dict[str, str]  # the text of each turn
     labels: list[dict[str, str]]  # name and about, in class order
     platform: str
@@ -48,10 +53,11 @@ class SynthesizeOptions:
 
 
 def listed(text: str, number: int) -> tuple[list[str] | None, str | None]:
-    """(posts, None) of a list numbered 1 to `number`, one line a post; (None, why it is none) otherwise.
+    """(posts, None) of a list numbered 1 to `number`, one line a post; (None, why it is none)
+    otherwise.
 
-    A line above the list, such as a greeting, is left out. Posts are cleaned as those of a corpus are, and taken out of
-    quotation marks: neither may tell who wrote them.
+    A line above the list, such as a greeting, is left out. Posts are cleaned as those of a corpus
+    are, and taken out of quotation marks: neither may tell who wrote them.
     """
     items = [ITEM.fullmatch(line) for line in text.splitlines() if line.strip()]
     while items and items[0] is None:
@@ -73,22 +79,28 @@ def unquoted(text: str) -> str:
     """The text without one pair of quotation marks around all of it."""
     end = QUOTES.get(text[:1])
     inside = text[1:-1]
-    return inside if len(text) > 1 and text[-1] == end and not {text[0], end} & set(inside) else text
+    return (
+        inside if len(text) > 1 and text[-1] == end and not {text[0], end} & set(inside) else text
+    )
 
 
 def share(whole: int, parts: int, part: int) -> int:
-    """The size of one of so many even parts of a number, the first ones larger by one where it does not divide."""
+    """The size of one of so many even parts of a number, the first ones larger by one where it does
+    not divide.
+    """
     return whole // parts + (part < whole % parts)
 
 
 class Writing:
     """The posts of one node while its writers write them.
 
-    train: labelled posts from which examples are drawn (posts.POSTS). corpus: {split: texts} that no written post may
-    copy. Raises ValueError for examples without labels.
+    train: labelled posts from which examples are drawn (posts.POSTS). corpus: {split: texts} that
+    no written post may copy. Raises ValueError for examples without labels.
     """
 
-    def __init__(self, train: pd.DataFrame, corpus: Mapping[str, Iterable[str]], options: SynthesizeOptions) -> None:
+    def __init__(
+        self, train: pd.DataFrame, corpus: Mapping[str, Iterable[str]], options: SynthesizeOptions
+    ) -> None:
         if unlabelled := int(train["label"].isna().sum()):
             raise ValueError(
                 f"{options.node}: {unlabelled} of {len(train)} posts have no label; name a labelled split."
@@ -118,9 +130,17 @@ class Writing:
         """The request of one call for posts of a class. call: what tells it from all others."""
         options, label = self.options, self.options.labels[code]
         rng = random.Random(json.dumps([options.seed, code, *call]))
-        own = drawn([f"- {text}" for other, text in self.train if other == code], options.shots["own"], rng)
-        others = [f"- {options.labels[other]['name']}: {text}" for other, text in self.train if other != code]
-        values = {name: rng.choice(values) for name, values in sorted((options.attributes or {}).items())}
+        own = drawn(
+            [f"- {text}" for other, text in self.train if other == code], options.shots["own"], rng
+        )
+        others = [
+            f"- {options.labels[other]['name']}: {text}"
+            for other, text in self.train
+            if other != code
+        ]
+        values = {
+            name: rng.choice(values) for name, values in sorted((options.attributes or {}).items())
+        }
         filled = {
             "posts": POSTS.get(options.platform, "posts"),
             "number": str(options.per_call),
@@ -169,18 +189,26 @@ class Writing:
         return frame.astype({"label": "Int64"})
 
     def flow(self) -> dict[str, Any]:
-        """{node, per_call, rows: the counts of each writer and class}, in the order in which they wrote."""
-        rows = [{**row, "malformed": dict(row["malformed"]), "copies": dict(row["copies"])} for row in self.rows]
+        """{node, per_call, rows.
+
+        The counts of each writer and class}, in the order in which they wrote.
+        """
+        rows = [
+            {**row, "malformed": dict(row["malformed"]), "copies": dict(row["copies"])}
+            for row in self.rows
+        ]
         return {"node": self.options.node, "per_call": self.options.per_call, "rows": rows}
 
 
 def counted(**stem: Any) -> dict[str, Any]:
     """Counts of one writer and class, still 0.
 
-    calls: requests; answered of them with a list, the others malformed, by reason. Of the posts in lists: kept; copies,
-    by place; over, more than wanted. stand_in: answers that a stand-in gave.
+    calls: requests; answered of them with a list, the others malformed, by reason. Of the posts in
+    lists: kept; copies, by place; over, more than wanted. stand_in: answers that a stand-in gave.
     """
-    numbers = dict.fromkeys(("calls", "answered", "kept", "over", "tokens_in", "tokens_out", "stand_in"), 0)
+    numbers = dict.fromkeys(
+        ("calls", "answered", "kept", "over", "tokens_in", "tokens_out", "stand_in"), 0
+    )
     return {**stem, **numbers, "malformed": Counter(), "copies": Counter()}
 
 

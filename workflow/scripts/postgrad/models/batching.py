@@ -9,13 +9,22 @@ from numpy.typing import ArrayLike
 class Batches:
     """Lists of positions, one a batch; a fresh order for each epoch that is set.
 
-    lengths: (n,) tokens a post. Either `size` posts a batch, or batches whose posts times longest post stay
-    within `tokens`. Posts of similar length share a batch, so little padding is computed. The number of
-    batches is the same in every epoch, and the order depends on (seed, epoch) alone: a resume is exact.
+    lengths: (n,) tokens a post. Either `size` posts a batch, or batches whose posts times longest
+    post stay within `tokens`. Posts of similar length share a batch, so little padding is computed.
+    The number of batches is the same in every epoch, and the order depends on (seed, epoch) alone:
+    a resume is exact.
     """
 
-    def __init__(self, lengths: ArrayLike, seed: int, size: int | None = None, tokens: int | None = None) -> None:
-        self.lengths, self.seed, self.size, self.tokens, self.epoch = np.asarray(lengths), seed, size, tokens, 0
+    def __init__(
+        self, lengths: ArrayLike, seed: int, size: int | None = None, tokens: int | None = None
+    ) -> None:
+        self.lengths, self.seed, self.size, self.tokens, self.epoch = (
+            np.asarray(lengths),
+            seed,
+            size,
+            tokens,
+            0,
+        )
         self.count = len(self.grouped(np.arange(len(self.lengths))))
 
     def set_epoch(self, epoch: int) -> None:
@@ -34,16 +43,25 @@ class Batches:
         if self.tokens:
             return within_budget(self.lengths, self.tokens, order)
         if self.size is None:
-            raise ValueError("batches are cut by a number of posts or of tokens: give size or tokens")
-        # Sort within pools of at most 50 batches and at least four pools: similar lengths, yet mixed posts.
+            raise ValueError(
+                "batches are cut by a number of posts or of tokens: give size or tokens"
+            )
+        # Sort within pools of at most 50 batches and at least four pools: similar lengths, yet
+        # mixed posts.
         pool = self.size * max(1, min(50, len(order) // (4 * self.size)))
         pools = [order[i : i + pool] for i in range(0, len(order), pool)]
-        order = np.concatenate([part[np.argsort(-self.lengths[part], kind="stable")] for part in pools])
+        order = np.concatenate(
+            [part[np.argsort(-self.lengths[part], kind="stable")] for part in pools]
+        )
         return [order[i : i + self.size] for i in range(0, len(order), self.size)]
 
 
-def within_budget(lengths: ArrayLike, tokens: int, order: np.ndarray | None = None) -> list[np.ndarray]:
-    """Positions sorted by length, longest first, cut so that posts x longest post <= tokens (one post at least)."""
+def within_budget(
+    lengths: ArrayLike, tokens: int, order: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """Positions sorted by length, longest first, cut so that posts x longest post <= tokens (one
+    post at least).
+    """
     lengths = np.asarray(lengths)
     order = np.arange(len(lengths)) if order is None else order
     order = order[np.argsort(-lengths[order], kind="stable")]

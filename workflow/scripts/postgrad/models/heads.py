@@ -1,6 +1,8 @@
-"""Heads of encoders: what is taken from the hidden states, and the layer that turns it into K logits.
+"""Heads of encoders: what is taken from the hidden states, and the layer that turns it into K
+logits.
 
-All of a head stands in config.json (`head_pooling`, `cosine_s`) and in the weights: no code comes with a model.
+All of a head stands in config.json (`head_pooling`, `cosine_s`) and in the weights: no code comes
+with a model.
 """
 
 from collections.abc import Sequence
@@ -19,39 +21,53 @@ else:
     Encoder = object
 
 POOLINGS = ("mean", "last2+pooler", "last3", "last3+pooler", "bigru-pooler", "bigru-tokens")
-OWN = {"head": "linear", "pooling": "pooler"}  # the head that transformers gives an encoder, where a spec is silent
+OWN = {
+    "head": "linear",
+    "pooling": "pooler",
+}  # the head that transformers gives an encoder, where a spec is silent
 
 
 class Pooling(torch.nn.Module):
-    """A head without dropout: K logits from what `head_pooling` takes from the hidden states (Bai & Zhou 2020).
+    """A head without dropout: K logits from what `head_pooling` takes from the hidden states (Bai &
+    Zhou 2020).
 
-    H: the encoder's width. h_k (H): the first token in the k-th last layer; in an encoder of two layers h_3 is its
-    embedding. P (H): the pooler's output.
-    mean: of the last layer's tokens (H). last2+pooler: P, h_1, h_2 (3 H). last3: h_1, h_2, h_3 (3 H). last3+pooler: P
-    and these (4 H). bigru-tokens: the last states of a GRU over the last layer's tokens in either direction, each of
-    2/3 H units, 512 where H is 768 as in the paper (4/3 H). bigru-pooler: of a GRU over P alone, a sequence of length
-    1, as in the published code (4/3 H).
-    ValueError where the encoder has no pooler, or too few layers.
+    H: the encoder's width. h_k (H): the first token in the k-th last layer; in an encoder of two
+    layers h_3 is its embedding. P (H): the pooler's output. mean: of the last layer's tokens (H).
+    last2+pooler: P, h_1, h_2 (3 H). last3: h_1, h_2, h_3 (3 H). last3+pooler: P and these (4 H).
+    bigru-tokens: the last states of a GRU over the last layer's tokens in either direction, each of
+    2/3 H units, 512 where H is 768 as in the paper (4/3 H). bigru-pooler: of a GRU over P alone, a
+    sequence of length 1, as in the published code (4/3 H). ValueError where the encoder has no
+    pooler, or too few layers.
     """
 
     def __init__(self, config: "PretrainedConfig", pooler: bool) -> None:
         super().__init__()
         name, width = config.head_pooling, config.hidden_size
-        self.pooler, self.last = name.endswith("pooler"), int(name[4]) if name.startswith("last") else 0
+        self.pooler, self.last = (
+            name.endswith("pooler"),
+            int(name[4]) if name.startswith("last") else 0,
+        )
         if self.pooler and not pooler:
-            raise ValueError(f"pooling {name} needs an encoder with a pooler, as BERT has one; write mean or last3")
+            raise ValueError(
+                f"pooling {name} needs an encoder with a pooler, as BERT has one; write mean or last3"
+            )
         if self.last > config.num_hidden_layers + 1:
-            raise ValueError(f"pooling {name} needs more layers than {config.num_hidden_layers}; write mean")
+            raise ValueError(
+                f"pooling {name} needs more layers than {config.num_hidden_layers}; write mean"
+            )
         self.gru, units = None, round(width * 2 / 3)
         if name.startswith("bigru"):
             self.gru = torch.nn.GRU(width, units, batch_first=True, bidirectional=True)
         read = 2 * units if self.gru else width * max(1, self.pooler + self.last)
         self.out = torch.nn.Linear(read, config.num_labels)
 
-    def features(self, states: Sequence[torch.Tensor], pooled: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def features(
+        self, states: Sequence[torch.Tensor], pooled: torch.Tensor, mask: torch.Tensor
+    ) -> torch.Tensor:
         """The (n, D) features of n posts.
 
-        states: layers + 1 tensors (n, T, H). pooled: (n, H), None where it is not read. mask: (n, T), 0 on the right.
+        states: layers + 1 tensors (n, T, H). pooled: (n, H), None where it is not read. mask: (n,
+        T), 0 on the right.
         """
         if self.gru:
             with torch.autocast(mask.device.type, enabled=False):
@@ -60,7 +76,9 @@ class Pooling(torch.nn.Module):
                     row = pooled[:, None].float()
                 else:
                     lengths = mask.sum(1).cpu()
-                    row = pack_padded_sequence(states[-1].float(), lengths, batch_first=True, enforce_sorted=False)
+                    row = pack_padded_sequence(
+                        states[-1].float(), lengths, batch_first=True, enforce_sorted=False
+                    )
                 return self.gru(row)[1].transpose(0, 1).flatten(1)
         if self.last:
             first = [states[-k][:, 0] for k in range(1, self.last + 1)]
@@ -68,14 +86,18 @@ class Pooling(torch.nn.Module):
         weights = mask[:, :, None].to(states[-1].dtype)
         return (states[-1] * weights).sum(1) / weights.sum(1)
 
-    def forward(self, states: Sequence[torch.Tensor], pooled: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, states: Sequence[torch.Tensor], pooled: torch.Tensor, mask: torch.Tensor
+    ) -> torch.Tensor:
         return self.out(self.features(states, pooled, mask))
 
 
 class PooledEncoder(Encoder):
-    """The part of a class that `pooled_class` makes: a Pooling in the place of the head that transformers has.
+    """The part of a class that `pooled_class` makes: a Pooling in the place of the head that
+    transformers has.
 
-    A pooler that is not read falls away: it would learn nothing, and ranks would wait for its gradients.
+    A pooler that is not read falls away: it would learn nothing, and ranks would wait for its
+    gradients.
     """
 
     def __init__(self, config: "PretrainedConfig") -> None:
@@ -86,8 +108,12 @@ class PooledEncoder(Encoder):
         if not self.head.pooler:
             self.base_model.pooler = None
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **_: Any) -> SequenceClassifierOutput:
-        output = self.base_model(input_ids, attention_mask=attention_mask, output_hidden_states=True)
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **_: Any
+    ) -> SequenceClassifierOutput:
+        output = self.base_model(
+            input_ids, attention_mask=attention_mask, output_hidden_states=True
+        )
         return SequenceClassifierOutput(
             logits=self.head(output.hidden_states, output.get("pooler_output"), attention_mask)
         )
@@ -95,16 +121,19 @@ class PooledEncoder(Encoder):
 
 @cache
 def pooled_class(plain: type) -> type:
-    """Return a class like `plain`, one of transformers, whose head is the Pooling that the config names.
+    """Return a class like `plain`, one of transformers, whose head is the Pooling that the config
+    names.
 
-    config.json names it under `architectures`, for example PooledBertForSequenceClassification: the head can be
-    rebuilt by `load_model` alone, which reads `head_pooling`. Older folders name the class of transformers there.
+    config.json names it under `architectures`, for example PooledBertForSequenceClassification: the
+    head can be rebuilt by `load_model` alone, which reads `head_pooling`. Older folders name the
+    class of transformers there.
     """
     return type(f"Pooled{plain.__name__}", (PooledEncoder, plain), {"__module__": __name__})
 
 
 class Cosine(torch.nn.Linear):
-    """The last layer of a head: s times the cosines of its input and each class's weights, no bias (Cao et al. 2019).
+    """The last layer of a head: s times the cosines of its input and each class's weights, no bias
+    (Cao et al. 2019).
 
     Computed in float32: bf16 would round 30 times a cosine to steps of 0.1.
     """
@@ -115,17 +144,22 @@ class Cosine(torch.nn.Linear):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         with torch.autocast(inputs.device.type, enabled=False):
-            return self.s * F.linear(F.normalize(inputs.float(), dim=-1), F.normalize(self.weight.float(), dim=-1))
+            return self.s * F.linear(
+                F.normalize(inputs.float(), dim=-1), F.normalize(self.weight.float(), dim=-1)
+            )
 
 
 def with_head(model: "PreTrainedModel") -> "PreTrainedModel":
-    """The encoder, a cosine layer in the place of its head's last where its config says so: `cosine_s`, the scale.
+    """The encoder, a cosine layer in the place of its head's last where its config says so:
+    `cosine_s`, the scale.
 
     So config.json and safetensors hold all of it; what transformers loads into the bias falls away.
     """
     if s := getattr(model.config, "cosine_s", None):
         body = f"{model.base_model_prefix}."
-        layers = [name for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)]
+        layers = [
+            name for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)
+        ]
         last = [name for name in layers if not name.startswith(body)][-1]
         parent, _, name = last.rpartition(".")
         setattr(model.get_submodule(parent), name, Cosine(model.get_submodule(last), s))

@@ -1,4 +1,7 @@
-"""What a trained model says of posts, in batches of similar length: their K logits, or their embeddings."""
+"""What a trained model says of posts, in batches of similar length.
+
+Their K logits, or their embeddings.
+"""
 
 import copy
 from pathlib import Path
@@ -25,11 +28,13 @@ transformers.logging.disable_progress_bar()
 
 
 def load_scorer(options: PredictOptions, folder: str | Path) -> Scorer:
-    """Load the network in `folder` once, and return the function of posts and of a slice of batches that scores them.
+    """Load the network in `folder` once, and return the function of posts and of a slice of batches
+    that scores them.
 
-    An encoder gives its head's logits. A causal model gives the log-probability of each class's whole answer
-    (word or digit, then the end token) after the prompt: it is scored, nothing is generated. All posts are cut into
-    batches before the slice is taken: in other company a post's logits differ in the last bits, by up to 3e-6 in fp32.
+    An encoder gives its head's logits. A causal model gives the log-probability of each class's
+    whole answer (word or digit, then the end token) after the prompt: it is scored, nothing is
+    generated. All posts are cut into batches before the slice is taken: in other company a post's
+    logits differ in the last bits, by up to 3e-6 in fp32.
     """
     set_threads(options.threads)
     tokenizer = load_tokenizer(folder)
@@ -41,9 +46,14 @@ def load_scorer(options: PredictOptions, folder: str | Path) -> Scorer:
 
     def scores(frame: pd.DataFrame, part: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
         bf16 = options.precision == "bf16"
-        with torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
+        with (
+            torch.inference_mode(),
+            torch.autocast(model.device.type, torch.bfloat16, enabled=bf16),
+        ):
             if options.kind == "encoder":
-                return encoder_scores(model, tokenizer, frame, options.max_length, options.batch_tokens, part)
+                return encoder_scores(
+                    model, tokenizer, frame, options.max_length, options.batch_tokens, part
+                )
             return answer_scores(model, tokenizer, prompt, frame, options.batch_tokens, part)
 
     return scores
@@ -78,8 +88,9 @@ def answer_scores(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(m positions, (m, K) log-probabilities of the K whole answers).
 
-    The prompt's shared beginning is run once and its keys and values reused. One run of the rest of a prompt
-    gives every answer's first token; the tokens after it are fed on top, one answer at a time.
+    The prompt's shared beginning is run once and its keys and values reused. One run of the rest of
+    a prompt gives every answer's first token; the tokens after it are fed on top, one answer at a
+    time.
     """
     rows = prompt.fields(frame)
     logits = np.zeros((len(rows), len(prompt.answers)))
@@ -89,7 +100,9 @@ def answer_scores(
         start = torch.tensor([prompt.prefix], device=model.device)
         prefix = model(start, use_cache=True, logits_to_keep=1).past_key_values
     longest = max(map(len, prompt.answers))
-    groups, mine = share(within_budget([shared + len(row) + longest for row in rows], batch_tokens), part)
+    groups, mine = share(
+        within_budget([shared + len(row) + longest for row in rows], batch_tokens), part
+    )
     for group in groups:
         batch = inputs([rows[i] for i in group], tokenizer.pad_token_id)
         ids, mask = (batch[name].to(model.device) for name in ("input_ids", "attention_mask"))
@@ -99,7 +112,9 @@ def answer_scores(
         lengths = mask.sum(dim=1)
         mask = torch.cat([mask.new_ones(len(group), shared), mask], dim=1)
         places, row_places = (lengths - 1).unique(return_inverse=True)
-        output = model(ids, attention_mask=mask, past_key_values=cache, use_cache=True, logits_to_keep=places)
+        output = model(
+            ids, attention_mask=mask, past_key_values=cache, use_cache=True, logits_to_keep=places
+        )
         here = torch.arange(len(group), device=model.device)
         first = output.logits[here, row_places].float().log_softmax(dim=-1)
         cache = output.past_key_values
@@ -110,7 +125,9 @@ def answer_scores(
             output = model(
                 fed,
                 attention_mask=torch.cat([mask, mask.new_ones(fed.shape)], dim=1),
-                position_ids=shared + lengths[:, None] + torch.arange(fed.shape[1], device=model.device),
+                position_ids=shared
+                + lengths[:, None]
+                + torch.arange(fed.shape[1], device=model.device),
                 past_key_values=cache,
                 use_cache=True,
             )
@@ -123,7 +140,8 @@ def answer_scores(
 
 
 def embeddings(folder: Path | str, frame: pd.DataFrame) -> np.ndarray:
-    """(n, d) float64: the mean of a post's tokens in the last layer, at length 1 (Reimers & Gurevych 2019).
+    """(n, d) float64: the mean of a post's tokens in the last layer, at length 1 (Reimers &
+    Gurevych 2019).
 
     folder: of an encoder. One thread, so that the same posts give the same bytes.
     """
@@ -131,7 +149,9 @@ def embeddings(folder: Path | str, frame: pd.DataFrame) -> np.ndarray:
     tokenizer = load_tokenizer(folder)
     model = load_model(folder, "plain").eval().requires_grad_(False)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
-    rows = token_ids(input_texts(frame), tokenizer, min(EMBEDDED_TOKENS, model.config.max_position_embeddings))
+    rows = token_ids(
+        input_texts(frame), tokenizer, min(EMBEDDED_TOKENS, model.config.max_position_embeddings)
+    )
     vectors = np.zeros((len(rows), model.config.hidden_size))
     with torch.inference_mode():
         for group in within_budget([len(row) for row in rows], EMBEDDING_BATCH):

@@ -1,8 +1,9 @@
-"""The floor of every task: TF-IDF of words and word pairs, and logistic regression (text -> K logits).
+"""The floor of every task: TF-IDF of words and word pairs, and logistic regression (text -> K
+logits).
 
-A model folder holds vocabulary.json (term -> column) and linear.safetensors: `idf` (F,), `weights` (K, F)
-and `bias` (K,), all float64. Scikit-learn is imported for training only; reading and scoring take numpy
-alone, so a prediction starts in half a second.
+A model folder holds vocabulary.json (term -> column) and linear.safetensors: `idf` (F,), `weights`
+(K, F) and `bias` (K,), all float64. Scikit-learn is imported for training only; reading and scoring
+take numpy alone, so a prediction starts in half a second.
 """
 
 import json
@@ -26,7 +27,9 @@ from postgrad.records.posts import input_texts
 from postgrad.runtime.result_cache import keep, open_work
 
 WORD = re.compile(r"(?u)\b\w\w+\b")  # scikit-learn's own words: two letters or digits at least
-UNSEEN = -20.0  # bias of a class without a training post: its probability stays below 1e-8 beside logit 0
+UNSEEN = (
+    -20.0
+)  # bias of a class without a training post: its probability stays below 1e-8 beside logit 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +64,8 @@ def finetune(
 ) -> None:
     """Train on the posts of `frame`, write the folder `out` and keep it in `work`.
 
-    base: a folder whose model.json alone is read. facts: model.json so far, which is the key of the work.
+    base: a folder whose model.json alone is read. facts: model.json so far, which is the key of the
+    work.
     """
     base_facts(base, options.kind)
     open_work(work, facts)
@@ -77,9 +81,9 @@ def finetune(
 def train(texts: Sequence[str], labels: Sequence[int], options: LinearOptions) -> dict[str, Any]:
     """A fitted model: {"ngrams", "vocabulary", "idf" (F,), "weights" (K, F), "bias" (K,)}.
 
-    texts: n strings. labels: n codes 0..K-1, K = len(options.labels).
-    tf is 1 + log(count), idf is log((1+n)/(1+df)) + 1, rows have length 1 (scikit-learn's TfidfVectorizer).
-    Two classes give the logits [0, z], z the log-odds. ValueError where all posts have one class.
+    texts: n strings. labels: n codes 0..K-1, K = len(options.labels). tf is 1 + log(count), idf is
+    log((1+n)/(1+df)) + 1, rows have length 1 (scikit-learn's TfidfVectorizer). Two classes give the
+    logits [0, z], z the log-odds. ValueError where all posts have one class.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
@@ -87,12 +91,18 @@ def train(texts: Sequence[str], labels: Sequence[int], options: LinearOptions) -
     codes = np.asarray(labels, dtype=np.int64)
     seen = np.unique(codes)
     if len(seen) < 2:
-        raise ValueError(f"node {options.node}: all {len(codes)} training posts have one class; give it two or more")
+        raise ValueError(
+            f"node {options.node}: all {len(codes)} training posts have one class; give it two or more"
+        )
     ngrams = list(options.ngrams)
     tfidf = TfidfVectorizer(analyzer=partial(terms, ngrams=ngrams), sublinear_tf=True)
     features = tfidf.fit_transform(texts)
     given = options.class_weights
-    weight = {"none": None, "balanced": "balanced"}[given] if isinstance(given, str) else dict(enumerate(given))
+    weight = (
+        {"none": None, "balanced": "balanced"}[given]
+        if isinstance(given, str)
+        else dict(enumerate(given))
+    )
     fit = LogisticRegression(C=options.c, class_weight=weight, max_iter=1000).fit(features, codes)
     two = len(seen) == 2
     classes = len(options.labels)
@@ -100,23 +110,36 @@ def train(texts: Sequence[str], labels: Sequence[int], options: LinearOptions) -
     weights[seen] = np.vstack([np.zeros_like(fit.coef_), fit.coef_]) if two else fit.coef_
     bias[seen] = np.concatenate([[0.0], fit.intercept_]) if two else fit.intercept_
     vocabulary = {term: int(column) for term, column in sorted(tfidf.vocabulary_.items())}
-    return {"ngrams": ngrams, "vocabulary": vocabulary, "idf": tfidf.idf_, "weights": weights, "bias": bias}
+    return {
+        "ngrams": ngrams,
+        "vocabulary": vocabulary,
+        "idf": tfidf.idf_,
+        "weights": weights,
+        "bias": bias,
+    }
 
 
 def logits(model: dict[str, Any], texts: Sequence[str]) -> np.ndarray:
     """(n, K) float64 logits of n texts. A text without a known term gets the biases."""
     rows = np.tile(model["bias"], (len(texts), 1))
     for row, text in zip(rows, texts):
-        counts = Counter(term for term in terms(text, model["ngrams"]) if term in model["vocabulary"])
+        counts = Counter(
+            term for term in terms(text, model["ngrams"]) if term in model["vocabulary"]
+        )
         if counts:
             columns = [model["vocabulary"][term] for term in counts]
-            values = np.array([1 + math.log(count) for count in counts.values()]) * model["idf"][columns]
+            values = (
+                np.array([1 + math.log(count) for count in counts.values()]) * model["idf"][columns]
+            )
             row += model["weights"][:, columns] @ (values / np.linalg.norm(values))
     return rows
 
 
 def load_scorer(options: PredictOptions, folder: Path | str) -> Scorer:
-    """Load the model in `folder` once, and return the function that scores posts with it; a post is a batch."""
+    """Load the model in `folder` once, and return the function that scores posts with it.
+
+    A post is a batch.
+    """
     model = load(folder)
 
     def scores(frame: pd.DataFrame, part: slice) -> tuple[Sequence[int], np.ndarray]:

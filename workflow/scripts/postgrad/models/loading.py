@@ -24,14 +24,20 @@ SAFE = {"trust_remote_code": False, "local_files_only": True}
 
 
 def set_threads(count: int) -> None:
-    """Use `count` threads within an operation and one between them: other counts give other last digits."""
+    """Use `count` threads within an operation and one between them.
+
+    Other counts give other last digits.
+    """
     torch.set_num_threads(count)
     if torch.get_num_interop_threads() != 1:
         torch.set_num_interop_threads(1)
 
 
 def load_tokenizer(folder: Path | str) -> PreTrainedTokenizerBase:
-    """The tokenizer of a model folder; its end token pads where it has no padding token of its own."""
+    """The tokenizer of a model folder.
+
+    Its end token pads where it has no padding token of its own.
+    """
     tokenizer = AutoTokenizer.from_pretrained(folder, **SAFE)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -49,16 +55,19 @@ def load_model(
 ) -> PreTrainedModel:
     """A float32 model. form: encoder (with a head), causal, mlm, or plain (the body alone).
 
-    attention: eager or sdpa. dropout: written over every dropout of the config unless None. labels: class
-    names of a head that is to be trained, s: the scale of its cosines, None for a linear head, and pooling: what it
-    reads, None for what the encoder's own does.
+    attention: eager or sdpa. dropout: written over every dropout of the config unless None. labels:
+    class names of a head that is to be trained, s: the scale of its cosines, None for a linear
+    head, and pooling: what it reads, None for what the encoder's own does.
     """
     config = AutoConfig.from_pretrained(folder, **SAFE)
     if labels:
         config.id2label = dict(enumerate(labels))
         config.label2id = {name: code for code, name in enumerate(labels)}
         config.problem_type = "single_label_classification"
-        for name, value in (("cosine_s", s), ("head_pooling", None if pooling == OWN["pooling"] else pooling)):
+        for name, value in (
+            ("cosine_s", s),
+            ("head_pooling", None if pooling == OWN["pooling"] else pooling),
+        ):
             if value is not None:
                 setattr(config, name, value)
             elif hasattr(config, name):  # the base's

@@ -10,14 +10,18 @@ import pandas as pd
 from postgrad.records.names import HELD_OUT
 from postgrad.records.posts import first_by_hash
 
-# A function of n posts and a slice. It cuts all posts into batches, runs those in the slice, and returns (m positions
-# of the posts in these batches, ascending; (m, K) float64 logits of these posts).
+# A function of n posts and a slice. It cuts all posts into batches, runs those in the slice, and
+# returns (m positions of the posts in these batches, ascending; (m, K) float64 logits of these
+# posts).
 Scorer = Callable[[pd.DataFrame, slice], tuple[Sequence[int] | np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """The options of one file of predictions. What a kind of model does not read keeps its default."""
+    """The options of one file of predictions.
+
+    What a kind of model does not read keeps its default.
+    """
 
     node: str
     kind: str  # linear, encoder, causal
@@ -48,7 +52,10 @@ def is_pool(dataset: str) -> bool:
 
 
 def wanted_posts(posts: pd.DataFrame, dataset: str, pool: int | None) -> pd.DataFrame:
-    """The posts of a dataset that are predicted: those held out, or the first ones of a pool by hash, or all."""
+    """The posts of a dataset that are predicted.
+
+    Those held out, or the first ones of a pool by hash, or all.
+    """
     if dataset.endswith(f"/{HELD_OUT}"):
         return posts[posts["held_out"]].reset_index(drop=True)
     return first_by_hash(posts, pool) if is_pool(dataset) else posts

@@ -20,14 +20,22 @@ Batch = dict[str, torch.Tensor]
 UNTAUGHT = -100  # a target that no loss reads
 
 
-def encoder_examples(frame: pd.DataFrame, tokenizer: "PreTrainedTokenizerBase", max_length: int) -> list[Example]:
-    """n dicts: `ids` of a post with the tokenizer's marks, cut to max_length, and `label` (null is left out)."""
+def encoder_examples(
+    frame: pd.DataFrame, tokenizer: "PreTrainedTokenizerBase", max_length: int
+) -> list[Example]:
+    """n dicts.
+
+    `ids` of a post with the tokenizer's marks, cut to max_length, and `label` (null is left out).
+    """
     return [{"ids": ids, "label": label} for ids, label in
             zip(token_ids(input_texts(frame), tokenizer, max_length), codes(frame))]  # fmt: skip
 
 
 def answer_examples(frame: pd.DataFrame, prompt: "Prompt") -> list[Example]:
-    """n dicts: `ids` of prompt and gold answer, `taught` (how many last ids are the answer), `label`."""
+    """n dicts.
+
+    `ids` of prompt and gold answer, `taught` (how many last ids are the answer), `label`.
+    """
     rows = []
     for ids, label in zip(prompt.fields(frame), frame["label"].astype(int).tolist()):
         answer = prompt.answers[label]
@@ -35,15 +43,25 @@ def answer_examples(frame: pd.DataFrame, prompt: "Prompt") -> list[Example]:
     return rows
 
 
-def next_token_examples(texts: Iterable[str], tokenizer: "PreTrainedTokenizerBase", max_length: int) -> list[Example]:
-    """One dict a post: its ids and the end token, every id taught but the first. A post without text is left out."""
+def next_token_examples(
+    texts: Iterable[str], tokenizer: "PreTrainedTokenizerBase", max_length: int
+) -> list[Example]:
+    """One dict a post.
+
+    Its ids and the end token, every id taught but the first. A post without text is left out.
+    """
     end = [tokenizer.eos_token_id]
     rows = (ids + end for ids in token_ids(texts, tokenizer, max_length - 1))
     return [{"ids": ids, "taught": len(ids) - 1} for ids in rows if len(ids) > 1]
 
 
-def masked_examples(texts: Iterable[str], tokenizer: "PreTrainedTokenizerBase", max_length: int) -> list[Example]:
-    """One dict a post: `ids` with marks, `places` (positions that are not marks) and `post`, its number."""
+def masked_examples(
+    texts: Iterable[str], tokenizer: "PreTrainedTokenizerBase", max_length: int
+) -> list[Example]:
+    """One dict a post.
+
+    `ids` with marks, `places` (positions that are not marks) and `post`, its number.
+    """
     marks, rows = set(tokenizer.all_special_ids), []
     for post, ids in enumerate(token_ids(texts, tokenizer, max_length)):
         places = [place for place, i in enumerate(ids) if i not in marks]
@@ -52,7 +70,9 @@ def masked_examples(texts: Iterable[str], tokenizer: "PreTrainedTokenizerBase", 
     return rows
 
 
-def token_ids(texts: Iterable[str], tokenizer: "PreTrainedTokenizerBase", max_length: int) -> list[list[int]]:
+def token_ids(
+    texts: Iterable[str], tokenizer: "PreTrainedTokenizerBase", max_length: int
+) -> list[list[int]]:
     texts = list(texts)
     return tokenizer(texts, truncation=True, max_length=max_length)["input_ids"] if texts else []
 
@@ -66,12 +86,17 @@ def codes(frame: pd.DataFrame) -> list[int | None]:
 def padded(rows: Sequence[Sequence[int]], fill: int, width: int | None = None) -> torch.Tensor:
     """(n, longest) int64 tensor of lists of ids, `fill` on the right."""
     width = width or max(map(len, rows))
-    return torch.tensor([list(row) + [fill] * (width - len(row)) for row in rows], dtype=torch.int64)
+    return torch.tensor(
+        [list(row) + [fill] * (width - len(row)) for row in rows], dtype=torch.int64
+    )
 
 
 def inputs(rows: Sequence[Sequence[int]], fill: int) -> Batch:
     """{"input_ids", "attention_mask"}: (n, longest) tensors of lists of ids."""
-    return {"input_ids": padded(rows, fill), "attention_mask": padded([[1] * len(row) for row in rows], 0)}
+    return {
+        "input_ids": padded(rows, fill),
+        "attention_mask": padded([[1] * len(row) for row in rows], 0),
+    }
 
 
 def labelled_batch(examples: Sequence[Example], fill: int) -> Batch:
@@ -81,7 +106,10 @@ def labelled_batch(examples: Sequence[Example], fill: int) -> Batch:
 
 
 def taught_batch(examples: Sequence[Example], fill: int) -> Batch:
-    """Inputs, `labels` where there are any, and `targets` (n, T): what position t should say next, else UNTAUGHT."""
+    """Inputs, `labels` where there are any, and `targets` (n, T).
+
+    What position t should say next, else UNTAUGHT.
+    """
     batch = inputs([example["ids"] for example in examples], fill)
     targets = torch.full_like(batch["input_ids"], UNTAUGHT)
     for row, example in zip(targets, examples):
@@ -93,26 +121,34 @@ def taught_batch(examples: Sequence[Example], fill: int) -> Batch:
 
 
 def choice_batch(examples: Sequence[Example], answers: Sequence[Sequence[int]], fill: int) -> Batch:
-    """taught_batch of each post with each of K answers (lists of ids) in the place of its own: tensors (n, K, T).
+    """taught_batch of each post with each of K answers (lists of ids) in the place of its own:
+    tensors (n, K, T).
 
     `labels` are (n,).
     """
     stems = [example["ids"][: -example["taught"]] for example in examples]
     rows = [{"ids": stem + answer, "taught": len(answer)} for stem in stems for answer in answers]
-    batch = {name: part.unflatten(0, (len(stems), -1)) for name, part in taught_batch(rows, fill).items()}
+    batch = {
+        name: part.unflatten(0, (len(stems), -1)) for name, part in taught_batch(rows, fill).items()
+    }
     return batch | {"labels": torch.tensor([example["label"] for example in examples])}
 
 
 class Masks:
-    """Batches for masked-language training: 15 % of a post's tokens are targets, another draw each epoch.
+    """Batches for masked-language training: 15 % of a post's tokens are targets, another draw each
+    epoch.
 
-    Of the targets 80 % are hidden behind [MASK], 10 % swapped for a random token, 10 % left (Devlin et al.
-    2019, section 3.1). Each post has at least one target. The draw depends on (seed, epoch, post) alone, so
-    neither the batch nor a resume changes it.
+    Of the targets 80 % are hidden behind [MASK], 10 % swapped for a random token, 10 % left (Devlin
+    et al. 2019, section 3.1). Each post has at least one target. The draw depends on (seed, epoch,
+    post) alone, so neither the batch nor a resume changes it.
     """
 
     def __init__(self, tokenizer: "PreTrainedTokenizerBase", share: float, seed: int) -> None:
-        self.mark, self.fill, self.size = tokenizer.mask_token_id, tokenizer.pad_token_id, len(tokenizer)
+        self.mark, self.fill, self.size = (
+            tokenizer.mask_token_id,
+            tokenizer.pad_token_id,
+            len(tokenizer),
+        )
         self.share, self.seed, self.epoch = share, seed, 0
 
     def set_epoch(self, epoch: int) -> None:

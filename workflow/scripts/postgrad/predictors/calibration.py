@@ -1,7 +1,7 @@
 """Predictions fitted on gold posts: exchanged class priors, temperatures and thresholds.
 
-Everywhere z are logits (n, K), y gold labels (n,), pi class shares (K,). A fit is a record of plain numbers, which
-`applied` turns other logits by; it is what fit.json holds.
+Everywhere z are logits (n, K), y gold labels (n,), pi class shares (K,). A fit is a record of plain
+numbers, which `applied` turns other logits by; it is what fit.json holds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -41,11 +41,18 @@ class PickOptions:
 
 @dataclass(frozen=True)
 class CalibrateOptions(PickOptions):
-    """The options of one file of calibrated predictions: `of` is the one predictor, `fit` what it is fitted on."""
+    """The options of one file of calibrated predictions.
+
+    `of` is the one predictor, `fit` what it is fitted on.
+    """
 
     method: str
-    target: str | dict[str, float] | None = None  # of method prior: uniform, a share a class, or a dataset
-    lambda_: list[float] = field(default_factory=list)  # of method prior: the strengths that are tried
+    target: str | dict[str, float] | None = (
+        None  # of method prior: uniform, a share a class, or a dataset
+    )
+    lambda_: list[float] = field(
+        default_factory=list
+    )  # of method prior: the strengths that are tried
 
     @property
     def pool(self) -> str | None:
@@ -54,7 +61,10 @@ class CalibrateOptions(PickOptions):
 
 
 def metric_to_maximise(
-    gold: ArrayLike, labels: ArrayLike, logits: np.ndarray, task: tuple[Sequence[str], list[int], str]
+    gold: ArrayLike,
+    labels: ArrayLike,
+    logits: np.ndarray,
+    task: tuple[Sequence[str], list[int], str],
 ) -> float:
     """The official metric of n posts, of which a fit seeks the highest value.
 
@@ -69,18 +79,24 @@ def metric_to_maximise(
 
 
 def first_best(candidates: Sequence[T], score: Callable[[T], float]) -> tuple[T, list[float]]:
-    """(the first candidate of the highest score, [score of each]): the order of the candidates breaks ties."""
+    """(the first candidate of the highest score, [score of each]).
+
+    The order of the candidates breaks ties.
+    """
     found = [score(candidate) for candidate in candidates]
     return candidates[found.index(max(found))], found
 
 
-def prior_adjusted(logits: ArrayLike, train: ArrayLike, target: ArrayLike, strength: float) -> np.ndarray:
+def prior_adjusted(
+    logits: ArrayLike, train: ArrayLike, target: ArrayLike, strength: float
+) -> np.ndarray:
     """(n, K) logits z_j + strength * log(pi_target_j / pi_train_j).
 
-    train, target: (K,) shares. Two papers have this one formula. Post-hoc logit adjustment (Menon et al. 2021)
-    subtracts tau log pi_train. Posterior re-balancing (Tian et al. 2020) takes p^(1-lambda) p_r^lambda, normalised,
-    where p_r is p pi_target / pi_train, normalised. Their code sets 1 / pi_train to 0 for a class without training
-    posts, so such a class loses; here its logarithm is that of the smallest float.
+    train, target: (K,) shares. Two papers have this one formula. Post-hoc logit adjustment (Menon
+    et al. 2021) subtracts tau log pi_train. Posterior re-balancing (Tian et al. 2020) takes
+    p^(1-lambda) p_r^lambda, normalised, where p_r is p pi_target / pi_train, normalised. Their code
+    sets 1 / pi_train to 0 for a class without training posts, so such a class loses; here its
+    logarithm is that of the smallest float.
     """
     train, target = np.asarray(train, dtype=np.float64), np.asarray(target, dtype=np.float64)
     return np.asarray(logits) + strength * np.log(np.maximum(ratio(target, train), TINY))
@@ -95,11 +111,13 @@ def estimated_prior(probs: np.ndarray, train: ArrayLike) -> np.ndarray:
     """(K,) the class shares of unlabelled posts by EM (Saerens, Latinne & Decaestecker 2002).
 
     probs: (m, K), posteriors under the shares train (K,). From q = train on, the posteriors are
-    p_ij q_j / train_j, normalised over j, and the next q is their mean. A class without training posts stays at 0.
-    Raises ValueError where m is 0.
+    p_ij q_j / train_j, normalised over j, and the next q is their mean. A class without training
+    posts stays at 0. Raises ValueError where m is 0.
     """
     if not len(probs):
-        raise ValueError("no post is answered whose class shares could be estimated; name another split as target.")
+        raise ValueError(
+            "no post is answered whose class shares could be estimated; name another split as target."
+        )
     train = np.asarray(train, dtype=np.float64)
     shares = train
     for _ in range(ROUNDS):
@@ -114,8 +132,8 @@ def estimated_prior(probs: np.ndarray, train: ArrayLike) -> np.ndarray:
 def moved(logits: np.ndarray, positive: list[int], cut: float) -> np.ndarray:
     """(n, K) logits, those of the positive classes lowered by `cut`, the log odds of a threshold.
 
-    With two classes the positive one then wins where its probability was above 1 / (1 + exp(-cut)); with more, where
-    the best positive class beats the best other one by more than `cut`.
+    With two classes the positive one then wins where its probability was above 1 / (1 + exp(-cut));
+    with more, where the best positive class beats the best other one by more than `cut`.
     """
     lowered = np.array(logits, dtype=np.float64)
     lowered[:, positive] -= cut
@@ -123,11 +141,13 @@ def moved(logits: np.ndarray, positive: list[int], cut: float) -> np.ndarray:
 
 
 def cuts(logits: np.ndarray, gold: np.ndarray, positive: list[int]) -> list[float]:
-    """The cuts that may be the best of n gold posts, nearest to 0 (a probability of .5) first; 0 is among them.
+    """The cuts that may be the best of n gold posts, nearest to 0 (a probability of .5) first; 0 is
+    among them.
 
-    A cut lies halfway between two margins, best positive logit less best other, and beyond the last ones. Only those
-    with a right positive answer just above and a wrong one just below are kept: with two classes every other cut has
-    one beside it that is no worse in F1, macro-F1 and accuracy.
+    A cut lies halfway between two margins, best positive logit less best other, and beyond the last
+    ones. Only those with a right positive answer just above and a wrong one just below are kept:
+    with two classes every other cut has one beside it that is no worse in F1, macro-F1 and
+    accuracy.
     """
     others = [code for code in range(logits.shape[1]) if code not in positive]
     margins = logits[:, positive].max(axis=1) - logits[:, others].max(axis=1)
@@ -150,10 +170,10 @@ def fitted(
 ) -> dict[str, Any]:
     """The record of one fit: its method and the numbers that `applied` needs.
 
-    gold (n,), logits (n, K), n > 0: the posts with a gold label and an answer. score: a record -> the official metric
-    under it. For method prior alone, counts: (K,) training posts a class; pool: (m, K) probabilities of unlabelled
-    posts where the target is a split.
-    temperature: the lowest log loss (Guo et al. 2017). threshold: the best cut, the one nearest to .5 among equal ones.
+    gold (n,), logits (n, K), n > 0: the posts with a gold label and an answer. score: a record ->
+    the official metric under it. For method prior alone, counts: (K,) training posts a class; pool:
+    (m, K) probabilities of unlabelled posts where the target is a split. temperature: the lowest
+    log loss (Guo et al. 2017). threshold: the best cut, the one nearest to .5 among equal ones.
     prior: the best lambda, the smallest of equal ones.
     """
     record: dict[str, Any] = {"method": options.method}
@@ -176,7 +196,9 @@ def fitted(
     else:
         target = [1 / len(train)] * len(train)
     record |= {"train": train.tolist(), "target": target}
-    best, found = first_best([{**record, "lambda": strength} for strength in sorted(options.lambda_)], score)
+    best, found = first_best(
+        [{**record, "lambda": strength} for strength in sorted(options.lambda_)], score
+    )
     return {**best, "tried": [list(pair) for pair in zip(sorted(options.lambda_), found)]}
 
 
@@ -190,8 +212,13 @@ def applied(logits: np.ndarray, fit: Mapping[str, Any]) -> np.ndarray:
 
 
 def calibrated(frame: pd.DataFrame, fit: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """(labels (n,), logits (n, K)) of predictions under a fit; a post without an answer stays as it is."""
+    """(labels (n,), logits (n, K)) of predictions under a fit.
+
+    A post without an answer stays as it is.
+    """
     answered, logits = (frame["label"] != ABSTAIN).to_numpy(), matrix(frame, "logits")
     if answered.any():
         logits[answered] = applied(logits[answered], fit)
-    return np.array([row.argmax() if answer else ABSTAIN for row, answer in zip(logits, answered)], dtype=int), logits
+    return np.array(
+        [row.argmax() if answer else ABSTAIN for row, answer in zip(logits, answered)], dtype=int
+    ), logits

@@ -1,12 +1,15 @@
 """One temperature for all logits of a predictor, and the loss that it lowers (Guo et al. 2017).
 
-It stands apart from calibration.py, which reads the metrics: pseudo-labels use a temperature and no metric, so a
-change of a metric must not make them anew.
+It stands apart from calibration.py, which reads the metrics: pseudo-labels use a temperature and no
+metric, so a change of a metric must not make them anew.
 """
 
 import numpy as np
 
-LOG_BOUNDS = (np.log(0.05), np.log(20.0))  # temperatures; a teacher without an error on dev ends at 0.05
+LOG_BOUNDS = (
+    np.log(0.05),
+    np.log(20.0),
+)  # temperatures; a teacher without an error on dev ends at 0.05
 
 
 def nll(logits: np.ndarray, gold: np.ndarray, temperature: float) -> float:
@@ -18,7 +21,8 @@ def nll(logits: np.ndarray, gold: np.ndarray, temperature: float) -> float:
 
 
 def temperature(logits: np.ndarray, gold: np.ndarray) -> float:
-    """The temperature that minimises the NLL (Guo et al. 2017), by golden section over its logarithm.
+    """The temperature that minimises the NLL (Guo et al. 2017), by golden section over its
+    logarithm.
 
     logits: (n, K), n > 0; gold: (n,). The NLL is convex in 1/T and so has one minimum in log T.
     """

@@ -28,7 +28,9 @@ class VoteOptions:
 
 
 def check_members(frames: Sequence[pd.DataFrame], names: Sequence[str]) -> None:
-    """Raise ValueError, naming the files, unless all members predict the same posts in the same order."""
+    """Raise ValueError, naming the files, unless all members predict the same posts in the same
+    order.
+    """
     for frame, name in zip(frames[1:], names[1:], strict=True):
         if frame["post_id"].tolist() != frames[0]["post_id"].tolist():
             raise ValueError(
@@ -36,20 +38,28 @@ def check_members(frames: Sequence[pd.DataFrame], names: Sequence[str]) -> None:
                 "predict one dataset with every member."
             )
         if len(frame) and len(frame["logits"].iloc[0]) != len(frames[0]["logits"].iloc[0]):
-            raise ValueError(f"{name} and {names[0]} differ in the number of classes; vote on one task.")
+            raise ValueError(
+                f"{name} and {names[0]} differ in the number of classes; vote on one task."
+            )
 
 
-def spread(frames: Sequence[pd.DataFrame], post_ids: Sequence[str], names: Sequence[str]) -> list[pd.DataFrame]:
-    """The members' predictions over all n posts: a member abstains, at logits of 0, on posts that it does not hold.
+def spread(
+    frames: Sequence[pd.DataFrame], post_ids: Sequence[str], names: Sequence[str]
+) -> list[pd.DataFrame]:
+    """The members' predictions over all n posts: a member abstains, at logits of 0, on posts that
+    it does not hold.
 
-    So a post is answered by the models that held it out, one fold of each. names: the members' files.
-    Raises ValueError where a member holds another post, or where a post has fewer members than the rest.
+    So a post is answered by the models that held it out, one fold of each. names: the members'
+    files. Raises ValueError where a member holds another post, or where a post has fewer members
+    than the rest.
     """
     whole, posts, members = [], pd.Index(post_ids), np.zeros(len(post_ids), dtype=int)
     for frame, name in zip(frames, names, strict=True):
         at = posts.get_indexer(frame["post_id"])
         if (at < 0).any() or not frame["post_id"].is_unique:
-            raise ValueError(f"{name} holds a post twice, or one that is not held out; predict again.")
+            raise ValueError(
+                f"{name} holds a post twice, or one that is not held out; predict again."
+            )
         columns: dict[str, Any] = {"post_id": posts, "label": np.full(len(posts), ABSTAIN)}
         columns["label"][at] = frame["label"]
         for column in ("logits", "probs"):
@@ -66,7 +76,8 @@ def spread(frames: Sequence[pd.DataFrame], post_ids: Sequence[str], names: Seque
 
 
 def whole_weights(weights: Sequence[float]) -> list[int]:
-    """Weights as the smallest whole numbers in the same ratio, so that sums of them are exact and ties are found.
+    """Weights as the smallest whole numbers in the same ratio, so that sums of them are exact and
+    ties are found.
 
     Six decimals count. Raises ValueError unless all of them are positive then.
 
@@ -75,7 +86,9 @@ def whole_weights(weights: Sequence[float]) -> list[int]:
     """
     millionths = [round(1_000_000 * weight) for weight in weights]
     if any(weight <= 0 for weight in millionths):
-        raise ValueError(f"the weights of a vote are positive numbers, found {min(weights):g}; leave that member out.")
+        raise ValueError(
+            f"the weights of a vote are positive numbers, found {min(weights):g}; leave that member out."
+        )
     return [weight // math.gcd(*millionths) for weight in millionths]
 
 
@@ -88,8 +101,8 @@ def vote(
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Return one label a post from the predictions of m members.
 
-    Members that abstain on a post do not count there, whatever their weight. Where all abstain, so does the vote, at
-    logits of 0.
+    Members that abstain on a post do not count there, whatever their weight. Where all abstain, so
+    does the vote, at logits of 0.
 
     Parameters
     ----------
@@ -98,28 +111,32 @@ def vote(
     labels : array of shape (m, n)
         Class codes, ABSTAIN where a member gives no answer.
     rule : {"majority", "soft"}
-        majority: the class with the most votes, or with the highest sum of weights of its votes. soft: the class of the
-        highest mean probability, weighted if there are weights.
+        majority: the class with the most votes, or with the highest sum of weights of its votes.
+        soft: the class of the highest mean probability, weighted if there are weights.
     ties : {"probability", "lowest"}
-        Who wins where several classes have the most votes: the higher mean probability, weighted as above, and then the
-        lowest class; or the lowest class at once. A soft vote gives equal means to the lowest class.
+        Who wins where several classes have the most votes: the higher mean probability, weighted as
+        above, and then the lowest class; or the lowest class at once. A soft vote gives equal means
+        to the lowest class.
     weights : sequence of m positive numbers, optional
-        How much each member counts. Only their ratio matters, to six decimals. Default: all count alike.
+        How much each member counts. Only their ratio matters, to six decimals. Default: all count
+        alike.
 
     Returns
     -------
     labels : array of shape (n,)
     logits : array of shape (n, K)
-        soft: the logarithm of the mean probabilities. majority: that of (votes + mean probability / (m + 1)),
-        normalised, where votes are sums of whole weights. The second term is below one vote, so it orders ties only;
-        with ties `lowest` the voted class gains 1 / (m + 1) more, so that it stays the argmax.
+        soft: the logarithm of the mean probabilities. majority: that of (votes + mean probability /
+        (m + 1)), normalised, where votes are sums of whole weights. The second term is below one
+        vote, so it orders ties only; with ties `lowest` the voted class gains 1 / (m + 1) more, so
+        that it stays the argmax.
     ties : int
         The number of posts on which several classes had the most.
 
     Raises
     ------
     ValueError
-        If the rule or the way to break ties does not exist, or if there is not one positive weight a member.
+        If the rule or the way to break ties does not exist, or if there is not one positive weight
+        a member.
 
     Examples
     --------
@@ -132,7 +149,9 @@ def vote(
     [1]
     """
     if rule not in RULES or ties not in TIES:
-        raise ValueError(f"rule {rule!r} or ties {ties!r} does not exist; rules: {RULES}, ties: {TIES}.")
+        raise ValueError(
+            f"rule {rule!r} or ties {ties!r} does not exist; rules: {RULES}, ties: {TIES}."
+        )
     probs, labels = np.asarray(probs, dtype=np.float64), np.asarray(labels)
     m, n, classes = probs.shape
     whole = np.array([1] * m if weights is None else whole_weights(weights))

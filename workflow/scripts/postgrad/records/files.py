@@ -1,4 +1,6 @@
-"""Files and folders written beside the final name and renamed, so that no half-written one has a final name; links."""
+"""Files and folders written beside the final name and renamed, so that no half-written one has a
+final name; links.
+"""
 
 import os
 import shutil
@@ -9,9 +11,11 @@ from pathlib import Path
 
 @contextmanager
 def atomic_write(path: Path | str) -> Iterator[Path]:
-    """A path beside `path` at which the body writes a file; at the end the file takes the place of `path`.
+    """A path beside `path` at which the body writes a file; at the end the file takes the place of
+    `path`.
 
-    The folder is made where it is missing. If the body fails, nothing is left and `path` stays as it was.
+    The folder is made where it is missing. If the body fails, nothing is left and `path` stays as
+    it was.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,7 +34,10 @@ def write_text(text: str, path: Path | str) -> None:
 
 
 def link(source: Path | str, target: Path | str) -> None:
-    """A second name for a file, or for each file of a folder, without bytes being copied; a copy on another disk."""
+    """A second name for a file, or for each file of a folder, without bytes being copied.
+
+    A copy on another disk.
+    """
     if Path(source).is_dir():
         shutil.copytree(source, target, copy_function=link)
         return
@@ -52,11 +59,14 @@ def remove(path: Path) -> None:
 def in_place(out: Path | str) -> Iterator[Path]:
     """A path beside `out`, to make a file or a folder at; at the end it takes out's place.
 
-    Nothing shows under `out` if the body fails. ValueError where `out` holds a folder: then it is no model's.
+    Nothing shows under `out` if the body fails. ValueError where `out` holds a folder: then it is
+    no model's.
     """
     out = Path(out)
     if out.is_dir() and any(path.is_dir() for path in out.iterdir()):
-        raise ValueError(f"--out {out} holds folders, so it is no model folder: give a path of its own")
+        raise ValueError(
+            f"--out {out} holds folders, so it is no model folder: give a path of its own"
+        )
     beside = out.with_name(f".{out.name}.partial")
     remove(beside)  # what a killed run left
     out.parent.mkdir(parents=True, exist_ok=True)

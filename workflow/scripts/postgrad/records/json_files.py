@@ -11,12 +11,20 @@ def rounded(value: Any) -> Any:
         return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [rounded(item) for item in value]
-    return round(value, 10) + 0.0 if isinstance(value, float) else value  # + 0.0 turns -0.0 into 0.0
+    return (
+        round(value, 10) + 0.0 if isinstance(value, float) else value
+    )  # + 0.0 turns -0.0 into 0.0
 
 
 def json_text(value: Any) -> str:
-    """One value as JSON text: keys sorted, indent 1. Raises ValueError where a float is not finite."""
-    return json.dumps(rounded(value), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    """One value as JSON text.
+
+    Keys sorted, indent 1. Raises ValueError where a float is not finite.
+    """
+    return (
+        json.dumps(rounded(value), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+        + "\n"
+    )
 
 
 def read_json(path: Path | str) -> Any:

@@ -18,9 +18,9 @@ Options = TypeVar("Options", bound=Dataclass)
 def read_options(kind: type[Options], spec: Mapping[str, Any], place: str | None = None) -> Options:
     """Return the options of a spec as an instance of `kind`, a frozen dataclass.
 
-    A field named after a reserved word of Python ends in an underscore: the key `lambda` fills the field `lambda_`.
-    Where the type of a field is a dataclass, or a list, a dict or a union with one, its part of the spec is read
-    likewise.
+    A field named after a reserved word of Python ends in an underscore: the key `lambda` fills the
+    field `lambda_`. Where the type of a field is a dataclass, or a list, a dict or a union with
+    one, its part of the spec is read likewise.
 
     Parameters
     ----------
@@ -37,12 +37,20 @@ def read_options(kind: type[Options], spec: Mapping[str, Any], place: str | None
     """
     place = place or f"the spec of {spec.get('node', 'this job')}"
     known = {field.name.rstrip("_"): field for field in fields(kind)}
-    needed = [name for name, field in known.items() if field.default is MISSING and field.default_factory is MISSING]
+    needed = [
+        name
+        for name, field in known.items()
+        if field.default is MISSING and field.default_factory is MISSING
+    ]
     if missing := [name for name in needed if name not in spec]:
         raise ValueError(f"{place} lacks {missing[0]!r}; give each of {', '.join(needed)}.")
     if unknown := [name for name in spec if name not in known]:
         near = get_close_matches(unknown[0], known, 1)
-        remedy = f"did you mean {near[0]!r}?" if near else f"leave it out; it may hold {', '.join(known)}."
+        remedy = (
+            f"did you mean {near[0]!r}?"
+            if near
+            else f"leave it out; it may hold {', '.join(known)}."
+        )
         raise ValueError(f"{place} holds the unknown {unknown[0]!r}; {remedy}")
     types = get_type_hints(kind)
     return kind(**{
@@ -56,7 +64,9 @@ def _value(hint: Any, value: Any, place: str) -> Any:
         return read_options(hint, value, place)
     origin, parts = get_origin(hint), get_args(hint)
     if origin is list:
-        return [_value(parts[0], item, place) for item in value] if isinstance(value, list) else value
+        return (
+            [_value(parts[0], item, place) for item in value] if isinstance(value, list) else value
+        )
     if origin is dict:
         if not isinstance(value, Mapping):
             return value

@@ -11,9 +11,16 @@ from postgrad.records.files import atomic_write
 
 
 def write_table(frame: pd.DataFrame, path: Path | str, schema: pa.Schema) -> None:
-    """Write `frame` to `path` under `schema`, by `atomic_write`. Columns that `frame` lacks become null."""
+    """Write `frame` to `path` under `schema`, by `atomic_write`.
+
+    Columns that `frame` lacks become null.
+    """
     frame = frame.reindex(columns=schema.names)
-    table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False) if len(frame) else schema.empty_table()
+    table = (
+        pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+        if len(frame)
+        else schema.empty_table()
+    )
     with atomic_write(path) as beside:
         pq.write_table(table.replace_schema_metadata(), beside, compression="zstd")
 

@@ -45,24 +45,34 @@ def read_posts(path: Path | str) -> pd.DataFrame:
 
 
 def read_union(paths: Iterable[Path | str], drops: Iterable[Path | str] = ()) -> pd.DataFrame:
-    """The posts of several files, in the order given (gold first), without those that any of `drops` names.
+    """The posts of several files, in the order given (gold first), without those that any of
+    `drops` names.
 
-    drops: Parquet files with a column `post_id`, audit's and a fold's. What derives from such a post goes with it.
+    drops: Parquet files with a column `post_id`, audit's and a fold's. What derives from such a
+    post goes with it.
     """
     dropped = set()
     for drop in drops:
         dropped.update(pd.read_parquet(drop, columns=["post_id"])["post_id"])
     union = pd.concat([read_posts(path) for path in paths], ignore_index=True)
-    return union[~(union["post_id"].isin(dropped) | union["parent"].isin(dropped))].reset_index(drop=True)
+    return union[~(union["post_id"].isin(dropped) | union["parent"].isin(dropped))].reset_index(
+        drop=True
+    )
 
 
 def input_texts(frame: pd.DataFrame) -> list[str]:
     """Each post as a classifier without a prompt reads it: `keyword: text`, or the text alone."""
-    return [text if pd.isna(word) else f"{word}: {text}" for word, text in zip(frame["keyword"], frame["text"])]
+    return [
+        text if pd.isna(word) else f"{word}: {text}"
+        for word, text in zip(frame["keyword"], frame["text"])
+    ]
 
 
 def first_by_hash(frame: pd.DataFrame, n: int | None) -> pd.DataFrame:
-    """n posts chosen by the SHA-1 of their post_id, in the order of `frame`: a smaller n gives a subset."""
+    """n posts chosen by the SHA-1 of their post_id, in the order of `frame`.
+
+    A smaller n gives a subset.
+    """
     if n is None or n >= len(frame):
         return frame
     digests = frame["post_id"].map(lambda post_id: hashlib.sha1(post_id.encode()).hexdigest())
@@ -70,5 +80,8 @@ def first_by_hash(frame: pd.DataFrame, n: int | None) -> pd.DataFrame:
 
 
 def class_sizes(path: Path | str | None) -> dict[int, int] | None:
-    """{class: how many posts} of a file of posts, without those that have no label; None without a file."""
+    """{class.
+
+    How many posts} of a file of posts, without those that have no label; None without a file.
+    """
     return read_posts(path)["label"].dropna().astype(int).value_counts().to_dict() if path else None

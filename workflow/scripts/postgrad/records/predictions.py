@@ -1,4 +1,5 @@
-"""Predictions as records: the posts of one or several datasets, each in the order of the file that was read.
+"""Predictions as records: the posts of one or several datasets, each in the order of the file that
+was read.
 
 Every predictor (a model, a vote, a calibration, a review) writes this one shape, so each can stand
 wherever another can.
@@ -36,7 +37,10 @@ def softmax(logits: ArrayLike) -> np.ndarray:
 
 
 def prediction_rows(
-    post_ids: Iterable[str], logits: ArrayLike, labels: ArrayLike | None = None, answers: Iterable[str] | None = None
+    post_ids: Iterable[str],
+    logits: ArrayLike,
+    labels: ArrayLike | None = None,
+    answers: Iterable[str] | None = None,
 ) -> pd.DataFrame:
     """n predictions of K classes as a frame: all columns of PREDICTIONS but the dataset.
 
@@ -58,26 +62,38 @@ def prediction_rows(
 
 
 def write_predictions(frames: Mapping[str, pd.DataFrame], path: Path | str) -> None:
-    """Write the predictions of several datasets, {dataset: its rows}, one dataset after the other."""
+    """Write the predictions of several datasets, {dataset.
+
+    Its rows}, one dataset after the other.
+    """
     named = [frame.assign(dataset=dataset) for dataset, frame in frames.items() if len(frame)]
     write_table(pd.concat(named, ignore_index=True) if named else pd.DataFrame(), path, PREDICTIONS)
 
 
 def read_predictions(path: Path | str) -> pd.DataFrame:
-    """All predictions of one file as a frame with the columns of PREDICTIONS; `logits` and `probs` are arrays."""
+    """All predictions of one file as a frame with the columns of PREDICTIONS.
+
+    `logits` and `probs` are arrays.
+    """
     return pq.read_table(path).to_pandas()
 
 
 def of_dataset(predictions: pd.DataFrame, dataset: str | None) -> pd.DataFrame:
-    """The rows of one dataset among the predictions of a file; none where the dataset has no post."""
+    """The rows of one dataset among the predictions of a file.
+
+    None where the dataset has no post.
+    """
     return predictions[predictions["dataset"] == dataset].reset_index(drop=True)
 
 
-def gathered(post_ids: Iterable[str], shards: Sequence[pd.DataFrame], folder: Path | str) -> np.ndarray:
-    """(n, K) logits of the n posts of one dataset, in their order, from frames that share these posts among them.
+def gathered(
+    post_ids: Iterable[str], shards: Sequence[pd.DataFrame], folder: Path | str
+) -> np.ndarray:
+    """(n, K) logits of the n posts of one dataset, in their order, from frames that share these
+    posts among them.
 
-    folder: where the shards lie, for the error. Raises ValueError where the frames do not hold each post once and no
-    other.
+    folder: where the shards lie, for the error. Raises ValueError where the frames do not hold each
+    post once and no other.
     """
     frame = pd.concat(shards).set_index("post_id")
     wanted = pd.Index(post_ids)
@@ -97,8 +113,8 @@ def aligned(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The gold posts that have a label, each with its prediction: two frames in the order of gold.
 
-    predictions: of the dataset whose posts `gold` are. names: (gold file, predictions file), for the error. Raises
-    ValueError where predictions are missing or a post is predicted twice.
+    predictions: of the dataset whose posts `gold` are. names: (gold file, predictions file), for
+    the error. Raises ValueError where predictions are missing or a post is predicted twice.
     """
     gold = gold[gold["label"].notna()]
     by_id = predictions.set_index("post_id")
@@ -106,5 +122,7 @@ def aligned(
         raise ValueError(f"{names[1]} predicts a post twice; predict again.")
     missing = int((~gold["post_id"].isin(by_id.index)).sum())
     if missing:
-        raise ValueError(f"{names[1]} lacks {missing} of {len(gold)} gold posts of {names[0]}; predict again.")
+        raise ValueError(
+            f"{names[1]} lacks {missing} of {len(gold)} gold posts of {names[0]}; predict again."
+        )
     return gold, by_id.loc[gold["post_id"]].reset_index()

@@ -19,8 +19,9 @@ class ClassScores(F1):
 class Scores(TypedDict):
     """Scores of one predictor on one dataset of n posts.
 
-    values: precision, recall and f1 of the positive classes, accuracy, macro_f1, auc, and `official`, which is the one
-    that `metric` names. confusion: as `confusion` counts it. abstained: how many posts got no answer.
+    values: precision, recall and f1 of the positive classes, accuracy, macro_f1, auc, and
+    `official`, which is the one that `metric` names. confusion: as `confusion` counts it.
+    abstained: how many posts got no answer.
     """
 
     n: int
@@ -32,7 +33,10 @@ class Scores(TypedDict):
 
 
 class ScoreEntry(Scores, total=False):
-    """An entry of score.json. Without gold labels n is 0, `reason` says so, and there are no scores."""
+    """An entry of score.json.
+
+    Without gold labels n is 0, `reason` says so, and there are no scores.
+    """
 
     predictor: str  # the id of the node at one point of its axes
     node: str
@@ -50,7 +54,10 @@ class ScoreFile(TypedDict):
 
 
 class Spread(TypedDict):
-    """Mean and sample's sd of values of which each has a seed of its own; None where they do not exist."""
+    """Mean and sample's sd of values of which each has a seed of its own.
+
+    None where they do not exist.
+    """
 
     mean: float | None
     sd: float | None

@@ -74,13 +74,15 @@ class ReportSpec(TypedDict):
 def ledger_rows(task: str, ledger: pd.DataFrame, drop: pd.DataFrame) -> list[dict[str, Any]]:
     """Per split of a task: rows in, decoys, rejected (with reasons), kept, duplicates, used.
 
-    ledger: one row a raw row, with split, fate (kept, rejected, decoy), reason, post_id. drop: audit's
-    post_id and split. Raises ValueError if the books do not balance: every raw row has one fate,
-    every kept post stands once in its split, and audit drops only posts that were kept.
+    ledger: one row a raw row, with split, fate (kept, rejected, decoy), reason, post_id. drop:
+    audit's post_id and split. Raises ValueError if the books do not balance: every raw row has one
+    fate, every kept post stands once in its split, and audit drops only posts that were kept.
     """
     strange = sorted(set(ledger["fate"]) - set(FATES))
     if strange:
-        raise ValueError(f"ledger of {task}: fate {strange[0]!r} is none of {', '.join(FATES)}; run clean again")
+        raise ValueError(
+            f"ledger of {task}: fate {strange[0]!r} is none of {', '.join(FATES)}; run clean again"
+        )
     rows = []
     for split in sorted(set(ledger["split"]), key=lambda split: (SPLITS + (split,)).index(split)):
         part = ledger[ledger["split"] == split]
@@ -92,23 +94,33 @@ def ledger_rows(task: str, ledger: pd.DataFrame, drop: pd.DataFrame) -> list[dic
             "split": split,
             "rows": len(part),
             **{fate: int(counts.get(fate, 0)) for fate in FATES},
-            "reasons": part.loc[part["fate"] == "rejected", "reason"].value_counts().sort_index().to_dict(),
+            "reasons": part.loc[part["fate"] == "rejected", "reason"]
+            .value_counts()
+            .sort_index()
+            .to_dict(),
             "duplicates": len(dropped),
             "used": int((~kept.isin(dropped)).sum()),
         }
         if row["rows"] != row["kept"] + row["rejected"] + row["decoy"] or kept.duplicated().any():
-            raise ValueError(f"ledger of {task}, split {split}: rows in are not kept + rejected + decoys; clean again")
+            raise ValueError(
+                f"ledger of {task}, split {split}: rows in are not kept + rejected + decoys; clean again"
+            )
         if row["kept"] != row["used"] + row["duplicates"]:
-            raise ValueError(f"audit of {task}, split {split}: kept are not used + duplicates; audit again")
+            raise ValueError(
+                f"audit of {task}, split {split}: kept are not used + duplicates; audit again"
+            )
         rows.append(row)
     unknown = sorted(set(drop["split"]) - set(ledger["split"]))
     if unknown:
-        raise ValueError(f"audit of {task}: split {unknown[0]} is not in the ledger; run audit again")
+        raise ValueError(
+            f"audit of {task}: split {unknown[0]} is not in the ledger; run audit again"
+        )
     return rows
 
 
 def collapse_rows(models: Mapping[tuple[str, ...], Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Trainings that ended in one class, {recipe, node, collapsed, seed, lost}: the seeds, and the kept model's.
+    """Trainings that ended in one class, {recipe, node, collapsed, seed, lost}: the seeds, and the
+    kept model's.
 
     models: {(recipe, node): model.json}. lost: the kept model is such a one as well.
     """
@@ -126,12 +138,18 @@ def collapse_rows(models: Mapping[tuple[str, ...], Mapping[str, Any]]) -> list[d
 
 
 def node_of(spec: ReportSpec, recipe: str, id: str) -> NodePoint:
-    """{name, axes} of the node of this id, from the report's spec; a node without axes has its name for an id."""
+    """{name, axes} of the node of this id, from the report's spec.
+
+    A node without axes has its name for an id.
+    """
     return spec["recipes"][recipe]["nodes"].get(id, {"name": id, "axes": {}})
 
 
 def fitted(spec: ReportSpec) -> set[tuple[str, str, str]]:
-    """{(recipe, node, split)}: where a node's score is on the gold labels that it was fitted or chosen on."""
+    """{(recipe, node, split)}.
+
+    Where a node's score is on the gold labels that it was fitted or chosen on.
+    """
     return {
         (recipe, node, split)
         for recipe, body in spec["recipes"].items()
@@ -142,25 +160,44 @@ def fitted(spec: ReportSpec) -> set[tuple[str, str, str]]:
 
 def transductive(spec: ReportSpec) -> set[tuple[str, str]]:
     """{(recipe, node)}: the nodes whose result hangs on the texts of a test set."""
-    return {(recipe, node) for recipe, body in spec["recipes"].items() for node in body["marks"]["transductive"]}
+    return {
+        (recipe, node)
+        for recipe, body in spec["recipes"].items()
+        for node in body["marks"]["transductive"]
+    }
 
 
 def stand_ins(spec: ReportSpec) -> set[tuple[str, str]]:
-    """{(recipe, node)}: the nodes whose result hangs on what a rule answered in a language model's place."""
-    return {(recipe, node) for recipe, body in spec["recipes"].items() for node in body["marks"]["stand_in"]}
+    """{(recipe, node)}.
+
+    The nodes whose result hangs on what a rule answered in a language model's place.
+    """
+    return {
+        (recipe, node)
+        for recipe, body in spec["recipes"].items()
+        for node in body["marks"]["stand_in"]
+    }
 
 
 def deviations_and_marks(body: RecipeSpec) -> list[Deviation]:
-    """The deviations of a recipe in the report's spec, and a row of the same form for each of its marks.
+    """The deviations of a recipe in the report's spec, and a row of the same form for each of its
+    marks.
 
     What concerns whole bases and tasks comes first, then node by node.
     """
     marks = body["marks"]
-    found: list[tuple[str, str, Any]] = [(node, "transductive", True) for node in marks["transductive"]]
+    found: list[tuple[str, str, Any]] = [
+        (node, "transductive", True) for node in marks["transductive"]
+    ]
     found += [(node, "stand_in", True) for node in marks["stand_in"]]
-    found += [(node, "fitted on", split) for node, splits in sorted(marks["fitted"].items()) for split in splits]
+    found += [
+        (node, "fitted on", split)
+        for node, splits in sorted(marks["fitted"].items())
+        for split in splits
+    ]
     rows: list[Deviation] = [
-        {"node": node, "key": key, "paper": None, "used": used, "why": WHY[key]} for node, key, used in found
+        {"node": node, "key": key, "paper": None, "used": used, "why": WHY[key]}
+        for node, key, used in found
     ]
     whole = [row for row in body["deviations"] if not row["node"]]
     rows += [row for row in body["deviations"] if row["node"]]
@@ -171,8 +208,15 @@ def deviation_rows(deviations: Iterable[Deviation]) -> list[dict[str, Any]]:
     """Deviations as {nodes, key, paper, used, why}: nodes that deviate alike share a row."""
     rows: dict[tuple[str, ...], list[str]] = {}
     for deviation in deviations:
-        shown = [json.dumps(value, ensure_ascii=False).strip('"') for value in (deviation["paper"], deviation["used"])]
-        key = (deviation["key"], *["–" if text == "null" else text for text in shown], deviation["why"])
+        shown = [
+            json.dumps(value, ensure_ascii=False).strip('"')
+            for value in (deviation["paper"], deviation["used"])
+        ]
+        key = (
+            deviation["key"],
+            *["–" if text == "null" else text for text in shown],
+            deviation["why"],
+        )
         rows.setdefault(key, []).append(deviation["node"])
     return [
         {"nodes": nodes, "key": key, "paper": paper, "used": used, "why": why}

@@ -7,7 +7,10 @@ import jinja2
 
 
 def html(template: Path | str, **tables: Any) -> str:
-    """The page, one self-contained file. template: path of the Jinja2 file; everything is escaped."""
+    """The page, one self-contained file.
+
+    template: path of the Jinja2 file; everything is escaped.
+    """
     file = Path(template)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(file.parent),

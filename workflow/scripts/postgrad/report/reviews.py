@@ -7,10 +7,11 @@ from postgrad.report.sections import Entries, Section
 
 
 def review_rows(facts: Mapping[str, Any], recipe: str) -> list[dict[str, Any]]:
-    """A review as rows of the report, one for each dataset: its fit.json, and the counts in one place.
+    """A review as rows of the report, one for each dataset: its fit.json, and the counts in one
+    place.
 
-    predicted, checked, confirmed, rejected, changed and abstained are of the dataset; answers, tokens and stand_in are
-    of all requests, those that fitted the gate among them.
+    predicted, checked, confirmed, rejected, changed and abstained are of the dataset; answers,
+    tokens and stand_in are of all requests, those that fitted the gate among them.
     """
     rows = []
     for dataset, own in facts["reviews"].items():
@@ -32,4 +33,6 @@ def entries(files: Mapping[tuple[str, str], Any]) -> Entries:
     return [row for (recipe, _), facts in files.items() for row in review_rows(facts, recipe)]
 
 
-SECTION = Section("review", "review", "Reviews", ("RECIPE", "NODE"), "scored.fit.json of each review", entries)
+SECTION = Section(
+    "review", "review", "Reviews", ("RECIPE", "NODE"), "scored.fit.json of each review", entries
+)

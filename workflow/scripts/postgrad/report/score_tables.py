@@ -1,4 +1,5 @@
-"""Scores and differences as tables, built from what score and compare wrote; page and scores.txt show the same figures.
+"""Scores and differences as tables, built from what score and compare wrote; page and scores.txt
+show the same figures.
 
 No table holds a post's text: all that comes in are counts, scores and names.
 """
@@ -14,7 +15,10 @@ METRICS = ("accuracy", "precision", "recall", "f1", "macro_f1", "auc")
 
 
 class NodeScores(TypedDict):
-    """Scores of a node on one dataset, averaged over its seeds; None where a number does not exist."""
+    """Scores of a node on one dataset, averaged over its seeds.
+
+    None where a number does not exist.
+    """
 
     recipe: str
     node: str  # with all axes but the seed
@@ -47,10 +51,13 @@ def mean_and_sd(values: Iterable[float | None]) -> tuple[float | None, float | N
     return fmean(known) if known else None, stdev(known) if len(known) > 1 else None
 
 
-def node_scores(scores: Iterable[ScoreFile], floors: Mapping[str, Mapping[str, str]]) -> list[NodeScores]:
+def node_scores(
+    scores: Iterable[ScoreFile], floors: Mapping[str, Mapping[str, str]]
+) -> list[NodeScores]:
     """The scores of each node on each dataset, averaged over seeds, in the order of the scores.
 
-    floors: {recipe: {task's name in the recipe, or dataset: node}}; a dataset's own floor stands over its task's.
+    floors: {recipe: {task's name in the recipe, or dataset: node}}; a dataset's own floor stands
+    over its task's.
     """
     groups: dict[tuple[str, str, str], list[ScoreEntry]] = {}
     for score in scores:
@@ -69,7 +76,9 @@ def node_scores(scores: Iterable[ScoreFile], floors: Mapping[str, Mapping[str, s
                 "recipe": recipe,
                 "node": node,
                 "name": entries[0]["node"],
-                "axes": {axis: value for axis, value in entries[0]["axes"].items() if axis != "seed"},
+                "axes": {
+                    axis: value for axis, value in entries[0]["axes"].items() if axis != "seed"
+                },
                 "dataset": dataset,
                 "task": entries[0]["task"],
                 "metric": entries[0].get("metric"),
@@ -78,7 +87,10 @@ def node_scores(scores: Iterable[ScoreFile], floors: Mapping[str, Mapping[str, s
                 "mean": mean,
                 "sd": sd,
                 "median": median(official) if official else None,
-                **{metric: mean_and_sd([value[metric] for value in values])[0] for metric in METRICS},
+                **{
+                    metric: mean_and_sd([value[metric] for value in values])[0]
+                    for metric in METRICS
+                },
                 "is_floor": known.get(dataset, known.get(dataset.split("/")[0])) == node,
                 "one_class": sum(one_class(entry) for entry in entries if entry["n"]),
                 "reason": next((entry["reason"] for entry in entries if entry.get("reason")), None),
@@ -86,7 +98,10 @@ def node_scores(scores: Iterable[ScoreFile], floors: Mapping[str, Mapping[str, s
             }
         )
     floor = {(row["recipe"], row["dataset"]): row["mean"] for row in rows if row["is_floor"]}
-    return [cast(NodeScores, {**row, "floor": floor.get((row["recipe"], row["dataset"]))}) for row in rows]
+    return [
+        cast(NodeScores, {**row, "floor": floor.get((row["recipe"], row["dataset"]))})
+        for row in rows
+    ]
 
 
 def one_class(entry: ScoreEntry) -> bool:
@@ -96,7 +111,10 @@ def one_class(entry: ScoreEntry) -> bool:
 
 
 def score_tables(rows: Iterable[NodeScores]) -> list[dict[str, Any]]:
-    """The rows of `node_scores` as [{recipe, name, task, sets: [{dataset, metric, n, rows}]}]; the floor first."""
+    """The rows of `node_scores` as [{recipe, name, task, sets.
+
+    [{dataset, metric, n, rows}]}]; the floor first.
+    """
     tables: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
         name = row["dataset"].split("/")[0]
@@ -123,7 +141,9 @@ def score_tables(rows: Iterable[NodeScores]) -> list[dict[str, Any]]:
 
 
 def bar(mean: float | None, sd: float | None, reach: float) -> dict[str, float] | None:
-    """Where a difference's bar lies, in percent of a track whose middle is zero and whose ends are ±reach."""
+    """Where a difference's bar lies, in percent of a track whose middle is zero and whose ends are
+    ±reach.
+    """
     if mean is None or not reach:
         return None
     half = 50 / reach
@@ -139,15 +159,21 @@ def bar(mean: float | None, sd: float | None, reach: float) -> dict[str, float] 
 def chain_tables(compares: Iterable[CompareFile]) -> list[dict[str, Any]]:
     """Every chain and set as {recipe, chain, dataset, metric, reach, first, steps}.
 
-    first: the chain's first node. A step holds what compare wrote, with `score` (its node's own summary),
-    `bar` and `controls`: the controls that stand in the place of its node, in the same form. reach: the
-    largest difference with its sd, the half width of every bar of the recipe, so that bars can be compared.
+    first: the chain's first node. A step holds what compare wrote, with `score` (its node's own
+    summary), `bar` and `controls`: the controls that stand in the place of its node, in the same
+    form. reach: the largest difference with its sd, the half width of every bar of the recipe, so
+    that bars can be compared.
     """
     tables = []
     for compare in compares:
-        sets = [found for content in compare["chains"].values() for found in content["sets"].values()]
+        sets = [
+            found for content in compare["chains"].values() for found in content["sets"].values()
+        ]
         gains = [row for found in sets for row in [*found["steps"], *found["controls"]]]
-        reach = max((abs(row["mean"]) + (row["sd"] or 0) for row in gains if row["mean"] is not None), default=0.0)
+        reach = max(
+            (abs(row["mean"]) + (row["sd"] or 0) for row in gains if row["mean"] is not None),
+            default=0.0,
+        )
         for chain, content in compare["chains"].items():
             for dataset, found in content["sets"].items():
                 own = {node["node"]: node for node in found["nodes"]}
@@ -157,7 +183,11 @@ def chain_tables(compares: Iterable[CompareFile]) -> list[dict[str, Any]]:
                 for control in found["controls"]:
                     (step,) = [step for step in steps if step["to"] == control["beside"]]
                     step["controls"].append(
-                        {**control, "score": control["own"], "bar": bar(control["mean"], control["sd"], reach)}
+                        {
+                            **control,
+                            "score": control["own"],
+                            "bar": bar(control["mean"], control["sd"], reach),
+                        }
                     )
                 tables.append(
                     {
@@ -167,7 +197,9 @@ def chain_tables(compares: Iterable[CompareFile]) -> list[dict[str, Any]]:
                         "metric": found["metric"],
                         "reach": reach,
                         "first": found["nodes"][0],
-                        "steps": [{**step, "bar": bar(step["mean"], step["sd"], reach)} for step in steps],
+                        "steps": [
+                            {**step, "bar": bar(step["mean"], step["sd"], reach)} for step in steps
+                        ],
                     }
                 )
     return tables
@@ -186,22 +218,31 @@ def last_nodes(compares: Iterable[CompareFile]) -> list[tuple[str, str, str]]:
 def confusion(row: NodeScores) -> dict[str, Any] | None:
     """A node's confusion matrix on one dataset, counts added over its seeds; None without scores.
 
-    {labels, cells: [[{count, share}]], supports, abstained}; share is the count's part of its gold row.
+    {labels, cells: [[{count, share}]], supports, abstained}; share is the count's part of its gold
+    row.
     """
     entries = [entry for entry in row["entries"] if entry["n"]]
     if not entries:
         return None
     size = len(entries[0]["confusion"])
-    counts = [[sum(e["confusion"][i][j] for e in entries) for j in range(size)] for i in range(size)]
+    counts = [
+        [sum(e["confusion"][i][j] for e in entries) for j in range(size)] for i in range(size)
+    ]
     return {
         "labels": [per["label"] for per in entries[0]["per_class"]],
-        "cells": [[{"count": c, "share": c / sum(line) if sum(line) else 0.0} for c in line] for line in counts],
+        "cells": [
+            [{"count": c, "share": c / sum(line) if sum(line) else 0.0} for c in line]
+            for line in counts
+        ],
         "abstained": sum(entry["abstained"] for entry in entries),
     }
 
 
 def class_rows(row: NodeScores) -> list[dict[str, Any]]:
-    """Per class of a node on one dataset: label, support, and precision, recall, f1 as means over its seeds."""
+    """Per class of a node on one dataset.
+
+    Label, support, and precision, recall, f1 as means over its seeds.
+    """
     per_seed = [entry["per_class"] for entry in row["entries"] if entry["n"]]
     return [
         {
@@ -216,7 +257,10 @@ def class_rows(row: NodeScores) -> list[dict[str, Any]]:
 
 
 def close_ups(rows: Sequence[NodeScores], compares: Iterable[CompareFile]) -> list[dict[str, Any]]:
-    """The last node of every chain on each of its sets: its row, confusion and classes, the floor beside."""
+    """The last node of every chain on each of its sets.
+
+    Its row, confusion and classes, the floor beside.
+    """
     by_key = {(row["recipe"], row["node"], row["dataset"]): row for row in rows}
     floors = {(row["recipe"], row["dataset"]): row for row in rows if row["is_floor"]}
     found: list[dict[str, Any]] = []
@@ -225,5 +269,12 @@ def close_ups(rows: Sequence[NodeScores], compares: Iterable[CompareFile]) -> li
         if row and (matrix := confusion(row)):
             floor = floors.get((key[0], key[2]))
             floor_classes = class_rows(floor) if floor else []
-            found.append({**row, "confusion": matrix, "classes": class_rows(row), "floor_classes": floor_classes})
+            found.append(
+                {
+                    **row,
+                    "confusion": matrix,
+                    "classes": class_rows(row),
+                    "floor_classes": floor_classes,
+                }
+            )
     return found

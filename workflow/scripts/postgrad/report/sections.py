@@ -1,7 +1,8 @@
-"""The sections of a report that show the results of one verb, found among the modules of this package.
+"""The sections of a report that show the results of one verb, found among the modules of this
+package.
 
-A module that holds a section has it under SECTION; its template is report.<verb>.j2, which reads the entries as
-`entries`. Taking a verb out of the report is deleting its module and its template.
+A module that holds a section has it under SECTION; its template is report.<verb>.j2, which reads
+the entries as `entries`. Taking a verb out of the report is deleting its module and its template.
 """
 
 import pkgutil
@@ -15,7 +16,9 @@ from postgrad.records.json_files import read_json
 from postgrad.runtime.cli import named_files
 
 Entries = list[dict[str, Any]]
-Signs = Callable[[str, str], str]  # (recipe, id of a node) -> the marks behind its name in scores.txt
+Signs = Callable[
+    [str, str], str
+]  # (recipe, id of a node) -> the marks behind its name in scores.txt
 
 
 def no_lines(entries: Entries, signs: Signs) -> list[list[str]]:
@@ -36,7 +39,8 @@ class Section:
     title : str
         Its heading.
     words : tuple of str
-        What names a file on the command line: recipe, node and perhaps more. Empty where the file says what it is.
+        What names a file on the command line: recipe, node and perhaps more. Empty where the file
+        says what it is.
     told : str
         What the files are, for the help of the option.
     entries : callable
@@ -68,11 +72,13 @@ def all_sections() -> list[Section]:
     return sorted(found, key=lambda section: section.title)
 
 
-def read_named(option: str, files: Mapping[Any, str], node_in: Sequence[str] = ("node",)) -> dict[Any, Any]:
+def read_named(
+    option: str, files: Mapping[Any, str], node_in: Sequence[str] = ("node",)
+) -> dict[Any, Any]:
     """{(recipe, node, ...): JSON of its file}, of an option of report.py.
 
-    node_in: the keys, one below the other, under which the file says its node. Raises ValueError for a file that says
-    that it is of another node.
+    node_in: the keys, one below the other, under which the file says its node. Raises ValueError
+    for a file that says that it is of another node.
     """
     found = {name: read_json(file) for name, file in files.items()}
     for (_, node, *_), content in found.items():
@@ -80,5 +86,7 @@ def read_named(option: str, files: Mapping[Any, str], node_in: Sequence[str] = (
         for key in node_in:
             told = told[key]
         if told != node:
-            raise ValueError(f"--{option} {node}: the file is of node {told}; give each file under its own node.")
+            raise ValueError(
+                f"--{option} {node}: the file is of node {told}; give each file under its own node."
+            )
     return found

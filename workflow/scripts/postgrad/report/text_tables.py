@@ -18,26 +18,33 @@ NAMES = 100 - sum(WIDTHS) - len("  floor")  # the widest column of nodes
 def csv_text(scores: Iterable[ScoreFile], spec: ReportSpec) -> str:
     """scores.csv: one row a recipe, predictor, dataset and metric, the official metric first.
 
-    scores: score.json files as dicts, in the order wanted. Six decimals; an empty value where the AUC
-    does not exist (a class without gold); no row where the split has no gold labels. `transductive` and
-    `stand_in` are yes or empty. Raises ValueError if a predictor was scored twice on one dataset.
+    scores: score.json files as dicts, in the order wanted. Six decimals; an empty value where the
+    AUC does not exist (a class without gold); no row where the split has no gold labels.
+    `transductive` and `stand_in` are yes or empty. Raises ValueError if a predictor was scored
+    twice on one dataset.
     """
     out, marks = io.StringIO(), (transductive(spec), stand_ins(spec))
     seen: set[tuple[str, str, str]] = set()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["recipe", "predictor", "dataset", "metric", "value", "n", "transductive", "stand_in"])
+    writer.writerow(
+        ["recipe", "predictor", "dataset", "metric", "value", "n", "transductive", "stand_in"]
+    )
     for score in scores:
         for entry in score["entries"]:
             key = (score["recipe"], entry["predictor"], entry["dataset"])
             if key in seen:
-                raise ValueError(f"recipe {key[0]}: {key[1]} was scored twice on {key[2]}; name it once in score:")
+                raise ValueError(
+                    f"recipe {key[0]}: {key[1]} was scored twice on {key[2]}; name it once in score:"
+                )
             seen.add(key)
             if entry["n"]:
                 official, values = entry["metric"], entry["values"]
                 told = ["yes" * ((key[0], entry["node"]) in marked) for marked in marks]
                 for metric in [official] + [metric for metric in METRICS if metric != official]:
                     value = values[metric]
-                    writer.writerow([*key, metric, "" if value is None else f"{value:.6f}", entry["n"], *told])
+                    writer.writerow(
+                        [*key, metric, "" if value is None else f"{value:.6f}", entry["n"], *told]
+                    )
     return out.getvalue()
 
 
@@ -48,12 +55,13 @@ def text_table(
     collapses: Sequence[Mapping[str, Any]] = (),
     sections: Iterable[tuple[Section, Entries]] = (),
 ) -> str:
-    """scores.txt: aligned tables for the terminal, at most 100 columns wide; ends with the report's path.
+    """scores.txt: aligned tables for the terminal, at most 100 columns wide; ends with the report's
+    path.
 
-    Scores first, a block a dataset under its recipe and metric, the floor on top; then the differences along each of
-    `chains`, what the `sections` of verbs say, predictions of one class alone, and the `collapses` of trainings. A star
-    marks what was fitted on the dataset of its score, a dagger what is transductive, a double one what hangs on a
-    stand-in's answers.
+    Scores first, a block a dataset under its recipe and metric, the floor on top; then the
+    differences along each of `chains`, what the `sections` of verbs say, predictions of one class
+    alone, and the `collapses` of trainings. A star marks what was fitted on the dataset of its
+    score, a dagger what is transductive, a double one what hangs on a stand-in's answers.
     """
     marked, seen, ruled = fitted(spec), transductive(spec), stand_ins(spec)
     blocks: dict[tuple[str, str], list[NodeScores]] = {}
@@ -72,9 +80,13 @@ def text_table(
     for row in sorted(rows, key=lambda row: not row["is_floor"]):
         blocks.setdefault((row["recipe"], row["dataset"]), []).append(row)
     names = {
-        id(row): shortened(f"  {row['node']}", signs_of(row["recipe"], row["dataset"], row["name"])) for row in rows
+        id(row): shortened(f"  {row['node']}", signs_of(row["recipe"], row["dataset"], row["name"]))
+        for row in rows
     }
-    titles = {key: f"{key[0]}  {key[1]}  {block[0]['metric'] or 'not scored'}" for key, block in blocks.items()}
+    titles = {
+        key: f"{key[0]}  {key[1]}  {block[0]['metric'] or 'not scored'}"
+        for key, block in blocks.items()
+    }
     width = max(map(len, [*names.values(), *titles.values()]), default=0)
     lines = []
     for key in sorted(blocks, key=[(row["recipe"], row["dataset"]) for row in rows].index):
@@ -85,12 +97,20 @@ def text_table(
             lines.append(line(names[id(row)], cells, width) + "  floor" * row["is_floor"])
     lines = lines[1:]
     for table in chains:
-        lines += ["", f"What each step of {table['recipe']}: {table['chain']} adds on {table['dataset']}"]
+        lines += [
+            "",
+            f"What each step of {table['recipe']}: {table['chain']} adds on {table['dataset']}",
+        ]
         for step in table["steps"]:
             lines.append(step_line(signed(table, step["from"]), signed(table, step["to"]), step))
             for control in step["controls"]:
                 lines.append(
-                    step_line(signed(table, control["against"]), signed(table, control["node"]), control, "control")
+                    step_line(
+                        signed(table, control["against"]),
+                        signed(table, control["node"]),
+                        control,
+                        "control",
+                    )
                 )
     for section, entries in sections:
         for block in section.blocks(entries, daggers):
@@ -99,22 +119,35 @@ def text_table(
     lines += ["", "One class alone is predicted:"] if alone else []
     for row in alone:
         where = f"{row['recipe']}: {row['node']}{daggers(row['recipe'], row['name'])} on {row['dataset']}"
-        lines.append(f"  {where}, {row['one_class']} of {row['seeds']} seed{'s' * (row['seeds'] > 1)}")
+        lines.append(
+            f"  {where}, {row['one_class']} of {row['seeds']} seed{'s' * (row['seeds'] > 1)}"
+        )
     lines += ["", "Trainings that ended in one class:"] if collapses else []
     for training in collapses:
         seeds = f"seed{'s' * (len(training['collapsed']) > 1)} {', '.join(map(str, training['collapsed']))}"
-        kept = "the last model is kept all the same" if training["lost"] else f"the model is of seed {training['seed']}"
+        kept = (
+            "the last model is kept all the same"
+            if training["lost"]
+            else f"the model is of seed {training['seed']}"
+        )
         node = training["node"] + daggers(training["recipe"], training["node"])
         lines.append(f"  {training['recipe']}: {node}, {seeds}; {kept}")
     lines += [""] if marked or seen or ruled else []
     if marked:
-        lines.append("* fitted or chosen on the gold labels of this dataset: its score here is no test.")
+        lines.append(
+            "* fitted or chosen on the gold labels of this dataset: its score here is no test."
+        )
     if seen:
         lines.append("† transductive: it, or what it stands on, has read the texts of a test set.")
     if ruled:
-        lines.append("‡ a rule wrote or reviewed in a language model's place: the score says nothing of such a model.")
+        lines.append(
+            "‡ a rule wrote or reviewed in a language model's place: the score says nothing of such a model."
+        )
     if spec["made_up"]:
-        lines += ["", "The posts are made up: these scores show that the workflow runs, and nothing else."]
+        lines += [
+            "",
+            "The posts are made up: these scores show that the workflow runs, and nothing else.",
+        ]
     return "\n".join([*lines, "", f"Report: {spec['page']}"]) + "\n"
 
 
@@ -129,7 +162,10 @@ def signs(transductive: bool, stand_in: bool, fitted: bool = False) -> str:
 
 
 def shortened(name: str, signs: str) -> str:
-    """A node's name with its signs, no wider than its column; the page and the CSV have the whole name."""
+    """A node's name with its signs, no wider than its column.
+
+    The page and the CSV have the whole name.
+    """
     space = NAMES - len(signs)
     return (name if len(name) <= space else name[: space - 1] + "…") + signs
 

@@ -1,4 +1,7 @@
-"""What every command line shares: its spec, the command in its log, and one sentence for a fault of the user."""
+"""What every command line shares.
+
+Its spec, the command in its log, and one sentence for a fault of the user.
+"""
 
 import json
 import shlex
@@ -20,7 +23,10 @@ class Parser(Protocol):
 
 
 def run(main: Callable[[], object]) -> None:
-    """Run a script's `main()`. ValueError and FileNotFoundError become `<verb>: <sentence>` and exit code 1."""
+    """Run a script's `main()`.
+
+    ValueError and FileNotFoundError become `<verb>: <sentence>` and exit code 1.
+    """
     try:
         main()
     except (ValueError, FileNotFoundError) as fault:
@@ -29,22 +35,29 @@ def run(main: Callable[[], object]) -> None:
 
 def add_spec(parser: Parser, told: str) -> None:
     """Add the option `--spec` to a parser. told: what the spec holds, for its help."""
-    parser.add_argument("--spec", required=True, help=f"{told}, as JSON or as the path of a JSON file")
+    parser.add_argument(
+        "--spec", required=True, help=f"{told}, as JSON or as the path of a JSON file"
+    )
 
 
 def add_named_files(parser: Parser, option: str, words: tuple[str, ...], told: str) -> None:
-    """Add an option that names a file, and is given once for each file: `named_files` reads what it collects.
+    """Add an option that names a file, and is given once for each file: `named_files` reads what it
+    collects.
 
     words: what the help calls its words, the file last.
     """
-    parser.add_argument(option, action="append", nargs=len(words), metavar=words, default=[], help=told)
+    parser.add_argument(
+        option, action="append", nargs=len(words), metavar=words, default=[], help=told
+    )
 
 
 def parse_arguments(parser: Parser, words: Sequence[str] | None = None) -> Any:
-    """Parse the command line of a script, keep its spec beside its result and print the command that repeats it.
+    """Parse the command line of a script, keep its spec beside its result and print the command
+    that repeats it.
 
-    The spec is written to `spec_path(out)` before the work begins, so that a stage that fails can be repeated as
-    well. The command is printed on one line, quoted for a shell, and names this file. Ranks write and print nothing.
+    The spec is written to `spec_path(out)` before the work begins, so that a stage that fails can
+    be repeated as well. The command is printed on one line, quoted for a shell, and names this
+    file. Ranks write and print nothing.
 
     Parameters
     ----------
@@ -68,9 +81,14 @@ def parse_arguments(parser: Parser, words: Sequence[str] | None = None) -> Any:
     given, options.spec = options.spec, read_spec(options.spec)
     if not is_rank():
         kept = spec_path(options.out)
-        write_text(json.dumps(options.spec, sort_keys=True, indent=1, ensure_ascii=False) + "\n", kept)
+        write_text(
+            json.dumps(options.spec, sort_keys=True, indent=1, ensure_ascii=False) + "\n", kept
+        )
         named = {given: str(kept), f"--spec={given}": f"--spec={kept}"}
-        print(shlex.join([sys.executable, sys.argv[0], *(named.get(word, word) for word in words)]), flush=True)
+        print(
+            shlex.join([sys.executable, sys.argv[0], *(named.get(word, word) for word in words)]),
+            flush=True,
+        )
     return options
 
 
@@ -88,11 +106,16 @@ def spec_path(out: str | Path) -> Path:
 
 
 def read_spec(given: str) -> dict[str, Any]:
-    """The spec that `--spec` gives: JSON, which begins with a brace, or the path of a file that holds it."""
+    """The spec that `--spec` gives.
+
+    JSON, which begins with a brace, or the path of a file that holds it.
+    """
     is_json = given.lstrip().startswith("{")
     place = "--spec" if is_json else f"--spec {given}"
     if not is_json and not Path(given).is_file():
-        raise ValueError(f"{place}: there is no such file; give JSON, which begins with {{, or the path of a JSON file")
+        raise ValueError(
+            f"{place}: there is no such file; give JSON, which begins with {{, or the path of a JSON file"
+        )
     try:
         spec = json.loads(given if is_json else Path(given).read_text(encoding="utf-8"))
     except json.JSONDecodeError as fault:
@@ -101,22 +124,28 @@ def read_spec(given: str) -> dict[str, Any]:
             f"{place} is no JSON: {fault.msg} in {where}; quote it for the shell, or give a file"
         ) from None
     if not isinstance(spec, dict):
-        raise ValueError(f"{place}: expected a JSON object, which begins with {{, found {type(spec).__name__}")
+        raise ValueError(
+            f"{place}: expected a JSON object, which begins with {{, found {type(spec).__name__}"
+        )
     return spec
 
 
-def named_files(option: str, given: Iterable[Sequence[str]], names: Iterable[Any] | None = None) -> dict[Any, str]:
-    """The files of `--option NAME FILE`, an option that is given once for each file, as {name: file}.
+def named_files(
+    option: str, given: Iterable[Sequence[str]], names: Iterable[Any] | None = None
+) -> dict[Any, str]:
+    """The files of `--option NAME FILE`, an option that is given once for each file, as {name:
+    file}.
 
     Parameters
     ----------
     option
         The option with its hyphens, for the sentences.
     given
-        As argparse collects them under `action="append"`: the name, of one word or several, and the file.
+        As argparse collects them under `action="append"`: the name, of one word or several, and the
+        file.
     names
-        The names that must be given, in the order of the result: str, or tuples of str where a name has several
-        words. Default: whichever are given.
+        The names that must be given, in the order of the result: str, or tuples of str where a name
+        has several words. Default: whichever are given.
 
     Raises
     ------
@@ -134,13 +163,20 @@ def named_files(option: str, given: Iterable[Sequence[str]], names: Iterable[Any
     for *words, file in given:
         name: Any = words[0] if len(words) == 1 else tuple(words)
         if name in files:
-            raise ValueError(f"{option} names {' '.join(words)} twice: {files[name]} and {file}; give it one file.")
+            raise ValueError(
+                f"{option} names {' '.join(words)} twice: {files[name]} and {file}; give it one file."
+            )
         files[name] = file
     if names is None:
         return files
     wanted = dict.fromkeys(names)
-    for fault, first, others in (("lacks a file for", wanted, files), ("has a file for the unknown", files, wanted)):
+    for fault, first, others in (
+        ("lacks a file for", wanted, files),
+        ("has a file for the unknown", files, wanted),
+    ):
         if wrong := [name for name in first if name not in others]:
             told = " ".join([wrong[0]] if isinstance(wrong[0], str) else wrong[0])
-            raise ValueError(f"{option} {fault} {told}; give each name of the spec one file, and no other.")
+            raise ValueError(
+                f"{option} {fault} {told}; give each name of the spec one file, and no other."
+            )
     return {name: files[name] for name in wanted}

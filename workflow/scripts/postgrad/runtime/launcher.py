@@ -1,8 +1,10 @@
-"""Several processes (ranks) for one training: the script that asks for them starts itself again, once for each rank.
+"""Several processes (ranks) for one training: the script that asks for them starts itself again,
+once for each rank.
 
-A rank finds its number and the meeting point of all ranks in RANK, LOCAL_RANK, LOCAL_WORLD_SIZE, WORLD_SIZE,
-MASTER_ADDR and MASTER_PORT, as torch.distributed expects. On one node the launching process starts the ranks itself;
-on several nodes one `srun` does. The launching process keeps the lock, passes signals on and does not import torch.
+A rank finds its number and the meeting point of all ranks in RANK, LOCAL_RANK, LOCAL_WORLD_SIZE,
+WORLD_SIZE, MASTER_ADDR and MASTER_PORT, as torch.distributed expects. On one node the launching
+process starts the ranks itself; on several nodes one `srun` does. The launching process keeps the
+lock, passes signals on and does not import torch.
 """
 
 import ctypes
@@ -35,20 +37,33 @@ class Machine(Protocol):
 
 
 def add_arguments(parser: Parser) -> None:
-    """Add the options of a training that say how many processes take part. No result depends on them."""
-    parser.add_argument("--nodes", type=int, default=1, help="more than one: inside a SLURM job of so many")
-    parser.add_argument("--ranks", type=int, default=1, help="processes on each node: one for each of its GPUs")
+    """Add the options of a training that say how many processes take part.
+
+    No result depends on them.
+    """
+    parser.add_argument(
+        "--nodes", type=int, default=1, help="more than one: inside a SLURM job of so many"
+    )
+    parser.add_argument(
+        "--ranks", type=int, default=1, help="processes on each node: one for each of its GPUs"
+    )
     parser.add_argument("--zero", type=int, default=0, help="DeepSpeed's stage, 0 to 3")
-    parser.add_argument("--cpus", type=int, help="CPUs of the job on each node; default: the threads of its ranks")
+    parser.add_argument(
+        "--cpus", type=int, help="CPUs of the job on each node; default: the threads of its ranks"
+    )
 
 
 def lock_unless_rank(lock: AbstractContextManager[None]) -> AbstractContextManager[None]:
-    """Return the lock for a process that is no rank. Ranks work under the lock of the process that launched them."""
+    """Return the lock for a process that is no rank.
+
+    Ranks work under the lock of the process that launched them.
+    """
     return nullcontext() if is_rank() else lock
 
 
 def launch_ranks(script: str, words: Sequence[str], machine: Machine, threads: int) -> None:
-    """Start the ranks of a training and end this process with their exit code, or return where it is to train itself.
+    """Start the ranks of a training and end this process with their exit code, or return where it
+    is to train itself.
 
     It is to train itself where it is a rank, and where one process without ZeRO is asked for.
 
@@ -62,12 +77,14 @@ def launch_ranks(script: str, words: Sequence[str], machine: Machine, threads: i
     Raises
     ------
     ValueError
-        If a number is out of range, if another number of ranks was started than is asked for, or if several nodes
-        are asked for outside a SLURM job.
+        If a number is out of range, if another number of ranks was started than is asked for, or if
+        several nodes are asked for outside a SLURM job.
     """
     nodes, ranks, zero = machine.nodes, machine.ranks, machine.zero
     if nodes < 1 or ranks < 1 or zero not in range(4):
-        raise ValueError(f"--nodes {nodes} --ranks {ranks} --zero {zero}: give 1 or more, 1 or more, and 0, 1, 2 or 3")
+        raise ValueError(
+            f"--nodes {nodes} --ranks {ranks} --zero {zero}: give 1 or more, 1 or more, and 0, 1, 2 or 3"
+        )
     if is_rank():
         begin_rank(nodes * ranks)
     elif nodes * ranks > 1 or zero:
@@ -84,8 +101,9 @@ def launch_ranks(script: str, words: Sequence[str], machine: Machine, threads: i
 def run_ranks(command: Sequence[str], ranks: int, grace: float = GRACE) -> int:
     """Run a command in so many processes on this node and return one exit code for all of them.
 
-    It is 0 where all ranks end with 0, and 75 where a rank has stopped after a checkpoint. Otherwise it is 1, and
-    a sentence says which ranks have failed. Ranks that still run `grace` seconds after the first failure are killed.
+    It is 0 where all ranks end with 0, and 75 where a rank has stopped after a checkpoint.
+    Otherwise it is 1, and a sentence says which ranks have failed. Ranks that still run `grace`
+    seconds after the first failure are killed.
     """
     everyone = common_environment(ranks, ranks, ADDRESS, free_port(), os.getpid())
     processes = []
@@ -109,11 +127,16 @@ def run_on_nodes(step: Sequence[str], nodes: int, ranks: int) -> int:
 
     srun itself passes signals on, tells which rank has ended with which code, and ends the others.
     """
-    port = 20000 + int(os.environ["SLURM_JOB_ID"]) % 20000  # two jobs on one node meet at different ports
+    port = (
+        20000 + int(os.environ["SLURM_JOB_ID"]) % 20000
+    )  # two jobs on one node meet at different ports
     # This process runs on the first node of the job, and so does rank 0.
     everyone = common_environment(nodes * ranks, ranks, socket.gethostname(), port, "srun")
-    # A rank takes its number from srun: one that stands in this shell's environment would be the same for all.
-    outer = {name: value for name, value in os.environ.items() if name not in ("RANK", "LOCAL_RANK")}
+    # A rank takes its number from srun: one that stands in this shell's environment would be the
+    # same for all.
+    outer = {
+        name: value for name, value in os.environ.items() if name not in ("RANK", "LOCAL_RANK")
+    }
     with signals.passed_on() as start:
         return start(step, outer | everyone).wait()
 
@@ -121,12 +144,21 @@ def run_on_nodes(step: Sequence[str], nodes: int, ranks: int) -> int:
 def srun_words(nodes: int, ranks: int, cpus: int, environment: Mapping[str, str]) -> list[str]:
     """Return `srun` and its options, which stand before the command of a rank. cpus: of one rank.
 
-    Snakemake's SLURM executor leaves hardly any SLURM variable, so each option is given by name. Ranks end one after
-    another within moments, also after a checkpoint: only those that still run after `GRACE` are killed.
+    Snakemake's SLURM executor leaves hardly any SLURM variable, so each option is given by name.
+    Ranks end one after another within moments, also after a checkpoint: only those that still run
+    after `GRACE` are killed.
     """
     if "SLURM_JOB_ID" not in environment:
-        raise ValueError(f"--nodes {nodes} needs a SLURM job of {nodes} nodes: start it so, or give --nodes 1")
-    step = ["srun", "--export=ALL", f"--nodes={nodes}", f"--ntasks={nodes * ranks}", f"--ntasks-per-node={ranks}"]
+        raise ValueError(
+            f"--nodes {nodes} needs a SLURM job of {nodes} nodes: start it so, or give --nodes 1"
+        )
+    step = [
+        "srun",
+        "--export=ALL",
+        f"--nodes={nodes}",
+        f"--ntasks={nodes * ranks}",
+        f"--ntasks-per-node={ranks}",
+    ]
     step += [f"--cpus-per-task={cpus}", "--kill-on-bad-exit=0", f"--wait={GRACE:.0f}"]
     if environment.get("CUDA_VISIBLE_DEVICES"):
         step.append(f"--gpus-per-node={ranks}")  # one for each rank
@@ -134,23 +166,36 @@ def srun_words(nodes: int, ranks: int, cpus: int, environment: Mapping[str, str]
 
 
 def cpus_per_rank(ranks: int, threads: int, cpus: int | None = None) -> int:
-    """Return the CPUs of one rank: those that the job has on a node, shared out; by default as many as its threads."""
+    """Return the CPUs of one rank.
+
+    Those that the job has on a node, shared out; by default as many as its threads.
+    """
     if cpus is None:
         return threads
     if cpus < ranks:
-        raise ValueError(f"--cpus {cpus} --ranks {ranks}: each rank needs a CPU; ask for {ranks} CPUs on each node")
+        raise ValueError(
+            f"--cpus {cpus} --ranks {ranks}: each rank needs a CPU; ask for {ranks} CPUs on each node"
+        )
     return cpus // ranks
 
 
-def common_environment(world: int, ranks: int, address: str, port: int, launcher: int | str) -> dict[str, str]:
-    """Return the variables that all ranks share. launcher: the process that starts them, or srun."""
+def common_environment(
+    world: int, ranks: int, address: str, port: int, launcher: int | str
+) -> dict[str, str]:
+    """Return the variables that all ranks share.
+
+    launcher: the process that starts them, or srun.
+    """
     found: dict[str, object] = {
         LAUNCHER: launcher,
         "WORLD_SIZE": world,
         "LOCAL_WORLD_SIZE": ranks,
         "MASTER_ADDR": address,
     }
-    found |= {"MASTER_PORT": port, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", 1)}  # until the spec's are set
+    found |= {
+        "MASTER_PORT": port,
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", 1),
+    }  # until the spec's are set
     # By default each rank remarks that all parameters are used.
     found["TORCH_CPP_LOG_LEVEL"] = os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR")
     return {name: str(value) for name, value in found.items()}
@@ -163,9 +208,11 @@ def free_port() -> int:
 
 
 def wait_for_ranks(processes: Sequence[subprocess.Popen[bytes]], grace: float) -> dict[int, int]:
-    """Wait until all ranks have ended and return {rank: exit code} of those that failed, in the order of their ends.
+    """Wait until all ranks have ended and return {rank: exit code} of those that failed, in the
+    order of their ends.
 
-    Those that still run `grace` seconds after the first has failed are killed; they are not in the result.
+    Those that still run `grace` seconds after the first has failed are killed; they are not in the
+    result.
     """
     failed: dict[int, int] = {}
     until: float | None = None
@@ -214,12 +261,21 @@ def begin_rank(world: int) -> None:
     Raise `ValueError` if the launcher started another number of ranks than `world`.
     """
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: no rank trains on without the lock's holder
+        ctypes.CDLL(None).prctl(
+            1, signal.SIGKILL
+        )  # PR_SET_PDEATHSIG: no rank trains on without the lock's holder
     launcher = os.environ[LAUNCHER]
     if launcher != "srun" and os.getppid() != int(launcher):
-        raise SystemExit("the process that launched this rank has ended")  # before this process could follow it
+        raise SystemExit(
+            "the process that launched this rank has ended"
+        )  # before this process could follow it
     made = int(os.environ["WORLD_SIZE"])
     if made != world:
-        raise ValueError(f"{made} ranks were started, and --nodes times --ranks asks for {world}: give the same number")
+        raise ValueError(
+            f"{made} ranks were started, and --nodes times --ranks asks for {world}: give the same number"
+        )
     if launcher == "srun":
-        os.environ["RANK"], os.environ["LOCAL_RANK"] = os.environ["SLURM_PROCID"], os.environ["SLURM_LOCALID"]
+        os.environ["RANK"], os.environ["LOCAL_RANK"] = (
+            os.environ["SLURM_PROCID"],
+            os.environ["SLURM_LOCALID"],
+        )

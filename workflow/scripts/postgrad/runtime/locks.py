@@ -1,9 +1,11 @@
-"""The lock on a node's work folder: two jobs never work on one result, on one machine or on several.
+"""The lock on a node's work folder: two jobs never work on one result, on one machine or on
+several.
 
-The lock of `plain` is the folder `.plain.lock` beside it, and in it one file of the holder's, of a name that
-no other has. It is made beside and renamed, which fails where the folder holds a file: one wins, also on NFS
-and Lustre, where flock does not reach across machines. Who finds the holder gone removes that holder's file
-by its name and so never a newer one. A lock outlives nobody: the machine, SLURM or its age tells.
+The lock of `plain` is the folder `.plain.lock` beside it, and in it one file of the holder's, of a
+name that no other has. It is made beside and renamed, which fails where the folder holds a file:
+one wins, also on NFS and Lustre, where flock does not reach across machines. Who finds the holder
+gone removes that holder's file by its name and so never a newer one. A lock outlives nobody: the
+machine, SLURM or its age tells.
 """
 
 import json
@@ -23,7 +25,9 @@ from typing import Any
 
 BEAT = 10.0  # seconds between two touches of a held lock
 STALE = 120.0  # seconds without a touch after which a holder of whom nothing else is known is gone
-PATIENCE = 15.0  # seconds between two looks, at most; at first 0.2, then half the time waited so far
+PATIENCE = (
+    15.0  # seconds between two looks, at most; at first 0.2, then half the time waited so far
+)
 LOOKS = 5  # at a lock whose file handle is stale, before it counts as held by someone unknown
 LOST = 75  # the exit code of a holder whose lock was taken from it; as that of a stopped training: try again
 Found = tuple[Path, dict[str, Any] | None, float]  # see `look`
@@ -33,10 +37,11 @@ ENDED = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL
 
 @contextmanager
 def held(work: str | Path, wait: bool = True) -> Iterator[None]:
-    """Hold the lock on the folder `work`, given back however the body ends; another holder's end is waited for.
+    """Hold the lock on the folder `work`, given back however the body ends; another holder's end is
+    waited for.
 
-    Without `wait`, BlockingIOError with a sentence where another holds it. A process whose lock was taken from it
-    all the same (it slept for minutes) ends at once with exit code 75.
+    Without `wait`, BlockingIOError with a sentence where another holds it. A process whose lock was
+    taken from it all the same (it slept for minutes) ends at once with exit code 75.
     """
     lock, mine, told, came = lock_of(work), holder(), None, time.monotonic()
     while (found := attempt(lock, mine)) is not None:
@@ -72,7 +77,9 @@ def holder() -> dict[str, Any]:
     return {
         "token": secrets.token_hex(8),
         "job": os.environ.get("SLURM_JOB_ID"),
-        "restarts": int(os.environ.get("SLURM_RESTART_COUNT") or 0),  # SLURM counts a job's requeues
+        "restarts": int(
+            os.environ.get("SLURM_RESTART_COUNT") or 0
+        ),  # SLURM counts a job's requeues
         "host": socket.gethostname(),
         "kernel": kernel(),
         "pid": os.getpid(),
@@ -100,23 +107,31 @@ def attempt(lock: Path, mine: dict[str, Any]) -> Found | None:
                     raise
             if found := look(lock, now):
                 return found
-            with suppress(OSError):  # left empty by a killed process; not every file system renames onto that
+            with suppress(
+                OSError
+            ):  # left empty by a killed process; not every file system renames onto that
                 lock.rmdir()
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
 
 def look(lock: Path, now: float) -> Found | None:
-    """(the holder's file, its record, seconds since its last touch), or None where nobody holds the lock any more.
+    """(the holder's file, its record, seconds since its last touch), or None where nobody holds the
+    lock any more.
 
-    `now` is the time of a file just made in the same place: clocks of two machines are not compared. The record is
-    None where it is torn. A file handle is stale where another machine removed the file, and the next look finds what
-    is there now. If it stays stale, the lock counts as held, and nothing is known of the holder.
+    `now` is the time of a file just made in the same place: clocks of two machines are not
+    compared. The record is None where it is torn. A file handle is stale where another machine
+    removed the file, and the next look finds what is there now. If it stays stale, the lock counts
+    as held, and nothing is known of the holder.
     """
     for _ in range(LOOKS):
         try:
             for file in lock.iterdir():
-                return file, record(file.read_text(encoding="utf-8", errors="replace")), now - file.stat().st_mtime
+                return (
+                    file,
+                    record(file.read_text(encoding="utf-8", errors="replace")),
+                    now - file.stat().st_mtime,
+                )
             return None
         except FileNotFoundError:  # given back since
             return None
@@ -168,7 +183,8 @@ def record(text: str) -> dict[str, Any] | None:
 
 
 def gone(theirs: dict[str, Any] | None, mine: dict[str, Any], age: float) -> bool:
-    """Whether a lock's holder works no more. On this machine its process tells, elsewhere SLURM, else the age.
+    """Whether a lock's holder works no more. On this machine its process tells, elsewhere SLURM,
+    else the age.
 
     In one allocation several processes share a job's id, so the id alone makes no two of them one.
     """
@@ -177,7 +193,11 @@ def gone(theirs: dict[str, Any] | None, mine: dict[str, Any], age: float) -> boo
             return not runs(theirs["pid"], theirs["begun"])
         if theirs["job"] and theirs["job"] == mine["job"] and theirs["restarts"] < mine["restarts"]:
             return True  # requeued, and this is the newer run
-        if theirs["job"] and theirs["job"] != mine["job"] and (known := listed(theirs["job"])) is not None:
+        if (
+            theirs["job"]
+            and theirs["job"] != mine["job"]
+            and (known := listed(theirs["job"])) is not None
+        ):
             return not known
     return age > STALE
 
@@ -206,7 +226,10 @@ def listed(job: str) -> bool | None:
 
 
 def kernel() -> str | None:
-    """What processes are counted by: this boot of this machine and its PID namespace; None outside Linux."""
+    """What processes are counted by.
+
+    This boot of this machine and its PID namespace; None outside Linux.
+    """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"
@@ -215,7 +238,10 @@ def kernel() -> str | None:
 
 
 def begun(pid: int) -> str | None:
-    """When a process began, in ticks since boot, which tells it from a later one of its number; None if unseen."""
+    """When a process began, in ticks since boot, which tells it from a later one of its number.
+
+    None if unseen.
+    """
     try:
         state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

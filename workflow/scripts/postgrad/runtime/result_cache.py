@@ -1,12 +1,14 @@
-"""A node's work folder: a folder for each key, with the finished result of that key or the checkpoints so far.
+"""A node's work folder: a folder for each key, with the finished result of that key or the
+checkpoints so far.
 
-The key is all that decides a result: the spec, the version and the digests of what is read. Its folder is named by
-the digest of the key and holds key.json, so that it explains itself. An equal key takes the finished result back, or
-goes on from the newest complete checkpoint. Finished results of other keys stay, so an earlier setting returns at
-once; `snakemake clean_work` lists and removes them.
+The key is all that decides a result: the spec, the version and the digests of what is read. Its
+folder is named by the digest of the key and holds key.json, so that it explains itself. An equal
+key takes the finished result back, or goes on from the newest complete checkpoint. Finished results
+of other keys stay, so an earlier setting returns at once; `snakemake clean_work` lists and removes
+them.
 
-Work of the older layout, with key.json and one result directly in the node's folder, is moved to the folder of its
-key at the first touch.
+Work of the older layout, with key.json and one result directly in the node's folder, is moved to
+the folder of its key at the first touch.
 """
 
 import hashlib
@@ -54,7 +56,10 @@ def is_finished(folder: Path) -> bool:
 
 
 def holds(folder: Path, key: Key) -> bool:
-    """Whether what lies in the folder of a key is of this key: a kill may have left a folder without one."""
+    """Whether what lies in the folder of a key is of this key.
+
+    A kill may have left a folder without one.
+    """
     held = folder / KEY
     return held.is_file() and held.read_text(encoding="utf-8") == key_text(key)
 
@@ -80,20 +85,29 @@ def collapsed_seeds(work: str | Path, key: Key) -> list[int]:
     """The seeds that `note_collapse` wrote into `work` for this key."""
     move_older_work(work)
     path = result_folder(work, key) / COLLAPSED
-    return json.loads(path.read_text(encoding="utf-8")) if holds(path.parent, key) and path.is_file() else []
+    return (
+        json.loads(path.read_text(encoding="utf-8"))
+        if holds(path.parent, key) and path.is_file()
+        else []
+    )
 
 
 def note_collapse(work: str | Path, key: Key, seeds: list[int]) -> None:
-    """Go on with another seed: first no checkpoint is left, since the next seed would go on from it."""
+    """Go on with another seed.
+
+    First no checkpoint is left, since the next seed would go on from it.
+    """
     folder = result_folder(work, key)
     remove_checkpoints(folder)
     write_text(json.dumps(seeds), folder / COLLAPSED)
 
 
 def keep(work: str | Path, key: Key, out: str | Path, name: str = MODEL) -> None:
-    """Keep the finished result `out`, a file or a folder, in `work` as links, and remove every checkpoint of its key.
+    """Keep the finished result `out`, a file or a folder, in `work` as links, and remove every
+    checkpoint of its key.
 
-    key.json comes last: whenever a kill comes, it never stands beside a result that is not there or not its own.
+    key.json comes last: whenever a kill comes, it never stands beside a result that is not there or
+    not its own.
     """
     move_older_work(work)
     folder = result_folder(work, key)
@@ -106,7 +120,8 @@ def keep(work: str | Path, key: Key, out: str | Path, name: str = MODEL) -> None
 
 
 def restored(work: str | Path, key: Key, out: str | Path, name: str = MODEL) -> bool:
-    """Whether `work` holds the finished result of this key; if so it stands in `out` again, nothing computed.
+    """Whether `work` holds the finished result of this key; if so it stands in `out` again, nothing
+    computed.
 
     The time of key.json then says when the result was last used, as it does after `keep`.
     """
@@ -126,7 +141,10 @@ def restored(work: str | Path, key: Key, out: str | Path, name: str = MODEL) -> 
 
 
 def vouching(result: Path) -> Path:
-    """The file whose presence says that a result is there: a folder's model.json, or the file itself."""
+    """The file whose presence says that a result is there.
+
+    A folder's model.json, or the file itself.
+    """
     return result / "model.json" if result.is_dir() else result
 
 
@@ -137,7 +155,9 @@ def remove_checkpoints(folder: Path) -> None:
 
 
 def remove_result(folder: Path) -> None:
-    """Remove the folder of a key, its key.json first, so that a kill leaves no key beside half a result."""
+    """Remove the folder of a key, its key.json first, so that a kill leaves no key beside half a
+    result.
+    """
     (folder / KEY).unlink(missing_ok=True)
     if folder.is_dir():
         shutil.rmtree(folder)
@@ -146,7 +166,8 @@ def remove_result(folder: Path) -> None:
 def move_older_work(work: str | Path, older: str | Path | None = None) -> None:
     """Move work of the older layout to the folder of its key in `work`.
 
-    key.json moves last: after a kill the next call moves the rest, and until then the new folder has no key.
+    key.json moves last: after a kill the next call moves the rest, and until then the new folder
+    has no key.
 
     Parameters
     ----------

@@ -1,7 +1,9 @@
-"""Stopping well: a training that is told to stop ends its step and writes a checkpoint; all else ends at once.
+"""Stopping well: a training that is told to stop ends its step and writes a checkpoint; all else
+ends at once.
 
-SLURM tells a job to stop by SIGTERM before it kills it (preemption, scancel, the end of its time), and earlier
-where it is asked to: by `--signal=TERM@300`, since of USR1 the Snakemake around a job dies, and waits for it at TERM.
+SLURM tells a job to stop by SIGTERM before it kills it (preemption, scancel, the end of its time),
+and earlier where it is asked to: by `--signal=TERM@300`, since of USR1 the Snakemake around a job
+dies, and waits for it at TERM.
 """
 
 import os
@@ -16,20 +18,25 @@ from typing import NoReturn
 
 STOPPED = 75  # EX_TEMPFAIL of sysexits.h: run again, it goes on from the checkpoint
 SIGNALS = (signal.SIGUSR1, signal.SIGTERM)
-# What started this rank: the id of the launching process, or srun. A stray RANK in a shell means nothing.
+# What started this rank: the id of the launching process, or srun. A stray RANK in a shell means
+# nothing.
 LAUNCHER = "POSTGRAD_LAUNCHER"
 ECHO = 1.0  # seconds; srun and slurmstepd both pass a signal on, so one order may be heard twice
 
 heard: dict[int, float] = {}  # signal: when it was first heard
 patient = False  # whether a first signal waits for the end of a step
-children: list[subprocess.Popen[bytes]] = []  # processes that are to hear all signals in this one's place
+children: list[
+    subprocess.Popen[bytes]
+] = []  # processes that are to hear all signals in this one's place
 
 
 @contextmanager
 def heeded() -> Iterator[None]:
-    """Inside, SIGUSR1 and SIGTERM end the process by way of every `finally`, with exit code 128 + signal.
+    """Inside, SIGUSR1 and SIGTERM end the process by way of every `finally`, with exit code 128 +
+    signal.
 
-    After `wait_for_steps` a first one is only noted, see `wanted`; the same one again ends the process.
+    After `wait_for_steps` a first one is only noted, see `wanted`; the same one again ends the
+    process.
     """
     global patient
     before = {number: signal.signal(number, hear) for number in SIGNALS}
@@ -51,7 +58,9 @@ def hear(number: int, frame: FrameType | None) -> None:
         for child in children:
             child.send_signal(number)
     elif again or not patient:
-        os.write(2, f"ended by {signal.Signals(number).name}\n".encode())  # print may not be called twice at once
+        os.write(
+            2, f"ended by {signal.Signals(number).name}\n".encode()
+        )  # print may not be called twice at once
         raise SystemExit(128 + number)
 
 
@@ -79,7 +88,8 @@ def wanted() -> bool:
 
 @contextmanager
 def passed_on() -> Iterator[Callable[[Sequence[str], Mapping[str, str]], subprocess.Popen[bytes]]]:
-    """Yield a function (command, environment) that starts a process, which then hears all signals in this one's place.
+    """Yield a function (command, environment) that starts a process, which then hears all signals
+    in this one's place.
 
     So this process can keep the lock until the processes have ended, whatever it is told meanwhile.
     """
@@ -112,7 +122,8 @@ def is_rank() -> bool:
 
 
 def leave(code: int = 0) -> None:
-    """End a rank whose work is done, at once: threads of gloo that still run abort Python's orderly end, 1 in 24.
+    """End a rank whose work is done, at once: threads of gloo that still run abort Python's orderly
+    end, 1 in 24.
 
     In a process that is no rank, do nothing.
     """

@@ -1,8 +1,10 @@
-"""What `clean_work` lists and removes in work/: folders to which no study refers, and results of earlier settings.
+"""What `clean_work` lists and removes in work/: folders to which no study refers, and results of
+earlier settings.
 
-A node's folder in work/ keeps one result for each key (postgrad/runtime/result_cache.py). The key that was used last,
-and a model that stands in results/, are in use and stay. The others are earlier results: they hold space so that their
-settings return without training, and go by their age and by the space that they hold.
+A node's folder in work/ keeps one result for each key (postgrad/runtime/result_cache.py). The key
+that was used last, and a model that stands in results/, are in use and stay. The others are earlier
+results: they hold space so that their settings return without training, and go by their age and by
+the space that they hold.
 
 The rule `clean_work` lists and then runs this module, which removes:
 
@@ -34,7 +36,10 @@ GB = 1e9
 
 @dataclass(frozen=True)
 class Held:
-    """A folder in work/ and the space that it holds; `freed`: the bytes of files that have no other name."""
+    """A folder in work/ and the space that it holds.
+
+    `freed`: the bytes of files that have no other name.
+    """
 
     folder: Path
     size: int
@@ -45,7 +50,8 @@ class Held:
 
 @dataclass(frozen=True)
 class Plan:
-    """What work/ holds: folders to which no study refers, and earlier results, of which some are to be removed.
+    """What work/ holds: folders to which no study refers, and earlier results, of which some are to
+    be removed.
 
     `in_use` are the results that stand in results/ now.
     """
@@ -67,25 +73,35 @@ def plan(
     Parameters
     ----------
     older_than : float, optional
-        Remove earlier results that were not used for more days than this. Default: none for their age.
+        Remove earlier results that were not used for more days than this. Default: none for their
+        age.
     keep_gb : float, optional
-        Remove earlier results, the one that was used longest ago first, until the others hold at most so many
-        gigabytes. Default: none for their size.
+        Remove earlier results, the one that was used longest ago first, until the others hold at
+        most so many gigabytes. Default: none for their size.
     """
     unknown = leftovers(root, work)
     earlier, in_use = kept_results(work, unknown)
-    return Plan([measured(folder) for folder in unknown], earlier, pruned(earlier, older_than, keep_gb), in_use)
+    return Plan(
+        [measured(folder) for folder in unknown],
+        earlier,
+        pruned(earlier, older_than, keep_gb),
+        in_use,
+    )
 
 
 def leftovers(root: str | Path = "config", work: str | Path = "work") -> list[Path]:
-    """Folders under `work` that no study in `root` refers to, in either mode, at any scale, of however many seeds.
+    """Folders under `work` that no study in `root` refers to, in either mode, at any scale, of
+    however many seeds.
 
     Folds, tasks and shards are counted as seeds are: a cap leaves nothing over.
 
-    A study or recipe that cannot be read keeps all its folders. Logs and made-up posts of a study stay.
+    A study or recipe that cannot be read keeps all its folders. Logs and made-up posts of a study
+    stay.
     """
     found, studies = [], {path.stem for path in (Path(root) / "studies").glob("*.yaml")}
-    for folder in sorted(path for path in Path(work).glob("[!.]*") if path.is_dir() and path.name != "base"):
+    for folder in sorted(
+        path for path in Path(work).glob("[!.]*") if path.is_dir() and path.name != "base"
+    ):
         if folder.name not in studies:
             found.append(folder)
             continue
@@ -93,7 +109,11 @@ def leftovers(root: str | Path = "config", work: str | Path = "work") -> list[Pa
             if not (Path(root) / "recipes" / f"{recipe.name}.yaml").is_file():
                 found.append(recipe)
             elif (known := referred(folder.name, recipe.name, root)) is not None:
-                found += [path for path in node_folders(recipe) if (path.parent.name, path.name) not in known]
+                found += [
+                    path
+                    for path in node_folders(recipe)
+                    if (path.parent.name, path.name) not in known
+                ]
     return found
 
 
@@ -108,12 +128,17 @@ def node_folders(recipe: Path) -> list[Path]:
 
 
 def referred(study: str, recipe: str, root: str | Path = "config") -> set[tuple[str, str]] | None:
-    """{(verb, id)} that one recipe of a study has at any setting of it; None where a file cannot be read."""
+    """{(verb, id)} that one recipe of a study has at any setting of it.
+
+    None where a file cannot be read.
+    """
     known: set[tuple[str, str]] = set()
     scales = [path.stem for path in sorted((Path(root) / "scales").glob("*.yaml"))]
     for scale, mode in product([None, *scales], ("recommended", "faithful")):
         config = {"study": study, "recipes": [recipe], "mode": mode, "check_data": False}
-        config |= {"seeds": EVERY, "folds": EVERY, "tasks": EVERY} | ({"scale": scale} if scale else {})
+        config |= {"seeds": EVERY, "folds": EVERY, "tasks": EVERY} | (
+            {"scale": scale} if scale else {}
+        )
         try:
             nodes = Study(config, root=root).graphs[recipe].nodes.values()
         except Fault:
@@ -126,9 +151,14 @@ def referred(study: str, recipe: str, root: str | Path = "config") -> set[tuple[
 
 
 def kept_results(work: str | Path, unknown: Iterable[Path] = ()) -> tuple[list[Held], list[Held]]:
-    """Return (earlier results, the one used longest ago first; results in use) of all nodes outside `unknown`."""
+    """Return (earlier results, the one used longest ago first.
+
+    Results in use) of all nodes outside `unknown`.
+    """
     earlier, in_use, apart = [], [], set(unknown)
-    recipes = [recipe for study in sorted(Path(work).glob("[!.]*")) for recipe in recipe_folders(study)]
+    recipes = [
+        recipe for study in sorted(Path(work).glob("[!.]*")) for recipe in recipe_folders(study)
+    ]
     for node in (node for recipe in recipes for node in node_folders(recipe)):
         if apart.isdisjoint([node, *node.parents]):
             for results in results_of(node):
@@ -137,13 +167,23 @@ def kept_results(work: str | Path, unknown: Iterable[Path] = ()) -> tuple[list[H
                     if folder == last or stands_in_results(folder, work):
                         in_use.append(measured(folder))
                     else:
-                        note = ", ".join(differences(own["spec"], key["spec"])) or "other inputs or version"
-                        earlier.append(measured(folder, note if is_finished(folder) else f"{note}; not finished"))
+                        note = (
+                            ", ".join(differences(own["spec"], key["spec"]))
+                            or "other inputs or version"
+                        )
+                        earlier.append(
+                            measured(
+                                folder, note if is_finished(folder) else f"{note}; not finished"
+                            )
+                        )
     return sorted(earlier, key=lambda result: (result.used, result.folder)), in_use
 
 
 def results_of(node: Path) -> list[list[tuple[Path, dict[str, Any]]]]:
-    """The results of a node, in a list for each of its datasets: (folder, its key), the one used last at the end."""
+    """The results of a node, in a list for each of its datasets.
+
+    (folder, its key), the one used last at the end.
+    """
     groups: dict[tuple[Any, ...], list[tuple[Path, dict[str, Any]]]] = {}
     for file in sorted(node.rglob(KEY), key=lambda file: (file.stat().st_mtime_ns, file)):
         if is_key_folder(file.parent):
@@ -154,14 +194,19 @@ def results_of(node: Path) -> list[list[tuple[Path, dict[str, Any]]]]:
 
 
 def stands_in_results(folder: Path, work: str | Path) -> bool:
-    """Whether the model in the folder of a key is the one in results/, whenever either was last used."""
+    """Whether the model in the folder of a key is the one in results/, whenever either was last
+    used.
+    """
     kept = vouching(folder / MODEL)
     place = Path(work).with_name("results") / folder.parent.relative_to(work) / kept.name
     return kept.is_file() and place.is_file() and kept.read_bytes() == place.read_bytes()
 
 
 def pruned(earlier: Sequence[Held], older_than: float | None, keep_gb: float | None) -> list[Held]:
-    """The earlier results, the one used longest ago first, that are too old or hold too much: see `plan`."""
+    """The earlier results, the one used longest ago first, that are too old or hold too much.
+
+    See `plan`.
+    """
     oldest = -float("inf") if older_than is None else time.time() - older_than * DAY
     room = float("inf") if keep_gb is None else keep_gb * GB
     found, left = [], sum(result.freed for result in earlier)
@@ -173,7 +218,10 @@ def pruned(earlier: Sequence[Held], older_than: float | None, keep_gb: float | N
 
 
 def measured(folder: Path, note: str = "") -> Held:
-    """The space that a folder holds, and when it was last used: the newest time of a key.json, else of any file."""
+    """The space that a folder holds, and when it was last used.
+
+    The newest time of a key.json, else of any file.
+    """
     files = {path: path.stat() for path in folder.rglob("*") if path.is_file()}
     times = [told.st_mtime for path, told in files.items() if path.name == KEY]
     used = max(times or [told.st_mtime for told in files.values()] or [folder.stat().st_mtime])
@@ -187,7 +235,9 @@ def listing(found: Plan) -> str:
     lines += [line("remove", folder) for folder in found.unknown]
     lines += [f"{counted(found.earlier)} with results of earlier settings, which return without being computed again"
               + ("; how they differ from the present ones:" if found.earlier else ".")]  # fmt: skip
-    lines += [line("remove" if folder in found.removed else "keep", folder) for folder in found.earlier]
+    lines += [
+        line("remove" if folder in found.removed else "keep", folder) for folder in found.earlier
+    ]
     size = sum(folder.size for folder in found.in_use)
     shared = size - sum(folder.freed for folder in found.in_use)
     lines += [f"{counted(found.in_use)} with results in use: {gigabytes(size)}, "
@@ -217,7 +267,10 @@ def gigabytes(size: int) -> str:
 
 @cache
 def announce_plan(older_than: float | None = None, keep_gb: float | None = None) -> list[str]:
-    """List on the screen what `clean_work` removes, once in a process; return the words of this module's command."""
+    """List on the screen what `clean_work` removes, once in a process.
+
+    Return the words of this module's command.
+    """
     print(listing(plan(older_than, keep_gb)), file=sys.stderr)
     limits = {"older_than": older_than, "keep_gb": keep_gb}
     return [f"{name}={value}" for name, value in limits.items() if value is not None]

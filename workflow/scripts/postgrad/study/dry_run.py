@@ -1,6 +1,8 @@
-"""What a dry run says: one row a verb and node, in the order in which data flows, and why in a few words.
+"""What a dry run says: one row a verb and node, in the order in which data flows, and why in a few
+words.
 
-Nothing of Snakemake is imported: workflow/rules/outlook.smk reads its graph and hands over plain values.
+Nothing of Snakemake is imported: workflow/rules/outlook.smk reads its graph and hands over plain
+values.
 """
 
 import ast
@@ -23,13 +25,21 @@ CAUSES = ("forced", "spec", "reads", "older", "code", "input", "other", "new", "
 OLDER = "made by an earlier version"
 # What Snakemake says after its job stats, by event and by first words: the table tells it in fewer.
 EVENTS = {"RUN_INFO", "JOB_INFO", "GROUP_INFO", "SHELLCMD"}
-OPENINGS = ("Reasons:", "Some jobs were triggered by", "Rules with provenance triggered", "This was a dry-run")
+OPENINGS = (
+    "Reasons:",
+    "Some jobs were triggered by",
+    "Rules with provenance triggered",
+    "This was a dry-run",
+)
 LAST = "Nothing was run (-n). `snakemake -n -p` tells every job and its command."
 
 
 @dataclass(frozen=True)
 class Job:
-    """One job that will run: `why` in words, empty where it only follows; `follows`: its upstream (verb, node)."""
+    """One job that will run.
+
+    `why` in words, empty where it only follows; `follows`: its upstream (verb, node).
+    """
 
     verb: str
     node: str
@@ -63,25 +73,34 @@ def cause(reason: Any, change: Any = None) -> tuple[str, str]:
         return "code", "command changed"
     files = sorted(set(reason.updated_input) - set(reason.updated_input_run))
     if files:
-        return "input", f"input changed: {files[0]}" + (f" and {len(files) - 1} more" if files[1:] else "")
+        return "input", f"input changed: {files[0]}" + (
+            f" and {len(files) - 1} more" if files[1:] else ""
+        )
     return ("follows", "") if reason.updated_input_run else ("other", str(reason))
 
 
 def changed(old: Iterable[str], new: Iterable[str]) -> tuple[str, str]:
     """(cause, why) of params that are gone and params that came, as literals.
 
-    A spec is a JSON mapping, what is read is a JSON mapping of the one key `reads` or, of a report, a list of
-    files, and code is a word.
+    A spec is a JSON mapping, what is read is a JSON mapping of the one key `reads` or, of a report,
+    a list of files, and code is a word.
     """
     gone, came = (
-        [ast.literal_eval(x) for x in sorted(literals) if x[:1] in ("'", '"', "[")] for literals in (old, new)
+        [ast.literal_eval(x) for x in sorted(literals) if x[:1] in ("'", '"', "[")]
+        for literals in (old, new)
     )
     lists = [{"files": value} for value in [*gone, *came] if isinstance(value, list)]
-    before, after = ([value for value in values if isinstance(value, str)] for values in (gone, came))
+    before, after = (
+        [value for value in values if isinstance(value, str)] for values in (gone, came)
+    )
     mappings = [json.loads(value) for value in [*before, *after] if value.startswith("{")]
     specs = [value for value in mappings if value.keys() != {"reads"}]
     reads = [value["reads"] for value in mappings if value.keys() == {"reads"}]
-    words = ", ".join(exchanged(*(reads if len(reads) == 2 else lists))) if 2 in (len(reads), len(lists)) else ""
+    words = (
+        ", ".join(exchanged(*(reads if len(reads) == 2 else lists)))
+        if 2 in (len(reads), len(lists))
+        else ""
+    )
     if len(specs) == 2:
         found = "spec: " + (", ".join(differences(*specs)) or "changed")
         return "spec", found + (f"; {words}" if words else "")
@@ -89,7 +108,9 @@ def changed(old: Iterable[str], new: Iterable[str]) -> tuple[str, str]:
         return "reads", words
     if len(reads) == 1:  # up to version 0.1.0 no job recorded what it read
         return "older", OLDER
-    versions = [match[1] for value in [*before, *after] if (match := re.fullmatch(r"version (\d+)", value))]
+    versions = [
+        match[1] for value in [*before, *after] if (match := re.fullmatch(r"version (\d+)", value))
+    ]
     if len(versions) == 2:
         return "code", f"VERSION {versions[0]} -> {versions[1]}"
     hashed = any(re.fullmatch("[0-9a-f]{16}", value) for value in after)
@@ -97,17 +118,25 @@ def changed(old: Iterable[str], new: Iterable[str]) -> tuple[str, str]:
 
 
 def is_of_older_form(output: str) -> bool:
-    """Whether an earlier version, which wrote a file for each dataset, has predicted what this file will hold."""
+    """Whether an earlier version, which wrote a file for each dataset, has predicted what this file
+    will hold.
+    """
     path = Path(output)
-    folders = (place for place in path.parent.glob("*") if place.is_dir() and place.suffix != ".shards")
+    folders = (
+        place for place in path.parent.glob("*") if place.is_dir() and place.suffix != ".shards"
+    )
     return path.stem in (SCORED, TEACHING) and any(folders)
 
 
 def upgrade_sentence(jobs: Sequence[Job]) -> str | None:
-    """Return one sentence on what is done again because an earlier version of the workflow made it, or None."""
+    """Return one sentence on what is done again because an earlier version of the workflow made it,
+    or None.
+    """
     if all(job.cause != "older" for job in jobs):
         return None
-    verbs = dict.fromkeys(job.verb for job in jobs if job.cause in ("older", "code", "reads", "follows"))
+    verbs = dict.fromkeys(
+        job.verb for job in jobs if job.cause in ("older", "code", "reads", "follows")
+    )
     return (
         f"An earlier version of Postgrad made some of these results, so the jobs of {', '.join(verbs)} run again "
         "once; a model, a prediction or an answer in work/ is taken back where its options and posts are the same."
@@ -115,14 +144,19 @@ def upgrade_sentence(jobs: Sequence[Job]) -> str | None:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> list[str]:
-    """What differs between two mappings: `lr 0.01 -> 0.001`, or `prompt changed` where a value is long."""
+    """What differs between two mappings.
+
+    `lr 0.01 -> 0.001`, or `prompt changed` where a value is long.
+    """
     found: list[str] = []
     for key in sorted({*old, *new}):
         before, now = old.get(key), new.get(key)
         if isinstance(before, dict) and isinstance(now, dict):
             found += differences(before, now, f"{path}{key}.")
             continue
-        before, now = (value if isinstance(value, str) else json.dumps(value) for value in (before, now))
+        before, now = (
+            value if isinstance(value, str) else json.dumps(value) for value in (before, now)
+        )
         if before != now:
             long = any(len(text) > SHORT or not text.isprintable() for text in (before, now))
             found.append(f"{path}{key} changed" if long else f"{path}{key} {before} -> {now}")
@@ -130,7 +164,10 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") 
 
 
 def exchanged(old: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """What is read now and was not before, and the other way round, by role: `data: + label agreed`."""
+    """What is read now and was not before, and the other way round, by role.
+
+    `data: + label agreed`.
+    """
     for role in sorted({*old, *new}):
         before, now = old.get(role, []), new.get(role, [])
         signed = [("+", name) for name in now if name not in before]
@@ -141,7 +178,10 @@ def exchanged(old: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]]
 
 
 def rows(jobs: Iterable[Job]) -> Iterator[tuple[str, str, int, str]]:
-    """(verb, node, number of jobs, why) of each verb and node; of several causes the weightiest, and of how many."""
+    """(verb, node, number of jobs, why) of each verb and node.
+
+    Of several causes the weightiest, and of how many.
+    """
     merged: dict[tuple[str, str], list[Job]] = {}
     for job in jobs:
         merged.setdefault((job.verb, job.node), []).append(job)
@@ -152,18 +192,28 @@ def rows(jobs: Iterable[Job]) -> Iterator[tuple[str, str, int, str]]:
         more = f" and {len(upstream) - 2} more" if upstream[2:] else ""
         like = sum(job.cause == first.cause for job in group)
         part = f" ({like} of {len(group)})" * (like < len(group))
-        yield verb, node, len(group), (first.why or f"follows {', '.join(upstream[:2])}{more}") + part
+        yield (
+            verb,
+            node,
+            len(group),
+            (first.why or f"follows {', '.join(upstream[:2])}{more}") + part,
+        )
 
 
 def table(jobs: Sequence[Job], known: int, overrides: Iterable[str] = ()) -> str:
     """The table, no line wider than WIDTH, and a total below.
 
-    known: how many jobs there are, run or not. overrides: sentences on nodes that override their scale, which stand
-    above the total.
+    known: how many jobs there are, run or not. overrides: sentences on nodes that override their
+    scale, which stand above the total.
     """
-    cells = [("verb", "node", "jobs", "why"), *((v, n, str(count), why) for v, n, count, why in rows(jobs))]
+    cells = [
+        ("verb", "node", "jobs", "why"),
+        *((v, n, str(count), why) for v, n, count, why in rows(jobs)),
+    ]
     verb, node, number = (max(len(row[column]) for row in cells) for column in range(3))
-    lines = [f"{v:<{verb}}  {n:<{node}}  {count:>{number}}  {why}" for v, n, count, why in cells] + [*overrides]
+    lines = [
+        f"{v:<{verb}}  {n:<{node}}  {count:>{number}}  {why}" for v, n, count, why in cells
+    ] + [*overrides]
     lines = [line if len(line) <= WIDTH else line[: WIDTH - 3] + "..." for line in lines]
     counts = Counter(job.verb if job.verb in EXPENSIVE else "cheap" for job in jobs)
     parts = (f"{counts[name]} {name}" for name in ("cheap", *EXPENSIVE) if counts[name])
@@ -171,11 +221,12 @@ def table(jobs: Sequence[Job], known: int, overrides: Iterable[str] = ()) -> str
 
 
 class Outlook(logging.Filter):
-    """On Snakemake's handler in a dry run: the table stands where the job stats stood, and the rest is left out.
+    """On Snakemake's handler in a dry run: the table stands where the job stats stood, and the rest
+    is left out.
 
-    planned: a function -> (jobs, how many there are, run or not, and sentences on nodes that override their scale),
-    called once the graph stands. Where it fails, say since a new Snakemake names things otherwise, Snakemake's own
-    words stand.
+    planned: a function -> (jobs, how many there are, run or not, and sentences on nodes that
+    override their scale), called once the graph stands. Where it fails, say since a new Snakemake
+    names things otherwise, Snakemake's own words stand.
     """
 
     def __init__(self, planned: Callable[[], tuple[Sequence[Job], int, Iterable[str]]]) -> None:
@@ -191,7 +242,9 @@ class Outlook(logging.Filter):
                     record.msg, self.state = f"{table(jobs, known, overrides)}\n{LAST}", "told"
             except Exception as error:  # whatever it is, the dry run goes on
                 self.state = "failed"
-                record.msg = f"No table of what will run: {type(error).__name__}: {error}\n{record.msg}"
+                record.msg = (
+                    f"No table of what will run: {type(error).__name__}: {error}\n{record.msg}"
+                )
             return True
         return self.state != "told" or not (event in EVENTS or str(record.msg).startswith(OPENINGS))
 
@@ -201,12 +254,16 @@ def attach(
     handlers: Iterable[logging.Handler],
     settings: object,
 ) -> None:
-    """Put an Outlook on Snakemake's own handler in a dry run, unless commands, detail or fewer words are asked for."""
+    """Put an Outlook on Snakemake's own handler in a dry run, unless commands, detail or fewer
+    words are asked for.
+    """
     quiet = {item.name for item in getattr(settings, "quiet", None) or ()}
     own = getattr(settings, "printshellcmds", False) or getattr(settings, "verbose", False)
     if getattr(settings, "dryrun", False) and not own and not quiet & {"RULES", "PROGRESS"}:
         # Snakemake leaves a dry run loud even under `--quiet all`.
-        chosen = (lambda record: record.levelno > logging.INFO) if "ALL" in quiet else Outlook(planned)
+        chosen = (
+            (lambda record: record.levelno > logging.INFO) if "ALL" in quiet else Outlook(planned)
+        )
         for handler in handlers:
             if handler.name == "DefaultStreamHandler":
                 handler.addFilter(chosen)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 
 def missing_packages(requirements: Path | str) -> list[str]:
-    """Names that a requirements file pins and this environment has not installed, in the order of the file.
+    """Names that a requirements file pins and this environment has not installed, in the order of
+    the file.
 
     Versions are not compared, since a site may have another build.
     """
@@ -37,12 +38,16 @@ def missing_sentence(requirements: Path | str) -> str | None:
 
 
 def put_interpreter_first() -> None:
-    """Change PATH in this process's environment by `path_with_interpreter`, for all jobs that it starts."""
+    """Change PATH in this process's environment by `path_with_interpreter`, for all jobs that it
+    starts.
+    """
     os.environ["PATH"] = path_with_interpreter(os.environ.get("PATH", ""))
 
 
 def path_with_interpreter(path: str) -> str:
-    """The search path `path` with the folder of the running interpreter first, so that `python` is this one."""
+    """The search path `path` with the folder of the running interpreter first, so that `python` is
+    this one.
+    """
     folder = os.path.dirname(sys.executable)
     folders = path.split(os.pathsep) if path else []
     return path if folders[:1] == [folder] else os.pathsep.join([folder, *folders])

@@ -12,22 +12,24 @@ Files = Sequence[tuple[str, Content]]
 def study_files(
     name: str, read: Callable[[str, str], tuple[str, Content | None]], named: str
 ) -> list[tuple[str, Content]]:
-    """Return the files of a study and of all that it extends as [(path, content)], its own file first.
+    """Return the files of a study and of all that it extends as [(path, content)], its own file
+    first.
 
     Parameters
     ----------
     name
         The study.
     read
-        Returns (path, content) of a study when called with its name and the place that names it. The content is None
-        if the file cannot be read, which `read` has told already.
+        Returns (path, content) of a study when called with its name and the place that names it.
+        The content is None if the file cannot be read, which `read` has told already.
     named
         The place that names the study.
 
     Raises
     ------
     Fault
-        If a study extends itself, directly or through others; without a sentence if a file cannot be read.
+        If a study extends itself, directly or through others; without a sentence if a file cannot
+        be read.
     """
     found: dict[str, tuple[str, Content]] = {}
     following: str | None = name
@@ -53,8 +55,8 @@ def _cycle(names: list[str], paths: list[str]) -> str:
 def merged(files: Files) -> dict[str, Any]:
     """Return the content of `study_files` as one mapping, without the key `extends`.
 
-    Mappings are merged key by key, at all depths. Of any other value, lists included, that of the first file that has
-    the key stands.
+    Mappings are merged key by key, at all depths. Of any other value, lists included, that of the
+    first file that has the key stands.
 
     >>> merged([("b.yaml", {"extends": "a", "bind": {"x": {"p": 3}}}), ("a.yaml", {"bind": {"x": {"p": 1, "q": 2}}})])
     {'bind': {'x': {'p': 3, 'q': 2}}}
@@ -66,8 +68,14 @@ def merged(files: Files) -> dict[str, Any]:
 
 
 def _overlaid(below: Content, above: Content) -> dict[str, Any]:
-    both = {key for key, value in above.items() if isinstance(value, dict) and isinstance(below.get(key), dict)}
-    own = {key: _overlaid(below[key], value) if key in both else value for key, value in above.items()}
+    both = {
+        key
+        for key, value in above.items()
+        if isinstance(value, dict) and isinstance(below.get(key), dict)
+    }
+    own = {
+        key: _overlaid(below[key], value) if key in both else value for key, value in above.items()
+    }
     return {**below, **own}
 
 

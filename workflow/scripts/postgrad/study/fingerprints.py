@@ -1,10 +1,11 @@
 """What a rule's outputs depend on beside its inputs: the code behind it.
 
 Snakemake sees neither an imported module nor a script called from `shell:`. So each rule carries
-`code`: for cheap verbs a hash of the syntax tree (docstrings left out) of the script and every local
-module that it imports; for expensive verbs the `VERSION` in the script, raised by hand when results
-change, since a tidied module must not retrain a 72B model. A lock file holds the tree that each VERSION
-was last confirmed for: `python -m postgrad.study.fingerprints`, in workflow/scripts, writes it.
+`code`: for cheap verbs a hash of the syntax tree (docstrings left out) of the script and every
+local module that it imports; for expensive verbs the `VERSION` in the script, raised by hand when
+results change, since a tidied module must not retrain a 72B model. A lock file holds the tree that
+each VERSION was last confirmed for: `python -m postgrad.study.fingerprints`, in workflow/scripts,
+writes it.
 """
 
 import ast
@@ -23,11 +24,12 @@ FINDER = "pkgutil"
 
 
 def shape(tree: Any, words: list[str], imported: set[str]) -> None:
-    """Append a syntax tree as words, and the dotted names of `postgrad`, and pkgutil, that it imports.
+    """Append a syntax tree as words, and the dotted names of `postgrad`, and pkgutil, that it
+    imports.
 
-    Raises ValueError for a relative import, since which module it names depends on where the file lies.
-    Docstrings are left out, and so are empty fields, whose names differ between Pythons, and `ctx`, which follows from
-    the place.
+    Raises ValueError for a relative import, since which module it names depends on where the file
+    lies. Docstrings are left out, and so are empty fields, whose names differ between Pythons, and
+    `ctx`, which follows from the place.
     """
     if isinstance(tree, list):
         words.append("[")
@@ -36,11 +38,21 @@ def shape(tree: Any, words: list[str], imported: set[str]) -> None:
         words.append("]")
     elif isinstance(tree, ast.AST):
         if isinstance(tree, ast.ImportFrom) and tree.level:
-            raise ValueError(f"line {tree.lineno}: a relative import; write `from postgrad.<package> import <module>`.")
-        if isinstance(tree, ast.ImportFrom) and tree.module and tree.module.split(".")[0] == "postgrad":
+            raise ValueError(
+                f"line {tree.lineno}: a relative import; write `from postgrad.<package> import <module>`."
+            )
+        if (
+            isinstance(tree, ast.ImportFrom)
+            and tree.module
+            and tree.module.split(".")[0] == "postgrad"
+        ):
             imported.update([tree.module, *(f"{tree.module}.{alias.name}" for alias in tree.names)])
         elif isinstance(tree, ast.Import):
-            imported.update(name.name for name in tree.names if name.name.startswith("postgrad") or name.name == FINDER)
+            imported.update(
+                name.name
+                for name in tree.names
+                if name.name.startswith("postgrad") or name.name == FINDER
+            )
         words.append(type(tree).__name__)
         for name in tree._fields:
             value = getattr(tree, name, None)
@@ -54,7 +66,11 @@ def shape(tree: Any, words: list[str], imported: set[str]) -> None:
 
 
 def _is_docstring(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 @cache
@@ -68,10 +84,12 @@ def code(verb: str) -> str:
 
 @cache
 def parsed(path: Path, changed: int) -> tuple[str, set[Path]]:
-    """(shape of a file's syntax tree as text, paths of the local modules that it imports and of their packages).
+    """(shape of a file's syntax tree as text, paths of the local modules that it imports and of
+    their packages).
 
-    A module that imports pkgutil looks for modules in its own package, so all of them count as imported.
-    changed: the file's time of change. Most modules stand behind many verbs: to read each once saves 0.15 s a start.
+    A module that imports pkgutil looks for modules in its own package, so all of them count as
+    imported. changed: the file's time of change. Most modules stand behind many verbs: to read each
+    once saves 0.15 s a start.
     """
     words: list[str] = []
     imported: set[str] = set()
@@ -85,7 +103,11 @@ def parsed(path: Path, changed: int) -> tuple[str, set[Path]]:
 
 
 def modules(verb: str) -> dict[Path, str]:
-    """{path: shape of its syntax tree} of a verb's script and of every local module that it imports, at any depth."""
+    """{path.
+
+    Shape of its syntax tree} of a verb's script and of every local module that it imports, at any
+    depth.
+    """
     found: dict[Path, str] = {}
     todo = [SCRIPTS / f"{verb}.py"]
     while todo:
@@ -109,7 +131,9 @@ def tree_hash(verb: str) -> str:
 def version(verb: str) -> str:
     """The VERSION that an expensive verb's script declares."""
     for node in ast.parse((SCRIPTS / f"{verb}.py").read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and [getattr(t, "id", "") for t in node.targets] == ["VERSION"]:
+        if isinstance(node, ast.Assign) and [getattr(t, "id", "") for t in node.targets] == [
+            "VERSION"
+        ]:
             return f"version {ast.literal_eval(node.value)}"
     raise ValueError(f"{verb}.py declares no VERSION.")
 
@@ -120,7 +144,9 @@ def versions() -> dict[str, dict[str, str]]:
 
 
 def unconfirmed() -> str | None:
-    """One sentence on the expensive verbs whose code changed while neither VERSION nor lock did, or None."""
+    """One sentence on the expensive verbs whose code changed while neither VERSION nor lock did, or
+    None.
+    """
     locked = json.loads(LOCK.read_text(encoding="utf-8"))
     verbs = sorted(
         verb

@@ -1,9 +1,10 @@
 """Where the files that a rule reads lie: look-ups on a study that return paths and change nothing.
 
-The parameters of a look-up bear the names of the rules' wildcards: `recipe`, `node` (the id of a node, such as
-`ages-expert@seed=1`), `file` (`scored` or `teaching`), `shard` and `scope`. workflow/rules/common.smk fills them in by
-these names. A look-up returns one path, a list of paths, or, where a file has to be told from others, {name: path}.
-Which look-ups the job of a verb needs, and under which role, stands in its record in postgrad/verbs.
+The parameters of a look-up bear the names of the rules' wildcards: `recipe`, `node` (the id of a
+node, such as `ages-expert@seed=1`), `file` (`scored` or `teaching`), `shard` and `scope`.
+workflow/rules/common.smk fills them in by these names. A look-up returns one path, a list of paths,
+or, where a file has to be told from others, {name: path}. Which look-ups the job of a verb needs,
+and under which role, stands in its record in postgrad/verbs.
 """
 
 import os
@@ -21,7 +22,9 @@ class UnknownNode(Exception):
 
 
 class Paths:
-    """The paths of a study's results, `results/<study>/...`, and of the bases that all studies share."""
+    """The paths of a study's results, `results/<study>/...`, and of the bases that all studies
+    share.
+    """
 
     def __init__(self, study: Any):
         self.study, self.folder = study, f"results/{study.name}"
@@ -34,8 +37,13 @@ class Paths:
             raise UnknownNode(f"{graph.where}: there is no node {node!r} in this study.")
         return graph.nodes[node]
 
-    def inputs(self, verb: str | None, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
-        """What a job reads, by role, as the record of its verb says. verb: None for that of the node."""
+    def inputs(
+        self, verb: str | None, recipe: str, node: str, file: str, shard: str
+    ) -> dict[str, Files]:
+        """What a job reads, by role, as the record of its verb says.
+
+        verb: None for that of the node.
+        """
         job = (verb, recipe, node, file, shard)
         if job not in self._inputs:
             if file:
@@ -47,9 +55,11 @@ class Paths:
     # -- posts ------------------------------------------------------------------------------------
 
     def posts(self, recipe: str, node: str, dataset: str) -> str:
-        """The posts of a dataset that a node reads: of a split (`ages/train`) or of the dataset node of that id.
+        """The posts of a dataset that a node reads: of a split (`ages/train`) or of the dataset
+        node of that id.
 
-        `ages/held-out` lies in the folded dataset under the node, where a column marks the posts held out.
+        `ages/held-out` lies in the folded dataset under the node, where a column marks the posts
+        held out.
         """
         alias, split = os.path.split(dataset)
         if alias and split != HELD_OUT:
@@ -62,16 +72,25 @@ class Paths:
         return [self.posts(recipe, node, source) for source in self.node(recipe, node).sources]
 
     def audit_drops(self, recipe: str, node: str) -> list[str]:
-        """The lists of posts that audit leaves out, one for each task of whose splits the node reads one."""
+        """The lists of posts that audit leaves out, one for each task of whose splits the node
+        reads one.
+        """
         aliases = filter(None, map(os.path.dirname, self.node(recipe, node).sources))
-        return [self.drop(task) for task in dict.fromkeys(self.task(recipe, alias) for alias in aliases)]
+        return [
+            self.drop(task) for task in dict.fromkeys(self.task(recipe, alias) for alias in aliases)
+        ]
 
     def held_out_drops(self, recipe: str, node: str) -> list[str]:
-        """The lists of posts that the folds under a node hold out, with all that belong to these posts."""
+        """The lists of posts that the folds under a node hold out, with all that belong to these
+        posts.
+        """
         return [self.result(recipe, id, ".drop.parquet") for id in self.node(recipe, node).folds]
 
     def drops(self, recipe: str, node: str) -> list[str]:
-        """The lists of all posts that a node may not read: those of audit, then those of its folds."""
+        """The lists of all posts that a node may not read.
+
+        Those of audit, then those of its folds.
+        """
         return self.audit_drops(recipe, node) + self.held_out_drops(recipe, node)
 
     def corpus(self, recipe: str, node: str) -> dict[str, str]:
@@ -81,14 +100,18 @@ class Paths:
 
     def duplicate_groups(self, recipe: str, node: str) -> str:
         """Audit's groups of duplicates in the node's task."""
-        return f"{self.folder}/audit/{self.task(recipe, self.node(recipe, node).task)}/groups.parquet"
+        return (
+            f"{self.folder}/audit/{self.task(recipe, self.node(recipe, node).task)}/groups.parquet"
+        )
 
     def train_posts(self, recipe: str, node: str) -> str:
         """The train split of the node's task."""
         return self.corpus(recipe, node)["train"]
 
     def epoch_posts(self, recipe: str, node: str) -> list[str]:
-        """The dev split of the node's task where the training chooses its epoch on it, else nothing."""
+        """The dev split of the node's task where the training chooses its epoch on it, else
+        nothing.
+        """
         chooses = self.node(recipe, node).options.get("epoch") == "best"
         return [self.corpus(recipe, node)["dev"]] if chooses else []
 
@@ -98,7 +121,9 @@ class Paths:
         return [self.result(recipe, budget, ".parquet")] if budget else []
 
     def fit_posts(self, recipe: str, node: str) -> list[str]:
-        """The gold posts on which a node is fitted or chosen, or its teachers are audited, if it names any."""
+        """The gold posts on which a node is fitted or chosen, or its teachers are audited, if it
+        names any.
+        """
         made = self.node(recipe, node)
         return [self.posts(recipe, made.members[0], made.fit)] if made.fit else []
 
@@ -112,25 +137,38 @@ class Paths:
         return self.base(base)
 
     def asked_models(self, recipe: str, node: str) -> list[str]:
-        """The model.json of each causal base that a node asks. An endpoint and a stand-in have none."""
+        """The model.json of each causal base that a node asks.
+
+        An endpoint and a stand-in have none.
+        """
         return [
-            self.base(model) for model in self.node(recipe, node).asked if self.study.bases[model]["kind"] == "causal"
+            self.base(model)
+            for model in self.node(recipe, node).asked
+            if self.study.bases[model]["kind"] == "causal"
         ]
 
     # -- predictions ------------------------------------------------------------------------------
 
     def datasets(self, recipe: str, node: str, file: str) -> list[str]:
-        """The datasets that a predictor's file holds. Raises UnknownNode where the recipe has no use for the file."""
+        """The datasets that a predictor's file holds.
+
+        Raises UnknownNode where the recipe has no use for the file.
+        """
         graph, made = self.study.graph(recipe), self.node(recipe, node)
         found = queries.predicted_datasets(graph).get((made.id, file))
         if found is None:
             why = "it is not scored" if file == SCORED else "nothing learns from its predictions"
-            raise UnknownNode(f"{graph.where}: {made.id} has no file {file!r} in this study, since {why}.")
+            raise UnknownNode(
+                f"{graph.where}: {made.id} has no file {file!r} in this study, since {why}."
+            )
         return found
 
     def predicted_posts(self, recipe: str, node: str, file: str) -> dict[str, str]:
         """{dataset: its posts} of the datasets that a predictor's file holds."""
-        return {dataset: self.posts(recipe, node, dataset) for dataset in self.datasets(recipe, node, file)}
+        return {
+            dataset: self.posts(recipe, node, dataset)
+            for dataset in self.datasets(recipe, node, file)
+        }
 
     def predictions(self, recipe: str, node: str, file: str) -> str:
         """One of the two files of a predictor."""
@@ -139,11 +177,17 @@ class Paths:
         return f"{self.folder}/{recipe}/{verb}/{made.id}/{file}.parquet"
 
     def shards(self, recipe: str, node: str, file: str, shard: str) -> list[str]:
-        """What the file `teaching` is gathered from in a study with shards; nothing where a model predicts."""
+        """What the file `teaching` is gathered from in a study with shards.
+
+        Nothing where a model predicts.
+        """
         if self.study.shards == 1 or shard or file != TEACHING:
             return []
         whole, _ = os.path.splitext(self.predictions(recipe, node, file))
-        return [f"{whole}.shards/{number}-of-{self.study.shards}.parquet" for number in range(1, self.study.shards + 1)]
+        return [
+            f"{whole}.shards/{number}-of-{self.study.shards}.parquet"
+            for number in range(1, self.study.shards + 1)
+        ]
 
     def member_predictions(self, recipe: str, node: str, file: str) -> dict[str, str]:
         """{id: its file} of all predictors that a node reads: teachers, members, candidates."""
@@ -164,7 +208,10 @@ class Paths:
     # -- a report ---------------------------------------------------------------------------------
 
     def reported(self, scope: str) -> list[str]:
-        """The recipes of a report: of scope `all_recipes/` all, else those that the study asks for. Raises Fault."""
+        """The recipes of a report.
+
+        Of scope `all_recipes/` all, else those that the study asks for. Raises Fault.
+        """
         if not scope:
             return self.study.recipes
         self.study.read(self.study.all_recipes())
@@ -175,8 +222,9 @@ class Paths:
         return f"{self.folder}/{scope}report.html"
 
     def report_files(self, scope: str) -> dict[str, Files]:
-        """{option of report.py: its files}. A file that does not say itself what it is stands under its name:
-        the task, or the recipe and the node, and what more the record of its verb says."""
+        """{option of report.py: its files}. A file that does not say itself what it is stands under
+        its name: the task, or the recipe and the node, and what more the record of its verb says.
+        """
         recipes = self.reported(scope)
         tasks = self.study.tasks(recipes)
         found: dict[str, Any] = {
@@ -188,7 +236,10 @@ class Paths:
         }
         for graph in map(self.study.graph, recipes):
             restarting = queries.restarting(graph)
-            found["model"] |= {(graph.recipe, id): self.result(graph.recipe, id, "/model.json") for id in restarting}
+            found["model"] |= {
+                (graph.recipe, id): self.result(graph.recipe, id, "/model.json")
+                for id in restarting
+            }
             for record in VERBS.values():
                 for option, files in record.report_files(self, graph).items():
                     known = found.setdefault(option, type(files)())
@@ -223,7 +274,10 @@ class Paths:
 
 
 def path_list(found: Files) -> str | list[str]:
-    """What a look-up found as one path or a list of paths, the names left out: what a rule reads."""
+    """What a look-up found as one path or a list of paths, the names left out.
+
+    What a rule reads.
+    """
     return list(found.values()) if isinstance(found, dict) else found
 
 

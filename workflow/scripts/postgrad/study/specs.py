@@ -1,8 +1,9 @@
 """The spec of every job of a study, and the names of what it reads.
 
-A spec is all that decides a job's result beside its inputs and its code, as one sorted JSON string. `reads` is
-another such string, of nodes and splits by role. It is no part of the spec, because the spec is part of the key
-under which finished results are kept: there the content of the inputs counts, and their names do not.
+A spec is all that decides a job's result beside its inputs and its code, as one sorted JSON string.
+`reads` is another such string, of nodes and splits by role. It is no part of the spec, because the
+spec is part of the key under which finished results are kept: there the content of the inputs
+counts, and their names do not.
 """
 
 import json
@@ -13,7 +14,14 @@ from typing import Any
 from postgrad.config.yaml_files import as_list
 from postgrad.graph.graph import Graph
 from postgrad.graph.nodes import Node
-from postgrad.graph.queries import floors, override_sentences, predicted_datasets, restarting, scored, scoring
+from postgrad.graph.queries import (
+    floors,
+    override_sentences,
+    predicted_datasets,
+    restarting,
+    scored,
+    scoring,
+)
 from postgrad.study.study import Study
 from postgrad.verbs.registry import VERBS
 
@@ -27,10 +35,15 @@ def demo_spec(study: Study) -> str:
 
 def clean_spec(study: Study, task: str) -> str:
     body = {key: value for key, value in study.task(task).items() if key not in _NOT_READING}
-    body["labels"] = [{key: label[key] for key in ("name", "value") if key in label} for label in body["labels"]]
+    body["labels"] = [
+        {key: label[key] for key in ("name", "value") if key in label} for label in body["labels"]
+    ]
     if study.made is None:
-        # Snakemake looks at a file's content only where its time is new, which an archive may have set back.
-        body["bytes"] = {file: os.path.getsize(file) for file in study.raw_files(task) if os.path.isfile(file)}
+        # Snakemake looks at a file's content only where its time is new, which an archive may have
+        # set back.
+        body["bytes"] = {
+            file: os.path.getsize(file) for file in study.raw_files(task) if os.path.isfile(file)
+        }
     if study.most_train is not None:
         body["most_train"] = study.most_train
     return canonical({"task": task, "source": study.task(task).get("source"), **body})
@@ -84,12 +97,14 @@ def recipe_spec(study: Study, recipe: str, verb: str) -> str:
 
 
 def report_spec(study: Study, names: Iterable[str] | None = None, page: str | None = None) -> str:
-    """What a report says beside the figures: titles, floors, what was not run, deviations, marks and readings.
+    """What a report says beside the figures: titles, floors, what was not run, deviations, marks
+    and readings.
 
     `overrides` are sentences on nodes whose own value stands over their scale's.
 
-    `nodes` holds name and axes of every node with axes whose id stands in a file that the report reads.
-    names: its recipes, by default those that are asked for; page: its path, to which scores.txt points.
+    `nodes` holds name and axes of every node with axes whose id stands in a file that the report
+    reads. names: its recipes, by default those that are asked for; page: its path, to which
+    scores.txt points.
     """
     recipes = {}
     for name in names or study.recipes:
@@ -98,7 +113,9 @@ def report_spec(study: Study, names: Iterable[str] | None = None, page: str | No
             "title": graph.title,
             "tasks": graph.tasks,
             "floors": floors(graph),
-            "not_run": [{"node": node, "reason": reason} for node, reason in sorted(graph.not_run.items())],
+            "not_run": [
+                {"node": node, "reason": reason} for node, reason in sorted(graph.not_run.items())
+            ],
             "deviations": _stand_ins(study, graph)
             + sorted(graph.deviations, key=lambda row: (row["node"], row["key"])),
             "overrides": override_sentences(graph),
@@ -121,9 +138,16 @@ def report_spec(study: Study, names: Iterable[str] | None = None, page: str | No
 
 
 def _stand_ins(study: Study, graph: Graph) -> list[dict[str, Any]]:
-    """Deviations that concern whole bases and tasks: another model at this scale, other or fewer posts here."""
+    """Deviations that concern whole bases and tasks.
+
+    Another model at this scale, other or fewer posts here.
+    """
     found = []
-    roots = {graph.root(name)[0] for name, (verb, _) in graph.raw.items() if verb in ("pretrain", "finetune")}
+    roots = {
+        graph.root(name)[0]
+        for name, (verb, _) in graph.raw.items()
+        if verb in ("pretrain", "finetune")
+    }
     asking = [(VERBS.nodes[verb].asks, body) for verb, body in graph.raw.values()]
     roots |= {base for key, body in asking if key for base in as_list(body.get(key, []))}
     roots |= {base for record in VERBS.of_recipe.values() for base in record.bases(graph)}
@@ -138,16 +162,18 @@ def _stand_ins(study: Study, graph: Graph) -> list[dict[str, Any]]:
             found.append({**row, "why": "study"})
     if study.most_train is not None:
         used = f"at most {study.most_train} of each task"
-        found.append({"node": "", "key": "train posts", "paper": "all", "used": used, "why": "study"})
+        found.append(
+            {"node": "", "key": "train posts", "paper": "all", "used": used, "why": "study"}
+        )
     return found
 
 
 def _marks(graph: Graph) -> dict[str, Any]:
     """What the report marks: {mark: names of nodes}, and under `fitted` {name: splits}.
 
-    A node is `transductive` where its result hangs on the texts of a test set, and a `stand_in` where it hangs on what
-    a rule answered in a language model's place. It is `fitted` on the splits on whose gold labels it, or a node that it
-    stands on, was fitted or chosen.
+    A node is `transductive` where its result hangs on the texts of a test set, and a `stand_in`
+    where it hangs on what a rule answered in a language model's place. It is `fitted` on the splits
+    on whose gold labels it, or a node that it stands on, was fitted or chosen.
     """
     marks = {
         mark: sorted({node.name for node in graph.nodes.values() if getattr(node, mark)})
@@ -161,14 +187,25 @@ def _marks(graph: Graph) -> dict[str, Any]:
 
 
 def _reported_nodes(graph: Graph) -> dict[str, dict[str, Any]]:
-    """{id: {name, axes}} of the nodes with axes whose ids stand in the files that a report reads."""
-    ids = [*restarting(graph), *(id for record in VERBS.values() for id in record.reported_nodes(graph))]
+    """{id.
+
+    {name, axes}} of the nodes with axes whose ids stand in the files that a report reads.
+    """
+    ids = [
+        *restarting(graph),
+        *(id for record in VERBS.values() for id in record.reported_nodes(graph)),
+    ]
     nodes = {id: graph.nodes[id] for id in ids}
-    return {id: {"name": node.name, "axes": _axes(node)} for id, node in sorted(nodes.items()) if node.axes}
+    return {
+        id: {"name": node.name, "axes": _axes(node)}
+        for id, node in sorted(nodes.items())
+        if node.axes
+    }
 
 
 def node_reads(study: Study, recipe: str, id: str, file: str | None = None) -> str:
-    """What a job of a node reads, in roles; `file` is the file of predictions that it writes, if it does.
+    """What a job of a node reads, in roles; `file` is the file of predictions that it writes, if it
+    does.
 
     A split is written with the task to which the study binds it: smm4h24-task6/train.
     """
@@ -198,7 +235,9 @@ def score_reads(study: Study, recipe: str) -> str:
     graph = study.graph(recipe)
     ids = list(dict.fromkeys(node.id for node, _ in scored(graph)))
     folds = [fold for id in ids for fold in graph.nodes[id].folds]
-    return _reads({"predictors": _with_verbs(graph, ids), "folds": _with_verbs(graph, dict.fromkeys(folds))})
+    return _reads(
+        {"predictors": _with_verbs(graph, ids), "folds": _with_verbs(graph, dict.fromkeys(folds))}
+    )
 
 
 def recipe_reads(study: Study, recipe: str, verb: str) -> str:
@@ -214,12 +253,17 @@ def _with_verbs(graph: Graph, ids: Iterable[str]) -> list[str]:
 
 
 def _reads(roles: Mapping[str, list[str]]) -> str:
-    """One JSON string, which its only key tells from a spec; a role in which nothing is read is left out."""
+    """One JSON string, which its only key tells from a spec.
+
+    A role in which nothing is read is left out.
+    """
     return canonical({"reads": {role: names for role, names in roles.items() if names}})
 
 
 def canonical(value: Any) -> str:
-    """One JSON string per value, whatever the order of its keys, and whether a whole number is written 8 or 8.0."""
+    """One JSON string per value, whatever the order of its keys, and whether a whole number is
+    written 8 or 8.0.
+    """
     return json.dumps(_whole(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -23,16 +23,19 @@ from postgrad.study import extension
 from postgrad.verbs import language_models
 from postgrad.verbs.registry import VERBS
 
-# In the place of a task that cannot be read, so that the rest can be checked: it has every split and allows all.
+# In the place of a task that cannot be read, so that the rest can be checked: it has every split
+# and allows all.
 _ANY_TASK = {"splits": dict.fromkeys(SPLITS, {}), "labels": [], "endpoints": True}
 
 
 class Study:
-    """What a person runs: config/studies/<name>.yaml, with the recipes, scale, bases and tasks that it names.
+    """What a person runs: config/studies/<name>.yaml, with the recipes, scale, bases and tasks that
+    it names.
 
-    config: Snakemake's config; `study` names the file, and its other keys overlay the study's. `recipes`: those that
-    are asked for; `graph` gives that of any recipe. Raises Fault with a sentence for each mistake: file, key path,
-    what was found, remedy. The raw posts must be there unless `check_data` is false.
+    config: Snakemake's config; `study` names the file, and its other keys overlay the study's.
+    `recipes`: those that are asked for; `graph` gives that of any recipe. Raises Fault with a
+    sentence for each mistake: file, key path, what was found, remedy. The raw posts must be there
+    unless `check_data` is false.
     """
 
     def __init__(self, config: Mapping[str, Any], root: Path | str = "config") -> None:
@@ -53,12 +56,24 @@ class Study:
             self.faults.append(
                 f"{self.place('data')}: data: {self.name} makes up its own posts; leave data out, or choose a study."
             )
-        raw.update({key: value for key, value in config.items() if key not in ("study", "check_data", "cluster")})
-        self.title, self.scale_name, self.mode = raw["title"], raw["scale"], raw.get("mode", "recommended")
+        raw.update(
+            {
+                key: value
+                for key, value in config.items()
+                if key not in ("study", "check_data", "cluster")
+            }
+        )
+        self.title, self.scale_name, self.mode = (
+            raw["title"],
+            raw["scale"],
+            raw.get("mode", "recommended"),
+        )
         self.seeds, self.bind, self.made = raw.get("seeds", 3), raw.get("bind", {}), raw.get("made")
         self.shards, self.folds = raw.get("shards", 1), raw.get("folds")
         self.most_tasks, self.most_train = raw.get("tasks"), raw.get("train")
-        self.endpoints = raw.get("endpoints")  # requests and tokens to spend; None where no post goes to an endpoint
+        self.endpoints = raw.get(
+            "endpoints"
+        )  # requests and tokens to spend; None where no post goes to an endpoint
         self.data = self._folder(raw)
         self._read_bases_and_scale()
         self.graphs: dict[str, Graph] = {}
@@ -71,11 +86,16 @@ class Study:
 
     # -- files ------------------------------------------------------------------------------------
 
-    def _fits(self, content: Any, schema: dict[str, Any], where: str, path: Sequence[str | int] = ()) -> Any:
+    def _fits(
+        self, content: Any, schema: dict[str, Any], where: str, path: Sequence[str | int] = ()
+    ) -> Any:
         return fitting(content, schema, where, self.faults, path)
 
     def _read_study(self) -> Any:
-        """The study's file over those that it extends, less what does not fit; None if too little is left."""
+        """The study's file over those that it extends, less what does not fit.
+
+        None if too little is left.
+        """
         part, before = without_required(schema("study")), len(self.faults)
         files: extension.Files = []
 
@@ -87,7 +107,9 @@ class Study:
         if not files:
             return None
         self._files, raw = files, extension.merged(files)
-        lacking = Faults() if len(self.faults) > before else self.faults  # a broken value does not count as missing
+        lacking = (
+            Faults() if len(self.faults) > before else self.faults
+        )  # a broken value does not count as missing
         return fitting(raw, schema("study"), self.where, lacking)
 
     def place(self, *keys: str) -> str:
@@ -98,7 +120,8 @@ class Study:
         return self._told if keys[0] in self._config else extension.place_of(self._files, keys)
 
     def _file(self, folder: str, name: str, schema: dict[str, Any], named: str) -> Any:
-        """The file config/<folder>/<name>.yaml less what does not fit the schema; None where too little is left.
+        """The file config/<folder>/<name>.yaml less what does not fit the schema; None where too
+        little is left.
 
         named: the place that names it.
         """
@@ -115,12 +138,17 @@ class Study:
         if self.made is not None:
             return f"work/{self.name}/posts"
         if "data" not in raw and self.check_data:
-            self.faults.append(f"{self.where}: this study needs posts: add --config data=FOLDER, which holds them.")
+            self.faults.append(
+                f"{self.where}: this study needs posts: add --config data=FOLDER, which holds them."
+            )
             return ""
         return str(Path(raw.get("data", "posts")).expanduser())
 
     def _read_bases_and_scale(self) -> None:
-        """Bases and scale; what could not be read stands there empty, so that it is not called unknown as well."""
+        """Bases and scale.
+
+        What could not be read stands there empty, so that it is not called unknown as well.
+        """
         path = self.root / "bases.yaml"
         self.bases: dict[str, dict[str, Any]] = {}
         told: dict[str, Any] = {}
@@ -131,8 +159,12 @@ class Study:
         for name, body in self.bases.items():
             sizes = body.get("make")
             if sizes and sizes["hidden"] % (2 * sizes["heads"]):
-                self.faults.append(f"{path}: {name}.make.hidden: {sizes['hidden']} is no multiple of twice the heads.")
-        self.scale: Any = self._file("scales", self.scale_name, schema("scale"), f"{self.place('scale')}: scale")
+                self.faults.append(
+                    f"{path}: {name}.make.hidden: {sizes['hidden']} is no multiple of twice the heads."
+                )
+        self.scale: Any = self._file(
+            "scales", self.scale_name, schema("scale"), f"{self.place('scale')}: scale"
+        )
         if self.scale is None or "bases" not in self.scale:
             self.scale = {"bases": {name: {} for name in self.bases}}
         for base, body in self.scale["bases"].items():
@@ -144,9 +176,14 @@ class Study:
                     lookup(self.bases, body["model"], f"{where}: bases.{base}.model", "base")
             for verb in ("pretrain", "finetune", "predict"):
                 if verb in body:
-                    body[verb] = self._fits(body[verb], options_schema(verb), where, ("bases", base, verb)) or {}
+                    body[verb] = (
+                        self._fits(body[verb], options_schema(verb), where, ("bases", base, verb))
+                        or {}
+                    )
         with self.faults.gathered():
-            cluster.check(self.scale, self.cluster or {}, f"{self.root}/scales/{self.scale_name}.yaml")
+            cluster.check(
+                self.scale, self.cluster or {}, f"{self.root}/scales/{self.scale_name}.yaml"
+            )
 
     def _read_recipe(self, recipe: str, named: str) -> None:
         if recipe in RESERVED:
@@ -154,9 +191,15 @@ class Study:
         path = self.root / "recipes" / f"{recipe}.yaml"
         raw = self._file("recipes", recipe, schema("recipe"), named)
         content = read_yaml(path) if raw is not None else {}
-        if raw is None or ("for" in content and "for" not in raw):  # its word would be called an unknown task
+        if raw is None or (
+            "for" in content and "for" not in raw
+        ):  # its word would be called an unknown task
             return
-        sections = [section for key, section in content.items() if key in SECTIONS and isinstance(section, dict)]
+        sections = [
+            section
+            for key, section in content.items()
+            if key in SECTIONS and isinstance(section, dict)
+        ]
         names = {name for section in sections for name in section}
         broken = names - {name for section in SECTIONS for name in raw.get(section, {})}
         told = len(self.faults)
@@ -175,7 +218,10 @@ class Study:
         self.faults[told:] = as_in_file(self.faults[told:], content, word, tasks, VERBS)
 
     def read(self, recipes: Iterable[str]) -> None:
-        """Read the graphs of these recipes, asked for or not. Raises Fault as the study itself does."""
+        """Read the graphs of these recipes, asked for or not.
+
+        Raises Fault as the study itself does.
+        """
         for recipe in recipes:
             if recipe not in self.graphs:
                 self._read_recipe(recipe, f"{self.root}/recipes")
@@ -197,7 +243,8 @@ class Study:
         return self._tasks[name] or _ANY_TASK
 
     def prompt(self, name: str, named: str) -> dict[str, str] | None:
-        """The prompt config/prompts/<name>.yaml, read once: {system, user}; None where it cannot be read, told already.
+        """The prompt config/prompts/<name>.yaml, read once: {system, user}; None where it cannot be
+        read, told already.
 
         named: the place that names it.
         """
@@ -209,7 +256,12 @@ class Study:
         """What a study says about recipes and tasks that it does not run."""
         for recipe in self.bind:
             with self.faults.gathered():
-                lookup(dict.fromkeys(self.all_recipes()), recipe, f"{self.place('bind', recipe)}: bind", "recipe")
+                lookup(
+                    dict.fromkeys(self.all_recipes()),
+                    recipe,
+                    f"{self.place('bind', recipe)}: bind",
+                    "recipe",
+                )
         for task in self.made.get("posts", {}) if self.made else []:
             self.task(task, f"{self.place('made', 'posts', task)}: made.posts")
 
@@ -218,17 +270,24 @@ class Study:
         tasks = self.tasks(recipes)
         for task in tasks if self.made is not None else []:
             if task not in self.made.get("posts", {}) and not self._broken_task(task):
-                self.faults.append(f"{self.where}: made.posts: {task} is missing; say how many posts it gets.")
-        if self.made is not None or not self.check_data or not self.data or any(map(self._broken_task, tasks)):
+                self.faults.append(
+                    f"{self.where}: made.posts: {task} is missing; say how many posts it gets."
+                )
+        if (
+            self.made is not None
+            or not self.check_data
+            or not self.data
+            or any(map(self._broken_task, tasks))
+        ):
             return
         lacking = Faults()
         for task in tasks:
             with lacking.gathered():
-                task_files.raw_files(self.task(task), self.raw_parts(task), f"{self.root}/tasks/{task}.yaml")
+                task_files.raw_files(
+                    self.task(task), self.raw_parts(task), f"{self.root}/tasks/{task}.yaml"
+                )
         if lacking:
-            remedy = (
-                "Give their folder with --config data=FOLDER; a dry run goes without posts: --config check_data=false."
-            )
+            remedy = "Give their folder with --config data=FOLDER; a dry run goes without posts: --config check_data=false."
             self.faults += [*lacking, remedy]
 
     def _broken_task(self, name: str) -> bool:
@@ -247,18 +306,33 @@ class Study:
         return self.graphs[recipe]
 
     def tasks(self, recipes: Iterable[str] | None = None) -> list[str]:
-        """The tasks that these recipes read, each once, by name. Default: the recipes that are asked for."""
-        graphs = [self.graphs[recipe] for recipe in recipes or self.recipes if recipe in self.graphs]
+        """The tasks that these recipes read, each once, by name.
+
+        Default: the recipes that are asked for.
+        """
+        graphs = [
+            self.graphs[recipe] for recipe in recipes or self.recipes if recipe in self.graphs
+        ]
         return sorted({task for graph in graphs for task in graph.tasks.values()})
 
     def model_of(self, base: str) -> str | None:
-        """The model in a base's place at this scale: None where there is none, itself where the scale is silent."""
+        """The model in a base's place at this scale.
+
+        None where there is none, itself where the scale is silent.
+        """
         return self.scale["bases"].get(base, {}).get("model", base)
 
     def raw_parts(self, task: str) -> list[tuple[str, dict[str, Any], list[Path]]]:
-        """The raw files that a task needs: (key path in its file, part of the file, paths); patterns are filled in."""
+        """The raw files that a task needs.
+
+        (key path in its file, part of the file, paths); patterns are filled in.
+        """
         body, found = self.task(task), []
-        parts = [(f"splits.{split}", body["splits"][split]) for split in SPLITS if split in body["splits"]]
+        parts = [
+            (f"splits.{split}", body["splits"][split])
+            for split in SPLITS
+            if split in body["splits"]
+        ]
         for place, part in [*parts, ("divide", body.get("divide", {}))]:
             for key in ("file", "files", "from"):
                 for pattern in as_list(part.get(key, [])):
@@ -267,32 +341,66 @@ class Study:
         return found
 
     def raw_files(self, task: str) -> list[str]:
-        """The raw files of a task as paths; a gold file only where it is, and unchecked posts only where they are."""
+        """The raw files of a task as paths.
+
+        A gold file only where it is, and unchecked posts only where they are.
+        """
         body, wanted = self.task(task), self.made is not None or self.check_data
-        files = [path for _, _, paths in self.raw_parts(task) for path in paths if wanted or path.is_file()]
-        gold = (Path(self.data) / part["gold"] for part in body["splits"].values() if "gold" in part)
-        return sorted({str(path) for path in [*files, *(path for path in gold if self.made or path.is_file())]})
+        files = [
+            path
+            for _, _, paths in self.raw_parts(task)
+            for path in paths
+            if wanted or path.is_file()
+        ]
+        gold = (
+            Path(self.data) / part["gold"] for part in body["splits"].values() if "gold" in part
+        )
+        return sorted(
+            {
+                str(path)
+                for path in [*files, *(path for path in gold if self.made or path.is_file())]
+            }
+        )
 
     def made_files(self) -> list[str]:
         """The raw files that the verb demo makes; none where the posts are real."""
-        return [file for task in sorted(self.made["posts"]) for file in self.raw_files(task)] if self.made else []
+        return (
+            [file for task in sorted(self.made["posts"]) for file in self.raw_files(task)]
+            if self.made
+            else []
+        )
 
     def predict_options(self, graph: Graph, node: Node) -> dict[str, Any]:
-        """The options with which a model predicts: those of its training, of the scale, and what its node decides."""
+        """The options with which a model predicts.
+
+        Those of its training, of the scale, and what its node decides.
+        """
         root, _ = graph.root(node.name)
         scale = self.scale["bases"].get(root, {}).get("predict", {})
         own = decided_by_node(graph, *graph.raw[node.name], root) & node.options.keys()
-        values = {**predict_defaults(graph, root), **node.options, **scale, **{key: node.options[key] for key in own}}
+        values = {
+            **predict_defaults(graph, root),
+            **node.options,
+            **scale,
+            **{key: node.options[key] for key in own},
+        }
         return {key: values[key] for key in options("predict", node.kind) if key in values}
 
     def threads(self, recipe: str, id: str) -> int:
-        """The threads of a job that trains or runs the model of a node, or runs the models that it asks."""
+        """The threads of a job that trains or runs the model of a node, or runs the models that it
+        asks.
+        """
         graph = self.graph(recipe)
         node = graph.nodes[id]
-        return language_models.threads(graph, node) if node.asked else node.options.get("threads", 1)
+        return (
+            language_models.threads(graph, node) if node.asked else node.options.get("threads", 1)
+        )
 
     def resources(self, recipe: str, id: str, verb: str | None, attempt: int) -> dict[str, Any]:
-        """What a job of a model asks of the cluster; no spec holds any of it. Without a verb it runs no model."""
+        """What a job of a model asks of the cluster.
+
+        No spec holds any of it. Without a verb it runs no model.
+        """
         graph = self.graph(recipe)
         node = graph.nodes[id]
         if node.asked:  # a model that writes here asks for what it would ask to predict
@@ -302,13 +410,21 @@ class Study:
         body = self.scale["bases"].get(root, {})
         cpus = self.threads(recipe, id) if verb else 1
         ask = {"cpus": cpus, **cluster.LITTLE, **body.get("machine", {}).get(verb, {})}
-        return cluster.resources(ask, self.cluster or {}, attempt, stops=verb in ("pretrain", "finetune"))
+        return cluster.resources(
+            ask, self.cluster or {}, attempt, stops=verb in ("pretrain", "finetune")
+        )
 
 
 def _typed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Snakemake's config with the types of the schema: what stands behind --config, it may hand on as text."""
+    """Snakemake's config with the types of the schema.
+
+    What stands behind --config, it may hand on as text.
+    """
     truth: dict[str, Any] = {"true": True, "false": False}
-    typed = {key: truth.get(value, value) if isinstance(value, str) else value for key, value in config.items()}
+    typed = {
+        key: truth.get(value, value) if isinstance(value, str) else value
+        for key, value in config.items()
+    }
     recipes = typed.get("recipes")
     if isinstance(recipes, str):
         typed["recipes"] = [name.strip() for name in recipes.split(",")]

@@ -24,13 +24,21 @@ SCORES = "scores.json"
 class BestEpoch(TrainerCallback):
     """Scores the model after each epoch and keeps the weights of the best, the first of equal ones.
 
-    score: model -> float. They lie in `checkpoint-best` of `folder` and go with the other checkpoints. An epoch is
-    scored before the checkpoint of its last step is written, so a run that was killed finds every score of the epochs
-    behind its checkpoint; those it trains again are scored again.
+    score: model -> float. They lie in `checkpoint-best` of `folder` and go with the other
+    checkpoints. An epoch is scored before the checkpoint of its last step is written, so a run that
+    was killed finds every score of the epochs behind its checkpoint; those it trains again are
+    scored again.
     """
 
-    def __init__(self, score: Callable[[Any], float], folder: Path | str, among: Ranks, steps: int) -> None:
-        self.score, self.folder, self.among, self.steps = score, Path(folder) / "checkpoint-best", among, steps
+    def __init__(
+        self, score: Callable[[Any], float], folder: Path | str, among: Ranks, steps: int
+    ) -> None:
+        self.score, self.folder, self.among, self.steps = (
+            score,
+            Path(folder) / "checkpoint-best",
+            among,
+            steps,
+        )
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
         if state.global_step % self.steps and state.global_step < state.max_steps:
@@ -42,7 +50,9 @@ class BestEpoch(TrainerCallback):
                 self.folder.mkdir(exist_ok=True)
                 with atomic_write(self.weights(epoch)) as beside:
                     save_model(model, str(beside))
-            write_text(json.dumps(scores), self.folder / SCORES)  # behind the weights that it stands for
+            write_text(
+                json.dumps(scores), self.folder / SCORES
+            )  # behind the weights that it stands for
             for path in set(self.folder.glob("*.safetensors")) - {self.weights(best(scores))}:
                 path.unlink()
         self.among.barrier()
@@ -57,9 +67,14 @@ class BestEpoch(TrainerCallback):
         return {int(epoch): value for epoch, value in found.items()}
 
     def take(self, model: Any) -> dict[str, Any]:
-        """Put the best epoch's weights into the model: {"epoch", "dev": the scores of all epochs}."""
+        """Put the best epoch's weights into the model.
+
+        {"epoch", "dev": the scores of all epochs}.
+        """
         scores = self.scores()
-        load_model(model, str(self.weights(best(scores))), device=str(next(model.parameters()).device))
+        load_model(
+            model, str(self.weights(best(scores))), device=str(next(model.parameters()).device)
+        )
         return {"epoch": best(scores), "dev": [scores[epoch] for epoch in sorted(scores)]}
 
 
@@ -75,11 +90,16 @@ def dev_score(
     logits_of: Callable[[Any, dict[str, Tensor]], Tensor],
     options: FinetuneOptions,
 ) -> float:
-    """The official metric of a model on labelled examples, computed in the precision of the training.
+    """The official metric of a model on labelled examples, computed in the precision of the
+    training.
 
-    collate: list of examples -> inputs. logits_of: (model, inputs) -> (n, K) logits. Every rank reads all posts.
+    collate: list of examples -> inputs. logits_of: (model, inputs) -> (n, K) logits. Every rank
+    reads all posts.
     """
-    device, gold = next(model.parameters()).device, np.array([example["label"] for example in examples])
+    device, gold = (
+        next(model.parameters()).device,
+        np.array([example["label"] for example in examples]),
+    )
     logits = np.zeros((len(examples), len(options.labels)))
     model.eval()
     bf16 = options.precision == "bf16"

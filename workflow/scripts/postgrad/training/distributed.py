@@ -1,4 +1,7 @@
-"""What the ranks of one training share: their beginning, DeepSpeed's settings, each batch, and the whole model."""
+"""What the ranks of one training share.
+
+Their beginning, DeepSpeed's settings, each batch, and the whole model.
+"""
 
 import copy
 import os
@@ -17,12 +20,17 @@ from postgrad.models.heads import with_head
 from postgrad.models.tokenization import UNTAUGHT
 from postgrad.runtime import signals
 
-PATIENCE = timedelta(hours=6)  # rank 0 writes 290 GB of a 72B model while the others wait; the launcher sees the dead
+PATIENCE = timedelta(
+    hours=6
+)  # rank 0 writes 290 GB of a 72B model while the others wait; the launcher sees the dead
 
 
 @dataclass
 class Ranks:
-    """This process among `world`, and DeepSpeed's settings where it takes part (`zero`: its stage, or 0)."""
+    """This process among `world`, and DeepSpeed's settings where it takes part (`zero`.
+
+    Its stage, or 0).
+    """
 
     rank: int = 0
     world: int = 1
@@ -69,14 +77,18 @@ class Ranks:
 
 
 def begin(zero: int, precision: str) -> Ranks:
-    """The Ranks of this process. torch.distributed and DeepSpeed begin here, so before any model is loaded.
+    """The Ranks of this process. torch.distributed and DeepSpeed begin here, so before any model is
+    loaded.
 
-    gloo joins the ranks where there is no GPU, NCCL where there is one for each rank. In bf16 a single process
-    computes in bf16 on float32 weights; DeepSpeed also holds the weights in bf16, beside the optimizer's float32
-    copy: losses then differ by about one in a hundred, and frozen parts come out rounded.
+    gloo joins the ranks where there is no GPU, NCCL where there is one for each rank. In bf16 a
+    single process computes in bf16 on float32 weights; DeepSpeed also holds the weights in bf16,
+    beside the optimizer's float32 copy: losses then differ by about one in a hundred, and frozen
+    parts come out rounded.
     """
     if not torch.cuda.is_available():
-        os.environ["DS_ACCELERATOR"] = "cpu"  # accelerate imports DeepSpeed, if only to ask; else that warns
+        os.environ["DS_ACCELERATOR"] = (
+            "cpu"  # accelerate imports DeepSpeed, if only to ask; else that warns
+        )
     if not signals.is_rank():
         return Ranks()
     ranks = Ranks(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), zero)
@@ -84,7 +96,9 @@ def begin(zero: int, precision: str) -> Ranks:
     if gpus:
         here = int(os.environ["LOCAL_WORLD_SIZE"])
         if here > gpus:
-            raise ValueError(f"--ranks {here} and {gpus} GPUs on this node: each rank needs its own, ask for {gpus}")
+            raise ValueError(
+                f"--ranks {here} and {gpus} GPUs on this node: each rank needs its own, ask for {gpus}"
+            )
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     backend = "nccl" if gpus else "gloo"
     if zero:
@@ -95,12 +109,17 @@ def begin(zero: int, precision: str) -> Ranks:
 
 
 def begin_deepspeed(zero: int, precision: str, backend: str) -> Any:
-    """Begin DeepSpeed and give transformers its settings. Numbers that hang on the model's width stay "auto"."""
+    """Begin DeepSpeed and give transformers its settings.
+
+    Numbers that hang on the model's width stay "auto".
+    """
     os.environ["DS_BUILD_OPS"] = "0"
     import deepspeed
     from transformers.integrations import HfDeepSpeedConfig
 
-    warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")  # old names of calls
+    warnings.filterwarnings(
+        "ignore", category=FutureWarning, module="torch.distributed"
+    )  # old names of calls
     deepspeed.logger.setLevel("ERROR")
     if backend == "gloo":
         use_no_compiler()
@@ -122,17 +141,22 @@ def begin_deepspeed(zero: int, precision: str, backend: str) -> Any:
 
 
 def use_no_compiler() -> None:
-    """Have DeepSpeed exchange all tensors by gloo; by default it first compiles a C++ extension, which takes a minute.
+    """Have DeepSpeed exchange all tensors by gloo; by default it first compiles a C++ extension,
+    which takes a minute.
 
-    `set_accelerator` is DeepSpeed's way to hand it a description of the device. This one is the description of a CPU
-    without that extension.
+    `set_accelerator` is DeepSpeed's way to hand it a description of the device. This one is the
+    description of a CPU without that extension.
     """
     from deepspeed.accelerator import set_accelerator
     from deepspeed.accelerator.cpu_accelerator import CPU_Accelerator
 
     class PlainCPU(CPU_Accelerator):
         def create_op_builder(self, class_name: str) -> Any:
-            return None if class_name == "ShareMemCommBuilder" else super().create_op_builder(class_name)
+            return (
+                None
+                if class_name == "ShareMemCommBuilder"
+                else super().create_op_builder(class_name)
+            )
 
     set_accelerator(PlainCPU())
 
@@ -146,33 +170,49 @@ def arguments(ranks: Ranks) -> dict[str, Any]:
         "average_tokens_across_devices": False,
     }
     if ranks.zero:
-        more |= {"deepspeed": copy.deepcopy(ranks.settings.config), "per_device_train_batch_size": 1}
+        more |= {
+            "deepspeed": copy.deepcopy(ranks.settings.config),
+            "per_device_train_batch_size": 1,
+        }
     return more
 
 
 class Share:
     """One rank's rows of each batch: r, r + world, r + 2 world, …
 
-    The ranks' gradients are averaged, so a share's mean loss weighs world * (what it averages over) / (what the
-    batch's would): then the mean over ranks is the loss of the whole batch. A loss averages over posts where there
-    are labels, else over taught tokens. A rank without a row computes the first one with weight 0: it has to take
-    part in every exchange, or the others would wait for ever.
+    The ranks' gradients are averaged, so a share's mean loss weighs world * (what it averages over)
+    / (what the batch's would): then the mean over ranks is the loss of the whole batch. A loss
+    averages over posts where there are labels, else over taught tokens. A rank without a row
+    computes the first one with weight 0: it has to take part in every exchange, or the others would
+    wait for ever.
     """
 
-    def __init__(self, collate: Callable[[Sequence[dict[str, Any]]], dict[str, Tensor]], ranks: Ranks) -> None:
+    def __init__(
+        self, collate: Callable[[Sequence[dict[str, Any]]], dict[str, Tensor]], ranks: Ranks
+    ) -> None:
         self.collate, self.ranks = collate, ranks
 
     def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Any]:
         batch = self.collate(examples)
-        counted = torch.ones(len(examples)) if "labels" in batch else (batch["targets"] != UNTAUGHT).sum(dim=1)
+        counted = (
+            torch.ones(len(examples))
+            if "labels" in batch
+            else (batch["targets"] != UNTAUGHT).sum(dim=1)
+        )
         rows = list(range(self.ranks.rank, len(examples), self.ranks.world))
         weight = self.ranks.world * counted[rows].sum().item() / counted.sum().item()
         tokens = int(batch["attention_mask"].sum())
-        return {name: part[rows or [0]] for name, part in batch.items()} | {"weight": weight, "tokens": tokens}
+        return {name: part[rows or [0]] for name, part in batch.items()} | {
+            "weight": weight,
+            "tokens": tokens,
+        }
 
 
 def check_parts(model: Any, ranks: Ranks) -> None:
-    """Raise ValueError where ZeRO-3 holds a parameter whole: transformers then loads without an error."""
+    """Raise ValueError where ZeRO-3 holds a parameter whole.
+
+    Transformers then loads without an error.
+    """
     if ranks.zero == 3:
         whole = [name for name, part in model.named_parameters() if not hasattr(part, "ds_id")]
         if whole:
@@ -181,7 +221,10 @@ def check_parts(model: Any, ranks: Ranks) -> None:
 
 
 def gathered(parts: Iterable[Any], ranks: Ranks) -> AbstractContextManager[Any]:
-    """A context in which these parameters stand whole on every rank; what rank 0 writes there is kept."""
+    """A context in which these parameters stand whole on every rank.
+
+    What rank 0 writes there is kept.
+    """
     if ranks.zero < 3:
         return nullcontext()
     from deepspeed.runtime.zero import GatheredParameters
@@ -190,10 +233,11 @@ def gathered(parts: Iterable[Any], ranks: Ranks) -> AbstractContextManager[Any]:
 
 
 def whole(model: Any, ranks: Ranks) -> Any:
-    """On rank 0 the trained model, in float32 and in one piece; None elsewhere. Every rank calls it.
+    """On rank 0 the trained model, in float32 and in one piece; None elsewhere. Every rank calls
+    it.
 
-    Under ZeRO each parameter is gathered in turn, from the optimizer's float32 copy where training was in bf16.
-    Rank 0 holds all of it in host memory: 4 bytes a parameter.
+    Under ZeRO each parameter is gathered in turn, from the optimizer's float32 copy where training
+    was in bf16. Rank 0 holds all of it in host memory: 4 bytes a parameter.
     """
     if not ranks.zero:
         return model if ranks.first else None

@@ -1,4 +1,5 @@
-"""Fine-tuning into a classifier: an encoder with a head, or a causal model scored at its labels' answers.
+"""Fine-tuning into a classifier: an encoder with a head, or a causal model scored at its labels'
+answers.
 
 The loss may weigh classes by the epoch, and a training that ends in one class may begin anew.
 """
@@ -21,7 +22,13 @@ from postgrad.models.heads import OWN, new_head
 from postgrad.models.label_prompts import Prompt
 from postgrad.models.loading import load_model, load_tokenizer, set_threads
 from postgrad.models.model_folder import base_facts
-from postgrad.models.tokenization import answer_examples, choice_batch, encoder_examples, labelled_batch, taught_batch
+from postgrad.models.tokenization import (
+    answer_examples,
+    choice_batch,
+    encoder_examples,
+    labelled_batch,
+    taught_batch,
+)
 from postgrad.runtime.result_cache import collapsed_seeds, note_collapse
 from postgrad.training import distributed, losses
 from postgrad.training.best_epoch import dev_score
@@ -32,7 +39,9 @@ from postgrad.training.trainer import check, finish, taught_logits, trained
 RESTART = 1000  # from the seed of a training that collapsed to the next one's
 
 LogitsOf = Callable[[Any, Mapping[str, Tensor]], Tensor]  # (model, inputs) -> (n, K)
-LabelLoss = Callable[[Tensor, Tensor, Tensor], Tensor]  # (logits, labels, weights of the classes) -> scalar
+LabelLoss = Callable[
+    [Tensor, Tensor, Tensor], Tensor
+]  # (logits, labels, weights of the classes) -> scalar
 
 
 def finetune(
@@ -47,12 +56,13 @@ def finetune(
 ) -> None:
     """Train a classifier from folder `base` on the posts of `frame` and write its folder `out`.
 
-    facts: model.json so far (kind, labels, spec, version, base, rows, classes, data), which with the base's
-    digest is the key of the work. A causal model learns its gold answer by cross-entropy; every other loss
-    compares the answers of all K labels, so each post is read K times. With `restarts` a training that ends in
-    one class begins anew, so many times at most; model.json then tells the `seed` and those that `collapsed`.
-    zero: DeepSpeed's stage, 0 for none. dev: labelled posts; with `epoch: best` the epoch of the best official metric
-    there is kept, and model.json tells its `epoch` and the scores of all on `dev`.
+    facts: model.json so far (kind, labels, spec, version, base, rows, classes, data), which with
+    the base's digest is the key of the work. A causal model learns its gold answer by
+    cross-entropy; every other loss compares the answers of all K labels, so each post is read K
+    times. With `restarts` a training that ends in one class begins anew, so many times at most;
+    model.json then tells the `seed` and those that `collapsed`. zero: DeepSpeed's stage, 0 for
+    none. dev: labelled posts; with `epoch: best` the epoch of the best official metric there is
+    kept, and model.json tells its `epoch` and the scores of all on `dev`.
     """
     check(options)
     chosen_on = labelled_dev(options, dev, zero) if options.epoch == "best" else None
@@ -75,13 +85,19 @@ def finetune(
     examples, score = examples_of(frame), None
     if chosen_on is not None:
         seen = examples_of(chosen_on)
-        score = partial(dev_score, examples=seen, collate=compare, logits_of=logits_of, options=options)
+        score = partial(
+            dev_score, examples=seen, collate=compare, logits_of=logits_of, options=options
+        )
     if options.kind == "causal" and options.loss == "cross-entropy":
         collate = partial(taught_batch, fill=fill)
         loss = Weighted(answered_loss, counts, options)
     else:
         collate = compare
-        loss = Weighted(partial(label_loss, logits_of=logits_of, loss=losses.loss_of(options, counts)), counts, options)
+        loss = Weighted(
+            partial(label_loss, logits_of=logits_of, loss=losses.loss_of(options, counts)),
+            counts,
+            options,
+        )
     seeds = [options.seed + RESTART * k for k in range(1 + (options.restarts or 0))]
     collapsed = among.from_first(collapsed_seeds(work, facts) if among.first else None)
     for seed in seeds[len(collapsed) :]:
@@ -89,9 +105,22 @@ def finetune(
         model = begun_model(own, base, held, among)
         batches = Batches([len(example["ids"]) for example in examples], seed, own.batch)
         timing = trained(
-            model, examples, batches, collate, loss, own, work, facts, among, score, [loss], options.optimizer
+            model,
+            examples,
+            batches,
+            collate,
+            loss,
+            own,
+            work,
+            facts,
+            among,
+            score,
+            [loss],
+            options.optimizer,
         )
-        if options.restarts is None or not one_class(model, examples, compare, logits_of, own, among):
+        if options.restarts is None or not one_class(
+            model, examples, compare, logits_of, own, among
+        ):
             break
         collapsed.append(seed)
         if seed != seeds[-1]:
@@ -115,13 +144,28 @@ def labelled_dev(options: FinetuneOptions, dev: pd.DataFrame | None, zero: int) 
     return dev
 
 
-def begun_model(options: FinetuneOptions, base: Path | str, held: Mapping[str, Any], among: Ranks) -> Any:
-    """The model before training. An encoder's head is new unless the base has one of its kind for the same labels."""
+def begun_model(
+    options: FinetuneOptions, base: Path | str, held: Mapping[str, Any], among: Ranks
+) -> Any:
+    """The model before training.
+
+    An encoder's head is new unless the base has one of its kind for the same labels.
+    """
     transformers.set_seed(options.seed)
     if options.kind == "causal":
         return load_model(base, "causal", options.attention, options.dropout)
-    model = load_model(base, "encoder", options.attention, options.dropout, options.names, options.s, options.pooling)
-    has_other_head = any(held["spec"].get(key, own) != getattr(options, key) for key, own in OWN.items())
+    model = load_model(
+        base,
+        "encoder",
+        options.attention,
+        options.dropout,
+        options.names,
+        options.s,
+        options.pooling,
+    )
+    has_other_head = any(
+        held["spec"].get(key, own) != getattr(options, key) for key, own in OWN.items()
+    )
     if held["labels"] != options.names or has_other_head:
         with distributed.gathered(model.parameters(), among):
             new_head(model, options.seed)
@@ -138,13 +182,16 @@ def one_class(
 ) -> bool:
     """Whether the model gives all training posts one class, where they have two or more.
 
-    It reads no further than the second class, so a sound model costs a batch or two, a collapsed one an epoch
-    without gradients. Every rank reads the same posts: ZeRO-3 has all of them take part.
+    It reads no further than the second class, so a sound model costs a batch or two, a collapsed
+    one an epoch without gradients. Every rank reads the same posts: ZeRO-3 has all of them take
+    part.
     """
     seen: set[int] = set()
     device = next(model.parameters()).device
     model.eval()
-    for group in Batches([len(example["ids"]) for example in examples], options.seed, options.batch):
+    for group in Batches(
+        [len(example["ids"]) for example in examples], options.seed, options.batch
+    ):
         batch = collate([examples[i] for i in group])
         with torch.no_grad():
             logits = logits_of(model, {name: part.to(device) for name, part in batch.items()})
@@ -154,7 +201,9 @@ def one_class(
     return len({example["label"] for example in examples}) > 1
 
 
-def begin_anew(collapsed: list[int], seed: int, work: Path | str, facts: dict[str, Any], among: Ranks) -> None:
+def begin_anew(
+    collapsed: list[int], seed: int, work: Path | str, facts: dict[str, Any], among: Ranks
+) -> None:
     """Tell that a training ended in one class, and forget its checkpoints."""
     if among.first:
         told = f"seed {collapsed[-1]} ended in one class for all training posts; seed {seed} begins"
@@ -166,14 +215,18 @@ def begin_anew(collapsed: list[int], seed: int, work: Path | str, facts: dict[st
 
 
 class Weighted:
-    """A loss (model, inputs, weights) -> scalar with the class weights of the epoch that was set last.
+    """A loss (model, inputs, weights) -> scalar with the class weights of the epoch that was set
+    last.
 
-    counts: training posts of the K classes. With `drw`, the weights of deferred re-weighting take the place of
-    `class_weights` from that share of the epochs on.
+    counts: training posts of the K classes. With `drw`, the weights of deferred re-weighting take
+    the place of `class_weights` from that share of the epochs on.
     """
 
     def __init__(
-        self, loss: Callable[[Any, dict[str, Tensor], Tensor], Tensor], counts: Sequence[int], options: FinetuneOptions
+        self,
+        loss: Callable[[Any, dict[str, Tensor], Tensor], Tensor],
+        counts: Sequence[int],
+        options: FinetuneOptions,
     ) -> None:
         self.loss, self.epoch = loss, 0
         self.early = losses.class_weights(counts, options.class_weights)
@@ -196,13 +249,19 @@ def label_loss(
 
 def label_logits(model: Any, inputs: Mapping[str, Tensor]) -> Tensor:
     """(n, K) logits of an encoder's head."""
-    return model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).logits.float()
+    return model(
+        input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]
+    ).logits.float()
 
 
 def answer_logits(model: Any, inputs: Mapping[str, Tensor]) -> Tensor:
     """(n, K) log-probabilities of a causal model's K answers, as `predict` scores them."""
     rows = {name: inputs[name].flatten(0, 1) for name in ("input_ids", "attention_mask", "targets")}
-    return -losses.token_losses(*taught_logits(model, rows)).sum(dim=1).view(inputs["targets"].shape[:2])
+    return (
+        -losses.token_losses(*taught_logits(model, rows))
+        .sum(dim=1)
+        .view(inputs["targets"].shape[:2])
+    )
 
 
 def answered_loss(model: Any, inputs: Mapping[str, Tensor], weights: Tensor) -> Tensor:

@@ -1,4 +1,7 @@
-"""The options of a training, read from a spec by `records.options.read_options`; see workflow/schemas/verbs.yaml."""
+"""The options of a training, read from a spec by `records.options.read_options`.
+
+See workflow/schemas/verbs.yaml.
+"""
 
 from dataclasses import dataclass
 
@@ -38,7 +41,10 @@ class PretrainOptions(TrainingOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneOptions(TrainingOptions):
-    """The options of `finetune` for a network. One that a kind or a loss does not read is at its default."""
+    """The options of `finetune` for a network.
+
+    One that a kind or a loss does not read is at its default.
+    """
 
     labels: list[Label]  # in class order
     epoch: str

@@ -1,4 +1,7 @@
-"""What pretraining and fine-tuning share: Hugging Face's Trainer with a loss, batches, resume and progress of ours."""
+"""What pretraining and fine-tuning share.
+
+Hugging Face's Trainer with a loss, batches, resume and progress of ours.
+"""
 
 import json
 import math
@@ -20,7 +23,13 @@ from postgrad.models.loading import freeze
 from postgrad.models.model_folder import model_folder
 from postgrad.models.tokenization import UNTAUGHT
 from postgrad.runtime import signals
-from postgrad.runtime.result_cache import COMPLETE, keep, open_work, remove_checkpoints, result_folder
+from postgrad.runtime.result_cache import (
+    COMPLETE,
+    keep,
+    open_work,
+    remove_checkpoints,
+    result_folder,
+)
 from postgrad.training import distributed
 from postgrad.training.best_epoch import BestEpoch
 from postgrad.training.distributed import Ranks
@@ -29,11 +38,16 @@ from postgrad.training.options import TrainingOptions
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 SECONDS = 2.0  # between two lines of progress
-FIRST_STEPS = 20  # each has a line: beside those of another machine they tell whether both compute alike
+FIRST_STEPS = (
+    20  # each has a line: beside those of another machine they tell whether both compute alike
+)
 
 
 class PostTrainer(Trainer):
-    """A Trainer with batches and a loss of our own. loss: (model, inputs) -> scalar tensor; among: the Ranks."""
+    """A Trainer with batches and a loss of our own.
+
+    loss: (model, inputs) -> scalar tensor; among: the Ranks.
+    """
 
     def __init__(
         self,
@@ -48,16 +62,25 @@ class PostTrainer(Trainer):
         self.tokens = self.last_loss = torch.zeros(())
 
     def get_train_dataloader(self) -> Any:
-        loader = DataLoader(self.train_dataset, batch_sampler=self.batches, collate_fn=self.data_collator)
-        # Prepared for several ranks it would give them different batches; each reads every batch and takes its rows.
+        loader = DataLoader(
+            self.train_dataset, batch_sampler=self.batches, collate_fn=self.data_collator
+        )
+        # Prepared for several ranks it would give them different batches; each reads every batch
+        # and takes its rows.
         return self.accelerator.prepare(loader) if self.among.alone else loader
 
     def save_model(self, *args: Any, **options: Any) -> None:
-        if not self.among.zero:  # DeepSpeed's checkpoint holds the weights; gathered too, 72B would be 145 GB more
+        if (
+            not self.among.zero
+        ):  # DeepSpeed's checkpoint holds the weights; gathered too, 72B would be 145 GB more
             super().save_model(*args, **options)
 
     def compute_loss(
-        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
     ) -> Tensor:
         if self.among.alone:
             self.tokens = self.tokens + inputs["attention_mask"].sum().to("cpu")
@@ -70,10 +93,16 @@ class PostTrainer(Trainer):
 
 
 class Keeper(TrainerCallback):
-    """Sets the epoch of batches, masks and class weights, marks checkpoints complete, and reports progress."""
+    """Sets the epoch of batches, masks and class weights, marks checkpoints complete, and reports
+    progress.
+    """
 
     def __init__(self, trainer: PostTrainer, folder: Path | str, by_epoch: Sequence[Any]) -> None:
-        self.trainer, self.path, self.among = trainer, Path(folder) / "progress.jsonl", trainer.among
+        self.trainer, self.path, self.among = (
+            trainer,
+            Path(folder) / "progress.jsonl",
+            trainer.among,
+        )
         self.by_epoch = by_epoch
         self.begun = self.told = time.monotonic()
         self.first: int | None = None
@@ -81,7 +110,9 @@ class Keeper(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         signals.wait_for_steps()
         if not self.among.alone:
-            torch.manual_seed(args.seed + self.among.rank)  # each rank drops other units; a resume sets them back
+            torch.manual_seed(
+                args.seed + self.among.rank
+            )  # each rank drops other units; a resume sets them back
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         # From the step, not from a count of calls: right after a resume as well.
@@ -130,11 +161,14 @@ def check(options: TrainingOptions) -> None:
     for key, values in known.items():
         value = getattr(options, key, values[0])
         if value not in values:
-            raise ValueError(f"node {options.node}: {key} {value} is unknown here; write {' or '.join(values)}")
+            raise ValueError(
+                f"node {options.node}: {key} {value} is unknown here; write {' or '.join(values)}"
+            )
 
 
 def optimizer_of(name: str, lr: float) -> tuple[type[torch.optim.Optimizer], dict[str, Any]] | None:
-    """RAdam (Liu et al. 2020) and its arguments, or None for AdamW, which the trainer takes by itself.
+    """RAdam (Liu et al. 2020) and its arguments, or None for AdamW, which the trainer takes by
+    itself.
 
     Both decay weights apart from the gradient, as the code published with RAdam does.
     """
@@ -149,8 +183,13 @@ def checkpoint_of(work: Path | str, key: dict[str, Any], among: Ranks) -> Path |
     if checkpoint:
         made = (checkpoint / COMPLETE).read_text(encoding="utf-8")
         if made != str(among):
-            names = " and this run has ".join(words or "one process" for words in (made, str(among)))
-            print(f"{key['spec']['node']}: {checkpoint.name} is of {names}; training begins anew", file=sys.stderr)
+            names = " and this run has ".join(
+                words or "one process" for words in (made, str(among))
+            )
+            print(
+                f"{key['spec']['node']}: {checkpoint.name} is of {names}; training begins anew",
+                file=sys.stderr,
+            )
             remove_checkpoints(result_folder(work, key))
             return None
     return checkpoint
@@ -170,14 +209,15 @@ def trained(
     by_epoch: Iterable[Any] = (),
     optimizer: str = "adamw",
 ) -> dict[str, Any]:
-    """Train `model` in place: {"seconds", "steps", "tokens", "threads", "world", "zero", "resumed"} of this run.
+    """Train `model` in place: {"seconds", "steps", "tokens", "threads", "world", "zero", "resumed"}
+    of this run.
 
-    examples: dicts with `ids`, of which `batches` gives the positions. collate: list of examples -> dict of tensors.
-    loss: (model, inputs) -> scalar.
-    score: model -> float; with it the model ends as it was after its best epoch, and the result has `epoch` and `dev`.
-    by_epoch: those of collate and loss that change with the epoch; `set_epoch(epoch)` is called before each epoch.
-    The run goes on from the newest complete checkpoint in `work` that has this key and is of as many ranks. One that
-    is told to stop ends the process with exit code 75 when it has written one.
+    examples: dicts with `ids`, of which `batches` gives the positions. collate: list of examples ->
+    dict of tensors. loss: (model, inputs) -> scalar. score: model -> float; with it the model ends
+    as it was after its best epoch, and the result has `epoch` and `dev`. by_epoch: those of collate
+    and loss that change with the epoch; `set_epoch(epoch)` is called before each epoch. The run
+    goes on from the newest complete checkpoint in `work` that has this key and is of as many ranks.
+    One that is told to stop ends the process with exit code 75 when it has written one.
     """
     distributed.check_parts(model, among)
     checkpoint = among.from_first(checkpoint_of(work, key, among) if among.first else None)
@@ -253,7 +293,12 @@ def finish(
 
 
 def taught_logits(model: Any, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """(logits, targets) at the positions where some post is taught: the output layer is run there alone."""
+    """(logits, targets) at the positions where some post is taught.
+
+    The output layer is run there alone.
+    """
     places = (inputs["targets"] != UNTAUGHT).any(dim=0).nonzero().squeeze(1)
-    output = model(inputs["input_ids"], inputs["attention_mask"], logits_to_keep=places, use_cache=False)
+    output = model(
+        inputs["input_ids"], inputs["attention_mask"], logits_to_keep=places, use_cache=False
+    )
     return output.logits, inputs["targets"][:, places]

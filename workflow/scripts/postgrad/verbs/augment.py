@@ -17,9 +17,13 @@ class Augment(NodeVerb):
 
     def check(self, graph: Any, node: Node, where: str) -> None:
         if not (node.options.get("copies") or node.options.get("fill") or node.budget):
-            raise Fault(f"{where}: nothing to make; set copies to a number from 1, fill: largest, or a budget.")
+            raise Fault(
+                f"{where}: nothing to make; set copies to a number from 1, fill: largest, or a budget."
+            )
         if node.budget and "fill" in node.options:
-            raise Fault(f"{where}: fill and budget both say how many posts there are; leave one out.")
+            raise Fault(
+                f"{where}: fill and budget both say how many posts there are; leave one out."
+            )
         check_classes(graph, node, where)
 
     def spec(self, graph: Any, node: Node) -> dict[str, Any]:

@@ -18,22 +18,35 @@ class Calibrate(NodeVerb):
 
     def check(self, graph: Any, node: Node, where: str) -> None:
         names, task = label_names(graph, node), task_file(graph, node)
-        method, place = node.options.get("method"), f"{graph.study.root}/tasks/{graph.tasks[node.task]}.yaml"
+        method, place = (
+            node.options.get("method"),
+            f"{graph.study.root}/tasks/{graph.tasks[node.task]}.yaml",
+        )
         if not names:  # the task's file is broken, which is told already
             return
         if method == "threshold" and set(task.get("positive", [])) in (set(), set(names)):
-            raise Fault(f"{where}.method: a threshold parts positive classes from others, and {place} names none.")
+            raise Fault(
+                f"{where}.method: a threshold parts positive classes from others, and {place} names none."
+            )
         if method == "threshold" and task.get("metric") == "auc":
-            raise Fault(f"{where}.method: no threshold changes an AUC, the metric of {place}; choose temperature.")
+            raise Fault(
+                f"{where}.method: no threshold changes an AUC, the metric of {place}; choose temperature."
+            )
         if method == "prior":
             check_target(node, names, place, where)
             check_one_prior(graph, node, where)
 
     def spec(self, graph: Any, node: Node) -> dict[str, Any]:
-        return super().spec(graph, node) | {"of": node.members, "fit": node.fit} | scoring(graph, node)
+        return (
+            super().spec(graph, node) | {"of": node.members, "fit": node.fit} | scoring(graph, node)
+        )
 
     def reads(self, graph: Any, node: Node) -> dict[str, list[str]]:
-        return {"trained": models_under(graph, node.id)[:1]} if node.options.get("method") == "prior" else {}
+        return (
+            {"trained": models_under(graph, node.id)[:1]}
+            if node.options.get("method") == "prior"
+            else {}
+        )
 
     def learns_from(self, node: Node) -> list[str]:
         """The posts whose class shares are estimated, if any are."""
@@ -44,13 +57,18 @@ class Calibrate(NodeVerb):
         return {
             "predictions": paths.member_predictions(recipe, node, file),
             "gold": paths.fit_posts(recipe, node),
-            "pool": paths.member_predictions(recipe, node, TEACHING) if self.learns_from(made) else [],
+            "pool": paths.member_predictions(recipe, node, TEACHING)
+            if self.learns_from(made)
+            else [],
             "model": prior_model(paths, recipe, node),
         }
 
 
 def prior_model(paths: Any, recipe: str, node: str) -> list[str]:
-    """The model whose class prior is taken out, if one is: all under the node learnt from the same posts."""
+    """The model whose class prior is taken out, if one is.
+
+    All under the node learnt from the same posts.
+    """
     if paths.node(recipe, node).options["method"] != "prior":
         return []
     first, *_ = models_under(paths.study.graph(recipe), node)
@@ -58,14 +76,21 @@ def prior_model(paths: Any, recipe: str, node: str) -> list[str]:
 
 
 def check_target(node: Node, names: list[str], place: str, where: str) -> None:
-    """Raise Fault where method prior has no target, or shares that are not one for each label. place: the task file."""
+    """Raise Fault where method prior has no target, or shares that are not one for each label.
+
+    place: the task file.
+    """
     if node.target is None:
-        raise Fault(f"{where}: method prior needs a target; write target: uniform, shares, or a split without labels.")
+        raise Fault(
+            f"{where}: method prior needs a target; write target: uniform, shares, or a split without labels."
+        )
     if isinstance(node.target, dict):
         if node.target.keys() != set(names):
             raise Fault(f"{where}.target: give each label of {place} a share: {', '.join(names)}.")
         if abs(sum(node.target.values()) - 1) > 1e-9:
-            raise Fault(f"{where}.target: the shares sum to {sum(node.target.values()):g}; make them sum to 1.")
+            raise Fault(
+                f"{where}.target: the shares sum to {sum(node.target.values()):g}; make them sum to 1."
+            )
 
 
 def check_one_prior(graph: Any, node: Node, where: str) -> None:
@@ -80,9 +105,16 @@ def check_one_prior(graph: Any, node: Node, where: str) -> None:
 
 
 def learnt_from(graph: Any, model: str) -> set[Any]:
-    """What a model learns from, whichever fold it leaves out: folds are stratified, so their class shares agree."""
+    """What a model learns from, whichever fold it leaves out.
+
+    Folds are stratified, so their class shares agree.
+    """
     sources, folding = graph.nodes[model].sources, graph.verbs.making(FOLDS)
-    folded = [source for source in sources if source in graph.nodes and graph.nodes[source].verb in folding]
+    folded = [
+        source
+        for source in sources
+        if source in graph.nodes and graph.nodes[source].verb in folding
+    ]
     splits = {split for source in folded for split in graph.nodes[source].sources}
     return splits | {_beside_folds(graph, source) for source in sources if source not in folded}
 
@@ -92,7 +124,9 @@ def _beside_folds(graph: Any, source: str) -> Any:
     if source not in graph.nodes:
         return source
     axes = graph.nodes[source].axes
-    return graph.nodes[source].name, *((key, value) for key, value in sorted(axes.items()) if key != FOLD)
+    return graph.nodes[source].name, *(
+        (key, value) for key, value in sorted(axes.items()) if key != FOLD
+    )
 
 
 RECORD = Calibrate()

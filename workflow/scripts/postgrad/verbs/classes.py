@@ -10,12 +10,17 @@ from postgrad.graph.queries import label_names
 def check_classes(graph: Any, node: Node, where: str) -> None:
     """Raise Fault where `classes` names what is no label of the task."""
     names = label_names(graph, node)
-    for label in node.options.get("classes", []) if names else []:  # none where the task's file is broken
+    for label in (
+        node.options.get("classes", []) if names else []
+    ):  # none where the task's file is broken
         lookup(dict.fromkeys(names), label, f"{where}.classes", "label")
 
 
 def class_codes(graph: Any, node: Node) -> dict[str, list[int]]:
-    """What a spec says of `classes`: the codes of these labels; nothing where the node does not name any."""
+    """What a spec says of `classes`.
+
+    The codes of these labels; nothing where the node does not name any.
+    """
     if "classes" not in node.options:
         return {}
     names = label_names(graph, node)

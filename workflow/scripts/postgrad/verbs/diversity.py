@@ -1,4 +1,7 @@
-"""diversity: how varied the posts of datasets are. A section of a recipe: task -> the datasets that are measured."""
+"""diversity.
+
+How varied the posts of datasets are. A section of a recipe: task -> the datasets that are measured.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,18 +11,26 @@ from postgrad.graph import split_rules
 from postgrad.graph.protocol import NEW_POSTS, Files, RecipeVerb
 from postgrad.graph.scale import kind_at_scale
 
-SILENT = {"sample": 1000, "clusters": 10, "perplexity": 30, "seed": 1}  # where a recipe does not say
+SILENT = {
+    "sample": 1000,
+    "clusters": 10,
+    "perplexity": 30,
+    "seed": 1,
+}  # where a recipe does not say
 
 
 class Diversity(RecipeVerb):
     name = "diversity"
     naming = ("sets",)
 
-    def resolve(self, graph: Any, section: dict[str, Any], faults: Faults) -> dict[str, dict[str, Any]]:
-        """Task -> {embed, model, sets, sample, clusters, perplexity, seed}, with a `reason` where it is not run.
+    def resolve(
+        self, graph: Any, section: dict[str, Any], faults: Faults
+    ) -> dict[str, dict[str, Any]]:
+        """Task -> {embed, model, sets, sample, clusters, perplexity, seed}, with a `reason` where
+        it is not run.
 
-        sets: [{dataset: id of a node}], with a `reason` where that is not run. model: the encoder in the place of
-        `embed`.
+        sets: [{dataset: id of a node}], with a `reason` where that is not run. model: the encoder
+        in the place of `embed`.
         """
         found: dict[str, dict[str, Any]] = {}
         for alias, body in sorted(section.items()):
@@ -63,7 +74,10 @@ class Diversity(RecipeVerb):
         return {graph.tasks[alias]: ids for alias, ids in self.measured(graph)}
 
     def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
-        """Of each task its train posts, the list of those that audit leaves out and the encoder; and the datasets."""
+        """Of each task its train posts, the list of those that audit leaves out and the encoder.
+
+        And the datasets.
+        """
         graph = paths.study.graph(recipe)
         measured, bodies = self.measured(graph), graph.of_recipe[self.name]
         return {
@@ -82,18 +96,25 @@ class Diversity(RecipeVerb):
 
 
 def measured_sets(graph: Any, name: str, alias: str, where: str) -> list[dict[str, Any]]:
-    """The datasets of a name; none for the train posts, which all are held against, named or not."""
+    """The datasets of a name.
+
+    None for the train posts, which all are held against, named or not.
+    """
     if "/" in name:
         split_rules.split_of(graph, name, where)
         if name != f"{alias}/train":
-            raise Fault(f"{where}: {name} is no dataset of {alias}; name {alias}/train, or nodes that make its posts.")
+            raise Fault(
+                f"{where}: {name} is no dataset of {alias}; name {alias}/train, or nodes that make its posts."
+            )
         return []
     if name in graph.broken:
         return []
     verb, _ = lookup(graph.raw, name, where, "node")
     if verb not in graph.verbs.making(NEW_POSTS):
         allowed = " or ".join(graph.verbs.making(NEW_POSTS))
-        raise Fault(f"{where}: {name!r} is made by {verb}, which makes no posts; name a node made by {allowed}.")
+        raise Fault(
+            f"{where}: {name!r} is made by {verb}, which makes no posts; name a node made by {allowed}."
+        )
     for id in graph.ids[name][:1]:
         if graph.nodes[id].task != alias:
             raise Fault(f"{where}: {name!r} holds posts of {graph.nodes[id].task}, not {alias}.")

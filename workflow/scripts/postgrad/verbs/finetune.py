@@ -25,7 +25,9 @@ class Finetune(NodeVerb):
     readable = {"data": ("train",)}
     expensive = learns_labels = True
 
-    def reason_not_to_run(self, graph: Any, body: dict[str, Any], kind: str | None, root: str | None) -> str | None:
+    def reason_not_to_run(
+        self, graph: Any, body: dict[str, Any], kind: str | None, root: str | None
+    ) -> str | None:
         for key, usual in USUAL.items():
             if body.get(key, usual) != usual and key not in options(self.name, kind):
                 kinds = " or ".join(options(self.name)[key]["kinds"])
@@ -48,10 +50,14 @@ class Finetune(NodeVerb):
             names = label_names(graph, node)
             if names and graph.sound and weights.keys() != set(names):
                 task = graph.tasks[node.task]
-                raise Fault(f"{where}.class_weights: give each label of {task} a weight: {', '.join(names)}.")
+                raise Fault(
+                    f"{where}.class_weights: give each label of {task} a weight: {', '.join(names)}."
+                )
         fewest, most = node.options.get("ngrams", (1, 1))
         if fewest > most:
-            raise Fault(f"{where}.ngrams: {[fewest, most]} holds no length of a term; write the smaller first.")
+            raise Fault(
+                f"{where}.ngrams: {[fewest, most]} holds no length of a term; write the smaller first."
+            )
 
     def spec(self, graph: Any, node: Node) -> dict[str, Any]:
         spec = super().spec(graph, node) | label_texts(graph, node)

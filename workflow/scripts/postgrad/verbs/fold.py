@@ -1,4 +1,8 @@
-"""fold: labelled splits pooled and parted, so that what reads them is made once for each part that is held out."""
+"""fold.
+
+Labelled splits pooled and parted, so that what reads them is made once for each part that is held
+out.
+"""
 
 from typing import Any
 
@@ -9,9 +13,15 @@ from postgrad.records.names import FOLD
 
 
 class Fold(NodeVerb):
-    name, section, makes = "fold", "datasets", (DATASET, FOLDS)  # its posts are of train, so they are no new ones
+    name, section, makes = (
+        "fold",
+        "datasets",
+        (DATASET, FOLDS),
+    )  # its posts are of train, so they are no new ones
     names = {"fold": None}
-    readable = {"fold": ("train", "dev")}  # what is chosen or scored is then the held-out predictions
+    readable = {
+        "fold": ("train", "dev")
+    }  # what is chosen or scored is then the held-out predictions
     capped = {"k": "folds"}
     learns_labels = holds_sources = True
 
@@ -23,7 +33,10 @@ class Fold(NodeVerb):
         ]
 
     def spec(self, graph: Any, node: Node) -> dict[str, Any]:
-        return super().spec(graph, node) | {FOLD: node.axes[FOLD], "classes": label_names(graph, node)}
+        return super().spec(graph, node) | {
+            FOLD: node.axes[FOLD],
+            "classes": label_names(graph, node),
+        }
 
     def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
         return {

@@ -17,15 +17,26 @@ class Label(NodeVerb):
     readable = {"label": ("unlabeled",), "fit": GOLD}
 
     def fit_split(self, graph: Any, body: dict[str, Any]) -> str | None:
-        """The gold split on which the teachers are audited: the task's dev where `fit` is not given."""
+        """The gold split on which the teachers are audited.
+
+        The task's dev where `fit` is not given.
+        """
         alias = body["label"].partition("/")[0]
         has_dev = alias in graph.tasks and "dev" in graph.study.task(graph.tasks[alias])["splits"]
         return body.get("fit", f"{alias}/dev" if has_dev else None)
 
     def reason_of_values(
-        self, graph: Any, body: dict[str, Any], values: dict[str, list[Any]], fit: str | None, where: str
+        self,
+        graph: Any,
+        body: dict[str, Any],
+        values: dict[str, list[Any]],
+        fit: str | None,
+        where: str,
     ) -> str | None:
-        """Why a node is not run. Raises Fault where teachers, budget and share do not fit the way to keep."""
+        """Why a node is not run.
+
+        Raises Fault where teachers, budget and share do not fit the way to keep.
+        """
         lacking = None
         for keep in values.get("keep", []):
             if keep == "agreement" and "budget" in body:
@@ -33,8 +44,12 @@ class Label(NodeVerb):
                     f"{where}.budget: agreement keeps what the teachers agree on; leave the budget to its controls."
                 )
             if keep == "agreement" and len(body.get("teachers", [])) == 1:
-                raise Fault(f"{where}.teachers: agreement is of two; name a second one, or keep confidence or random.")
-            numbers = {"budget": body, "share": values} | ({"above": values} if keep == "confidence" else {})
+                raise Fault(
+                    f"{where}.teachers: agreement is of two; name a second one, or keep confidence or random."
+                )
+            numbers = {"budget": body, "share": values} | (
+                {"above": values} if keep == "confidence" else {}
+            )
             given = [key for key, there in numbers.items() if key in there]
             if keep != "agreement" and len(given) != 1 and (given or graph.sound):
                 above = ", or a probability under above" if keep == "confidence" else ""
@@ -48,13 +63,23 @@ class Label(NodeVerb):
         return lacking
 
     def is_fitted(self, body: dict[str, Any], options: dict[str, Any]) -> bool:
-        """Whether the posts depend on temperatures: one teacher's answers are ordered by its own probabilities."""
+        """Whether the posts depend on temperatures.
+
+        One teacher's answers are ordered by its own probabilities.
+        """
         return len(body.get("teachers", [])) > 1 and options.get("keep") in ("confidence", "random")
 
     def part(
-        self, graph: Any, body: dict[str, Any], options: dict[str, Any], axes: dict[str, Any], bound: dict[str, Any]
+        self,
+        graph: Any,
+        body: dict[str, Any],
+        options: dict[str, Any],
+        axes: dict[str, Any],
+        bound: dict[str, Any],
     ) -> tuple[int, int] | None:
-        """The part of the pool from which a random draw for one fold is taken, so that no two folds share a post."""
+        """The part of the pool from which a random draw for one fold is taken, so that no two folds
+        share a post.
+        """
         if "folds" not in body or options.get("keep") != "random":
             return None
         return axes[FOLD], graph.nodes[bound[body["folds"]][0]].options.get("k", 1)
@@ -86,7 +111,9 @@ class Label(NodeVerb):
     def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
         return {
             "gold": paths.fit_posts(recipe, node),
-            "pool": {pool: paths.posts(recipe, node, pool) for pool in paths.node(recipe, node).sources},
+            "pool": {
+                pool: paths.posts(recipe, node, pool) for pool in paths.node(recipe, node).sources
+            },
             "drop": paths.audit_drops(recipe, node),
             "held_out": paths.held_out_drops(recipe, node),
             "train": paths.train_posts(recipe, node),
@@ -97,19 +124,31 @@ class Label(NodeVerb):
     def labelled(self, graph: Any) -> list[str]:
         """Ids of the pseudo-labelled datasets by name, each with its controls behind it."""
         nodes = [node for node in graph.nodes.values() if node.verb == self.name]
-        return [n.id for n in sorted(nodes, key=lambda n: (n.budget or n.id, n.budget is not None, n.id))]
+        return [
+            n.id
+            for n in sorted(nodes, key=lambda n: (n.budget or n.id, n.budget is not None, n.id))
+        ]
 
     def reported_nodes(self, graph: Any) -> Iterable[str]:
         ids = self.labelled(graph)
         return [*ids, *(member for id in ids for member in graph.nodes[id].members)]
 
     def report_files(self, paths: Any, graph: Any) -> dict[str, Files]:
-        return {"flow": {(graph.recipe, id): paths.result(graph.recipe, id, ".json") for id in self.labelled(graph)}}
+        return {
+            "flow": {
+                (graph.recipe, id): paths.result(graph.recipe, id, ".json")
+                for id in self.labelled(graph)
+            }
+        }
 
 
 def logits_key(teacher: Node) -> tuple[Any, ...]:
     """All that decides a teacher's logits; those of a linear model do not depend on its seed."""
-    values = {key: value for key, value in teacher.options.items() if (key, teacher.kind) != ("seed", "linear")}
+    values = {
+        key: value
+        for key, value in teacher.options.items()
+        if (key, teacher.kind) != ("seed", "linear")
+    }
     return teacher.verb, teacher.base, teacher.sources, teacher.members, teacher.target, values
 
 

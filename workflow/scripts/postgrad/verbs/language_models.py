@@ -1,4 +1,7 @@
-"""Nodes that ask language models: which ones at this scale, whether posts may go there, and what they are told."""
+"""Nodes that ask language models.
+
+Which ones at this scale, whether posts may go there, and what they are told.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,11 @@ from postgrad.graph.scale import kind_at_scale
 from postgrad.llm.templates import FIELD
 
 WRITING = ("endpoint", "causal", "stand-in")  # kinds of model that write
-COMPUTING = ("threads", "attention", "precision")  # of a model in a folder: the scale's options of predict
+COMPUTING = (
+    "threads",
+    "attention",
+    "precision",
+)  # of a model in a folder: the scale's options of predict
 # How an endpoint is reached decides no answer: no spec holds it.
 REACHING = ("url", "key", "timeout", "tries", "limit")
 
@@ -35,20 +42,32 @@ class AskingVerb(NodeVerb):
     fields: tuple[str, ...]
     needed_fields: tuple[str, ...]
 
-    def asked_models(self, graph: Any, body: dict[str, Any], where: str) -> tuple[dict[str, str], str | None]:
-        """Bases that become one model are asked as one. Raises Fault for a name that is no base, and for none."""
+    def asked_models(
+        self, graph: Any, body: dict[str, Any], where: str
+    ) -> tuple[dict[str, str], str | None]:
+        """Bases that become one model are asked as one.
+
+        Raises Fault for a name that is no base, and for none.
+        """
         found: dict[str, str] = {}
         faults, why = Faults(), None
         if self.asks not in body:
-            raise Fault(f"{where}: {self.name} asks a language model; name a base under {self.asks}.")
+            raise Fault(
+                f"{where}: {self.name} asks a language model; name a base under {self.asks}."
+            )
         for base in as_list(body[self.asks]):
             with faults.gathered():
                 lookup(graph.study.bases, base, f"{where}.{self.asks}", "base")
                 kind = kind_at_scale(graph.study, base, f"{where}.{self.asks}")
                 if kind is None:
-                    why = why or f"scale {graph.study.scale_name} has no model in the place of {base}"
+                    why = (
+                        why or f"scale {graph.study.scale_name} has no model in the place of {base}"
+                    )
                 elif kind not in WRITING:
-                    why = why or f"{self.name} asks a model that writes; {base} is of kind {kind} at this scale"
+                    why = (
+                        why
+                        or f"{self.name} asks a model that writes; {base} is of kind {kind} at this scale"
+                    )
                 else:
                     found.setdefault(graph.study.model_of(base), base)
         faults.end()
@@ -65,17 +84,20 @@ class AskingVerb(NodeVerb):
     def spec(self, graph: Any, node: Node) -> dict[str, Any]:
         labels = task_file(graph, node)["labels"]
         return super().spec(graph, node) | {
-            "labels": [{key: label[key] for key in ("name", "about") if key in label} for label in labels],
+            "labels": [
+                {key: label[key] for key in ("name", "about") if key in label} for label in labels
+            ],
             "asked": [described(graph, *pair) for pair in node.asked.items()],
             "prompt": graph.study.prompt(node.options["prompt"], graph.where),
         }
 
 
 def posts_leave(study: Any, base: str, task: str, where: str) -> None:
-    """Raise Fault where posts of a task would go to an endpoint without the leave of its data agreement or the study.
+    """Raise Fault where posts of a task would go to an endpoint without the leave of its data
+    agreement or the study.
 
-    base: the model of bases.yaml that a node asks, where: the node's place. An address on this machine makes no
-    difference, since it may be a tunnel.
+    base: the model of bases.yaml that a node asks, where: the node's place. An address on this
+    machine makes no difference, since it may be a tunnel.
     """
     if study.bases.get(base, {}).get("kind") != "endpoint":
         return
@@ -93,7 +115,10 @@ def posts_leave(study: Any, base: str, task: str, where: str) -> None:
 
 
 def prompt_of(graph: Any, node: Node, where: str) -> dict[str, str] | None:
-    """The prompt of a node, {system, user}; None where it is missing or cannot be read, which is told elsewhere."""
+    """The prompt of a node, {system, user}.
+
+    None where it is missing or cannot be read, which is told elsewhere.
+    """
     name = node.options.get("prompt")
     return graph.study.prompt(name, f"{where}.prompt") if name else None
 
@@ -108,14 +133,19 @@ def check_prompt(prompt: dict[str, str], record: AskingVerb, file: str | Path) -
     for role in ("system", "user"):
         for field in FIELD.findall(prompt[role]):
             if field not in record.fields:
-                raise Fault(f"{file}: {role}: {record.name} fills in no {{{field}}}; {nearest(field, record.fields)}")
+                raise Fault(
+                    f"{file}: {role}: {record.name} fills in no {{{field}}}; {nearest(field, record.fields)}"
+                )
     for field in record.needed_fields:
         if field not in FIELD.findall(prompt["user"]):
-            raise Fault(f"{file}: user: {{{field}}} is missing; write it where the model is to read it.")
+            raise Fault(
+                f"{file}: user: {{{field}}} is missing; write it where the model is to read it."
+            )
 
 
 def described(graph: Any, model: str, base: str) -> dict[str, Any]:
-    """All of a model that decides its answers but the weights in its folder: what stands in a node's spec.
+    """All of a model that decides its answers but the weights in its folder: what stands in a
+    node's spec.
 
     Raises Fault where a model in a folder lacks an option of predict, by which it computes.
     """
@@ -123,7 +153,10 @@ def described(graph: Any, model: str, base: str) -> dict[str, Any]:
     body = {key: value for key, value in study.bases[model].items() if key not in REACHING}
     if body["kind"] != "causal":
         return {"base": model, **body}
-    given = {**predict_defaults(graph, base), **study.scale["bases"].get(base, {}).get("predict", {})}
+    given = {
+        **predict_defaults(graph, base),
+        **study.scale["bases"].get(base, {}).get("predict", {}),
+    }
     if lacks := [key for key in COMPUTING if key not in given]:
         place = f"{study.root}/scales/{study.scale_name}.yaml: bases.{base}.predict"
         raise Fault(f"{place}: {model} is to write, and needs {', '.join(lacks)}; give it there.")
@@ -136,10 +169,14 @@ def threads(graph: Any, node: Node) -> int:
 
 
 def reached(study: Any, node: Node) -> dict[str, Any]:
-    """How the models of a node are reached and what each may cost; no part of any spec, so nothing reruns for it.
+    """How the models of a node are reached and what each may cost; no part of any spec, so nothing
+    reruns for it.
 
-    {"answers": the folder of all their answers, "budget": {requests, tokens} or None, "bases": {model: its url, ...}}.
+    {"answers": the folder of all their answers, "budget": {requests, tokens} or None, "bases":
+    {model: its url, ...}}.
     """
     bases = {model: study.bases[model] for model in node.asked}
-    means = {model: {key: body[key] for key in REACHING if key in body} for model, body in bases.items()}
+    means = {
+        model: {key: body[key] for key in REACHING if key in body} for model, body in bases.items()
+    }
     return {"answers": f"work/{study.name}/answers", "budget": study.endpoints, "bases": means}

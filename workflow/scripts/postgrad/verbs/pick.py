@@ -15,7 +15,9 @@ class Pick(NodeVerb):
     reduces = needs_fit = True
 
     def spec(self, graph: Any, node: Node) -> dict[str, Any]:
-        return super().spec(graph, node) | {"of": node.members, "fit": node.fit} | scoring(graph, node)
+        return (
+            super().spec(graph, node) | {"of": node.members, "fit": node.fit} | scoring(graph, node)
+        )
 
     def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
         return {

@@ -1,4 +1,7 @@
-"""predict: the predictions of a fine-tuned model; no key of a recipe, since each such model predicts."""
+"""predict.
+
+The predictions of a fine-tuned model; no key of a recipe, since each such model predicts.
+"""
 
 from typing import Any
 
@@ -12,12 +15,20 @@ class Predict(Verb):
     expensive = True
 
     def spec(self, graph: Any, node: Node, datasets: list[str]) -> dict[str, Any]:
-        """All that decides the predictions of these datasets beside the model, their posts and the code."""
+        """All that decides the predictions of these datasets beside the model, their posts and the
+        code.
+        """
         spec = graph.study.predict_options(graph, node)
         pool = spec.pop("pool", None)
         if any(dataset.endswith("/unlabeled") for dataset in datasets):
             spec["pool"] = pool
-        return {"node": node.id, "kind": node.kind, "datasets": datasets, **spec, **label_texts(graph, node)}
+        return {
+            "node": node.id,
+            "kind": node.kind,
+            "datasets": datasets,
+            **spec,
+            **label_texts(graph, node),
+        }
 
     def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
         return {

@@ -11,8 +11,14 @@ class Pretrain(NodeVerb):
     readable = {"data": ("train", "unlabeled")}
     expensive = True
 
-    def reason_not_to_run(self, graph: Any, body: dict[str, Any], kind: str | None, root: str | None) -> str | None:
-        return f"pretraining needs a network; {root} is a linear model at this scale" if kind == "linear" else None
+    def reason_not_to_run(
+        self, graph: Any, body: dict[str, Any], kind: str | None, root: str | None
+    ) -> str | None:
+        return (
+            f"pretraining needs a network; {root} is a linear model at this scale"
+            if kind == "linear"
+            else None
+        )
 
     def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
         return {

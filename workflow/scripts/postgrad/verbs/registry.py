@@ -1,4 +1,7 @@
-"""The table of all verbs, found among the modules of this package: taking one out is deleting its file."""
+"""The table of all verbs, found among the modules of this package.
+
+Taking one out is deleting its file.
+"""
 
 import pkgutil
 from importlib import import_module
@@ -9,8 +12,13 @@ from postgrad.graph.protocol import Verb, Verbs
 
 
 def all_records() -> list[Verb]:
-    """What the modules of this package hold under RECORD. A module without one serves several verbs."""
-    names = [module.name for module in pkgutil.iter_modules(verbs.__path__) if module.name != "registry"]
+    """What the modules of this package hold under RECORD.
+
+    A module without one serves several verbs.
+    """
+    names = [
+        module.name for module in pkgutil.iter_modules(verbs.__path__) if module.name != "registry"
+    ]
     modules = [import_module(f"{verbs.__name__}.{name}") for name in names]
     return [module.RECORD for module in modules if hasattr(module, "RECORD")]
 

@@ -19,7 +19,9 @@ class Resample(NodeVerb):
         if node.budget and "to" in node.options:
             raise Fault(f"{where}: to and budget both say how many posts there are; leave one out.")
         if not node.budget and "to" not in node.options and graph.sound:
-            raise Fault(f"{where}: resample needs to, the size of each class, or a budget, a dataset of that size.")
+            raise Fault(
+                f"{where}: resample needs to, the size of each class, or a budget, a dataset of that size."
+            )
         names = {id: graph.nodes[id].name if id in graph.nodes else id for id in node.sources}
         for one, other in combinations(node.sources, 2):
             for twice in sorted(posts_in(graph, one) & posts_in(graph, other)):

@@ -30,12 +30,16 @@ class Review(AskingVerb):
         self, task: str | None, options: dict[str, Any], sources: list[str], fit: str | None
     ) -> tuple[list[str], str | None]:
         """(the split from which examples are drawn, the one on which the gate is fitted)."""
-        return [f"{task}/train"] if options.get("shots") else [], None if options.get("gate") == ALWAYS else fit
+        return [f"{task}/train"] if options.get("shots") else [], None if options.get(
+            "gate"
+        ) == ALWAYS else fit
 
     def reason_not_held_out(self, node: Node) -> str | None:
         if not node.sources:
             return None
-        return "shows its model posts of train as examples, held-out ones among them; write shots: 0"
+        return (
+            "shows its model posts of train as examples, held-out ones among them; write shots: 0"
+        )
 
     def check(self, graph: Any, node: Node, where: str) -> None:
         super().check(graph, node, where)
@@ -65,7 +69,12 @@ class Review(AskingVerb):
 
     def report_files(self, paths: Any, graph: Any) -> dict[str, Files]:
         ids = self.reported_nodes(graph)
-        return {"review": {(graph.recipe, id): paths.result(graph.recipe, id, f"/{SCORED}.fit.json") for id in ids}}
+        return {
+            "review": {
+                (graph.recipe, id): paths.result(graph.recipe, id, f"/{SCORED}.fit.json")
+                for id in ids
+            }
+        }
 
 
 def check_gate_and_examples(graph: Any, node: Node, where: str) -> None:
@@ -76,14 +85,26 @@ def check_gate_and_examples(graph: Any, node: Node, where: str) -> None:
     if node.options["gate"] != ALWAYS:
         if not node.fit:
             gold = gold_to_fit_on(graph, node.members)
-            raise Fault(f"{where}: a gate is fitted on gold posts; name {gold} under fit, or write gate: always.")
+            raise Fault(
+                f"{where}: a gate is fitted on gold posts; name {gold} under fit, or write gate: always."
+            )
         if "alpha" not in node.options:
-            raise Fault(f"{where}: a gate opens where a paired test shows a gain; write alpha: 0.05, or gate: always.")
+            raise Fault(
+                f"{where}: a gate opens where a paired test shows a gain; write alpha: 0.05, or gate: always."
+            )
     prompt = prompt_of(graph, node, where)
-    if node.options["shots"] and prompt and "examples" not in FIELD.findall(prompt["system"] + prompt["user"]):
-        raise Fault(f"{where}.shots: {prompt_file(graph, node)} has no {{examples}}; write them there, or shots: 0.")
+    if (
+        node.options["shots"]
+        and prompt
+        and "examples" not in FIELD.findall(prompt["system"] + prompt["user"])
+    ):
+        raise Fault(
+            f"{where}.shots: {prompt_file(graph, node)} has no {{examples}}; write them there, or shots: 0."
+        )
     if node.options["shots"] and node.fit == f"{node.task}/{HELD_OUT}":
-        raise Fault(f"{where}.fit: {node.fit} holds the posts of train that the prompt shows; write shots: 0.")
+        raise Fault(
+            f"{where}.fit: {node.fit} holds the posts of train that the prompt shows; write shots: 0."
+        )
 
 
 RECORD = Review()

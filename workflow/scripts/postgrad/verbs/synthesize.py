@@ -27,9 +27,15 @@ class Synthesize(AskingVerb):
         check_writing(graph, node, where)
         super().check(graph, node, where)
         prompt = prompt_of(graph, node, where)
-        if node.options.get("attributes") and prompt and "attributes" not in FIELD.findall(prompt["user"]):
+        if (
+            node.options.get("attributes")
+            and prompt
+            and "attributes" not in FIELD.findall(prompt["user"])
+        ):
             file = prompt_file(graph, node)
-            raise Fault(f"{where}.attributes: {file} shows none; write {{attributes}} there, or name another prompt.")
+            raise Fault(
+                f"{where}.attributes: {file} shows none; write {{attributes}} there, or name another prompt."
+            )
 
     def spec(self, graph: Any, node: Node) -> dict[str, Any]:
         platform = {"platform": task_file(graph, node)["platform"]}
@@ -37,7 +43,9 @@ class Synthesize(AskingVerb):
 
     def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
         corpus = paths.corpus(recipe, node)
-        corpus.pop("unlabeled")  # no label is learnt of the pool, so that its posts may be met again
+        corpus.pop(
+            "unlabeled"
+        )  # no label is learnt of the pool, so that its posts may be met again
         return {
             "data": paths.source_posts(recipe, node),
             "drop": paths.drops(recipe, node),
@@ -50,11 +58,15 @@ class Synthesize(AskingVerb):
 
     def report_files(self, paths: Any, graph: Any) -> dict[str, Files]:
         ids = self.reported_nodes(graph)
-        return {"written": {(graph.recipe, id): paths.result(graph.recipe, id, ".json") for id in ids}}
+        return {
+            "written": {(graph.recipe, id): paths.result(graph.recipe, id, ".json") for id in ids}
+        }
 
 
 def check_writing(graph: Any, node: Node, where: str) -> None:
-    """Raise Fault where a node could not get its posts, or they would lack what the posts of its task have."""
+    """Raise Fault where a node could not get its posts, or they would lack what the posts of its
+    task have.
+    """
     name, options, task = graph.tasks[node.task], node.options, task_file(graph, node)
     parts = [task["splits"].get("train") or {}, task.get("divide", {})]
     if any("keyword" in part.get("columns", {}) for part in parts):

@@ -17,7 +17,12 @@ class Vote(NodeVerb):
     reduces = joins_folds = True
 
     def reason_of_values(
-        self, graph: Any, body: dict[str, Any], values: dict[str, list[Any]], fit: str | None, where: str
+        self,
+        graph: Any,
+        body: dict[str, Any],
+        values: dict[str, list[Any]],
+        fit: str | None,
+        where: str,
     ) -> str | None:
         """None. Raises Fault if a weight is of no member, or if a member has none."""
         members = as_list(body["vote"])
@@ -25,14 +30,18 @@ class Vote(NodeVerb):
             lookup(dict.fromkeys(members), name, f"{where}.weights", "member")
         without = [name for name in members if name not in body.get("weights", members)]
         if without and graph.sound:
-            raise Fault(f"{where}.weights: {' and '.join(without)} has none; give each member a weight.")
+            raise Fault(
+                f"{where}.weights: {' and '.join(without)} has none; give each member a weight."
+            )
         return None
 
     def spec(self, graph: Any, node: Node) -> dict[str, Any]:
         """With the weights in the order of the members, each as often as the member is made."""
         _, body = graph.raw[node.name]
         names = [graph.nodes[id].name for id in node.members]
-        weights = {"weights": [body["weights"][name] for name in names]} if "weights" in body else {}
+        weights = (
+            {"weights": [body["weights"][name] for name in names]} if "weights" in body else {}
+        )
         return super().spec(graph, node) | weights
 
     def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
@@ -43,11 +52,16 @@ class Vote(NodeVerb):
 
 
 def shared_posts(paths: Any, recipe: str, node: str, file: str) -> dict[str, str]:
-    """{dataset: its posts} of the held-out posts that the members share among them; of other posts each has all."""
+    """{dataset.
+
+    Its posts} of the held-out posts that the members share among them; of other posts each has all.
+    """
     if FOLD in paths.node(recipe, node).axes:
         return {}
     posts = paths.predicted_posts(recipe, node, file)
-    return {dataset: path for dataset, path in posts.items() if os.path.basename(dataset) == HELD_OUT}
+    return {
+        dataset: path for dataset, path in posts.items() if os.path.basename(dataset) == HELD_OUT
+    }
 
 
 RECORD = Vote()
