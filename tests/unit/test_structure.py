@@ -49,9 +49,9 @@ TORCH = {"torch", "transformers", "accelerate"}
 
 
 def imports(path, at_import=False):
-    """Dotted names that a file imports, `from a import b` as `a.b`.
+    """Return the dotted names that a file imports, `from a import b` as `a.b`.
 
-    At_import: without those in functions.
+    With `at_import`, the imports inside functions are left out.
     """
     nodes, found = [ast.parse(path.read_text())], set()
     while nodes:
@@ -340,7 +340,8 @@ def test_shell_values_are_quoted(verb):
 @pytest.mark.parametrize("verb", SCRIPTS)
 def test_scripts_can_be_read_in_one_sitting(verb):
     text = SCRIPTS[verb].read_text()
-    assert len(text.splitlines()) <= 90
+    statements = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.stmt)]
+    assert len(statements) <= 75  # the formatter decides how many lines they take
     assert f"workflow/scripts/{verb}.py" in (ast.get_docstring(ast.parse(text)) or ""), (
         "no example call in the docstring"
     )
