@@ -325,7 +325,7 @@ def test_every_rule_has_the_same_silhouette(verb):
     assert reads or verb not in NAMES_WHAT_IT_READS, (
         f"rule {verb} has no param reads: see profiles/default"
     )
-    assert len(RULES[verb]) - 1 - reads <= 25, f"rule {verb} has {len(RULES[verb]) - 1} lines"
+    assert len(RULES[verb]) - 1 - reads <= 28, f"rule {verb} has {len(RULES[verb]) - 1} lines"
 
 
 @pytest.mark.parametrize("verb", RULES)
