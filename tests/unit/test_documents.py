@@ -16,7 +16,11 @@ DOCUMENTS = [
     *sorted(ROOT.glob("docs/*.md")),
 ]
 FOLDERS = ("workflow", "config", "tests", "docs", "envs", "profiles", "slurm")
-WRITTEN_BY_THE_READER = {"config/recipes/jury.yaml"}  # the exercise of docs/sixth-recipe.md
+WRITTEN_BY_THE_READER = {  # each document says "Write this as `...`"
+    name
+    for document in DOCUMENTS
+    for name in re.findall(r"Write this as `([^`]+)`", document.read_text())
+}
 POSTGRAD = ROOT / "workflow/scripts/postgrad"
 # What is read with its comments and docstrings.
 CODE = [ROOT / "Snakefile", ROOT / "Makefile"] + [
