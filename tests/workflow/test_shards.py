@@ -190,5 +190,5 @@ def test_a_changed_teacher_is_planned_with_all_of_its_shards_and_the_other_with_
     content["models"]["two"]["c"] = 5.0
     recipe.write_text(yaml.safe_dump(content))
     said = run(again, "-n", "--config", "shards=4")
-    assert re.search("^predict +two +6  follows finetune two$", said, re.M), said
+    assert re.search("^predict +two +5  follows finetune two$", said, re.M), said
     assert not re.search("^predict +one", said, re.M)
