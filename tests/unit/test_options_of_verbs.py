@@ -22,22 +22,6 @@ SCRIPTS = {
     path.stem: ast.parse(path.read_text())
     for path in sorted((ROOT / "workflow/scripts").glob("*.py"))
 }
-# What the spec of a verb holds beside the options of its schema.
-ADDED = {
-    "augment": {"node"},
-    "resample": {"node"},
-    "fold": {"node", "fold", "classes"},
-    "synthesize": {"node", "asked", "labels", "platform"},
-    "pretrain": {"node", "kind"},
-    "finetune": {"node", "kind", "labels", "prompt", "metric", "positive"},
-    "predict": {"node", "kind", "labels", "prompt", "datasets"},
-    "label": {"node", "teachers", "fit", "classes", "part"},
-    "vote": {"node", "datasets", "weights"},
-    "calibrate": {"node", "of", "fit", "labels", "positive", "metric", "datasets", "target"},
-    "pick": {"node", "of", "fit", "labels", "positive", "metric", "datasets"},
-    "review": {"node", "of", "fit", "labels", "positive", "metric", "datasets", "asked"},
-}
-ADDED = {verb: keys for verb, keys in ADDED.items() if verb in SCRIPTS}
 
 
 def names(tree):
@@ -50,6 +34,23 @@ def names(tree):
 
 
 READING = [verb for verb, tree in SCRIPTS.items() if names(tree)]
+
+
+# What the spec of a verb holds beside the options of its schema. Where it is not listed, the name of
+# the node alone.
+ADDED = {
+    "fold": {"node", "fold", "classes"},
+    "synthesize": {"node", "asked", "labels", "platform"},
+    "pretrain": {"node", "kind"},
+    "finetune": {"node", "kind", "labels", "prompt", "metric", "positive"},
+    "predict": {"node", "kind", "labels", "prompt", "datasets"},
+    "label": {"node", "teachers", "fit", "classes", "part"},
+    "vote": {"node", "datasets", "weights"},
+    "calibrate": {"node", "of", "fit", "labels", "positive", "metric", "datasets", "target"},
+    "pick": {"node", "of", "fit", "labels", "positive", "metric", "datasets"},
+    "review": {"node", "of", "fit", "labels", "positive", "metric", "datasets", "asked"},
+}
+ADDED = {verb: ADDED.get(verb, {"node"}) for verb in READING if verb in schema("verbs")}
 
 
 def classes(verb):
@@ -75,6 +76,39 @@ def test_fields_are_the_options_of_the_schema_and_what_the_spec_adds(verb):
         field.name.rstrip("_") for kind in classes(verb) for field in dataclasses.fields(kind)
     }
     assert fields == set(schema("verbs")[verb]["options"]) | ADDED[verb]
+
+
+@pytest.mark.parametrize("verb", ADDED)
+def test_a_default_of_the_code_is_that_of_the_schema(verb):
+    """Where the schema states a default, each dataclass with that option has it, or needs it."""
+    stated = {
+        key: body["default"]
+        for key, body in schema("verbs")[verb]["options"].items()
+        if "default" in body
+    }
+    for kind in classes(verb):
+        for field in dataclasses.fields(kind):
+            has_default = field.default is not dataclasses.MISSING
+            if has_default and field.name.rstrip("_") in stated:
+                option = field.name.rstrip("_")
+                assert field.default == stated[option], f"{kind.__name__}.{option}"
+
+
+def test_defaults_are_compared_at_all():
+    stated = [
+        (verb, key)
+        for verb in ADDED
+        for key, body in schema("verbs")[verb]["options"].items()
+        if "default" in body
+    ]
+    fields = {
+        (verb, field.name.rstrip("_"))
+        for verb in ADDED
+        for kind in classes(verb)
+        for field in dataclasses.fields(kind)
+        if field.default is not dataclasses.MISSING
+    }
+    assert len(fields.intersection(stated)) >= 5
 
 
 def read(verb, text):

@@ -44,7 +44,7 @@ class LinearOptions:
     class_weights: str | list[float]  # none, balanced, or a weight for each of the K classes
     ngrams: list[int]  # the fewest and the most words of a term
     c: float  # inverse strength of the L2 penalty
-    input: str | None = None
+    input: str = "raw"
 
 
 def terms(text: str, ngrams: Sequence[int]) -> list[str]:

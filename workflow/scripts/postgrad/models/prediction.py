@@ -28,7 +28,7 @@ class PredictOptions:
     datasets: list[str]  # in the order of the file
     labels: list[dict[str, str]]  # name, and for a causal model word and digit, in class order
     threads: int
-    input: str | None = None
+    input: str = "raw"
     pool: int | None = None
     max_length: int = 0
     batch_tokens: int = 0

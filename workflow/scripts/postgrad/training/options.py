@@ -61,7 +61,7 @@ class FinetuneOptions(TrainingOptions):
     optimizer: str = "adamw"
     drw: float | None = None
     restarts: int | None = None  # None: nobody looks whether a training ended in one class
-    input: str | None = None
+    input: str = "raw"
     answers: str | None = None  # of a causal model
     prompt: str | None = None  # of a causal model
     metric: str | None = None  # with epoch best
