@@ -294,8 +294,8 @@ def test_these_jobs_and_what_follows_rerun_after(tree, edit, jobs):
 @pytest.mark.parametrize("edits, expected", ONE_AFTER_ANOTHER.values(), ids=ONE_AFTER_ANOTHER)
 def test_an_earlier_setting_returns_without_training(tmp_path, edits, expected):
     tree, node = copy_of_tree(tmp_path), "ages-plain@seed=1"
-    target = tree / f"results/demo/ctyun/predict/{node}/ages/dev.parquet"
-    logs = {"finetune": f"finetune/{node}.log", "predict": f"predict/{node}/ages/dev.log"}
+    target = tree / f"results/demo/ctyun/predict/{node}/scored.parquet"
+    logs = {"finetune": f"finetune/{node}.log", "predict": f"predict/{node}/scored.log"}
     found, predictions = {verb: [] for verb in logs}, []
     for edit in edits:
         edit(tree)
