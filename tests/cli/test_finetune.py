@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 
 import finetune
 from postgrad.models import linear
-from postgrad.models.heads import new_head
+from postgrad.models.heads import initialize_head
 from postgrad.models.loading import load_model
 from postgrad.runtime.result_cache import COMPLETE
 from postgrad.training import finetuning, trainer
@@ -143,7 +143,7 @@ def test_a_head_is_kept_where_labels_agree_and_new_where_not(tmp_path, bases, tr
     model = load_model(first, "encoder")
     heads = []
     for seed in (1, 1, 2):
-        new_head(model, seed)
+        initialize_head(model, seed)
         heads.append(model.classifier.weight.detach().clone())
     assert torch.equal(heads[0], heads[1]) and not torch.equal(heads[0], heads[2])
     assert heads[0].std().item() == pytest.approx(0.02, rel=0.4)
@@ -207,7 +207,7 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path, bases, train):
 
 
 def test_two_checkpoints_are_kept_while_a_training_runs(tmp_path, bases, train, monkeypatch):
-    left, save = [], trainer.Keeper.on_save
+    left, save = [], trainer.CheckpointCallback.on_save
 
     def counted(self, args, state, control, **options):
         save(self, args, state, control, **options)
@@ -215,7 +215,7 @@ def test_two_checkpoints_are_kept_while_a_training_runs(tmp_path, bases, train, 
             sorted(path.parent.name for path in self.path.parent.glob(f"checkpoint-*/{COMPLETE}"))
         )
 
-    monkeypatch.setattr(trainer.Keeper, "on_save", counted)
+    monkeypatch.setattr(trainer.CheckpointCallback, "on_save", counted)
     run(made.finetune_spec("encoder", checkpoint_steps=3), bases["encoder"], train, tmp_path)
     pairs = [
         [f"checkpoint-{step}" for step in steps]
@@ -235,10 +235,11 @@ def test_an_equal_key_takes_the_finished_model_back_to_the_byte(
     """
     library = linear if kind == "linear" else finetuning
     spec = made.linear_spec() if kind == "linear" else made.finetune_spec(kind, epochs=1)
-    calls, trained = [], library.finetune
+    name = "finetune_linear_classifier" if kind == "linear" else "finetune_classifier"
+    calls, trained = [], getattr(library, name)
     monkeypatch.setattr(
         library,
-        "finetune",
+        name,
         lambda options, *rest: calls.append(options.seed) or trained(options, *rest),
     )
     out = run(spec, bases[kind], train, tmp_path)
@@ -288,7 +289,7 @@ def test_bad_input_ends_in_one_sentence(tmp_path, bases, train):
 
     spec = made.finetune_spec("encoder")
     assert "epoch first is unknown here; write last or best" in fault(spec | {"epoch": "first"})
-    assert "epoch best chooses on labelled posts: give them with --dev" in fault(
+    assert "epoch best needs labelled posts to choose on; give them with --dev" in fault(
         spec | {"epoch": "best"}
     )
     assert "write embeddings" in fault(spec | {"frozen": ["head"]})

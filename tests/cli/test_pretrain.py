@@ -15,11 +15,11 @@ import finetune
 import pretrain
 from postgrad.models.loading import load_model, load_tokenizer
 from postgrad.models.tokenization import (
-    UNTAUGHT,
-    Masks,
-    masked_examples,
+    IGNORE_INDEX,
+    MaskingCollator,
+    causal_batch,
+    maskable_examples,
     next_token_examples,
-    taught_batch,
 )
 from postgrad.training import pretraining
 
@@ -49,8 +49,8 @@ def test_a_post_teaches_its_own_tokens_and_the_end(bases):
     assert len(examples) == 2, "a post without text teaches nothing"
     ids = examples[0]["ids"]
     assert ids[-1] == tokenizer.eos_token_id and len(examples[1]["ids"]) == 5
-    batch = taught_batch(examples, tokenizer.pad_token_id)
-    assert batch["targets"][0].tolist() == ids[1:] + [UNTAUGHT] * (5 - len(ids) + 1)
+    batch = causal_batch(examples, tokenizer.pad_token_id)
+    assert batch["targets"][0].tolist() == ids[1:] + [IGNORE_INDEX] * (5 - len(ids) + 1)
 
 
 def test_posts_never_see_each_other(bases):
@@ -58,10 +58,10 @@ def test_posts_never_see_each_other(bases):
     examples = next_token_examples(made.posts(6)["text"], tokenizer, 64)
     with torch.inference_mode():
         together = pretraining.next_token_loss(
-            model, taught_batch(examples, tokenizer.pad_token_id)
+            model, causal_batch(examples, tokenizer.pad_token_id)
         ).item()
         alone = [
-            pretraining.next_token_loss(model, taught_batch([e], tokenizer.pad_token_id)).item()
+            pretraining.next_token_loss(model, causal_batch([e], tokenizer.pad_token_id)).item()
             for e in examples
         ]
     tokens = [example["taught"] for example in examples]
@@ -72,11 +72,11 @@ def test_posts_never_see_each_other(bases):
 
 def test_masks_hide_the_right_share_and_depend_on_seed_epoch_and_post_alone(bases):
     tokenizer = load_tokenizer(bases["encoder"])
-    examples = masked_examples(["rain " * 60, "tea", "", "the bread " * 30], tokenizer, 64)
+    examples = maskable_examples(["rain " * 60, "tea", "", "the bread " * 30], tokenizer, 64)
     assert [example["post"] for example in examples] == [0, 1, 3]
-    masks = Masks(tokenizer, 0.15, seed=1)
+    masks = MaskingCollator(tokenizer, 0.15, seed=1)
     batch = masks(examples)
-    hidden = batch["targets"] != UNTAUGHT
+    hidden = batch["targets"] != IGNORE_INDEX
     assert hidden.sum(dim=1).tolist() == [round(0.15 * 60), 1, round(0.15 * 60)]
     rows = [example["ids"] for example in examples]
     for row, (ids, targets) in enumerate(zip(rows, batch["targets"])):
@@ -87,9 +87,9 @@ def test_masks_hide_the_right_share_and_depend_on_seed_epoch_and_post_alone(base
     masks.set_epoch(1)
     assert not torch.equal(masks([examples[2]])["targets"], alone["targets"])
 
-    many = masked_examples(["rain tea snow " * 20] * 300, tokenizer, 64)
+    many = maskable_examples(["rain tea snow " * 20] * 300, tokenizer, 64)
     batch = masks(many)
-    hidden = batch["targets"] != UNTAUGHT
+    hidden = batch["targets"] != IGNORE_INDEX
     shown = batch["input_ids"][hidden]
     masked = (shown == tokenizer.mask_token_id).float().mean().item()
     left = (shown == batch["targets"][hidden]).float().mean().item()
@@ -98,7 +98,9 @@ def test_masks_hide_the_right_share_and_depend_on_seed_epoch_and_post_alone(base
 
 def test_the_masked_loss_is_that_of_the_whole_output(bases):
     tokenizer, model = load_tokenizer(bases["encoder"]), load_model(bases["encoder"], "mlm").eval()
-    batch = Masks(tokenizer, 0.15, seed=1)(masked_examples(made.posts(6)["text"], tokenizer, 64))
+    batch = MaskingCollator(tokenizer, 0.15, seed=1)(
+        maskable_examples(made.posts(6)["text"], tokenizer, 64)
+    )
     with torch.inference_mode():
         whole = model(batch["input_ids"], batch["attention_mask"]).logits
         expected = torch.nn.functional.cross_entropy(

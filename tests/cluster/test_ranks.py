@@ -21,11 +21,11 @@ from safetensors.torch import load_file
 
 import finetune
 from postgrad.models.loading import load_model, load_tokenizer
-from postgrad.models.tokenization import UNTAUGHT, inputs, taught_batch
+from postgrad.models.tokenization import IGNORE_INDEX, causal_batch, inputs
 from postgrad.runtime import launcher
 from postgrad.runtime.result_cache import COMPLETE
 from postgrad.training import trainer
-from postgrad.training.distributed import Ranks, Share, begin, check_parts
+from postgrad.training.distributed import RankCollator, Ranks, check_partitioning, start_ranks
 
 pytestmark = pytest.mark.slow
 
@@ -228,14 +228,14 @@ def test_a_killed_training_resumes_to_the_same_weights(tmp_path, bases, train, t
 
     copied = shutil.copytree(work, tmp_path / "copied")
     key = json.loads(next(work.glob("*/key.json")).read_text())
-    assert trainer.checkpoint_of(copied, key, Ranks(0, 2, zero)).name.startswith("checkpoint-")
-    assert trainer.checkpoint_of(copied, key, Ranks(0, 3, zero)) is None and not list(
+    assert trainer.find_checkpoint(copied, key, Ranks(0, 2, zero)).name.startswith("checkpoint-")
+    assert trainer.find_checkpoint(copied, key, Ranks(0, 3, zero)) is None and not list(
         copied.rglob("checkpoint-*")
     )
     heard = capfd.readouterr().err
     assert (
-        f"is of 2 ranks, ZeRO {zero} and this run has 3 ranks, ZeRO {zero}; training begins anew"
-        in heard
+        f"was written by 2 ranks, ZeRO {zero}, and this run has 3 ranks, ZeRO {zero}; "
+        "training starts again from the beginning" in heard
     )
 
     finished(command)
@@ -276,7 +276,8 @@ def test_shares_are_a_batch(n, world):
     for labelled in (True, False):
         rows = rows if labelled else [{key: row[key] for key in ("ids", "taught")} for row in rows]
         shares = [
-            Share(partial(taught_batch, fill=0), Ranks(rank, world))(rows) for rank in range(world)
+            RankCollator(partial(causal_batch, fill=0), Ranks(rank, world))(rows)
+            for rank in range(world)
         ]
         parts, lost = [share for share in shares if share["weight"]], 0.0
         assert sorted(
@@ -285,7 +286,7 @@ def test_shares_are_a_batch(n, world):
         assert {share["tokens"] for share in shares} == {sum(len(row["ids"]) for row in rows)}
         for share in shares:
             assert len(share["input_ids"]) >= 1, "whoever has no row takes part nevertheless"
-            taught = (share["targets"] != UNTAUGHT).sum(dim=1).float()
+            taught = (share["targets"] != IGNORE_INDEX).sum(dim=1).float()
             lost += share["weight"] * float(
                 (taught**2).mean() if labelled else (taught**2).sum() / taught.sum()
             )
@@ -356,7 +357,7 @@ def test_one_process_trains_alone_without_torch_distributed(one):
     assert not torch.distributed.is_initialized()
     deepspeed = sys.modules.get("deepspeed.comm.comm")
     assert deepspeed is None or not deepspeed.is_initialized()
-    assert begin(0, "fp32") == Ranks() and Ranks().alone
+    assert start_ranks(0, "fp32") == Ranks() and Ranks().is_single_process
 
 
 def test_bad_numbers_end_in_one_sentence(tmp_path, bases, train, monkeypatch):
@@ -374,4 +375,4 @@ def test_bad_numbers_end_in_one_sentence(tmp_path, bases, train, monkeypatch):
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     assert "--cpus 1 --ranks 2: each rank needs a CPU; ask for 2" in fault(nodes=2, ranks=2, cpus=1)
     with pytest.raises(ValueError, match="loaded whole on each rank"):
-        check_parts(load_model(bases["encoder"], "encoder"), Ranks(0, 2, 3))
+        check_partitioning(load_model(bases["encoder"], "encoder"), Ranks(0, 2, 3))

@@ -71,14 +71,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         if not signals.is_rank() and restored(args.work, facts, args.out):
             return
         if isinstance(options, LinearOptions):
-            linear.finetune(options, *given)
+            linear.finetune_linear_classifier(options, *given)
         else:
             launcher.launch_ranks(__file__, words, args, options.threads)
             # Read by transformers when it is imported.
             os.environ.update({"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"})
             from postgrad.training import finetuning
 
-            finetuning.finetune(options, *given, args.zero, dev)
+            finetuning.finetune_classifier(options, *given, args.zero, dev)
 
 
 if __name__ == "__main__":

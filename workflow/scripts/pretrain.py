@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         )  # read by transformers' import
         from postgrad.training import pretraining
 
-        pretraining.pretrain(options, args.base, frame, facts, args.work, args.out, args.zero)
+        pretraining.pretrain_model(options, args.base, frame, facts, args.work, args.out, args.zero)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from postgrad.models.batching import Batches, within_budget
+from postgrad.models.batching import Batches, token_budget_batches
 
 
 def test_batches_hold_every_post_once_and_follow_seed_and_epoch():
@@ -21,6 +21,6 @@ def test_batches_hold_every_post_once_and_follow_seed_and_epoch():
         3,
         1,
     ]
-    groups = within_budget(lengths, 18)
+    groups = token_budget_batches(lengths, 18)
     assert all(len(group) * max(lengths[i] for i in group) <= 18 for group in groups[1:])
     assert groups[0].tolist() == [9], "a post longer than the budget stands alone"

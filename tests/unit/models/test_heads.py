@@ -20,7 +20,13 @@ from transformers import (
 )
 
 import finetune
-from postgrad.models.heads import POOLINGS, Cosine, Pooling, new_head, pooled_class
+from postgrad.models.heads import (
+    POOLINGS,
+    CosineLayer,
+    PoolingHead,
+    initialize_head,
+    pooled_encoder_class,
+)
 from postgrad.models.loading import load_model
 from postgrad.records.posts import read_posts
 from postgrad.training import trainer
@@ -52,18 +58,18 @@ def config(pooling, width=2, layers=3):
     ],
 )
 def test_what_a_pooling_reads_by_hand(pooling, first, second):
-    head = Pooling(config(pooling), pooler=True)
+    head = PoolingHead(config(pooling), pooler=True)
     assert head.features(STATES, POOLED, MASK).tolist() == [first, second]
     assert head(STATES, POOLED, MASK).shape == (2, 3)
 
 
 def test_widths_are_those_of_the_paper():
     widths = {
-        name: Pooling(config(name, 768, 12), pooler=True).out.in_features for name in POOLINGS
+        name: PoolingHead(config(name, 768, 12), pooler=True).out.in_features for name in POOLINGS
     }
     assert widths == {"mean": 768, "last2+pooler": 2304, "last3": 2304, "last3+pooler": 3072,
                       "bigru-pooler": 1024, "bigru-tokens": 1024}  # fmt: skip
-    assert Pooling(config("bigru-tokens", 768, 12), pooler=True).gru.input_size == 768
+    assert PoolingHead(config("bigru-tokens", 768, 12), pooler=True).gru.input_size == 768
 
 
 def stepped(gru, row, side):
@@ -90,7 +96,7 @@ def test_a_gru_reads_a_post_from_both_ends_and_no_padding():
         ("bigru-tokens", [states[0][0], states[0][1, :2]]),
         ("bigru-pooler", pooled[:, None]),
     ):
-        head = Pooling(config(pooling, width=6), pooler=True)
+        head = PoolingHead(config(pooling, width=6), pooler=True)
         expected = [
             torch.cat([stepped(head.gru, row, side) for side in ("", "_reverse")]) for row in rows
         ]
@@ -101,12 +107,12 @@ def test_a_gru_reads_a_post_from_both_ends_and_no_padding():
 
 def test_a_new_gru_is_drawn_from_the_seed():
     sizes = {"vocab_size": 20, "hidden_size": 768, "num_hidden_layers": 1, "num_attention_heads": 1}
-    model = pooled_class(BertForSequenceClassification)(
+    model = pooled_encoder_class(BertForSequenceClassification)(
         BertConfig(**sizes, head_pooling="bigru-tokens")
     )
     drawn = []
     for seed in (1, 1, 2):
-        new_head(model, seed)
+        initialize_head(model, seed)
         drawn.append(model.head.gru.weight_hh_l0.detach().clone())
     assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
     assert drawn[0].abs().max() <= 512**-0.5 and drawn[0].std().item() == pytest.approx(
@@ -117,7 +123,7 @@ def test_a_new_gru_is_drawn_from_the_seed():
 
 def test_what_an_encoder_has_not_is_refused_in_one_sentence():
     sizes = {"vocab_size": 20, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
-    made_of = pooled_class(RobertaForSequenceClassification)
+    made_of = pooled_encoder_class(RobertaForSequenceClassification)
     with pytest.raises(
         ValueError, match=r"last3\+pooler needs an encoder with a pooler.*write mean or last3$"
     ):
@@ -232,7 +238,7 @@ def test_a_stopped_training_goes_on_to_the_same_head(tmp_path, base, train, monk
     head = {"pooling": "bigru-tokens", "head": "cosine", "s": 30, "optimizer": "radam"}
     spec = made.finetune_spec("encoder", epochs=2, checkpoint_steps=4, dropout=0.1, **head)
     whole = run(spec, base, train, tmp_path, "whole")
-    assert isinstance(load_model(whole, "encoder").head.out, Cosine)
+    assert isinstance(load_model(whole, "encoder").head.out, CosineLayer)
     step, begun = trainer.PostTrainer.compute_loss, []
 
     def killed(self, *args, **options):
@@ -258,10 +264,10 @@ def test_radam_by_the_papers_algorithm():
     2020: plain momentum while rho is 5 or less, so for the first five steps.
     """
     lr, decay, one, two = 0.1, 0.5, 0.9, 0.999
-    made_by, options = trainer.optimizer_of("radam", lr)
+    made_by, options = trainer.optimizer_class("radam", lr)
     weight = torch.nn.Parameter(torch.tensor([1.0], dtype=torch.float64))
     optimizer = made_by([{"params": [weight], "weight_decay": decay}], **options)
-    assert trainer.optimizer_of("adamw", lr) is None
+    assert trainer.optimizer_class("adamw", lr) is None
     expected, mean, square, endless, rectified = 1.0, 0.0, 0.0, 2 / (1 - two) - 1, []
     for t, gradient in enumerate([4.0, -1.0, 2.0, 0.5, 3.0, -2.0, 1.0, 0.25], 1):
         weight.grad = torch.tensor([gradient], dtype=torch.float64)

@@ -6,7 +6,7 @@ import pytest
 
 from postgrad.models.label_prompts import Prompt
 from postgrad.models.loading import load_tokenizer
-from postgrad.models.tokenization import answer_examples, taught_batch
+from postgrad.models.tokenization import answer_examples, causal_batch
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def causal(tmp_path_factory):
 
 
 def test_only_the_answer_is_taught(causal):
-    batch = taught_batch(
+    batch = causal_batch(
         [{"ids": [5, 6, 7, 8], "taught": 2, "label": 1}, {"ids": [5, 9], "taught": 1, "label": 0}],
         0,
     )

@@ -96,8 +96,8 @@ def test_a_signal_leaves_a_complete_checkpoint_and_a_rerun_ends_the_same(
         assert one.returncode == signals.STOPPED == 75, told
         assert told.splitlines()[
             -1
-        ] == f"{spec['node']}: stopped as told after step {steps} of {STEPS}; " + (
-            "a rerun goes on from there"
+        ] == f"{spec['node']}: stopped on request after step {steps} of {STEPS}; " + (
+            "a rerun continues from there"
         )
         assert told.count("a step") == 0, "the step that ran was the last"
         assert (made.kept(work, f"checkpoint-{steps}") / COMPLETE).is_file()

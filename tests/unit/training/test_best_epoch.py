@@ -1,4 +1,4 @@
-"""epoch: best keeps the model of the epoch that is best on dev, also through kills and restarts."""
+"""Tests of `epoch: best`: the best model on dev is kept, also after kills and restarts."""
 
 import json
 from dataclasses import replace
@@ -13,7 +13,7 @@ import finetune
 from postgrad.evaluation.metrics import scores
 from postgrad.records.posts import read_posts
 from postgrad.training import finetuning, trainer
-from postgrad.training.best_epoch import BestEpoch, best, dev_score
+from postgrad.training.best_epoch import BestEpochCallback, dev_score, first_best_epoch
 
 EPOCH = {"epoch": "best", "metric": "f1", "positive": [1]}
 
@@ -46,11 +46,8 @@ def weights(folder):
     return (folder / "model.safetensors").read_bytes()
 
 
-def told(monkeypatch, values):
-    """Epochs are scored as told here, one after the other.
-
-    The models that were scored are gathered.
-    """
+def score_epochs(monkeypatch, values):
+    """Give the epochs these scores, in order; return the list of the weights that were scored."""
     seen, values = [], iter(values)
 
     def score(model, **_):
@@ -62,14 +59,12 @@ def told(monkeypatch, values):
 
 
 def test_of_equal_epochs_the_first_is_best():
-    assert best({1: 0.2, 2: 0.7, 3: 0.7}) == 2 and best({3: 0.0, 1: 0.0}) == 1
+    assert first_best_epoch({1: 0.2, 2: 0.7, 3: 0.7}) == 2
+    assert first_best_epoch({3: 0.0, 1: 0.0}) == 1
 
 
 def test_the_score_on_dev_by_hand():
-    """Three of four positives found and one false alarm.
-
-    The prompt and the batches change no order.
-    """
+    """Three of four positives are found, with one false alarm; batches change no order."""
     logits = torch.tensor(
         [[0.0, 1.0], [2.0, 0.0], [0.0, 3.0], [1.0, 0.0], [0.0, 0.1], [0.0, 0.2], [5.0, 0.0]]
     )
@@ -97,7 +92,7 @@ def test_the_score_on_dev_by_hand():
 
 
 def test_the_model_of_the_best_epoch_is_written(tmp_path, bases, posts, monkeypatch):
-    seen = told(monkeypatch, [0.2, 0.9, 0.9, 0.4])
+    seen = score_epochs(monkeypatch, [0.2, 0.9, 0.9, 0.4])
     spec = made.finetune_spec("encoder", epochs=4, **EPOCH)
     out = run(spec, bases["encoder"], posts, tmp_path)
     assert (facts(out)["epoch"], facts(out)["dev"]) == (2, [0.2, 0.9, 0.9, 0.4])
@@ -126,25 +121,25 @@ def test_its_score_is_that_of_its_predictions(tmp_path, bases, posts, kind):
 
 
 def test_choosing_changes_no_step(tmp_path, bases, posts, monkeypatch):
-    """Dropout draws the same units whether epochs are scored or not."""
-    told(monkeypatch, [0.1, 0.2, 0.3])
+    """Dropout drops the same units whether epochs are scored or not."""
+    score_epochs(monkeypatch, [0.1, 0.2, 0.3])
     spec = made.finetune_spec("encoder", dropout=0.1)
     chosen = run(spec | EPOCH, bases["encoder"], posts, tmp_path, "chosen")
     assert weights(chosen) == weights(run(spec, bases["encoder"], posts, tmp_path, "last"))
 
 
 @pytest.mark.parametrize(
-    "stop", ["in epoch 3", "before the score of epoch 2", "behind the score of epoch 2"]
+    "stop", ["in epoch 3", "before the score of epoch 2", "after the score of epoch 2"]
 )
 def test_a_killed_run_finds_the_same_epoch(tmp_path, bases, posts, monkeypatch, stop):
-    """Six steps an epoch; checkpoints behind steps 6, 12 and 18."""
+    """An epoch has six steps; checkpoints are written after steps 6, 12 and 18."""
     spec = made.finetune_spec(
         "encoder", epochs=4, lr=1.0e-3, dropout=0.1, checkpoint_steps=6, **EPOCH
     )
     whole = run(spec, bases["encoder"], posts, tmp_path, "whole")
     step, look, counts = (
         trainer.PostTrainer.compute_loss,
-        BestEpoch.on_step_end,
+        BestEpochCallback.on_step_end,
         {"steps": 0, "kill": True},
     )
 
@@ -160,12 +155,12 @@ def test_a_killed_run_finds_the_same_epoch(tmp_path, bases, posts, monkeypatch, 
             counts["kill"] = False
             raise KeyboardInterrupt
         look(self, args, state, control, **options)
-        if late and stop == "behind the score of epoch 2":
+        if late and stop == "after the score of epoch 2":
             counts["kill"] = False
             raise KeyboardInterrupt
 
     monkeypatch.setattr(trainer.PostTrainer, "compute_loss", stepping)
-    monkeypatch.setattr(BestEpoch, "on_step_end", looking)
+    monkeypatch.setattr(BestEpochCallback, "on_step_end", looking)
     with pytest.raises(KeyboardInterrupt):
         run(spec, bases["encoder"], posts, tmp_path)
     out = run(spec, bases["encoder"], posts, tmp_path)
@@ -176,10 +171,12 @@ def test_a_killed_run_finds_the_same_epoch(tmp_path, bases, posts, monkeypatch, 
     assert facts(out) == facts(whole) and weights(out) == weights(whole)
 
 
-def test_a_restart_begins_its_scores_anew(tmp_path, bases, posts, monkeypatch):
-    told(monkeypatch, [0.9, 0.8, 0.1, 0.2])
+def test_a_restart_discards_the_scores_of_the_collapsed_training(
+    tmp_path, bases, posts, monkeypatch
+):
+    score_epochs(monkeypatch, [0.9, 0.8, 0.1, 0.2])
     verdicts = iter([True, False])
-    monkeypatch.setattr(finetuning, "one_class", lambda *_: next(verdicts))
+    monkeypatch.setattr(finetuning, "is_collapsed", lambda *_: next(verdicts))
     out = run(
         made.finetune_spec("encoder", epochs=2, restarts=1, **EPOCH),
         bases["encoder"],
@@ -195,13 +192,14 @@ def test_a_restart_begins_its_scores_anew(tmp_path, bases, posts, monkeypatch):
 def test_where_no_epoch_can_be_chosen(tmp_path, bases, posts):
     spec = made.finetune_spec("encoder", **EPOCH)
     with pytest.raises(
-        ValueError, match="epoch best writes whole weights, and ZeRO 2 holds parts: write last"
+        ValueError,
+        match="epoch best saves whole weights, but under ZeRO 2 each rank holds a part of them",
     ):
-        finetuning.labelled_dev(made.finetune_options(**EPOCH), made.posts(), 2)
+        finetuning.check_dev_posts(made.finetune_options(**EPOCH), made.posts(), 2)
     unlabelled = tmp_path / "dev.parquet"
     made.write_posts(made.posts(4).assign(label=None), unlabelled)
     with pytest.raises(
         ValueError,
-        match="epoch best chooses on labelled posts: give them with --dev, or write last",
+        match="epoch best needs labelled posts to choose on; give them with --dev, or write epoch",
     ):
         run(spec, bases["encoder"], (posts[0], unlabelled), tmp_path)

@@ -1,6 +1,4 @@
-"""Losses against values computed by hand and finite differences, the cosine head, and trainings
-with each of them.
-"""
+"""Losses against hand-computed values and finite differences; trainings with each loss."""
 
 import json
 import math
@@ -14,14 +12,14 @@ from safetensors.torch import load_file
 from transformers import RobertaConfig, RobertaForSequenceClassification
 
 import finetune
-from postgrad.models.heads import Cosine, with_head
+from postgrad.models.heads import CosineLayer, install_cosine_layer
 from postgrad.models.inference import answer_scores
 from postgrad.models.label_prompts import Prompt
 from postgrad.models.loading import load_model, load_tokenizer
-from postgrad.models.tokenization import UNTAUGHT, answer_examples, choice_batch
+from postgrad.models.tokenization import IGNORE_INDEX, answer_choice_batch, answer_examples
 from postgrad.records.posts import read_posts
 from postgrad.training import finetuning, losses, trainer
-from postgrad.training.distributed import Ranks, Share
+from postgrad.training.distributed import RankCollator, Ranks
 
 ONES = torch.ones(2)
 # Training posts a class: SMM4H-2024 Task 3 and 5, 2020 Task 5, 2022 Task 7 (11 % of 4,523), 2020
@@ -43,12 +41,12 @@ def test_class_weights_and_losses_by_hand():
     logits, labels = torch.tensor([[0.0, 0.0], [0.0, np.log(3.0)]]), torch.tensor([0, 1])
     # -log 1/2 with weight 2 and -log 3/4 with weight 1, over two posts
     expected = (2 * np.log(2) + np.log(4 / 3)) / 2
-    assert losses.cross_entropy(logits, labels, torch.tensor([2.0, 1.0])).item() == pytest.approx(
-        expected
-    )
+    assert losses.cross_entropy_loss(
+        logits, labels, torch.tensor([2.0, 1.0])
+    ).item() == pytest.approx(expected)
     # Answers of one and of two tokens over four words that are equally likely: log 4 a token,
     # summed per post.
-    targets = torch.tensor([[1, UNTAUGHT], [2, 3]])
+    targets = torch.tensor([[1, IGNORE_INDEX], [2, 3]])
     loss = losses.answer_loss(torch.zeros(2, 2, 4), targets, labels, torch.tensor([2.0, 1.0]))
     assert loss.item() == pytest.approx((2 * np.log(4) + 2 * np.log(4)) / 2)
 
@@ -57,39 +55,45 @@ def test_margins_of_the_shared_tasks():
     expected = {"outdoors": [0.282, 0.459, 0.366, 0.5], "disorders": [0.408, 0.5], "defects": [0.5, 0.491, 0.246],
                 "violence": [0.297, 0.5]}  # fmt: skip
     for task, values in expected.items():
-        assert losses.margins(COUNTS[task], 0.5).tolist() == pytest.approx(values, abs=6e-4), task
-    assert losses.margins([16, 1, 0, 81], 0.6).tolist() == pytest.approx([0.3, 0.6, 0, 0.2])
+        assert losses.ldam_margins(COUNTS[task], 0.5).tolist() == pytest.approx(values, abs=6e-4), (
+            task
+        )
+    assert losses.ldam_margins([16, 1, 0, 81], 0.6).tolist() == pytest.approx([0.3, 0.6, 0, 0.2])
 
 
 def test_deferred_weights_of_the_shared_tasks():
     expected = {"outdoors": [0.201, 1.352, 0.554, 1.893], "drugs": [0.029, 1.971]}
     for task, values in expected.items():
-        assert losses.deferred_weights(COUNTS[task]).tolist() == pytest.approx(values, abs=6e-4), (
-            task
-        )
-    assert losses.deferred_weights([1, 1, 0]).tolist() == [1, 1, 0]
-    # One post weighs 1, two weigh 1 / (1 + beta), nearly a half.
-    one, two = losses.deferred_weights([1, 2]).tolist()
+        assert losses.effective_number_weights(COUNTS[task]).tolist() == pytest.approx(
+            values, abs=6e-4
+        ), task
+    assert losses.effective_number_weights([1, 1, 0]).tolist() == [1, 1, 0]
+    # A class of one post weighs 1, one of two posts 1 / (1 + beta), which is nearly a half.
+    one, two = losses.effective_number_weights([1, 2]).tolist()
     assert one / two == pytest.approx(1.9999) and one + two == pytest.approx(2)
 
 
 def test_deferred_weights_keep_the_size_of_the_loss():
-    """As PyTorch's division by the sum of weights does over the whole training set."""
+    """PyTorch's division by the sum of weights gives the same over the whole training set."""
     counts, random = [6, 2], torch.Generator().manual_seed(1)
-    weights = losses.mean_one(losses.deferred_weights(counts), counts)
+    weights = losses.scaled_class_weights(losses.effective_number_weights(counts), counts)
     assert (weights * torch.tensor(counts)).sum().item() == pytest.approx(8)
     logits, labels = torch.randn(8, 2, generator=random), torch.tensor([0] * 6 + [1] * 2)
     expected = torch.nn.functional.cross_entropy(
-        logits, labels, weight=losses.deferred_weights(counts)
+        logits, labels, weight=losses.effective_number_weights(counts)
     )
-    assert losses.cross_entropy(logits, labels, weights).item() == pytest.approx(expected.item())
+    assert losses.cross_entropy_loss(logits, labels, weights).item() == pytest.approx(
+        expected.item()
+    )
 
 
 def test_re_weighting_begins_with_a_whole_epoch():
-    assert [losses.deferred_epoch(*given) for given in [(0.8, 200), (0.8, 3), (0.29, 100), (None, 3)]] == [
+    assert [losses.first_reweighted_epoch(*given) for given in [(0.8, 200), (0.8, 3), (0.29, 100), (None, 3)]] == [
         160, 2, 29, math.inf]  # fmt: skip
     options = made.finetune_options(drw=0.5, epochs=4)
-    weighted = finetuning.Weighted(lambda model, inputs, weights: weights.tolist(), [3, 1], options)
+    weighted = finetuning.EpochWeightedLoss(
+        lambda model, inputs, weights: weights.tolist(), [3, 1], options
+    )
     seen = []
     for epoch in range(4):
         weighted.set_epoch(epoch)
@@ -105,32 +109,34 @@ def test_focal_by_hand():
     # p = 1/2 with weight 2 and p = 3/4 with weight 1: (1 - p)^2 is 1/4 and 1/16.
     expected = (2 * math.log(2) / 4 + math.log(4 / 3) / 16) / 2
     weights = torch.tensor([2.0, 1.0])
-    assert losses.focal(logits, labels, weights, 2.0).item() == pytest.approx(expected)
-    assert losses.focal(logits, labels, weights, 0.0) == losses.cross_entropy(
+    assert losses.focal_loss(logits, labels, weights, 2.0).item() == pytest.approx(expected)
+    assert losses.focal_loss(logits, labels, weights, 0.0) == losses.cross_entropy_loss(
         logits, labels, weights
     )
     sure = torch.tensor([[100.0, 0.0]], requires_grad=True)
-    losses.focal(sure, labels[:1], weights, 0.5).backward()
-    assert sure.grad.abs().max() < 1e-6, "no infinite slope where a post is surely right"
+    losses.focal_loss(sure, labels[:1], weights, 0.5).backward()
+    assert sure.grad.abs().max() < 1e-6, "the gradient is finite for a post that is surely right"
 
 
 def test_ldam_by_hand():
-    margins = losses.margins([16, 1], 0.5)  # 1/4 and 1/2
+    margins = losses.ldam_margins([16, 1], 0.5)  # 1/4 and 1/2
     logits = torch.zeros(2, 2)
     expected = [math.log(1 + math.exp(m)) for m in (0.25, 0.5)]
     for label in (0, 1):
-        one = losses.ldam(logits[:1], torch.tensor([label]), ONES, margins)
+        one = losses.ldam_loss(logits[:1], torch.tensor([label]), ONES, margins)
         assert one.item() == pytest.approx(expected[label])
-    both = losses.ldam(logits, torch.tensor([0, 1]), torch.tensor([1.0, 3.0]), margins)
+    both = losses.ldam_loss(logits, torch.tensor([0, 1]), torch.tensor([1.0, 3.0]), margins)
     assert both.item() == pytest.approx((expected[0] + 3 * expected[1]) / 2)
     # Cosines 0.6 and 0.8 times 30: 30 * (0.6 - 0.25) against 30 * 0.8.
-    cosine = losses.ldam(torch.tensor([[18.0, 24.0]]), torch.tensor([0]), ONES, margins, s=30.0)
+    cosine = losses.ldam_loss(
+        torch.tensor([[18.0, 24.0]]), torch.tensor([0]), ONES, margins, s=30.0
+    )
     assert cosine.item() == pytest.approx(math.log(1 + math.exp(24 - 10.5)))
 
 
 def test_mm_ldam_by_hand_on_mixed_labels():
-    """The published code takes row 1's gold logit at row 0's label, and row 2's competitor for 0."""
-    margins = losses.margins([16, 1], 0.5)  # room M = 0.5 - margin: 1/4 and 0
+    """The published code reads row 1's gold logit at row 0's label, and takes 0 as row 2's rival."""
+    margins = losses.ldam_margins([16, 1], 0.5)  # room M = 0.5 - margin: 1/4 and 0
     cosines = torch.tensor([[0.8, 0.2], [0.8, 0.2], [-0.1, -0.5], [-0.5, -0.1], [0.3, 0.3]])
     labels = torch.tensor([0, 1, 0, 0, 1])
     # right by 0.6; wrong by 0.6, rare class; right by 0.4 with a negative competitor; wrong by 0.4;
@@ -144,14 +150,14 @@ def test_mm_ldam_by_hand_on_mixed_labels():
     ]
     found = losses.moving_margins(cosines, labels, 0.5 - margins[labels], 2.0)
     assert found.tolist() == pytest.approx(extra)
-    for order in (range(5), [1, 4, 3, 0, 2]):  # no post hangs on the one that comes first
+    for order in (range(5), [1, 4, 3, 0, 2]):  # no margin depends on which post is first
         order = list(order)
         assert losses.moving_margins(cosines[order], labels[order], 0.5 - margins[labels[order]], 2.0).tolist() == (
             pytest.approx([extra[i] for i in order]))  # fmt: skip
     ahead = [0.6, -0.6, 0.4, -0.4, 0.0]  # gold cosine less the other
     for s in (1.0, 30.0):
         expected = np.mean([math.log1p(math.exp(-s * (d - m))) for d, m in zip(ahead, extra)])
-        found = losses.mm_ldam(s * cosines, labels, ONES, margins, 0.5, 2.0, s)
+        found = losses.mm_ldam_loss(s * cosines, labels, ONES, margins, 0.5, 2.0, s)
         assert found.item() == pytest.approx(expected)
     three = torch.tensor([[-0.3, -0.9, -0.7]])  # the nearest of two negative competitors
     assert losses.moving_margins(three, torch.tensor([0]), torch.tensor([0.0]), 2.0).item() == pytest.approx(
@@ -159,20 +165,22 @@ def test_mm_ldam_by_hand_on_mixed_labels():
 
 
 def test_logit_adjusted_by_hand():
-    log_priors = losses.log_priors([3, 1])
+    log_priors = losses.class_log_priors([3, 1])
     logits = torch.zeros(1, 2)
     for label, expected in ((0, math.log(4 / 3)), (1, math.log(4))):
-        assert losses.logit_adjusted(logits, torch.tensor([label]), ONES, log_priors, 1.0).item() == (
+        assert losses.logit_adjusted_loss(logits, torch.tensor([label]), ONES, log_priors, 1.0).item() == (
             pytest.approx(expected))  # fmt: skip
     # tau 2: shares of 9 and 1
-    assert losses.logit_adjusted(
+    assert losses.logit_adjusted_loss(
         logits, torch.tensor([1]), ONES, log_priors, 2.0
     ).item() == pytest.approx(math.log(10))
     # After subtracting the priors the loss is plain cross-entropy: Menon's two forms agree.
     z = torch.tensor([[0.3, -0.2]])
-    adjusted = losses.logit_adjusted(z - log_priors, torch.tensor([1]), ONES, log_priors, 1.0)
-    assert adjusted.item() == pytest.approx(losses.cross_entropy(z, torch.tensor([1]), ONES).item())
-    assert torch.isfinite(losses.log_priors([3, 0])).all()
+    adjusted = losses.logit_adjusted_loss(z - log_priors, torch.tensor([1]), ONES, log_priors, 1.0)
+    assert adjusted.item() == pytest.approx(
+        losses.cross_entropy_loss(z, torch.tensor([1]), ONES).item()
+    )
+    assert torch.isfinite(losses.class_log_priors([3, 0])).all()
 
 
 @pytest.mark.parametrize("s", [1.0, 30.0])
@@ -183,13 +191,15 @@ def test_gradients_are_those_of_finite_differences(name, s):
     logits, labels = (s * cosines).requires_grad_(), torch.tensor([0, 1, 2, 2, 1, 0])
     weights = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
     counts = [81, 16, 1]
-    loss = losses.loss_of(made.finetune_options(loss=name, s=s, **READ[name]), counts)
-    if name == "mm-ldam":  # its margins carry no gradient: they stand still here too
-        room = 0.5 - losses.margins(counts, 0.5).double()[labels]
+    loss = losses.loss_function(made.finetune_options(loss=name, s=s, **READ[name]), counts)
+    if name == "mm-ldam":  # no gradient flows through its margins, so they are constants here
+        room = 0.5 - losses.ldam_margins(counts, 0.5).double()[labels]
         still = s * losses.moving_margins(cosines, labels, room, 1.1)
         assert torch.autograd.gradcheck(
-            lambda z: losses.cross_entropy(losses.lowered(z, labels, still), labels, weights), logits)  # fmt: skip
-        expected = losses.cross_entropy(losses.lowered(logits, labels, still), labels, weights)
+            lambda z: losses.cross_entropy_loss(losses.subtract_margins(z, labels, still), labels, weights), logits)  # fmt: skip
+        expected = losses.cross_entropy_loss(
+            losses.subtract_margins(logits, labels, still), labels, weights
+        )
         grads = [
             torch.autograd.grad(value, logits)[0]
             for value in (expected, loss(logits, labels, weights))
@@ -199,14 +209,13 @@ def test_gradients_are_those_of_finite_differences(name, s):
         assert torch.autograd.gradcheck(lambda z: loss(z, labels, weights), logits)
 
 
-# -- the cosine head
-# ---------------------------------------------------------------------------------
+# The cosine head.
 
 
 def test_cosine_head_by_hand():
     linear = torch.nn.Linear(2, 2)
     linear.weight.data = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
-    head = Cosine(linear, 10.0)
+    head = CosineLayer(linear, 10.0)
     assert head(torch.tensor([[3.0, 4.0]])).tolist() == [pytest.approx([6, 8])]
     assert [name for name, _ in head.named_parameters()] == ["weight"]
     with torch.autocast("cpu", torch.bfloat16):
@@ -216,12 +225,12 @@ def test_cosine_head_by_hand():
 
 
 def test_a_head_of_two_layers_keeps_its_first():
-    """As RoBERTa's and BERTweet's have."""
+    """RoBERTa and BERTweet have such heads."""
     config = RobertaConfig(vocab_size=20, hidden_size=8, num_hidden_layers=1, num_attention_heads=1,
                            intermediate_size=8, num_labels=3, cosine_s=30.0)  # fmt: skip
-    model = with_head(RobertaForSequenceClassification(config))
-    assert isinstance(model.classifier.out_proj, Cosine) and not isinstance(
-        model.classifier.dense, Cosine
+    model = install_cosine_layer(RobertaForSequenceClassification(config))
+    assert isinstance(model.classifier.out_proj, CosineLayer) and not isinstance(
+        model.classifier.dense, CosineLayer
     )
     assert model(torch.tensor([[1, 2]])).logits.shape == (1, 3)
 
@@ -273,12 +282,11 @@ def test_a_cosine_head_is_saved_predicted_with_and_built_on(tmp_path, bases, tra
         and "classifier.bias" in after
     )
     assert "cosine_s" not in json.loads((plain / "config.json").read_text())
-    assert isinstance(load_model(wider, "encoder").classifier, Cosine)
+    assert isinstance(load_model(wider, "encoder").classifier, CosineLayer)
     assert type(load_model(plain, "encoder").classifier) is torch.nn.Linear
 
 
-# -- trainings
-# ---------------------------------------------------------------------------------------
+# Trainings.
 
 
 @pytest.mark.parametrize("kind", ["encoder", "causal"])
@@ -296,12 +304,14 @@ def test_each_loss_trains(tmp_path, bases, train, name, kind):
 
 
 def test_the_label_logits_of_a_training_are_those_of_a_prediction(bases, train):
-    """On posts and answers of several lengths; each post is read once an answer."""
+    """Posts and answers have several lengths; each post is read once for each answer."""
     tokenizer, frame = load_tokenizer(bases["causal"]), read_posts(train)[:6]
     model = load_model(bases["causal"], "causal").eval()
     prompt = Prompt(tokenizer, made.PROMPT, ["no", "yes indeed"], 64)
     assert len({len(answer) for answer in prompt.answers}) == 2
-    batch = choice_batch(answer_examples(frame, prompt), prompt.answers, tokenizer.pad_token_id)
+    batch = answer_choice_batch(
+        answer_examples(frame, prompt), prompt.answers, tokenizer.pad_token_id
+    )
     longest = (
         len(prompt.prefix) + max(map(len, prompt.fields(frame))) + max(map(len, prompt.answers))
     )
@@ -318,17 +328,17 @@ def test_ranks_share_the_posts_of_a_batch_and_keep_their_answers_together(bases,
     prompt = Prompt(tokenizer, made.PROMPT, ["no", "yes indeed"], 64)
     examples, collate = (
         answer_examples(read_posts(train)[:5], prompt),
-        partial(choice_batch, answers=prompt.answers, fill=0),
+        partial(answer_choice_batch, answers=prompt.answers, fill=0),
     )
     whole = collate(examples)
-    parts = [Share(collate, Ranks(rank, 2))(examples) for rank in range(2)]
+    parts = [RankCollator(collate, Ranks(rank, 2))(examples) for rank in range(2)]
     assert [part["labels"].tolist() for part in parts] == [[0, 0, 0], [1, 1]]
     assert torch.equal(parts[1]["input_ids"], whole["input_ids"][1::2])
     assert [part["weight"] for part in parts] == pytest.approx([2 * 3 / 5, 2 * 2 / 5])
 
 
 def test_re_weighting_begins_when_a_training_reaches_it(tmp_path, bases, train, monkeypatch):
-    """In the epoch that drw names, also for a run that goes on from a checkpoint."""
+    """It begins in the epoch that `drw` gives, also if the run resumes a checkpoint."""
     seen, loss, last = [], finetuning.label_loss, [5]
 
     def told(model, inputs, weights, **options):
@@ -361,25 +371,24 @@ def test_re_weighting_begins_when_a_training_reaches_it(tmp_path, bases, train, 
         seen.clear()
 
 
-# -- collapse
-# ----------------------------------------------------------------------------------------
+# Collapsed trainings.
 
 
-def verdicts(monkeypatch, found):
-    """Trainings end as told here, one after the other; what was looked at is gathered."""
+def decide_collapses(monkeypatch, found):
+    """Let trainings collapse or not, in this order; return the list of the seeds looked at."""
     looked, found = [], iter(found)
 
     def told(model, examples, collate, logits_of, options, among):
         looked.append(options.seed)
         return next(found)
 
-    monkeypatch.setattr(finetuning, "one_class", told)
+    monkeypatch.setattr(finetuning, "is_collapsed", told)
     return looked
 
 
 @pytest.mark.parametrize("kind", ["encoder", "causal"])
-def test_a_model_of_one_class_is_found_at_the_end_of_its_training(tmp_path, bases, train, kind):
-    """A learning rate of 1 throws a model off."""
+def test_a_collapsed_model_is_found_at_the_end_of_its_training(tmp_path, bases, train, kind):
+    """A learning rate of 1 makes the model collapse."""
     spec = made.finetune_spec(kind, restarts=0, epochs=6 if kind == "encoder" else 12)
     sound = json.loads(
         (run(spec, bases[kind], train, tmp_path, "sound") / "model.json").read_text()
@@ -393,7 +402,7 @@ def test_a_model_of_one_class_is_found_at_the_end_of_its_training(tmp_path, base
     made.write_posts(one, tmp_path / "one.parquet")
     same = run(spec | {"epochs": 1}, bases[kind], tmp_path / "one.parquet", tmp_path, "same")
     assert json.loads((same / "model.json").read_text())["collapsed"] == [], (
-        "posts of one class ask for no second"
+        "training posts of one class are no collapse"
     )
     silent = {key: value for key, value in spec.items() if key != "restarts"} | {"epochs": 1}
     assert "collapsed" not in json.loads(
@@ -401,11 +410,11 @@ def test_a_model_of_one_class_is_found_at_the_end_of_its_training(tmp_path, base
     )
 
 
-def test_a_collapsed_training_begins_anew_with_another_seed(
+def test_a_collapsed_training_starts_again_with_another_seed(
     tmp_path, bases, train, monkeypatch, capfd
 ):
     spec = made.finetune_spec("encoder", epochs=1)
-    looked = verdicts(monkeypatch, [True, False])
+    looked = decide_collapses(monkeypatch, [True, False])
     out = run(spec | {"restarts": 2}, bases["encoder"], train, tmp_path)
     facts = json.loads((out / "model.json").read_text())
     assert (
@@ -414,13 +423,13 @@ def test_a_collapsed_training_begins_anew_with_another_seed(
         and facts["spec"]["seed"] == 1
     )
     assert (
-        "seed 1 ended in one class for all training posts; seed 1001 begins"
-        in capfd.readouterr().err
+        "the model of seed 1 predicts one class for all training posts; "
+        "training starts again with seed 1001" in capfd.readouterr().err
     )
     other = run(spec | {"seed": 1001}, bases["encoder"], train, tmp_path, "other")
     assert (out / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
 
-    looked = verdicts(monkeypatch, [True] * 3)
+    looked = decide_collapses(monkeypatch, [True] * 3)
     out = run(spec | {"restarts": 2, "seed": 5}, bases["encoder"], train, tmp_path, "lost")
     facts = json.loads((out / "model.json").read_text())
     assert looked == [5, 1005, 2005] and (facts["seed"], facts["collapsed"]) == (
@@ -442,7 +451,7 @@ def test_a_run_that_was_killed_after_a_collapse_does_not_train_the_old_seed_agai
         "encoder", epochs=2, restarts=2, checkpoint_steps=4, dropout=0.1, **head
     )
     step, begun = trainer.PostTrainer.compute_loss, []
-    verdicts(monkeypatch, [True, False])
+    decide_collapses(monkeypatch, [True, False])
     whole = run(spec, bases["encoder"], train, tmp_path, "whole")
 
     def killed(self, *args, **options):
@@ -452,7 +461,7 @@ def test_a_run_that_was_killed_after_a_collapse_does_not_train_the_old_seed_agai
         return step(self, *args, **options)
 
     monkeypatch.setattr(trainer.PostTrainer, "compute_loss", killed)
-    looked = verdicts(monkeypatch, [True, False])
+    looked = decide_collapses(monkeypatch, [True, False])
     with pytest.raises(KeyboardInterrupt):
         run(spec, bases["encoder"], train, tmp_path)
     assert begun == [1] * 12 + [1001] * 6 and looked == [1]

@@ -41,7 +41,7 @@ class Batches:
     def grouped(self, order: np.ndarray) -> list[np.ndarray]:
         """The positions in `order` cut into batches. Ties in length keep the order given."""
         if self.tokens:
-            return within_budget(self.lengths, self.tokens, order)
+            return token_budget_batches(self.lengths, self.tokens, order)
         if self.size is None:
             raise ValueError(
                 "batches are cut by a number of posts or of tokens: give size or tokens"
@@ -56,7 +56,7 @@ class Batches:
         return [order[i : i + self.size] for i in range(0, len(order), self.size)]
 
 
-def within_budget(
+def token_budget_batches(
     lengths: ArrayLike, tokens: int, order: np.ndarray | None = None
 ) -> list[np.ndarray]:
     """Positions sorted by length, longest first, cut so that posts x longest post <= tokens (one

@@ -21,13 +21,13 @@ else:
     Encoder = object
 
 POOLINGS = ("mean", "last2+pooler", "last3", "last3+pooler", "bigru-pooler", "bigru-tokens")
-OWN = {
+DEFAULT_HEAD = {
     "head": "linear",
     "pooling": "pooler",
 }  # the head that transformers gives an encoder, where a spec is silent
 
 
-class Pooling(torch.nn.Module):
+class PoolingHead(torch.nn.Module):
     """A head without dropout: K logits from what `head_pooling` takes from the hidden states (Bai &
     Zhou 2020).
 
@@ -93,7 +93,7 @@ class Pooling(torch.nn.Module):
 
 
 class PooledEncoder(Encoder):
-    """The part of a class that `pooled_class` makes: a Pooling in the place of the head that
+    """The part of a class that `pooled_encoder_class` makes: a PoolingHead in the place of the head that
     transformers has.
 
     A pooler that is not read falls away: it would learn nothing, and ranks would wait for its
@@ -104,7 +104,7 @@ class PooledEncoder(Encoder):
         super().__init__(config)
         for name in [name for name, _ in self.named_children() if name != self.base_model_prefix]:
             delattr(self, name)
-        self.head = Pooling(config, getattr(self.base_model, "pooler", None) is not None)
+        self.head = PoolingHead(config, getattr(self.base_model, "pooler", None) is not None)
         if not self.head.pooler:
             self.base_model.pooler = None
 
@@ -120,8 +120,8 @@ class PooledEncoder(Encoder):
 
 
 @cache
-def pooled_class(plain: type) -> type:
-    """Return a class like `plain`, one of transformers, whose head is the Pooling that the config
+def pooled_encoder_class(plain: type) -> type:
+    """Return a class like `plain`, one of transformers, whose head is the PoolingHead that the config
     names.
 
     config.json names it under `architectures`, for example PooledBertForSequenceClassification: the
@@ -131,7 +131,7 @@ def pooled_class(plain: type) -> type:
     return type(f"Pooled{plain.__name__}", (PooledEncoder, plain), {"__module__": __name__})
 
 
-class Cosine(torch.nn.Linear):
+class CosineLayer(torch.nn.Linear):
     """The last layer of a head: s times the cosines of its input and each class's weights, no bias
     (Cao et al. 2019).
 
@@ -149,7 +149,7 @@ class Cosine(torch.nn.Linear):
             )
 
 
-def with_head(model: "PreTrainedModel") -> "PreTrainedModel":
+def install_cosine_layer(model: "PreTrainedModel") -> "PreTrainedModel":
     """The encoder, a cosine layer in the place of its head's last where its config says so:
     `cosine_s`, the scale.
 
@@ -162,11 +162,11 @@ def with_head(model: "PreTrainedModel") -> "PreTrainedModel":
         ]
         last = [name for name in layers if not name.startswith(body)][-1]
         parent, _, name = last.rpartition(".")
-        setattr(model.get_submodule(parent), name, Cosine(model.get_submodule(last), s))
+        setattr(model.get_submodule(parent), name, CosineLayer(model.get_submodule(last), s))
     return model
 
 
-def new_head(model: "PreTrainedModel", seed: int) -> None:
+def initialize_head(model: "PreTrainedModel", seed: int) -> None:
     """Draw an encoder's head afresh from `seed`: weights normal(0, initializer_range), biases zero.
 
     A GRU's are uniform within 1 / sqrt(units), biases included, as PyTorch draws them.

@@ -13,7 +13,7 @@ import torch
 import transformers
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from postgrad.models.batching import share, within_budget
+from postgrad.models.batching import share, token_budget_batches
 from postgrad.models.label_prompts import Prompt
 from postgrad.models.loading import load_model, load_tokenizer, set_threads
 from postgrad.models.prediction import PredictOptions, Scorer
@@ -70,7 +70,7 @@ def encoder_scores(
     """(m positions, (m, K) logits) of an encoder's head."""
     rows = [example["ids"] for example in encoder_examples(frame, tokenizer, max_length)]
     logits = np.zeros((len(rows), model.config.num_labels))
-    groups, mine = share(within_budget([len(row) for row in rows], batch_tokens), part)
+    groups, mine = share(token_budget_batches([len(row) for row in rows], batch_tokens), part)
     for group in groups:
         batch = inputs([rows[i] for i in group], tokenizer.pad_token_id)
         output = model(**{name: tensor.to(model.device) for name, tensor in batch.items()})
@@ -101,7 +101,7 @@ def answer_scores(
         prefix = model(start, use_cache=True, logits_to_keep=1).past_key_values
     longest = max(map(len, prompt.answers))
     groups, mine = share(
-        within_budget([shared + len(row) + longest for row in rows], batch_tokens), part
+        token_budget_batches([shared + len(row) + longest for row in rows], batch_tokens), part
     )
     for group in groups:
         batch = inputs([rows[i] for i in group], tokenizer.pad_token_id)
@@ -154,7 +154,7 @@ def embeddings(folder: Path | str, frame: pd.DataFrame) -> np.ndarray:
     )
     vectors = np.zeros((len(rows), model.config.hidden_size))
     with torch.inference_mode():
-        for group in within_budget([len(row) for row in rows], EMBEDDING_BATCH):
+        for group in token_budget_batches([len(row) for row in rows], EMBEDDING_BATCH):
             batch = inputs([rows[i] for i in group], tokenizer.pad_token_id)
             batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
             mask = batch["attention_mask"][..., None]

@@ -54,7 +54,7 @@ def terms(text: str, ngrams: Sequence[int]) -> list[str]:
     return [" ".join(words[i : i + n]) for n in spans for i in range(len(words) - n + 1)]
 
 
-def finetune(
+def finetune_linear_classifier(
     options: LinearOptions,
     base: Path | str,
     frame: pd.DataFrame,

@@ -16,7 +16,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from postgrad.models.heads import OWN, pooled_class, with_head
+from postgrad.models.heads import DEFAULT_HEAD, install_cosine_layer, pooled_encoder_class
 
 CLASSES = {"encoder": AutoModelForSequenceClassification, "causal": AutoModelForCausalLM,
            "mlm": AutoModelForMaskedLM, "plain": AutoModel}  # fmt: skip
@@ -66,7 +66,7 @@ def load_model(
         config.problem_type = "single_label_classification"
         for name, value in (
             ("cosine_s", s),
-            ("head_pooling", None if pooling == OWN["pooling"] else pooling),
+            ("head_pooling", None if pooling == DEFAULT_HEAD["pooling"] else pooling),
         ):
             if value is not None:
                 setattr(config, name, value)
@@ -78,12 +78,12 @@ def load_model(
                 setattr(config, name, dropout)
     made = CLASSES[form]
     if form == "encoder" and getattr(config, "head_pooling", None):
-        made = pooled_class(MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)])
+        made = pooled_encoder_class(MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)])
     model = made.from_pretrained(
         folder, config=config, attn_implementation=attention, dtype=torch.float32, use_safetensors=True,
         ignore_mismatched_sizes=bool(labels), **SAFE
     )  # fmt: skip
-    return with_head(model) if form == "encoder" else model
+    return install_cosine_layer(model) if form == "encoder" else model
 
 
 def freeze(model: PreTrainedModel, names: Iterable[str]) -> None:

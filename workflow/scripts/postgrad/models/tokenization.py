@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Example = dict[str, Any]  # `ids` of one post, and what its loss reads
 Batch = dict[str, torch.Tensor]
 
-UNTAUGHT = -100  # a target that no loss reads
+IGNORE_INDEX = -100  # a target that no loss reads
 
 
 def encoder_examples(
@@ -55,7 +55,7 @@ def next_token_examples(
     return [{"ids": ids, "taught": len(ids) - 1} for ids in rows if len(ids) > 1]
 
 
-def masked_examples(
+def maskable_examples(
     texts: Iterable[str], tokenizer: "PreTrainedTokenizerBase", max_length: int
 ) -> list[Example]:
     """One dict a post.
@@ -105,13 +105,13 @@ def labelled_batch(examples: Sequence[Example], fill: int) -> Batch:
     return inputs([example["ids"] for example in examples], fill) | {"labels": labels}
 
 
-def taught_batch(examples: Sequence[Example], fill: int) -> Batch:
+def causal_batch(examples: Sequence[Example], fill: int) -> Batch:
     """Inputs, `labels` where there are any, and `targets` (n, T).
 
-    What position t should say next, else UNTAUGHT.
+    What position t should say next, else IGNORE_INDEX.
     """
     batch = inputs([example["ids"] for example in examples], fill)
-    targets = torch.full_like(batch["input_ids"], UNTAUGHT)
+    targets = torch.full_like(batch["input_ids"], IGNORE_INDEX)
     for row, example in zip(targets, examples):
         ids, taught = example["ids"], example["taught"]
         row[len(ids) - 1 - taught : len(ids) - 1] = torch.tensor(ids[len(ids) - taught :])
@@ -120,8 +120,10 @@ def taught_batch(examples: Sequence[Example], fill: int) -> Batch:
     return batch | {"targets": targets}
 
 
-def choice_batch(examples: Sequence[Example], answers: Sequence[Sequence[int]], fill: int) -> Batch:
-    """taught_batch of each post with each of K answers (lists of ids) in the place of its own:
+def answer_choice_batch(
+    examples: Sequence[Example], answers: Sequence[Sequence[int]], fill: int
+) -> Batch:
+    """causal_batch of each post with each of K answers (lists of ids) in the place of its own:
     tensors (n, K, T).
 
     `labels` are (n,).
@@ -129,12 +131,12 @@ def choice_batch(examples: Sequence[Example], answers: Sequence[Sequence[int]], 
     stems = [example["ids"][: -example["taught"]] for example in examples]
     rows = [{"ids": stem + answer, "taught": len(answer)} for stem in stems for answer in answers]
     batch = {
-        name: part.unflatten(0, (len(stems), -1)) for name, part in taught_batch(rows, fill).items()
+        name: part.unflatten(0, (len(stems), -1)) for name, part in causal_batch(rows, fill).items()
     }
     return batch | {"labels": torch.tensor([example["label"] for example in examples])}
 
 
-class Masks:
+class MaskingCollator:
     """Batches for masked-language training: 15 % of a post's tokens are targets, another draw each
     epoch.
 
@@ -160,7 +162,7 @@ class Masks:
             random = np.random.default_rng([self.seed, self.epoch, example["post"]])
             ids, places = np.array(example["ids"]), example["places"]
             chosen = random.permutation(places)[: max(1, round(self.share * len(places)))]
-            target = np.full(len(ids), UNTAUGHT)
+            target = np.full(len(ids), IGNORE_INDEX)
             target[chosen] = ids[chosen]
             draw = random.random(len(chosen))
             ids[chosen[draw < 0.8]] = self.mark
@@ -168,4 +170,4 @@ class Masks:
             ids[swapped] = random.integers(self.size, size=len(swapped))
             rows.append(ids.tolist())
             targets.append(target.tolist())
-        return inputs(rows, self.fill) | {"targets": padded(targets, UNTAUGHT)}
+        return inputs(rows, self.fill) | {"targets": padded(targets, IGNORE_INDEX)}

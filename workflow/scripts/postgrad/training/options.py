@@ -1,6 +1,6 @@
-"""The options of a training, read from a spec by `records.options.read_options`.
+"""Options of a training, which `records.options.read_options` reads from a spec.
 
-See workflow/schemas/verbs.yaml.
+Their limits and meanings are in workflow/schemas/verbs.yaml.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ Label = dict[str, str]  # name, and for a causal model word and digit
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
-    """What every training of a network reads."""
+    """Options that every training of a neural network reads."""
 
     node: str
     kind: str  # encoder or causal
@@ -32,18 +32,18 @@ class TrainingOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainOptions(TrainingOptions):
-    """The options of `pretrain`. mask: of an encoder."""
+    """Options of `pretrain`."""
 
     tokens: int | None
     rows: int | None
-    mask: float | None = None
+    mask: float | None = None  # share of tokens to mask; of an encoder
 
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneOptions(TrainingOptions):
-    """The options of `finetune` for a network.
+    """Options of `finetune` for a neural network.
 
-    One that a kind or a loss does not read is at its default.
+    An option that the kind of model or the loss does not read has its default.
     """
 
     labels: list[Label]  # in class order
@@ -60,7 +60,7 @@ class FinetuneOptions(TrainingOptions):
     pooling: str = "pooler"
     optimizer: str = "adamw"
     drw: float | None = None
-    restarts: int | None = None  # None: nobody looks whether a training ended in one class
+    restarts: int | None = None  # None: a training that ended in one class is not looked for
     input: str = "raw"
     answers: str | None = None  # of a causal model
     prompt: str | None = None  # of a causal model
@@ -74,7 +74,10 @@ class FinetuneOptions(TrainingOptions):
 
     @property
     def words(self) -> list[str]:
-        """What a causal model answers for each label."""
+        """The answer of a causal model for each label, in class order.
+
+        Raise `ValueError` if `answers` is missing.
+        """
         if self.answers is None:
             raise ValueError(f"node {self.node}: answers is missing; write words or digits")
         return [label[self.answers.removesuffix("s")] for label in self.labels]

@@ -1,8 +1,7 @@
-"""Continued pretraining on plain posts: next token for a causal model, masked tokens for an
-encoder.
+"""Continued pretraining on plain posts: next tokens for a causal model, masked ones for an encoder.
 
-One post is one example. Posts are padded, never joined, so none sees another; batches of a token
-budget keep the padding small.
+One post is one example. Posts are padded and never joined, so that no post attends to another;
+batches of a token budget keep the padding small.
 """
 
 from functools import partial
@@ -14,23 +13,26 @@ import transformers
 from torch import Tensor
 
 from postgrad.models.batching import Batches
-from postgrad.models.loading import load_model, load_tokenizer, set_threads
-from postgrad.models.model_folder import base_facts
+from postgrad.models.loading import load_model
 from postgrad.models.tokenization import (
-    UNTAUGHT,
-    Masks,
-    masked_examples,
+    IGNORE_INDEX,
+    MaskingCollator,
+    causal_batch,
+    maskable_examples,
     next_token_examples,
-    taught_batch,
 )
 from postgrad.records.posts import input_texts
-from postgrad.training import distributed
 from postgrad.training.losses import token_losses
 from postgrad.training.options import PretrainOptions
-from postgrad.training.trainer import check, finish, taught_logits, trained
+from postgrad.training.trainer import (
+    save_trained_model,
+    start_training,
+    target_logits,
+    train_model,
+)
 
 
-def pretrain(
+def pretrain_model(
     options: PretrainOptions,
     base: Path | str,
     frame: pd.DataFrame,
@@ -39,25 +41,43 @@ def pretrain(
     out: Path | str,
     zero: int = 0,
 ) -> None:
-    """Go on training folder `base` on the texts of `frame` and write the folder `out`; labels are
-    not read.
+    """Continue the pretraining of a base on posts and write the model folder.
 
-    facts: model.json so far. An encoder is saved as a plain body with the base's pooler, so that a
-    later head finds all it needs. zero: DeepSpeed's stage, 0 for none.
+    An encoder is saved as a plain body with the base's pooler, so that a later head finds all that
+    it needs.
+
+    Parameters
+    ----------
+    options
+        Options of the pretraining.
+    base
+        Folder of the base.
+    frame
+        Posts. Labels are not read.
+    facts
+        The content of model.json so far, which is the key of the training.
+    work
+        Folder in which checkpoints and finished models are kept.
+    out
+        Folder for the model.
+    zero
+        Stage of DeepSpeed's ZeRO, or 0 for none.
+
+    Raises
+    ------
+    ValueError
+        If no post has any text, an encoder's tokenizer has no mask token, `mask` is missing for an
+        encoder, or an option has an unknown value.
     """
-    check(options)
-    base_facts(base, options.kind)
-    set_threads(options.threads)
-    among = distributed.begin(zero, options.precision)
+    _, ranks, tokenizer = start_training(options, base, zero)
     transformers.set_seed(options.seed)
-    tokenizer = load_tokenizer(base)
     causal = options.kind == "causal"
     if not causal and tokenizer.mask_token_id is None:
         raise ValueError(
             f"base {base} has no mask token, so it cannot be pretrained; choose another encoder"
         )
-    rows = next_token_examples if causal else masked_examples
-    examples = rows(input_texts(frame), tokenizer, options.max_length)
+    examples_of = next_token_examples if causal else maskable_examples
+    examples = examples_of(input_texts(frame), tokenizer, options.max_length)
     if not examples:
         raise ValueError(
             f"node {options.node}: no post has any text; see the data and the audit's drop.parquet"
@@ -66,40 +86,45 @@ def pretrain(
     batches = Batches(
         [len(example["ids"]) for example in examples], options.seed, options.batch, options.tokens
     )
-    given = (options, work, facts, among)
+    context = (options, work, facts, ranks)
     if causal:
-        teach = partial(taught_batch, fill=tokenizer.pad_token_id)
-        timing = trained(model, examples, batches, teach, next_token_loss, *given)
+        collate = partial(causal_batch, fill=tokenizer.pad_token_id)
+        timing = train_model(model, examples, batches, collate, next_token_loss, *context)
     else:
         if options.mask is None:
             raise ValueError(
-                f"node {options.node}: mask is missing; give the share of tokens to mask, such as 0.15"
+                f"node {options.node}: mask is missing; give the share of tokens to mask, "
+                "such as 0.15"
             )
-        masks = Masks(tokenizer, options.mask, options.seed)
-        timing = trained(model, examples, batches, masks, masked_loss, *given, by_epoch=[masks])
-    final = None if causal else partial(with_pooler, base=base)
-    finish(model, tokenizer, examples, timing, facts, {}, work, out, among, final)
+        masking = MaskingCollator(tokenizer, options.mask, options.seed)
+        timing = train_model(
+            model, examples, batches, masking, masked_loss, *context, epoch_dependents=[masking]
+        )
+    convert = None if causal else partial(encoder_with_pooler, base=base)
+    save_trained_model(model, tokenizer, examples, timing, facts, {}, work, out, ranks, convert)
 
 
-def with_pooler(model: Any, base: Path | str) -> Any:
-    """The plain body of `base`, pooler and all, with the weights that `model` learned."""
+def encoder_with_pooler(model: Any, base: Path | str) -> Any:
+    """Return the plain body of `base`, with its pooler, and with the weights of a trained model."""
     body = load_model(base, "plain")
     body.load_state_dict(model.base_model.state_dict(), strict=False)
     return body
 
 
 def next_token_loss(model: Any, inputs: dict[str, Tensor]) -> Tensor:
-    """Mean negative log-likelihood of a batch's tokens."""
-    logits, targets = taught_logits(model, inputs)
-    return token_losses(logits, targets).sum() / (targets != UNTAUGHT).sum()
+    """Return the mean negative log-likelihood of a batch's target tokens."""
+    logits, targets = target_logits(model, inputs)
+    return token_losses(logits, targets).sum() / (targets != IGNORE_INDEX).sum()
 
 
 def masked_loss(model: Any, inputs: dict[str, Tensor]) -> Tensor:
-    """Mean negative log-likelihood of a batch's hidden tokens. The output layer reads those places
-    alone: at a vocabulary of 30,522 it would otherwise cost as much as MiniLM's six layers.
+    """Return the mean negative log-likelihood of a batch's masked tokens.
+
+    The output layer reads the masked positions only: with a vocabulary of 30,522 it would otherwise
+    cost as much as MiniLM's six layers.
     """
     targets = inputs.pop("targets")
-    places = targets != UNTAUGHT
+    places = targets != IGNORE_INDEX
     inner = getattr(model, "module", model)  # several ranks train a model within a wrapper
     head = next(part for name, part in inner.named_children() if name != inner.base_model_prefix)
     hook = head.register_forward_pre_hook(lambda _, args: (args[0][places][None],))
