@@ -235,9 +235,9 @@ def limits(body: Schema) -> str:
     """The type of a value and its limits, in words.
 
     >>> limits({"type": "number", "exclusiveMinimum": 0, "maximum": 1})
-    'number, more than 0 and at most 1'
+    'number (more than 0 and at most 1)'
     >>> limits({"type": ["string", "array"], "items": {"type": "integer", "minimum": 1, "maximum": 5}, "minItems": 1})
-    'text; or list of whole numbers, each 1 to 5; not empty'
+    'text, or list of whole numbers (each 1 to 5; not empty)'
     """
     if "$ref" in body:
         heading = part_heading(body["$ref"].rpartition("/")[2])
@@ -245,7 +245,7 @@ def limits(body: Schema) -> str:
     if "enum" in body:
         return listed([value(item) for item in body["enum"]], "or")
     kinds = body["type"] if isinstance(body["type"], list) else [body["type"]]
-    return "; or ".join(limits_of(kind, body) for kind in kinds)
+    return ", or ".join(limits_of(kind, body) for kind in kinds)
 
 
 def limits_of(kind: str, body: Schema) -> str:
@@ -254,36 +254,36 @@ def limits_of(kind: str, body: Schema) -> str:
     What a pattern says of a text stands in the key's sentence.
     """
     if kind in ("integer", "number"):
-        return ", ".join([TYPES[kind], *filter(None, [bounds(body)])])
+        return in_brackets(TYPES[kind], [bounds(body)])
     if kind == "string" and (words := alternatives(body.get("pattern", ""))):
         return listed([f"`{word}`" for word in words], "or")
     if kind == "array":
         items = body.get("items", {})
-        each = bounds(items)
         if "enum" in items:
             found = f"list of {listed([value(item) for item in items['enum']], 'and')}"
         elif is_mapping(items):
             found = "list of mappings"
         else:
-            many = TYPES[items.get("type", "string")]
-            found = f"list of {many}{'s' * many.endswith('number')}{f', each {each}' * bool(each)}"
+            found = f"list of {TYPES[items.get('type', 'string')]}s"
         low, high = body.get("minItems", 0), body.get("maxItems")
         counts = [f"exactly {low} items"] if low == high else ["not empty"] if low == 1 else []
         counts += [f"at least {low} items"] if low > 1 and low != high else []
         counts += [f"at most {high} items"] if high is not None and low != high else []
-        return "; ".join(
-            [
-                found,
-                *filter(
-                    None, [", ".join([*counts, *["no item twice"] * body.get("uniqueItems", 0)])]
-                ),
-            ]
-        )
-    return (
-        f"{TYPES[kind]}, not empty"
-        if kind == "object" and body.get("minProperties")
-        else TYPES[kind]
+        each = f"each {bounds(items)}" if bounds(items) else ""
+        return in_brackets(found, [each, *counts, *["no item twice"] * body.get("uniqueItems", 0)])
+    return in_brackets(
+        TYPES[kind], ["not empty"] * bool(kind == "object" and body.get("minProperties"))
     )
+
+
+def in_brackets(text: str, limits: Iterable[str]) -> str:
+    """A type with its limits in brackets behind it.
+
+    >>> in_brackets("list of texts", ["not empty", "no item twice"]), in_brackets("text", [""])
+    ('list of texts (not empty; no item twice)', 'text')
+    """
+    given = [limit for limit in limits if limit]
+    return f"{text} ({'; '.join(given)})" if given else text
 
 
 def bounds(body: Schema) -> str:
