@@ -204,7 +204,7 @@ def test_a_scale_on_the_command_line_stands_over_that_of_the_study(tmp_path):
 @pytest.mark.parametrize("words, sentence", [
     ("scale=heer", "config.yaml or --config: scale: there is no file .*heer.yaml; did you mean 'here'?"),
     ("scale=[here]", "config.yaml or --config: scale: expected text, found a list of 1"),
-    ("scale=../here", "config.yaml or --config: scale: '../here' does not fit. A file of config/scales"),
+    ("scale=../here", "config.yaml or --config: scale: '../here' does not fit. The name of a file in config/scales"),
     ("recipes=small,smal", "config.yaml or --config: recipes: there is no file .*smal.yaml; did you mean 'small'?"),
     ("recipes=small,small", "config.yaml or --config: recipes: 'small' stands twice; keep one."),
     ("recipes=small,", "config.yaml or --config: recipes.1: '' does not fit. The name of a file in config"),
