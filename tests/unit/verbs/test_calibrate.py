@@ -49,6 +49,60 @@ def test_methods_may_be_an_axis(tmp_path):
     assert graph.ids["fair"] == ["fair@method=prior", "fair@method=threshold"]
 
 
+def range_of(first, last, step):
+    return {**PRIOR, "lambda": {"from": first, "to": last, "step": step}}
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "step", "numbers"),
+    [
+        (
+            0,
+            1.5,
+            0.1,
+            [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5],
+        ),
+        (0.7, 1.0, 0.1, [0.7, 0.8, 0.9, 1.0]),
+        (0, 1, 0.3, [0, 0.3, 0.6, 0.9]),
+        (1, 1, 0.5, [1]),
+    ],
+)
+def test_a_range_of_lambda_is_the_list_of_its_numbers(tmp_path, first, last, step, numbers):
+    """The same floats, so that a spec has the same bytes in either form."""
+    study, graph = graph_of(tmp_path / "range", fair=range_of(first, last, step))
+    listed, _ = graph_of(tmp_path / "list", fair={**PRIOR, "lambda": numbers})
+    assert graph.nodes["fair@seed=1"].options["lambda"] == numbers
+    specs_of = [specs.node_spec(one, "small", "fair@seed=1") for one in (study, listed)]
+    assert specs_of[0] == specs_of[1]
+
+
+def test_ranges_of_lambda_may_be_an_axis(tmp_path):
+    ranges = {"few": {"from": 0, "to": 1, "step": 0.5}, "one": [1.0]}
+    body = {key: value for key, value in PRIOR.items() if key != "lambda"}
+    body |= {"calibrate": "one", "each": {"lambda": ranges}}
+    _, graph = graph_of(tmp_path, fair=body)
+    found = {id: graph.nodes[id].options["lambda"] for id in graph.ids["fair"]}
+    assert found == {"fair@lambda=few": [0, 0.5, 1.0], "fair@lambda=one": [1.0]}
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (range_of(0, 1, 0), r"fair.lambda.step: expected at least 0.001, found 0. The distance"),
+        (range_of(0, 1, -0.1), r"fair.lambda.step: expected at least 0.001, found -0.1."),
+        (range_of(1, 0, 0.1), r"fair.lambda: the range is empty; write a `to` that is at least"),
+        ({**PRIOR, "lambda": {"from": 0, "to": 1}}, r"fair.lambda: the key 'step' is missing"),
+        (
+            {**PRIOR, "lambda": {"form": 0, "to": 1, "step": 1}},
+            r"no key 'form'; did you mean 'from'",
+        ),
+    ],
+)
+def test_a_range_that_has_no_numbers_is_refused(tmp_path, body, told):
+    with pytest.raises(Fault, match=told):
+        graph_of(tmp_path, fair=body)
+
+
 def test_a_prior_among_the_methods_of_an_axis_needs_its_lambda(tmp_path):
     body = {
         "calibrate": "one",

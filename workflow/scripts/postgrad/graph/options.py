@@ -3,6 +3,7 @@
 What each verb may say (workflow/schemas/verbs.yaml), and which of several values wins.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -189,8 +190,8 @@ def resolve_options(
     faithful = faithful_values(graph, verb, body, root)
     last = [faithful] if study.mode == "faithful" else []
     decided = decided_by_node(graph, verb, body, root)
-    paper, paper_axes = _later_wins([*before, node, faithful])
-    used, each = _later_wins([*before, scale, node, *last])
+    paper, paper_axes = _ranges_as_lists(verb, *_later_wins([*before, node, faithful]))
+    used, each = _ranges_as_lists(verb, *_later_wins([*before, scale, node, *last]))
     for key in known:
         here, there = each.get(key, used.get(key)), paper_axes.get(key, paper.get(key))
         if here != there:
@@ -265,6 +266,41 @@ def _later_wins(levels: Iterable[Options]) -> tuple[Options, Options]:
         )
         used |= values
     return used, each
+
+
+def _ranges_as_lists(verb: str, used: Options, each: Options) -> tuple[Options, Options]:
+    """The values of options and of axes, with a list of numbers in the place of each range."""
+    ranged = {key for key, body in options(verb).items() if "step" in body.get("properties", {})}
+    used = {key: numbers_of(value) if key in ranged else value for key, value in used.items()}
+    named = {
+        key: {name: numbers_of(value) for name, value in each[key].items()}
+        for key in each.keys() & ranged
+        if isinstance(each[key], dict)
+    }
+    return used, each | named
+
+
+def numbers_of(value: Any) -> Any:
+    """Return the numbers of a range, and any other value as it is.
+
+    Parameters
+    ----------
+    value
+        A range is a mapping of `from`, `to` and `step`. Its numbers are rounded to ten decimals, so
+        that they equal those that a person would write. None are left where `to` is below `from`.
+
+    Examples
+    --------
+    >>> numbers_of({"from": 0, "to": 0.4, "step": 0.1})
+    [0, 0.1, 0.2, 0.3, 0.4]
+    >>> numbers_of([0, 1.0])
+    [0, 1.0]
+    """
+    if not isinstance(value, dict):
+        return value
+    first, last, step = value["from"], value["to"], value["step"]
+    steps = math.floor(round((last - first) / step, 10))
+    return [round(first + i * step, 10) if i else first for i in range(steps + 1)]
 
 
 def _axis_values(axis: Any) -> list[Any]:
