@@ -38,9 +38,11 @@ rule clean_work:
             config.get("older_than"), config.get("keep_gb")
         ),
     message:
-        "Removing work that no study refers to, and results of earlier settings as older_than and keep_gb say"
+        "Removing work that no study refers to, and results of earlier settings as older_than and "
+        "keep_gb say"
     shell:
-        "PYTHONPATH=workflow/scripts python -m postgrad.study.cleanup {params.limits:q} > {log:q} 2>&1"
+        "PYTHONPATH=workflow/scripts python -m postgrad.study.cleanup {params.limits:q} > {log:q} "
+        "2>&1"
 
 
 onstart:
@@ -48,7 +50,8 @@ onstart:
     try:
         begin(STUDY.name, jobs_name(workflow.scheduler))
     except BlockingIOError as fault:
-        remedy = "Wait for its end or end it; two minutes after its machine went down it counts as ended."
+        remedy = "Wait for its end or end it"
+        remedy += "; two minutes after its machine went down it counts as ended."
         sys.exit(f"Nothing was run: another run of study {STUDY.name}, {fault}. {remedy}")
     tell_of_upgrade()
 

@@ -47,8 +47,8 @@ def take_out(tree, verb):
     for file in (tree / "config/recipes").glob("*.yaml"):
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
         if without_verb(content, verb):
-            lines = [f"{key}: {flow(value)}" for key, value in content.items()]
-            file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            text = yaml.safe_dump(content, sort_keys=False, width=80)
+            file.write_text(text, encoding="utf-8")
     package, told, now = IMPORTED[verb]
     readme = tree / "README.md"
     rows = readme.read_text(encoding="utf-8").splitlines()
@@ -76,15 +76,6 @@ def cut_out(file, pattern):
     text, count = re.subn(pattern, "", file.read_text(encoding="utf-8"), flags=re.M)
     file.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
     return count
-
-
-def flow(value):
-    """A value as YAML on one line."""
-    return (
-        yaml.safe_dump(value, default_flow_style=True, width=10**9, sort_keys=False)
-        .removesuffix("\n...\n")
-        .strip()
-    )
 
 
 def without_verb(recipe, verb):

@@ -1,4 +1,4 @@
-"""What the rules share: the study, and PATHS (postgrad/study/paths.py), whose look-ups are filled with wildcards."""
+"""What the rules share: the study, and PATHS (postgrad/study/paths.py), which finds their files."""
 
 import inspect
 import json
@@ -47,7 +47,7 @@ wildcard_constraints:
 
 
 def look_up(method):
-    """A function of wildcards: it calls a method with the wildcards that its parameters are named after."""
+    """Return a function of wildcards. It calls the method with those that its parameters name."""
     names = list(inspect.signature(method).parameters)
 
     def found(wildcards):
@@ -69,7 +69,10 @@ def files(method):
 
 
 def named(**methods):
-    """A rule's param: the words `--option NAME FILE` for each file that a method of PATHS gives under its name."""
+    """A rule's param: the words `--option NAME FILE` for each file of the methods' results.
+
+    methods: {option: method of PATHS that returns {name: file}}.
+    """
     found = {option.replace("_", "-"): look_up(method) for option, method in methods.items()}
     return lambda wildcards: option_words(
         {option: files(wildcards) for option, files in found.items()}
@@ -77,12 +80,18 @@ def named(**methods):
 
 
 def in_role(role, verb):
-    """The look-up of what a job reads in a role, by the record of the verb, or where that is None of its node's."""
+    """The look-up of what a job reads in a role, by the record of the verb.
+
+    With None, it is the verb of the job's node.
+    """
     return lambda recipe, node, file, shard: PATHS.inputs(verb, recipe, node, file, shard)[role]
 
 
 def inputs(*roles, verb=None):
-    """A rule's input: the files that its verb reads in a role; in several roles {role: files}, for `unpack`."""
+    """A rule's input: the files that its verb reads in a role.
+
+    With several roles it is {role: files}, for `unpack`.
+    """
     found = {role: files(in_role(role, verb)) for role in roles}
     return (
         found[roles[0]]
@@ -92,7 +101,7 @@ def inputs(*roles, verb=None):
 
 
 def words(*roles, verb=None):
-    """A rule's param: the words `--role NAME FILE` for each file that its verb reads in these roles."""
+    """A rule's param: the words `--role NAME FILE` for each file that is read in these roles."""
     return named(**{role: in_role(role, verb) for role in roles})
 
 
@@ -101,12 +110,15 @@ def spec(wildcards):
 
 
 def reads(wildcards):
-    """The names of what a job reads, since Snakemake reruns by params alone: see profiles/default."""
+    """The names of what a job reads. Snakemake reruns by params alone: see profiles/default."""
     return specs.node_reads(STUDY, wildcards.recipe, wildcards.node, wildcards.get("file"))
 
 
 def reached(wildcards, resources):
-    """How the models that a node asks are reached, and what each may cost. Tracked by nothing: see launch."""
+    """How the models that a node asks are reached, and what each may cost.
+
+    Snakemake does not track it, for the reason given at `launch`.
+    """
     return json.dumps(
         language_models.reached(STUDY, PATHS.node(wildcards.recipe, wildcards.node)), sort_keys=True
     )
@@ -127,7 +139,10 @@ asks = cache(STUDY.resources)
 
 
 def machine(verb):
-    """What a job of a model asks of the cluster: {resource: its function}. Other rules ask for the profile's."""
+    """What a job of a model asks of the cluster: {resource: its function}.
+
+    Other rules ask for the resources of the profile.
+    """
 
     def asked(name):
         return lambda wildcards, attempt: asks(
@@ -138,13 +153,20 @@ def machine(verb):
 
 
 def launch(verb):
-    """How many processes train. Snakemake tracks no param that comes from `resources`: other GPUs retrain nothing."""
+    """How many processes train.
+
+    Snakemake tracks no param that comes from `resources`, so another number of GPUs retrains
+    nothing.
+    """
     return lambda wildcards, resources: launch_words(
         asks(wildcards.recipe, wildcards.node, verb, attempt=1)
     )
 
 
 def scoring(wildcards):
-    """The group of a recipe's cheap last jobs, one submission. A predictor goes alone where a model waits for it."""
+    """The group of a recipe's cheap last jobs, which are submitted as one.
+
+    A predictor for which a model waits is submitted alone.
+    """
     awaited = wildcards.get("node") in queries.awaited(STUDY.graph(wildcards.recipe))
     return None if awaited or wildcards.get("file") == TEACHING else f"{wildcards.recipe}-scores"

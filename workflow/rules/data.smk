@@ -1,7 +1,8 @@
 """From raw files to datasets.
 
 in:  the study's folder of posts, or nothing where the study makes its own
-out: results/<study>/clean/<task>, results/<study>/audit/<task>, results/<study>/<recipe>/{augment,resample,synthesize,label,fold}
+out: results/<study>/clean/<task>, results/<study>/audit/<task>,
+     results/<study>/<recipe>/{augment,resample,synthesize,label,fold}
 """
 
 
@@ -20,7 +21,8 @@ rule demo:
     message:
         "Making up posts"
     shell:
-        "python workflow/scripts/demo.py --spec {params.spec:q} --out {params.folder:q} > {log:q} 2>&1"
+        "python workflow/scripts/demo.py --spec {params.spec:q} "
+        "--out {params.folder:q} > {log:q} 2>&1"
 
 
 rule clean:
@@ -62,8 +64,8 @@ rule audit:
     message:
         "Looking for duplicates and leaks in {wildcards.task}"
     shell:
-        'python workflow/scripts/audit.py --spec {params.spec:q} --clean "$(dirname {input.train:q})" '
-        '--out "$(dirname {output.drop:q})" > {log:q} 2>&1'
+        "python workflow/scripts/audit.py --spec {params.spec:q} "
+        '--clean "$(dirname {input.train:q})" --out "$(dirname {output.drop:q})" > {log:q} 2>&1'
 
 
 rule augment:
@@ -84,8 +86,8 @@ rule augment:
     message:
         "Augmenting: {wildcards.recipe}/{wildcards.node}"
     shell:
-        "python workflow/scripts/augment.py --spec {params.spec:q} --data {input.data:q} --drop {input.drop:q} "
-        "--budget {input.budget:q} --out {output:q} > {log:q} 2>&1"
+        "python workflow/scripts/augment.py --spec {params.spec:q} --data {input.data:q} "
+        "--drop {input.drop:q} --budget {input.budget:q} --out {output:q} > {log:q} 2>&1"
 
 
 rule resample:
@@ -106,8 +108,8 @@ rule resample:
     message:
         "Balancing: {wildcards.recipe}/{wildcards.node}"
     shell:
-        "python workflow/scripts/resample.py --spec {params.spec:q} --data {input.data:q} --drop {input.drop:q} "
-        "--budget {input.budget:q} --out {output:q} > {log:q} 2>&1"
+        "python workflow/scripts/resample.py --spec {params.spec:q} --data {input.data:q} "
+        "--drop {input.drop:q} --budget {input.budget:q} --out {output:q} > {log:q} 2>&1"
 
 
 rule synthesize:
@@ -135,8 +137,9 @@ rule synthesize:
     message:
         "Writing posts: {wildcards.recipe}/{wildcards.node}"
     shell:
-        "exec python workflow/scripts/synthesize.py --spec {params.spec:q} --data {input.data:q} --drop {input.drop:q} {params.corpus:q} "
-        "--models {input.models:q} --reached {params.reached:q} --out {output.posts:q} --flow {output.flow:q} > {log:q} 2>&1"
+        "exec python workflow/scripts/synthesize.py --spec {params.spec:q} --data {input.data:q} "
+        "--drop {input.drop:q} {params.corpus:q} --models {input.models:q} "
+        "--reached {params.reached:q} --out {output.posts:q} --flow {output.flow:q} > {log:q} 2>&1"
 
 
 rule label:
@@ -164,8 +167,9 @@ rule label:
         "Labelling posts: {wildcards.recipe}/{wildcards.node}"
     shell:
         "python workflow/scripts/label.py --spec {params.spec:q} --drop {input.drop:q} "
-        "--held-out {input.held_out:q} --train {input.train:q} --gold {input.gold:q} {params.teachers:q} "
-        "--budget {input.budget:q} --out {output.posts:q} --flow {output.flow:q} > {log:q} 2>&1"
+        "--held-out {input.held_out:q} --train {input.train:q} "
+        "--gold {input.gold:q} {params.teachers:q} --budget {input.budget:q} "
+        "--out {output.posts:q} --flow {output.flow:q} > {log:q} 2>&1"
 
 
 rule fold:
@@ -188,6 +192,6 @@ rule fold:
     message:
         "Holding out a fold: {wildcards.recipe}/{wildcards.node}"
     shell:
-        "python workflow/scripts/fold.py --spec {params.spec:q} --data {input.data:q} --drop {input.drop:q} "
-        "--corpus {input.corpus:q} --groups {input.groups:q} --out {output.posts:q} "
-        "--out-drop {output.drop:q} > {log:q} 2>&1"
+        "python workflow/scripts/fold.py --spec {params.spec:q} --data {input.data:q} "
+        "--drop {input.drop:q} --corpus {input.corpus:q} --groups {input.groups:q} "
+        "--out {output.posts:q} --out-drop {output.drop:q} > {log:q} 2>&1"

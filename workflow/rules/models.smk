@@ -1,7 +1,8 @@
 """From bases and datasets to models.
 
 in:  config/bases.yaml, cleaned splits, augmented and labelled datasets
-out: results/base/<model>, results/<study>/<recipe>/{pretrain,finetune}/<node>: model.json, written last, vouches
+out: results/base/<model>, results/<study>/<recipe>/{pretrain,finetune}/<node>, folders in which
+     model.json is written last, so that a folder with it is complete
 """
 
 
@@ -19,7 +20,8 @@ rule base:
     message:
         "Fetching or making the base {wildcards.model}"
     shell:
-        'python workflow/scripts/base.py --spec {params.spec:q} --out "$(dirname {output:q})" > {log:q} 2>&1'
+        "python workflow/scripts/base.py --spec {params.spec:q} "
+        '--out "$(dirname {output:q})" > {log:q} 2>&1'
 
 
 rule pretrain:
@@ -44,8 +46,9 @@ rule pretrain:
     message:
         "Pretraining: {wildcards.recipe}/{wildcards.node}"
     shell:
-        'exec python workflow/scripts/pretrain.py --spec {params.spec:q} --base "$(dirname {input.base:q})" --data {input.data:q} '
-        "--drop {input.drop:q} --work work/{wildcards.study:q}/{wildcards.recipe:q}/pretrain/{wildcards.node:q} "
+        "exec python workflow/scripts/pretrain.py --spec {params.spec:q} "
+        '--base "$(dirname {input.base:q})" --data {input.data:q} --drop {input.drop:q} '
+        "--work work/{wildcards.study:q}/{wildcards.recipe:q}/pretrain/{wildcards.node:q} "
         '--out "$(dirname {output:q})" {params.launch:q} > {log:q} 2>&1'
 
 
@@ -72,6 +75,8 @@ rule finetune:
     message:
         "Fine-tuning: {wildcards.recipe}/{wildcards.node}"
     shell:
-        'exec python workflow/scripts/finetune.py --spec {params.spec:q} --base "$(dirname {input.base:q})" --data {input.data:q} '
-        "--drop {input.drop:q} --dev {input.dev:q} --work work/{wildcards.study:q}/{wildcards.recipe:q}/finetune/{wildcards.node:q} "
+        "exec python workflow/scripts/finetune.py --spec {params.spec:q} "
+        '--base "$(dirname {input.base:q})" --data {input.data:q} --drop {input.drop:q} '
+        "--dev {input.dev:q} "
+        "--work work/{wildcards.study:q}/{wildcards.recipe:q}/finetune/{wildcards.node:q} "
         '--out "$(dirname {output:q})" {params.launch:q} > {log:q} 2>&1'

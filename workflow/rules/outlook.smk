@@ -1,4 +1,4 @@
-"""What will run, and why: the table of `snakemake -n`. Inert in every other run, and in the jobs' own."""
+"""What will run, and why: the table of `snakemake -n`. In every other run it does nothing."""
 
 from postgrad.study import dry_run
 
@@ -22,7 +22,10 @@ def names_of(job):
 
 
 def overrides(recipe, several):
-    """Where nodes of a recipe override their scale, a sentence each, with the recipe's name where there are several."""
+    """Sentences on the nodes of a recipe that override their scale.
+
+    several: whether each sentence names the recipe.
+    """
     sentences = queries.override_sentences(STUDY.graph(recipe), most=2)
     return [f"{recipe}/{sentence}" if several else sentence for sentence in sentences]
 

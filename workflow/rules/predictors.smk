@@ -1,9 +1,10 @@
-"""From models to predictions: every predictor writes the one record of postgrad/records/predictions.py.
+"""From models to predictions: every predictor writes the record of postgrad/records/predictions.py.
 
 in:  models, cleaned splits
-out: results/<study>/<recipe>/{predict,vote,calibrate,pick,review}/<node>/{scored,teaching}.parquet, each with a column
-     `dataset`: all on which the predictor is scored or fitted, and what other nodes learn from. The shards of the
-     latter lie beside it as teaching.shards/3-of-4.parquet, and one more job of the same rule gathers them
+out: results/<study>/<recipe>/{predict,vote,calibrate,pick,review}/<node>/, two files with a column
+     `dataset`: scored.parquet holds all splits on which the predictor is scored or fitted,
+     teaching.parquet what other nodes learn from. The shards of the latter are
+     teaching.shards/3-of-4.parquet and so on; one more job of the same rule gathers them
 """
 
 
@@ -32,7 +33,8 @@ rule predict:
     message:
         "Predicting, {wildcards.file}{wildcards.shard}: {wildcards.recipe}/{wildcards.node}"
     shell:
-        'exec python workflow/scripts/predict.py --spec {params.spec:q} --model "$(dirname {input.model:q})" {params.data:q} '
+        "exec python workflow/scripts/predict.py --spec {params.spec:q} "
+        '--model "$(dirname {input.model:q})" {params.data:q} '
         "--work work/{wildcards.study:q}/{wildcards.recipe:q}/predict/{wildcards.node:q} "
         "--shard {params.shard:q} --shards {input.shards:q} --out {output:q} > {log:q} 2>&1"
 
@@ -58,8 +60,9 @@ rule vote:
     message:
         "Voting, {wildcards.file}: {wildcards.recipe}/{wildcards.node}"
     shell:
-        "python workflow/scripts/vote.py --spec {params.spec:q} --predictions {input.predictions:q} "
-        "{params.posts:q} --out {output.predictions:q} --counts {output.counts:q} > {log:q} 2>&1"
+        "python workflow/scripts/vote.py --spec {params.spec:q} "
+        "--predictions {input.predictions:q} {params.posts:q} --out {output.predictions:q} "
+        "--counts {output.counts:q} > {log:q} 2>&1"
 
 
 rule calibrate:
@@ -84,9 +87,9 @@ rule calibrate:
     message:
         "Calibrating, {wildcards.file}: {wildcards.recipe}/{wildcards.node}"
     shell:
-        "python workflow/scripts/calibrate.py --spec {params.spec:q} --predictions {input.predictions:q} "
-        "--gold {input.gold:q} --pool {input.pool:q} --model {input.model:q} "
-        "--out {output.predictions:q} --fit {output.fit:q} > {log:q} 2>&1"
+        "python workflow/scripts/calibrate.py --spec {params.spec:q} "
+        "--predictions {input.predictions:q} --gold {input.gold:q} --pool {input.pool:q} "
+        "--model {input.model:q} --out {output.predictions:q} --fit {output.fit:q} > {log:q} 2>&1"
 
 
 rule pick:
@@ -110,8 +113,9 @@ rule pick:
     message:
         "Picking, {wildcards.file}: {wildcards.recipe}/{wildcards.node}"
     shell:
-        "python workflow/scripts/pick.py --spec {params.spec:q} --gold {input.gold:q} {params.candidates:q} "
-        "--out {output.predictions:q} --fit {output.fit:q} > {log:q} 2>&1"
+        "python workflow/scripts/pick.py --spec {params.spec:q} "
+        "--gold {input.gold:q} {params.candidates:q} --out {output.predictions:q} "
+        "--fit {output.fit:q} > {log:q} 2>&1"
 
 
 rule review:
@@ -139,6 +143,10 @@ rule review:
     message:
         "Reviewing, {wildcards.file}: {wildcards.recipe}/{wildcards.node}"
     shell:
-        "exec python workflow/scripts/review.py --spec {params.spec:q} --reached {params.reached:q} --models {input.models:q} --predictions {input.predictions:q} "
-        "{params.data:q} --train {input.train:q} --drop {input.drop:q} --gold {input.gold:q} --out {output.predictions:q} --fit {output.fit:q} "
-        "--work work/{wildcards.study:q}/{wildcards.recipe:q}/review/{wildcards.node:q} > {log:q} 2>&1"
+        "exec python workflow/scripts/review.py --spec {params.spec:q} "
+        "--reached {params.reached:q} --models {input.models:q} "
+        "--predictions {input.predictions:q} {params.data:q} --train {input.train:q} "
+        "--drop {input.drop:q} --gold {input.gold:q} --out {output.predictions:q} "
+        "--fit {output.fit:q} "
+        "--work work/{wildcards.study:q}/{wildcards.recipe:q}/review/{wildcards.node:q} "
+        "> {log:q} 2>&1"

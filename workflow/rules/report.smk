@@ -1,8 +1,9 @@
 """From predictions to what people read.
 
 in:  predictions, gold and datasets of a recipe; ledgers, audits and label flows of the study
-out: results/<study>/<recipe>/{score,compare,diversity}; results/<study>/{report.html,scores.csv,scores.txt} of the recipes that
-     the study asks for, and the same in results/<study>/all_recipes of all
+out: results/<study>/<recipe>/{score,compare,diversity};
+     results/<study>/{report.html,scores.csv,scores.txt} of the recipes that the study asks for,
+     and the same in results/<study>/all_recipes of all recipes
 """
 
 
@@ -47,7 +48,8 @@ rule compare:
     message:
         "Comparing along the chains of {wildcards.recipe}"
     shell:
-        "python workflow/scripts/compare.py --spec {params.spec:q} --scores {input:q} --out {output:q} > {log:q} 2>&1"
+        "python workflow/scripts/compare.py --spec {params.spec:q} --scores {input:q} "
+        "--out {output:q} > {log:q} 2>&1"
 
 
 rule diversity:
@@ -70,7 +72,8 @@ rule diversity:
     message:
         "Measuring how varied the posts of {wildcards.recipe} are"
     shell:
-        "python workflow/scripts/diversity.py --spec {params.spec:q} {params.files:q} --out {output:q} > {log:q} 2>&1"
+        "python workflow/scripts/diversity.py --spec {params.spec:q} {params.files:q} "
+        "--out {output:q} > {log:q} 2>&1"
 
 
 rule report:
@@ -93,5 +96,5 @@ rule report:
     message:
         "Writing the report"
     shell:
-        "python workflow/scripts/report.py --spec {params.spec:q} {params.files:q} --table {output.table:q} "
-        "--text {output.text:q} --out {output.page:q} > {log:q} 2>&1"
+        "python workflow/scripts/report.py --spec {params.spec:q} {params.files:q} "
+        "--table {output.table:q} --text {output.text:q} --out {output.page:q} > {log:q} 2>&1"

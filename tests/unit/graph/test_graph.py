@@ -9,7 +9,6 @@ from itertools import combinations
 
 import pytest
 from study_files import write_config
-from tree import ROOT
 
 from postgrad.config.errors import Fault
 from postgrad.graph import queries
@@ -640,10 +639,3 @@ def test_a_linear_model_in_folds_is_the_floor_of_held_out_posts(tmp_path):
     ]
     found, order = floors_with(tmp_path / "d", part=PART)
     assert found == {"rain": "part-mean"} and order[0] == "part-mean"
-
-
-def test_every_recipe_has_at_most_45_lines():
-    recipes = sorted((ROOT / "config" / "recipes").glob("*.yaml"))
-    assert recipes
-    for recipe in recipes:
-        assert len(recipe.read_text().splitlines()) <= 45, recipe.name

@@ -33,7 +33,9 @@ class Calibrate(NodeVerb):
                 f"{where}.method: no threshold changes an AUC, the metric of {place}; choose temperature."
             )
         if method == "prior" and node.options.get("lambda") == []:
-            raise Fault(f"{where}.lambda: the range is empty; write a `to` that is at least `from`.")
+            raise Fault(
+                f"{where}.lambda: the range is empty; write a `to` that is at least `from`."
+            )
         if method == "prior":
             check_target(node, names, place, where)
             check_one_prior(graph, node, where)
