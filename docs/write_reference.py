@@ -24,7 +24,7 @@ HEAD = """\
 
 Every key of the configuration, with its type, its limits, its default and what it means. `make reference` makes this
 page from `workflow/schemas` and from the records in `workflow/scripts/postgrad/verbs`, and a test fails if the page is
-not current. [config/README.md](../config/README.md) explains how the parts work together.
+not current. [recipes.md](recipes.md) explains how the parts work together.
 
 In the tables,
 

@@ -16,10 +16,11 @@ DOCUMENTS = [
     *sorted(ROOT.glob("docs/*.md")),
 ]
 FOLDERS = ("workflow", "config", "tests", "docs", "envs", "profiles", "slurm")
-# The exercise of docs/sixth-recipe.md, and the verb of docs/adding-a-verb.md.
+# Documents say "Write this as `...`", or "New file `...`:".
 WRITTEN_BY_THE_READER = {
-    "config/recipes/jury.yaml",
-    *re.findall(r"^New file `(.*)`:$", (ROOT / "docs/adding-a-verb.md").read_text(), re.M),
+    name
+    for document in DOCUMENTS
+    for name in re.findall(r"(?:Write this as|New file) `([^`]+)`", document.read_text())
 }
 POSTGRAD = ROOT / "workflow/scripts/postgrad"
 # What is read with its comments and docstrings.

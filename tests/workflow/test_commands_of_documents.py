@@ -1,0 +1,119 @@
+"""The commands and files that the documents show: each `snakemake` command is planned by a dry run.
+
+The files that a document tells the reader to write are written first. Targets of `make` are checked
+by tests/unit/test_documents.py. docs/sixth-recipe.md and docs/adding-a-verb.md have tests of their
+own.
+"""
+
+import re
+import shlex
+
+import pytest
+import yaml
+from tree import ROOT, copy_of_tree, snakemake
+
+HAVE_TESTS = {"sixth-recipe", "adding-a-verb"}
+DOCUMENTS = [
+    path
+    for path in [
+        ROOT / "README.md",
+        ROOT / "config/README.md",
+        *sorted((ROOT / "docs").glob("*.md")),
+    ]
+    if path.stem not in HAVE_TESTS
+]
+# Commands of a shell that no test runs: they need a network, an editor or the reader's shell.
+NOT_RUN = {
+    "git clone ADDRESS postgrad",
+    "cd postgrad",
+    'export PATH="$PWD/.venv/bin:$PATH"',
+    "$EDITOR slurm/site.yaml",
+}
+# tests/cluster submits jobs with this profile; here its configuration is planned without SLURM.
+PROFILE, CONFIGURATION = ["--profile", "slurm"], ["--configfile", "slurm/site.yaml"]
+
+
+def commands_of(text):
+    """The commands in the `sh` blocks of a Markdown text, without comments."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.S | re.M)
+    lines = [re.sub(r"\s+#.*", "", line) for block in blocks for line in block.splitlines()]
+    return [command.strip() for line in lines if line for command in line.split(" && ")]
+
+
+def files_of(text):
+    """{path: content} of the files that a document tells the reader to write, and to add to."""
+    return tuple(
+        dict(re.findall(rf"^{words} `([^`]+)`.*?:\n\n```yaml\n(.*?)^```", text, re.S | re.M))
+        for words in ("Write this as", "Add these lines to")
+    )
+
+
+def planned(command):
+    """The words after `snakemake` of a dry run of a command, without the raw posts."""
+    words = shlex.split(command)[1:]
+    if words[: len(PROFILE)] == PROFILE:
+        words = [*CONFIGURATION, *words[len(PROFILE) :]]
+    if "check_data=false" not in words:
+        words += ["check_data=false"] if "--config" in words else ["--config", "check_data=false"]
+    return ["-n", *words]
+
+
+SNAKEMAKE = {
+    command: document
+    for document in DOCUMENTS
+    for command in commands_of(document.read_text(encoding="utf-8"))
+    if command.startswith("snakemake ")
+}
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """A copy of the tree with the files that the documents tell the reader to write."""
+    folder = copy_of_tree(tmp_path_factory.mktemp("documents"))
+    for document in DOCUMENTS:
+        new, more = files_of(document.read_text(encoding="utf-8"))
+        for name, content in new.items():
+            assert not (folder / name).exists(), name
+            (folder / name).write_text(content, encoding="utf-8")
+        for name, content in more.items():
+            with (folder / name).open("a", encoding="utf-8") as file:
+                file.write(content)
+    return folder
+
+
+def test_commands_are_found():
+    assert len(SNAKEMAKE) > 12
+    assert commands_of("a\n```sh\nx y   # z\nv && w\n```\n```text\nu\n```\n") == ["x y", "v", "w"]
+    assert planned("snakemake --profile slurm -n --config data=F") == [
+        "-n", "--configfile", "slurm/site.yaml", "-n", "--config", "data=F", "check_data=false",
+    ]  # fmt: skip
+
+
+def test_every_command_is_tested_or_named_as_not_run():
+    other = {
+        command
+        for document in DOCUMENTS
+        for command in commands_of(document.read_text(encoding="utf-8"))
+        if not command.startswith(("snakemake ", "make "))
+    }
+    assert other == NOT_RUN
+
+
+@pytest.mark.parametrize("command", SNAKEMAKE)
+def test_a_dry_run_of_the_command_succeeds(tree, command):
+    done = snakemake(tree, *planned(command))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_table_of_a_dry_run_is_the_one_that_is_shown(tree):
+    text = (ROOT / "docs/reruns.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"^```text\n(.*?)^```", text, re.S | re.M)
+    lines = snakemake(tree, "-n").stdout.splitlines()
+    assert [line for line in table.splitlines() if line not in lines] == []
+
+
+def test_the_files_that_the_reader_writes_are_those_of_the_documents(tree):
+    study = yaml.safe_load((tree / "config/studies/mine.yaml").read_text(encoding="utf-8"))
+    assert study["bind"] == {"uccnlp": {"violence": "my-posts"}}
+    done = snakemake(tree, "-n", "--config", "study=mine", "check_data=false")
+    assert "my-posts" in done.stdout
