@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from itertools import combinations
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from predicted import predicted
-from tree import snakemake
+from tree import ROOT, snakemake
 
 from postgrad.records.predictions import matrix
 from postgrad.study.study import Study
@@ -21,6 +22,17 @@ RESULTS = Path("results/demo")
 def test_a_second_run_does_nothing(demo):
     done = snakemake(demo, "-n")
     assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_the_scores_begin_as_the_readme_shows(demo):
+    """Up to the figures, whose last digits are those of one machine."""
+    shown = re.findall(r"^```text\n(.*?)^```", (ROOT / "README.md").read_text(), re.S | re.M)[0]
+    scores = (demo / RESULTS / "scores.txt").read_text().splitlines()
+    figure = re.compile(r"\d\.\d{3}")
+    lines = shown.splitlines()
+    assert [figure.sub("", line) for line in lines] == [
+        figure.sub("", line) for line in scores[: len(lines)]
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -60,6 +60,6 @@ def test_the_dry_run_counts_what_the_recipe_says(folder):
     for verb, node, jobs in (
         ("finetune", "weighted", 5),
         ("finetune", "floor", 1),
-        ("vote", "jury", 2),
+        ("vote", "jury", 1),
     ):
         assert re.search(rf"^{verb} +{node} +{jobs} +new$", done.stdout, re.M), done.stdout
