@@ -28,12 +28,12 @@ not current. [recipes.md](recipes.md) explains how the parts work together.
 
 In the tables,
 
-- a key with dots stands inside other keys: `endpoints.requests` is the key `requests` in the mapping `endpoints`;
+- a key with dots is inside other keys: `endpoints.requests` is the key `requests` in the mapping `endpoints`;
 - `<name>` stands for a name that you choose, and `[]` for each item of a list;
 - a default is a value as YAML writes it, or words for what is used instead. It is *required* if the key has to be
   given, and a dash if nothing is set without the key.
 
-What does not fit is told before anything runs, with the file, the key, what was found and what to do.
+A value that does not fit is reported before anything runs, with the file, the key, what was found and what to do.
 """
 # The files of the configuration in the order of the page: (schema, heading, what stands before its
 # table).
