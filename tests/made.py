@@ -12,7 +12,7 @@ import predict
 from postgrad.demo import tiny_models
 from postgrad.models.linear import LinearOptions
 from postgrad.models.loading import load_model
-from postgrad.models.model_folder import model_folder
+from postgrad.models.model_folder import write_model_folder
 from postgrad.records.options import read_options
 from postgrad.records.posts import write_posts
 from postgrad.records.predictions import read_predictions
@@ -58,7 +58,7 @@ def made_base(folder, kind, **sizes):
     Linear holds model.json alone.
     """
     facts = {"kind": kind, "labels": None, "spec": {"model": "tiny"}, "base": None}
-    with model_folder(folder, facts) as inside:
+    with write_model_folder(folder, facts) as inside:
         if kind != "linear":
             tiny_models.make(
                 inside, kind, SIZES | sizes, [*posts(64)["text"], PROMPT, " no yes indeed 0 1"] * 3

@@ -90,7 +90,7 @@ def test_a_folder_is_taken_without_pickles_and_folders(tmp_path):
     "config, weights, words",
     [
         ({"model_type": "qwen", "auto_map": {"AutoModel": "x.Y"}}, True, "use Qwen 1.5 or later"),
-        ({"model_type": "new", "auto_map": {"AutoModel": "x.Y"}}, True, "none is run"),
+        ({"model_type": "new", "auto_map": {"AutoModel": "x.Y"}}, True, "never run"),
         ({"model_type": "bert"}, False, "no safetensors file"),
     ],
 )
@@ -104,7 +104,7 @@ def test_origins_that_do_not_exist_say_what_to_do(tmp_path):
     assert "pip install no-such-thing" in refusal(
         {"package": "no_such_thing/model"}, tmp_path / "out"
     )
-    assert "pin the commit" in refusal({"hub": "a/b"}, tmp_path / "out")
+    assert "give the commit" in refusal({"hub": "a/b"}, tmp_path / "out")
     assert "name one of" in refusal({}, tmp_path / "out")
     assert "name one of" in refusal({"hub": "a/b", "folder": "x"}, tmp_path / "out")
 
@@ -115,10 +115,10 @@ def test_a_package_is_found_without_being_imported(tmp_path, monkeypatch):
     (package / "__init__.py").write_text("raise SystemExit('imported')")
     folder_with(package / "model", {"model_type": "bert"})
     monkeypatch.syspath_prepend(tmp_path)
-    assert sources.package_folder("quiet_weights/model") == package / "model"
+    assert sources.find_package_folder("quiet_weights/model") == package / "model"
     assert "quiet_weights" not in sys.modules
     with pytest.raises(FileNotFoundError, match="has no folder other"):
-        sources.package_folder("quiet_weights/other")
+        sources.find_package_folder("quiet_weights/other")
 
 
 def test_the_hub_is_asked_for_the_pinned_files_after_its_config_was_judged(tmp_path, monkeypatch):

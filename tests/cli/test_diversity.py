@@ -60,13 +60,13 @@ def encoder(tmp_path_factory):
 
 
 def test_embeddings_are_mean_tokens_of_length_one_in_any_company(encoder):
-    from postgrad.models.inference import embeddings
+    from postgrad.models.inference import post_embeddings
     from postgrad.models.loading import load_model, load_tokenizer
 
     frame = posts(6, 6)
     frame.loc[0, ["text", "keyword"]] = ["garden", "kettle"]
     frame.loc[1, "text"] = "kettle: garden " * 40  # longer than the encoder reads
-    vectors = embeddings(encoder, frame)
+    vectors = post_embeddings(encoder, frame)
     assert vectors.shape == (12, 16) and np.linalg.norm(vectors, axis=1) == pytest.approx(
         np.ones(12)
     )
@@ -75,7 +75,7 @@ def test_embeddings_are_mean_tokens_of_length_one_in_any_company(encoder):
         load_model(encoder, "plain").eval()(ids).last_hidden_state.detach().numpy()[0].mean(axis=0)
     )
     assert vectors[0] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-5)
-    alone = embeddings(encoder, frame.iloc[[3]])
+    alone = post_embeddings(encoder, frame.iloc[[3]])
     assert alone[0] == pytest.approx(vectors[3], abs=1e-5)
 
 
@@ -165,7 +165,9 @@ def test_a_base_that_is_no_encoder_is_refused(tmp_path):
     command += ["--spec", json.dumps({"recipe": "ctyun", "tasks": {"a": task}})]
     command += ["--base", "a", tmp_path / "linear/model.json", "--out", tmp_path / "out.json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1 and "is of kind linear and the node asks for encoder" in done.stderr
+    assert (
+        done.returncode == 1 and "is of kind linear, but the node needs kind encoder" in done.stderr
+    )
     assert done.stderr.startswith("diversity: ") and not (tmp_path / "out.json").exists()
 
 

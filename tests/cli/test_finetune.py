@@ -72,7 +72,7 @@ def test_linear_agrees_with_scikit_learn_and_imports_no_torch(tmp_path, bases, t
         tfidf.fit_transform(texts), frame["label"].astype(int)
     )
     new = [*texts[:5], "Nothing known: rain, RAIN!", "", "zzz"]
-    logits = linear.logits(linear.load(tmp_path / "out"), new)
+    logits = linear.linear_logits(linear.load_linear_model(tmp_path / "out"), new)
     assert logits.shape == (8, 2) and (logits[:, 0] == 0).all()
     np.testing.assert_allclose(
         logits[:, 1], fit.decision_function(tfidf.transform(new)), atol=1e-12

@@ -64,7 +64,7 @@ def test_posts_never_see_each_other(bases):
             pretraining.next_token_loss(model, causal_batch([e], tokenizer.pad_token_id)).item()
             for e in examples
         ]
-    tokens = [example["taught"] for example in examples]
+    tokens = [example["n_targets"] for example in examples]
     assert len(set(tokens)) > 2 and together == pytest.approx(
         np.average(alone, weights=tokens), abs=1e-5
     )

@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 
 import finetune
 from postgrad.models.loading import load_model, load_tokenizer
-from postgrad.models.tokenization import IGNORE_INDEX, causal_batch, inputs
+from postgrad.models.tokenization import IGNORE_INDEX, causal_batch, padded_inputs
 from postgrad.runtime import launcher
 from postgrad.runtime.result_cache import COMPLETE
 from postgrad.training import trainer
@@ -153,7 +153,9 @@ def test_the_folder_is_that_of_one_process(one, two, name):
     if options is not SHAKEN:
         tokenizer, form = load_tokenizer(alone), {"encoder": "encoder", "causal": "causal"}[kind]
         form = "plain" if (verb, kind) == ("pretrain", "encoder") else form
-        batch = inputs(tokenizer(list(made.posts(8)["text"]))["input_ids"], tokenizer.pad_token_id)
+        batch = padded_inputs(
+            tokenizer(list(made.posts(8)["text"]))["input_ids"], tokenizer.pad_token_id
+        )
         with torch.inference_mode():
             outputs = [load_model(folder, form).eval()(**batch)[0] for folder in (alone, ranks)]
         limit = 0.5 if name == "bf16" else 1e-3
@@ -272,9 +274,11 @@ def test_shares_are_a_batch(n, world):
 
     Weights make the mean over ranks the batch's mean, of posts or of taught tokens.
     """
-    rows = [{"ids": list(range(i + 2)), "taught": i % 3 + 1, "label": i} for i in range(n)]
+    rows = [{"ids": list(range(i + 2)), "n_targets": i % 3 + 1, "label": i} for i in range(n)]
     for labelled in (True, False):
-        rows = rows if labelled else [{key: row[key] for key in ("ids", "taught")} for row in rows]
+        rows = (
+            rows if labelled else [{key: row[key] for key in ("ids", "n_targets")} for row in rows]
+        )
         shares = [
             RankCollator(partial(causal_batch, fill=0), Ranks(rank, world))(rows)
             for rank in range(world)
@@ -290,7 +294,7 @@ def test_shares_are_a_batch(n, world):
             lost += share["weight"] * float(
                 (taught**2).mean() if labelled else (taught**2).sum() / taught.sum()
             )
-        taught = torch.tensor([min(row["taught"], len(row["ids"]) - 1) for row in rows]).float()
+        taught = torch.tensor([min(row["n_targets"], len(row["ids"]) - 1) for row in rows]).float()
         expected = (taught**2).mean() if labelled else (taught**2).sum() / taught.sum()
         assert lost / world == pytest.approx(float(expected))
 

@@ -11,8 +11,8 @@ import argparse
 from collections.abc import Sequence
 from typing import cast
 
-from postgrad.models.model_folder import model_folder
-from postgrad.models.sources import BaseOptions, base_folder, file_digests, take_files
+from postgrad.models.model_folder import write_model_folder
+from postgrad.models.sources import BaseOptions, fetch_base, file_digests, link_model_files
 from postgrad.records.options import read_options
 from postgrad.runtime.cli import add_spec, parse_arguments, run
 from postgrad.runtime.locks import held
@@ -36,11 +36,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
     facts = {"kind": options.kind, "labels": None, "spec": args.spec, "base": None}
     facts |= {"rows": None, "classes": None, "tokens": None, "data": {}}
-    source = base_folder(options) if origins and options.make is None else None
+    source = fetch_base(options) if origins and options.make is None else None
     # Studies share it, and a killed run leaves its download behind.
-    with held(args.out), model_folder(args.out, facts) as folder:
+    with held(args.out), write_model_folder(args.out, facts) as folder:
         if source:
-            facts["files"] = take_files(options.model, source, folder)
+            facts["files"] = link_model_files(options.model, source, folder)
         elif options.make is not None:
             from postgrad.demo import grammar, tiny_models
 

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from postgrad.augmentation.diversity import DiversityOptions, DiversityTask, measured
-from postgrad.models.model_folder import base_facts
+from postgrad.models.model_folder import read_base_record
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
 from postgrad.records.options import read_options
@@ -52,17 +52,17 @@ def entry(
     data: {dataset: its file} of every dataset of the recipe.
     """
     folder = Path(base).parent
-    base_facts(folder, "encoder")
+    read_base_record(folder, "encoder")
     os.environ.update(
         {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
     )  # read by transformers' import
-    from postgrad.models.inference import embeddings
+    from postgrad.models.inference import post_embeddings
 
     made = [part.dataset for part in task.sets if part.reason is None]
     posts = {f"{name}/train": read_union([train], [drop])} | {
         id: read_union([data[id]], [drop]) for id in made
     }
-    found = measured(posts, task, partial(embeddings, folder))
+    found = measured(posts, task, partial(post_embeddings, folder))
     left_out = [
         {"dataset": part.dataset, "reason": part.reason}
         for part in task.sets

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from postgrad.models import linear
 from postgrad.models.linear import LinearOptions
-from postgrad.models.model_folder import model_record, training_class_counts, training_posts
+from postgrad.models.model_folder import model_key, read_training_posts, training_class_counts
 from postgrad.records.options import read_options
 from postgrad.runtime import launcher, signals
 from postgrad.runtime.cli import add_spec, parse_arguments, run
@@ -55,12 +55,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         if is_linear
         else read_options(FinetuneOptions, args.spec)
     )
-    frame, digests = training_posts(args.data, args.drop, options.input)
+    frame, digests = read_training_posts(args.data, args.drop, options.input)
     counts = training_class_counts(frame, options.labels, options.node)
-    dev, chosen_on = training_posts(args.dev, [], options.input) if args.dev else (None, {})
+    dev, chosen_on = read_training_posts(args.dev, [], options.input) if args.dev else (None, {})
     facts = {"kind": options.kind, "labels": list(counts), "spec": args.spec, "version": VERSION}
     facts |= {
-        "base": model_record(args.base),
+        "base": model_key(args.base),
         "rows": len(frame),
         "classes": counts,
         "tokens": None,

@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from postgrad.corpus.text_forms import as_read
-from postgrad.models.model_folder import model_facts, model_record, posts_digest
-from postgrad.models.prediction import PredictOptions, Scorer, dataset_spec, wanted_posts
+from postgrad.models.model_folder import model_key, posts_digest, read_model_record
+from postgrad.models.prediction import PredictOptions, Scorer, dataset_spec, posts_to_predict
 from postgrad.records.options import read_options
 from postgrad.records.posts import read_posts
 from postgrad.records.predictions import (
@@ -77,12 +77,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_arguments(parser, argv)
 
     options = read_options(PredictOptions, args.spec)
-    facts, names = model_facts(args.model), [label["name"] for label in options.labels]
+    facts, names = read_model_record(args.model), [label["name"] for label in options.labels]
     if facts["labels"] != names or facts["kind"] != options.kind:
         raise ValueError(f"model {args.model} ({facts['kind']}, {facts['labels']}) does not fit "
                          f"node {options.node} ({options.kind}, {names}): train it for this task")  # fmt: skip
     files = named_files("--data", args.data, options.datasets)
-    model = {"version": VERSION, "model": model_record(args.model)}
+    model = {"version": VERSION, "model": model_key(args.model)}
     model |= {"shard": args.shard} if args.shard else {}
     shard, _, shards = (args.shard or "1-of-1").partition("-of-")
     part = slice(int(shard) - 1, None, int(shards))
@@ -90,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     found, scorer = {}, None
     with heeded():
         for dataset, file in files.items():
-            frame = wanted_posts(read_posts(file), dataset, options.pool)
+            frame = posts_to_predict(read_posts(file), dataset, options.pool)
             key = {
                 "spec": dataset_spec(args.spec, dataset),
                 "posts": posts_digest(frame, READ),

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from postgrad.models.model_folder import model_record, posts_digest, training_posts
+from postgrad.models.model_folder import model_key, posts_digest, read_training_posts
 from postgrad.records.options import read_options
 from postgrad.records.posts import first_by_hash
 from postgrad.runtime import launcher, signals
@@ -46,13 +46,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_arguments(parser, words)
 
     options = read_options(PretrainOptions, args.spec)
-    frame, digests = training_posts(args.data, args.drop)
+    frame, digests = read_training_posts(args.data, args.drop)
     frame = first_by_hash(frame, options.rows)
     if options.rows is not None:
         digests = {"chosen": posts_digest(frame)}
     facts = {"kind": options.kind, "labels": None, "spec": args.spec, "version": VERSION}
     facts |= {
-        "base": model_record(args.base),
+        "base": model_key(args.base),
         "rows": len(frame),
         "classes": None,
         "tokens": None,

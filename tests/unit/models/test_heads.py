@@ -1,7 +1,4 @@
-"""Heads by hand.
-
-What each pooling reads, their shapes, how they are saved and built on; and RAdam.
-"""
+"""Tests of heads: hand-computed features, shapes, saving and loading; and of RAdam."""
 
 import json
 import shutil
@@ -31,8 +28,8 @@ from postgrad.models.loading import load_model
 from postgrad.records.posts import read_posts
 from postgrad.training import trainer
 
-# Two posts of three and of two tokens, width 2; the second one's third token is padding. The
-# embedding and 3 layers.
+# Hidden states of the embedding and 3 layers, of width 2, for two posts of three and two tokens. The
+# second post's third token is padding.
 STATES = [torch.arange(12.0).reshape(2, 3, 2) + 100 * layer for layer in range(4)]
 POOLED = torch.tensor([[-1.0, -2.0], [-3.0, -4.0]])
 MASK = torch.tensor([[1, 1, 1], [1, 1, 0]])
@@ -72,11 +69,8 @@ def test_widths_are_those_of_the_paper():
     assert PoolingHead(config("bigru-tokens", 768, 12), pooler=True).gru.input_size == 768
 
 
-def stepped(gru, row, side):
-    """The last state of one direction over (T, H), from the GRU's equations (Cho et al.
-
-    2014, as PyTorch has them).
-    """
+def last_gru_state(gru, row, side):
+    """Return the last state of one direction over (T, H), by the equations of Cho et al. 2014."""
     inner, outer, b, c = (
         getattr(gru, f"{name}_l0{side}")
         for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -98,7 +92,8 @@ def test_a_gru_reads_a_post_from_both_ends_and_no_padding():
     ):
         head = PoolingHead(config(pooling, width=6), pooler=True)
         expected = [
-            torch.cat([stepped(head.gru, row, side) for side in ("", "_reverse")]) for row in rows
+            torch.cat([last_gru_state(head.gru, row, side) for side in ("", "_reverse")])
+            for row in rows
         ]
         found = head.features(states, pooled, MASK)
         assert found.shape == (2, 8)
@@ -121,7 +116,7 @@ def test_a_new_gru_is_drawn_from_the_seed():
     assert not model.head.out.bias.any()
 
 
-def test_what_an_encoder_has_not_is_refused_in_one_sentence():
+def test_a_pooling_that_the_encoder_cannot_give_is_refused():
     sizes = {"vocab_size": 20, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
     made_of = pooled_encoder_class(RobertaForSequenceClassification)
     with pytest.raises(
@@ -135,7 +130,7 @@ def test_what_an_encoder_has_not_is_refused_in_one_sentence():
     assert [name for name, _ in model.named_children()] == ["roberta", "head"]
 
 
-# -- trainings -------------------------------------------------------------------------------------
+# Trainings.
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +176,7 @@ def test_a_head_learns_is_saved_predicted_with_and_built_on(tmp_path, base, trai
 
 
 def test_a_folder_that_names_the_class_of_transformers_is_loaded_alike(tmp_path, base, train):
-    """As the folders do that an older checkout made."""
+    """Folders that an older version wrote name that class."""
     folder = run(
         made.finetune_spec("encoder", pooling="last3", epochs=1), base, train, tmp_path, "now"
     )
@@ -233,8 +228,8 @@ def test_an_unknown_value_is_refused(tmp_path, base, train):
             run(made.finetune_spec("encoder", **{key: value}), base, train, tmp_path)
 
 
-def test_a_stopped_training_goes_on_to_the_same_head(tmp_path, base, train, monkeypatch):
-    """A GRU under cosines, and RAdam's state, stand in a checkpoint as well."""
+def test_a_resumed_training_gives_the_same_head(tmp_path, base, train, monkeypatch):
+    """A checkpoint also contains a GRU under a cosine layer, and the state of RAdam."""
     head = {"pooling": "bigru-tokens", "head": "cosine", "s": 30, "optimizer": "radam"}
     spec = made.finetune_spec("encoder", epochs=2, checkpoint_steps=4, dropout=0.1, **head)
     whole = run(spec, base, train, tmp_path, "whole")
@@ -255,14 +250,11 @@ def test_a_stopped_training_goes_on_to_the_same_head(tmp_path, base, train, monk
     assert weights(out) == weights(whole)
 
 
-# -- RAdam -----------------------------------------------------------------------------------------
+# RAdam.
 
 
 def test_radam_by_the_papers_algorithm():
-    """Algorithm 2 of Liu et al.
-
-    2020: plain momentum while rho is 5 or less, so for the first five steps.
-    """
+    """Algorithm 2 of Liu et al. 2020: plain momentum while rho <= 5, so for the first five steps."""
     lr, decay, one, two = 0.1, 0.5, 0.9, 0.999
     made_by, options = trainer.optimizer_class("radam", lr)
     weight = torch.nn.Parameter(torch.tensor([1.0], dtype=torch.float64))

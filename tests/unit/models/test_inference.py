@@ -1,11 +1,11 @@
-"""A causal model gives the log probability of each whole answer, and no posts give no rows."""
+"""Tests of inference: scores of whole answers, and a dataset without posts."""
 
 import made
 import pytest
 import torch
 
 from postgrad.models import inference
-from postgrad.models.label_prompts import Prompt
+from postgrad.models.label_prompts import LabelPrompt
 from postgrad.models.loading import load_model, load_tokenizer
 from postgrad.models.prediction import PredictOptions
 from postgrad.records.options import read_options
@@ -31,12 +31,12 @@ def test_a_causal_model_gives_the_log_probability_of_each_whole_answer(models, d
     if chat:  # the post comes first: no prefix is shared
         tokenizer.chat_template = "{{ messages[0]['content'] + '\nassistant\n' }}"
     template = "{text} is that glad?" if chat else made.PROMPT
-    prompt = Prompt(tokenizer, template, ["no", "yes indeed"], 64)
+    prompt = LabelPrompt(tokenizer, template, ["no", "yes indeed"], 64)
     assert bool(prompt.prefix) != chat and len(prompt.answers[1]) > len(prompt.answers[0]) > 1
     frame = read_posts(dev)
     with torch.inference_mode():
         _, logits = inference.answer_scores(model, tokenizer, prompt, frame, 500, slice(None))
-        for row, ids in zip(logits, prompt.fields(frame)):
+        for row, ids in zip(logits, prompt.encode_posts(frame)):
             for score, answer in zip(row, prompt.answers):
                 whole = torch.tensor([prompt.prefix + ids + answer])
                 words = model(whole).logits[0].log_softmax(dim=-1)

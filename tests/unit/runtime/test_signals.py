@@ -185,7 +185,7 @@ def test_a_prediction_ends_at_once_and_shows_nothing(tmp_path, paths):
     code = """
 import sys, time, predict
 from postgrad.models import linear
-linear.logits = lambda *_: (print("here", file=sys.stderr, flush=True), time.sleep(60))
+linear.linear_logits = lambda *_: (print("here", file=sys.stderr, flush=True), time.sleep(60))
 predict.run(predict.main)
 """
     one = subprocess.Popen([sys.executable, "-c", code, *words], cwd=made.ROOT / "workflow/scripts",

@@ -14,7 +14,7 @@ from transformers import RobertaConfig, RobertaForSequenceClassification
 import finetune
 from postgrad.models.heads import CosineLayer, install_cosine_layer
 from postgrad.models.inference import answer_scores
-from postgrad.models.label_prompts import Prompt
+from postgrad.models.label_prompts import LabelPrompt
 from postgrad.models.loading import load_model, load_tokenizer
 from postgrad.models.tokenization import IGNORE_INDEX, answer_choice_batch, answer_examples
 from postgrad.records.posts import read_posts
@@ -307,13 +307,15 @@ def test_the_label_logits_of_a_training_are_those_of_a_prediction(bases, train):
     """Posts and answers have several lengths; each post is read once for each answer."""
     tokenizer, frame = load_tokenizer(bases["causal"]), read_posts(train)[:6]
     model = load_model(bases["causal"], "causal").eval()
-    prompt = Prompt(tokenizer, made.PROMPT, ["no", "yes indeed"], 64)
+    prompt = LabelPrompt(tokenizer, made.PROMPT, ["no", "yes indeed"], 64)
     assert len({len(answer) for answer in prompt.answers}) == 2
     batch = answer_choice_batch(
         answer_examples(frame, prompt), prompt.answers, tokenizer.pad_token_id
     )
     longest = (
-        len(prompt.prefix) + max(map(len, prompt.fields(frame))) + max(map(len, prompt.answers))
+        len(prompt.prefix)
+        + max(map(len, prompt.encode_posts(frame)))
+        + max(map(len, prompt.answers))
     )
     assert batch["input_ids"].shape == batch["targets"].shape == (6, 2, longest)
     with torch.inference_mode():
@@ -325,7 +327,7 @@ def test_the_label_logits_of_a_training_are_those_of_a_prediction(bases, train):
 
 def test_ranks_share_the_posts_of_a_batch_and_keep_their_answers_together(bases, train):
     tokenizer = load_tokenizer(bases["causal"])
-    prompt = Prompt(tokenizer, made.PROMPT, ["no", "yes indeed"], 64)
+    prompt = LabelPrompt(tokenizer, made.PROMPT, ["no", "yes indeed"], 64)
     examples, collate = (
         answer_examples(read_posts(train)[:5], prompt),
         partial(answer_choice_batch, answers=prompt.answers, fill=0),

@@ -12,7 +12,7 @@ from typing import Any
 
 from postgrad.llm import stand_in
 from postgrad.llm.answer_cache import Answer, Kept, Reply, Request, Spent, digest, heed, judged
-from postgrad.models.model_folder import model_facts, model_record
+from postgrad.models.model_folder import model_key, read_model_record
 from postgrad.runtime import signals
 from postgrad.runtime.locks import held
 
@@ -80,7 +80,7 @@ def asked(
     those in folders, each of which says in its spec which base it is.
     """
     folders = {
-        model_facts(folder)["spec"]["model"]: str(folder)
+        read_model_record(folder)["spec"]["model"]: str(folder)
         for folder in (Path(path).parent for path in models)
     }
     found: dict[str, Callable[[Iterable[Request]], Iterator[Answer]]] = {}
@@ -105,7 +105,7 @@ def decisive(base: Mapping[str, Any]) -> dict[str, Any]:
         return named | {"model": base["model"], "structured": base.get("structured", True)}
     if base["kind"] == "causal":
         chosen = {key: base[key] for key in ("attention", "precision")}
-        return named | chosen | {"sha256": model_record(base["folder"])["sha256"]}
+        return named | chosen | {"sha256": model_key(base["folder"])["sha256"]}
     if base["kind"] == "stand-in":
         return named | {
             "version": stand_in.VERSION,

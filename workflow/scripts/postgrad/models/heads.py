@@ -1,8 +1,7 @@
-"""Heads of encoders: what is taken from the hidden states, and the layer that turns it into K
-logits.
+"""Heads of encoders: what is read from the hidden states, and the layer that gives K logits.
 
-All of a head stands in config.json (`head_pooling`, `cosine_s`) and in the weights: no code comes
-with a model.
+A head is described completely by config.json (`head_pooling`, `cosine_s`) and the weights: no code
+comes with a model.
 """
 
 from collections.abc import Sequence
@@ -21,35 +20,47 @@ else:
     Encoder = object
 
 POOLINGS = ("mean", "last2+pooler", "last3", "last3+pooler", "bigru-pooler", "bigru-tokens")
-DEFAULT_HEAD = {
-    "head": "linear",
-    "pooling": "pooler",
-}  # the head that transformers gives an encoder, where a spec is silent
+# The head that transformers gives an encoder; the default of a spec.
+DEFAULT_HEAD = {"head": "linear", "pooling": "pooler"}
 
 
 class PoolingHead(torch.nn.Module):
-    """A head without dropout: K logits from what `head_pooling` takes from the hidden states (Bai &
-    Zhou 2020).
+    r"""A head without dropout that reads what `head_pooling` names (Bai & Zhou 2020).
 
-    H: the encoder's width. h_k (H): the first token in the k-th last layer; in an encoder of two
-    layers h_3 is its embedding. P (H): the pooler's output. mean: of the last layer's tokens (H).
-    last2+pooler: P, h_1, h_2 (3 H). last3: h_1, h_2, h_3 (3 H). last3+pooler: P and these (4 H).
-    bigru-tokens: the last states of a GRU over the last layer's tokens in either direction, each of
-    2/3 H units, 512 where H is 768 as in the paper (4/3 H). bigru-pooler: of a GRU over P alone, a
-    sequence of length 1, as in the published code (4/3 H). ValueError where the encoder has no
-    pooler, or too few layers.
+    Let H be the encoder's width, :math:`h_k` (H) the hidden state of the first token in the k-th
+    last layer, and P (H) the pooler's output. In an encoder of two layers :math:`h_3` is the
+    embedding. The poolings are:
+
+    - mean: the mean of the last layer's tokens (H features).
+    - last2+pooler: P, h_1 and h_2 (3 H).
+    - last3: h_1, h_2 and h_3 (3 H).
+    - last3+pooler: P, h_1, h_2 and h_3 (4 H).
+    - bigru-tokens: the last states of a GRU over the last layer's tokens in both directions, each
+      of 2/3 H units, which is 512 for the paper's H of 768 (4/3 H).
+    - bigru-pooler: the same of a GRU over P alone, a sequence of length 1, as in the published code
+      (4/3 H).
+
+    Parameters
+    ----------
+    config
+        The encoder's configuration, with `head_pooling`.
+    pooler
+        Whether the encoder has a pooler.
+
+    Raises
+    ------
+    ValueError
+        If the pooling needs a pooler and the encoder has none, or the encoder has too few layers.
     """
 
     def __init__(self, config: "PretrainedConfig", pooler: bool) -> None:
         super().__init__()
         name, width = config.head_pooling, config.hidden_size
-        self.pooler, self.last = (
-            name.endswith("pooler"),
-            int(name[4]) if name.startswith("last") else 0,
-        )
+        self.pooler = name.endswith("pooler")
+        self.last = int(name[4]) if name.startswith("last") else 0
         if self.pooler and not pooler:
             raise ValueError(
-                f"pooling {name} needs an encoder with a pooler, as BERT has one; write mean or last3"
+                f"pooling {name} needs an encoder with a pooler, such as BERT; write mean or last3"
             )
         if self.last > config.num_hidden_layers + 1:
             raise ValueError(
@@ -58,28 +69,34 @@ class PoolingHead(torch.nn.Module):
         self.gru, units = None, round(width * 2 / 3)
         if name.startswith("bigru"):
             self.gru = torch.nn.GRU(width, units, batch_first=True, bidirectional=True)
-        read = 2 * units if self.gru else width * max(1, self.pooler + self.last)
-        self.out = torch.nn.Linear(read, config.num_labels)
+        n_features = 2 * units if self.gru else width * max(1, self.pooler + self.last)
+        self.out = torch.nn.Linear(n_features, config.num_labels)
 
     def features(
         self, states: Sequence[torch.Tensor], pooled: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
-        """The (n, D) features of n posts.
+        """Return the (n, D) features of n posts.
 
-        states: layers + 1 tensors (n, T, H). pooled: (n, H), None where it is not read. mask: (n,
-        T), 0 on the right.
+        Parameters
+        ----------
+        states
+            The (n, T, H) hidden states of the embedding and of each layer.
+        pooled
+            (n, H) output of the pooler, or None if the pooling does not read it.
+        mask
+            (n, T) attention mask, with padding on the right.
         """
         if self.gru:
             with torch.autocast(mask.device.type, enabled=False):
-                row: torch.Tensor | PackedSequence
+                sequence: torch.Tensor | PackedSequence
                 if self.pooler:
-                    row = pooled[:, None].float()
+                    sequence = pooled[:, None].float()
                 else:
                     lengths = mask.sum(1).cpu()
-                    row = pack_padded_sequence(
+                    sequence = pack_padded_sequence(
                         states[-1].float(), lengths, batch_first=True, enforce_sorted=False
                     )
-                return self.gru(row)[1].transpose(0, 1).flatten(1)
+                return self.gru(sequence)[1].transpose(0, 1).flatten(1)
         if self.last:
             first = [states[-k][:, 0] for k in range(1, self.last + 1)]
             return torch.cat([pooled, *first] if self.pooler else first, dim=1)
@@ -89,14 +106,14 @@ class PoolingHead(torch.nn.Module):
     def forward(
         self, states: Sequence[torch.Tensor], pooled: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
+        """Return the (n, K) logits; the parameters are those of `features`."""
         return self.out(self.features(states, pooled, mask))
 
 
 class PooledEncoder(Encoder):
-    """The part of a class that `pooled_encoder_class` makes: a PoolingHead in the place of the head that
-    transformers has.
+    """The base class of `pooled_encoder_class`: a PoolingHead replaces the head of transformers.
 
-    A pooler that is not read falls away: it would learn nothing, and ranks would wait for its
+    A pooler that is not read is removed: it would learn nothing, and ranks would wait for its
     gradients.
     """
 
@@ -111,6 +128,7 @@ class PooledEncoder(Encoder):
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **_: Any
     ) -> SequenceClassifierOutput:
+        """Return the output of transformers with the (n, K) logits of (n, T) token ids."""
         output = self.base_model(
             input_ids, attention_mask=attention_mask, output_hidden_states=True
         )
@@ -121,21 +139,27 @@ class PooledEncoder(Encoder):
 
 @cache
 def pooled_encoder_class(plain: type) -> type:
-    """Return a class like `plain`, one of transformers, whose head is the PoolingHead that the config
-    names.
+    """Return a class like `plain`, one of transformers, with the PoolingHead that the config names.
 
-    config.json names it under `architectures`, for example PooledBertForSequenceClassification: the
-    head can be rebuilt by `load_model` alone, which reads `head_pooling`. Older folders name the
-    class of transformers there.
+    config.json names the class under `architectures`, for example PooledBertForSequenceClassification:
+    only `load_model`, which reads `head_pooling`, can rebuild the head. Older folders name the class
+    of transformers there.
     """
     return type(f"Pooled{plain.__name__}", (PooledEncoder, plain), {"__module__": __name__})
 
 
 class CosineLayer(torch.nn.Linear):
-    """The last layer of a head: s times the cosines of its input and each class's weights, no bias
-    (Cao et al. 2019).
+    """The last layer of a cosine head (Cao et al. 2019), without a bias.
 
-    Computed in float32: bf16 would round 30 times a cosine to steps of 0.1.
+    Its logits are s times the cosines of its input and the weights of each class. They are computed
+    in float32, because bf16 would round 30 times a cosine to steps of 0.1.
+
+    Parameters
+    ----------
+    linear
+        The layer that is replaced, whose weights are kept.
+    s
+        The scale of the cosines.
     """
 
     def __init__(self, linear: torch.nn.Linear, s: float) -> None:
@@ -143,6 +167,7 @@ class CosineLayer(torch.nn.Linear):
         self.weight, self.s = linear.weight, s
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the (n, K) logits of (n, D) inputs."""
         with torch.autocast(inputs.device.type, enabled=False):
             return self.s * F.linear(
                 F.normalize(inputs.float(), dim=-1), F.normalize(self.weight.float(), dim=-1)
@@ -150,10 +175,10 @@ class CosineLayer(torch.nn.Linear):
 
 
 def install_cosine_layer(model: "PreTrainedModel") -> "PreTrainedModel":
-    """The encoder, a cosine layer in the place of its head's last where its config says so:
-    `cosine_s`, the scale.
+    """Replace the last layer of an encoder's head by a cosine layer if the config has `cosine_s`.
 
-    So config.json and safetensors hold all of it; what transformers loads into the bias falls away.
+    config.json and safetensors then describe the head completely; what transformers loads into the
+    bias is dropped. The model is changed in place and returned.
     """
     if s := getattr(model.config, "cosine_s", None):
         body = f"{model.base_model_prefix}."
@@ -167,9 +192,10 @@ def install_cosine_layer(model: "PreTrainedModel") -> "PreTrainedModel":
 
 
 def initialize_head(model: "PreTrainedModel", seed: int) -> None:
-    """Draw an encoder's head afresh from `seed`: weights normal(0, initializer_range), biases zero.
+    """Draw the weights of an encoder's head from `seed`, in place.
 
-    A GRU's are uniform within 1 / sqrt(units), biases included, as PyTorch draws them.
+    Weights are normal with standard deviation `initializer_range`, and biases are zero. The weights
+    and biases of a GRU are uniform within 1 / sqrt(units), as PyTorch draws them.
     """
     random = torch.Generator().manual_seed(seed)
     for name, part in model.named_children():

@@ -1,7 +1,4 @@
-"""What a trained model says of posts, in batches of similar length.
-
-Their K logits, or their embeddings.
-"""
+"""Inference of networks: the label logits or the embeddings of posts."""
 
 import copy
 from pathlib import Path
@@ -13,28 +10,34 @@ import torch
 import transformers
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from postgrad.models.batching import share, token_budget_batches
-from postgrad.models.label_prompts import Prompt
+from postgrad.models.batching import shard_batches, token_budget_batches
+from postgrad.models.label_prompts import LabelPrompt
 from postgrad.models.loading import load_model, load_tokenizer, set_threads
 from postgrad.models.prediction import PredictOptions, Scorer
-from postgrad.models.tokenization import encoder_examples, inputs, token_ids
+from postgrad.models.tokenization import encoder_examples, padded_inputs, token_ids
 from postgrad.records.posts import input_texts
 
-EMBEDDED_TOKENS = 256  # of a post at most, as all-MiniLM-L6-v2 was made for
-EMBEDDING_BATCH = 4096  # tokens
+EMBEDDED_TOKENS = 256  # most tokens of a post; all-MiniLM-L6-v2 was trained with so many
+EMBEDDING_BATCH = 4096  # most tokens of a batch
 
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 
 
 def load_scorer(options: PredictOptions, folder: str | Path) -> Scorer:
-    """Load the network in `folder` once, and return the function of posts and of a slice of batches
-    that scores them.
+    """Load a network once, and return the function that scores posts with it.
 
-    An encoder gives its head's logits. A causal model gives the log-probability of each class's
-    whole answer (word or digit, then the end token) after the prompt: it is scored, nothing is
-    generated. All posts are cut into batches before the slice is taken: in other company a post's
-    logits differ in the last bits, by up to 3e-6 in fp32.
+    An encoder returns the logits of its head. A causal model returns the log-probability of each
+    class's whole answer (word or digit, then the end token) after the prompt; nothing is generated.
+    All posts are cut into batches before the slice is taken, because a post's logits differ in the
+    last bits, by up to 3e-6 in fp32, when it shares its batch with other posts.
+
+    Parameters
+    ----------
+    options
+        Options of the prediction.
+    folder
+        The model folder.
     """
     set_threads(options.threads)
     tokenizer = load_tokenizer(folder)
@@ -42,9 +45,11 @@ def load_scorer(options: PredictOptions, folder: str | Path) -> Scorer:
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     if options.kind == "causal":
         words = [label[options.answers.removesuffix("s")] for label in options.labels]
-        prompt = Prompt(tokenizer, options.prompt, words, options.max_length)
+        prompt = LabelPrompt(tokenizer, options.prompt, words, options.max_length)
 
-    def scores(frame: pd.DataFrame, part: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
+    def score_posts(
+        frame: pd.DataFrame, part: slice = slice(None)
+    ) -> tuple[np.ndarray, np.ndarray]:
         bf16 = options.precision == "bf16"
         with (
             torch.inference_mode(),
@@ -56,7 +61,7 @@ def load_scorer(options: PredictOptions, folder: str | Path) -> Scorer:
                 )
             return answer_scores(model, tokenizer, prompt, frame, options.batch_tokens, part)
 
-    return scores
+    return score_posts
 
 
 def encoder_scores(
@@ -67,32 +72,75 @@ def encoder_scores(
     batch_tokens: int,
     part: slice,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(m positions, (m, K) logits) of an encoder's head."""
+    """Return the logits of an encoder's head.
+
+    Parameters
+    ----------
+    model, tokenizer
+        The encoder and its tokenizer.
+    frame
+        Posts.
+    max_length
+        Most tokens of a post.
+    batch_tokens
+        Most tokens of a batch, padding included.
+    part
+        The slice of the list of batches that is scored.
+
+    Returns
+    -------
+    positions : ndarray
+        The positions of m posts in `frame`, ascending.
+    logits : ndarray
+        (m, K) float64.
+    """
     rows = [example["ids"] for example in encoder_examples(frame, tokenizer, max_length)]
     logits = np.zeros((len(rows), model.config.num_labels))
-    groups, mine = share(token_budget_batches([len(row) for row in rows], batch_tokens), part)
+    groups, positions = shard_batches(
+        token_budget_batches([len(row) for row in rows], batch_tokens), part
+    )
     for group in groups:
-        batch = inputs([rows[i] for i in group], tokenizer.pad_token_id)
+        batch = padded_inputs([rows[i] for i in group], tokenizer.pad_token_id)
         output = model(**{name: tensor.to(model.device) for name, tensor in batch.items()})
         logits[group] = output.logits.float().cpu().numpy()
-    return mine, logits[mine]
+    return positions, logits[positions]
 
 
 def answer_scores(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    prompt: Prompt,
+    prompt: LabelPrompt,
     frame: pd.DataFrame,
     batch_tokens: int,
     part: slice,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(m positions, (m, K) log-probabilities of the K whole answers).
+    """Return the log-probabilities of a causal model's K whole answers.
 
-    The prompt's shared beginning is run once and its keys and values reused. One run of the rest of
-    a prompt gives every answer's first token; the tokens after it are fed on top, one answer at a
-    time.
+    The beginning that all prompts share is run once, and its keys and values are reused. One run of
+    the rest of a prompt gives the first token of every answer; the tokens after it are then run for
+    one answer after the other.
+
+    Parameters
+    ----------
+    model, tokenizer
+        The causal model and its tokenizer.
+    prompt
+        The prompt and the answers.
+    frame
+        Posts.
+    batch_tokens
+        Most tokens of a batch, padding included.
+    part
+        The slice of the list of batches that is scored.
+
+    Returns
+    -------
+    positions : ndarray
+        The positions of m posts in `frame`, ascending.
+    logits : ndarray
+        (m, K) float64.
     """
-    rows = prompt.fields(frame)
+    rows = prompt.encode_posts(frame)
     logits = np.zeros((len(rows), len(prompt.answers)))
     shared = len(prompt.prefix)
     prefix: Any = None
@@ -100,11 +148,11 @@ def answer_scores(
         start = torch.tensor([prompt.prefix], device=model.device)
         prefix = model(start, use_cache=True, logits_to_keep=1).past_key_values
     longest = max(map(len, prompt.answers))
-    groups, mine = share(
+    groups, positions = shard_batches(
         token_budget_batches([shared + len(row) + longest for row in rows], batch_tokens), part
     )
     for group in groups:
-        batch = inputs([rows[i] for i in group], tokenizer.pad_token_id)
+        batch = padded_inputs([rows[i] for i in group], tokenizer.pad_token_id)
         ids, mask = (batch[name].to(model.device) for name in ("input_ids", "attention_mask"))
         cache = copy.deepcopy(prefix)
         if shared:
@@ -115,35 +163,47 @@ def answer_scores(
         output = model(
             ids, attention_mask=mask, past_key_values=cache, use_cache=True, logits_to_keep=places
         )
-        here = torch.arange(len(group), device=model.device)
-        first = output.logits[here, row_places].float().log_softmax(dim=-1)
+        posts = torch.arange(len(group), device=model.device)
+        first = output.logits[posts, row_places].float().log_softmax(dim=-1)
         cache = output.past_key_values
         for k, answer in enumerate(prompt.answers):
             score = first[:, answer[0]].double()
-            fed = torch.tensor([answer[:-1]], device=model.device).expand(len(group), -1)
-            # Padding lies between prompt and answer: it is masked, and positions count real tokens.
+            answer_ids = torch.tensor([answer[:-1]], device=model.device).expand(len(group), -1)
+            # Padding is between prompt and answer: it is masked, and positions count real tokens.
             output = model(
-                fed,
-                attention_mask=torch.cat([mask, mask.new_ones(fed.shape)], dim=1),
+                answer_ids,
+                attention_mask=torch.cat([mask, mask.new_ones(answer_ids.shape)], dim=1),
                 position_ids=shared
                 + lengths[:, None]
-                + torch.arange(fed.shape[1], device=model.device),
+                + torch.arange(answer_ids.shape[1], device=model.device),
                 past_key_values=cache,
                 use_cache=True,
             )
             rest = output.logits.float().log_softmax(dim=-1).double()
             for place, token in enumerate(answer[1:]):
                 score = score + rest[:, place, token]
-            cache.crop(-fed.shape[1])
+            cache.crop(-answer_ids.shape[1])
             logits[group, k] = score.cpu().numpy()
-    return mine, logits[mine]
+    return positions, logits[positions]
 
 
-def embeddings(folder: Path | str, frame: pd.DataFrame) -> np.ndarray:
-    """(n, d) float64: the mean of a post's tokens in the last layer, at length 1 (Reimers &
-    Gurevych 2019).
+def post_embeddings(folder: Path | str, frame: pd.DataFrame) -> np.ndarray:
+    """Return the mean of each post's tokens in the last layer, scaled to length 1.
 
-    folder: of an encoder. One thread, so that the same posts give the same bytes.
+    The method is that of Reimers & Gurevych 2019. One thread computes it, so that the same posts
+    give the same bytes.
+
+    Parameters
+    ----------
+    folder
+        The folder of an encoder.
+    frame
+        n posts.
+
+    Returns
+    -------
+    ndarray
+        (n, H) float64.
     """
     set_threads(1)
     tokenizer = load_tokenizer(folder)
@@ -155,7 +215,7 @@ def embeddings(folder: Path | str, frame: pd.DataFrame) -> np.ndarray:
     vectors = np.zeros((len(rows), model.config.hidden_size))
     with torch.inference_mode():
         for group in token_budget_batches([len(row) for row in rows], EMBEDDING_BATCH):
-            batch = inputs([rows[i] for i in group], tokenizer.pad_token_id)
+            batch = padded_inputs([rows[i] for i in group], tokenizer.pad_token_id)
             batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
             mask = batch["attention_mask"][..., None]
             sums = (model(**batch).last_hidden_state * mask).sum(dim=1)

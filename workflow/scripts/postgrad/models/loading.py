@@ -1,4 +1,4 @@
-"""Models and tokenizers in and out of their folders: safetensors only, no remote code."""
+"""Loading of models and tokenizers from their folders: safetensors only, no remote code."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,15 +18,19 @@ from transformers import (
 
 from postgrad.models.heads import DEFAULT_HEAD, install_cosine_layer, pooled_encoder_class
 
-CLASSES = {"encoder": AutoModelForSequenceClassification, "causal": AutoModelForCausalLM,
-           "mlm": AutoModelForMaskedLM, "plain": AutoModel}  # fmt: skip
+AUTO_CLASSES = {
+    "encoder": AutoModelForSequenceClassification,
+    "causal": AutoModelForCausalLM,
+    "mlm": AutoModelForMaskedLM,
+    "plain": AutoModel,
+}
 SAFE = {"trust_remote_code": False, "local_files_only": True}
 
 
 def set_threads(count: int) -> None:
-    """Use `count` threads within an operation and one between them.
+    """Let PyTorch use `count` threads within an operation, and one between operations.
 
-    Other counts give other last digits.
+    Another count changes the last digits of results.
     """
     torch.set_num_threads(count)
     if torch.get_num_interop_threads() != 1:
@@ -34,9 +38,9 @@ def set_threads(count: int) -> None:
 
 
 def load_tokenizer(folder: Path | str) -> PreTrainedTokenizerBase:
-    """The tokenizer of a model folder.
+    """Return the tokenizer of a model folder.
 
-    Its end token pads where it has no padding token of its own.
+    Without a padding token its end token is used for padding.
     """
     tokenizer = AutoTokenizer.from_pretrained(folder, **SAFE)
     if tokenizer.pad_token_id is None:
@@ -53,11 +57,26 @@ def load_model(
     s: float | None = None,
     pooling: str | None = None,
 ) -> PreTrainedModel:
-    """A float32 model. form: encoder (with a head), causal, mlm, or plain (the body alone).
+    """Return the model of a folder, in float32.
 
-    attention: eager or sdpa. dropout: written over every dropout of the config unless None. labels:
-    class names of a head that is to be trained, s: the scale of its cosines, None for a linear
-    head, and pooling: what it reads, None for what the encoder's own does.
+    Parameters
+    ----------
+    folder
+        The model folder.
+    form
+        "encoder" (with a head for labels), "causal", "mlm" (with a head for masked tokens), or
+        "plain" (the body alone).
+    attention
+        "eager" or "sdpa".
+    dropout
+        Replaces every dropout of the config. Default: the config's own values.
+    labels
+        The names of the labels of a head that is to be trained. Default: the head of the folder.
+    s
+        With `labels`, the scale of a cosine head. Default: a linear head.
+    pooling
+        With `labels`, what the head reads; see `PoolingHead`. Default: what the encoder's own head
+        reads.
     """
     config = AutoConfig.from_pretrained(folder, **SAFE)
     if labels:
@@ -70,24 +89,32 @@ def load_model(
         ):
             if value is not None:
                 setattr(config, name, value)
-            elif hasattr(config, name):  # the base's
+            elif hasattr(config, name):  # of the base's head
                 delattr(config, name)
     if dropout is not None:
         for name, value in config.to_dict().items():
             if ("dropout" in name or name.endswith("_pdrop")) and isinstance(value, float):
                 setattr(config, name, dropout)
-    made = CLASSES[form]
+    model_class = AUTO_CLASSES[form]
     if form == "encoder" and getattr(config, "head_pooling", None):
-        made = pooled_encoder_class(MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)])
-    model = made.from_pretrained(
-        folder, config=config, attn_implementation=attention, dtype=torch.float32, use_safetensors=True,
-        ignore_mismatched_sizes=bool(labels), **SAFE
-    )  # fmt: skip
+        model_class = pooled_encoder_class(MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)])
+    model = model_class.from_pretrained(
+        folder,
+        config=config,
+        attn_implementation=attention,
+        dtype=torch.float32,
+        use_safetensors=True,
+        ignore_mismatched_sizes=bool(labels),
+        **SAFE,
+    )
     return install_cosine_layer(model) if form == "encoder" else model
 
 
-def freeze(model: PreTrainedModel, names: Iterable[str]) -> None:
-    """Hold parts of a model still. `embeddings` is the only part that has a name here."""
+def freeze_parameters(model: PreTrainedModel, names: Iterable[str]) -> None:
+    """Exclude the named parts of a model from training, in place.
+
+    Raise `ValueError` for a name other than `embeddings`, the only part that can be frozen.
+    """
     for name in names:
         if name != "embeddings":
             raise ValueError(f"frozen: {name} is not a part that can be frozen; write embeddings")

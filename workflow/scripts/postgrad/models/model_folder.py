@@ -1,6 +1,7 @@
-"""A model folder.
+"""Model folders: weights, tokenizer, config, and model.json, which is written last.
 
-Weights, tokenizer and config, and model.json, which is written last (existence means done).
+A folder with model.json is finished. The module also reads the posts of a training and computes the
+digests that model.json records.
 """
 
 import hashlib
@@ -19,39 +20,56 @@ from postgrad.records.json_files import json_text
 from postgrad.records.posts import read_union
 
 
-def model_facts(folder: Path | str) -> dict[str, Any]:
-    """model.json of a folder. FileNotFoundError where there is none."""
+def read_model_record(folder: Path | str) -> dict[str, Any]:
+    """Return the content of a folder's model.json; raise `FileNotFoundError` if it is missing."""
     path = Path(folder) / "model.json"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: make the model first, or give another folder")
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def base_facts(folder: Path | str, kind: str) -> dict[str, Any]:
-    """model.json of a base; ValueError where it is of another kind than the node asks for."""
-    facts = model_facts(folder)
+def read_base_record(folder: Path | str, kind: str) -> dict[str, Any]:
+    """Return the content of a base's model.json; raise `ValueError` if it is of another kind."""
+    facts = read_model_record(folder)
     if facts["kind"] != kind:
         raise ValueError(
-            f"base {folder} is of kind {facts['kind']} and the node asks for {kind}: choose one kind"
+            f"base {folder} is of kind {facts['kind']}, but the node needs kind {kind}; "
+            "choose another base"
         )
     return facts
 
 
-def model_record(folder: Path | str) -> dict[str, str]:
-    """A model as part of a key: {"model": folder name, "sha256": of its model.json}."""
-    model_facts(folder)
+def model_key(folder: Path | str) -> dict[str, str]:
+    """Return what identifies a model in a key: `model`, its folder's name, and `sha256`.
+
+    The digest is that of its model.json. Raise `FileNotFoundError` if there is none.
+    """
+    read_model_record(folder)
     digest = hashlib.sha256((Path(folder) / "model.json").read_bytes()).hexdigest()
     return {"model": Path(folder).name, "sha256": digest}
 
 
-def training_posts(
+def read_training_posts(
     paths: Sequence[Path | str], drops: Sequence[Path | str], form: str | None = None
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """(posts of all files in order, {"folder/file": SHA-256 of a file's kept ids, labels, keywords
-    and texts}).
+    """Return the posts of several files, in order, and a digest of each file.
 
-    form: of the posts' texts, see text_forms.as_read; the digests are of the texts as they stand in
-    the files.
+    Parameters
+    ----------
+    paths
+        Files of posts.
+    drops
+        Files of posts that are left out.
+    form
+        The form in which a model reads the texts; see `corpus.text_forms`.
+
+    Returns
+    -------
+    posts : DataFrame
+        The posts of all files.
+    digests : dict
+        "folder/file" -> SHA-256 of the ids, labels, keywords and texts that are kept. The texts are
+        those of the file, whatever `form` is.
     """
     frames = [read_union([path], drops) for path in paths]
     digests = {
@@ -63,7 +81,7 @@ def training_posts(
 def posts_digest(
     frame: pd.DataFrame, columns: Iterable[str] = ("post_id", "label", "keyword", "text")
 ) -> str:
-    """SHA-256 of these columns of the posts, row by row in the frame's order."""
+    """Return the SHA-256 of these columns of the posts, row by row in the frame's order."""
     digest = hashlib.sha256()
     cells = frame[list(columns)].astype(object)
     for row in cells.where(cells.notna(), None).itertuples(index=False, name=None):
@@ -74,9 +92,26 @@ def posts_digest(
 def training_class_counts(
     frame: pd.DataFrame, labels: Sequence[Mapping[str, Any]], node: str
 ) -> dict[str, int]:
-    """{class name: number of training posts}.
+    """Return the number of training posts of each class.
 
-    Raises ValueError if there is no post, or if a post has no label or one outside 0..K-1.
+    Parameters
+    ----------
+    frame
+        The training posts.
+    labels
+        The K labels of the task, with `name`, in class order.
+    node
+        The name of the node, for messages.
+
+    Returns
+    -------
+    dict
+        Class name -> number of posts, in class order.
+
+    Raises
+    ------
+    ValueError
+        If there is no post, or a post has no label or one outside 0 to K - 1.
     """
     if frame.empty:
         raise ValueError(
@@ -85,26 +120,33 @@ def training_class_counts(
     unlabelled = int(frame["label"].isna().sum())
     if unlabelled:
         raise ValueError(
-            f"node {node}: {unlabelled} training posts have no label; train on labelled datasets only"
+            f"node {node}: {unlabelled} training posts have no label; "
+            "train on labelled datasets only"
         )
     outside = sorted(set(frame["label"]) - set(range(len(labels))))
     if outside:
         raise ValueError(
-            f"node {node}: label {outside[0]} is not among its {len(labels)} classes; mend the data"
+            f"node {node}: label {outside[0]} is not among its {len(labels)} classes; correct the data"
         )
     counts = frame["label"].value_counts()
     return {label["name"]: int(counts.get(code, 0)) for code, label in enumerate(labels)}
 
 
 @contextmanager
-def model_folder(
+def write_model_folder(
     out: Path | str, facts: Mapping[str, Any], timing: Mapping[str, Any] | None = None
 ) -> Iterator[Path]:
-    """A folder beside `out` to save weights in; at the end it takes out's place, model.json already
-    in it.
+    """Write a model folder: yield a folder for the weights, which replaces `out` at the end.
 
-    facts become model.json, timing (a dict that may fill until the end) timing.json. ValueError as
-    in_place.
+    Parameters
+    ----------
+    out
+        The model folder. It must not be a link or hold files of another kind; see
+        `records.files`.
+    facts
+        Content of model.json.
+    timing
+        Content of timing.json; a dictionary may be filled until the end. Default: no timing.json.
     """
     with in_place(out) as beside:
         beside.mkdir()
@@ -115,5 +157,7 @@ def model_folder(
         mask = os.umask(0)
         os.umask(mask)
         for path in beside.glob("*.safetensors"):
-            if path.stat().st_mode & 0o777 == 0o600:  # safetensors shuts its files to the group
+            if (
+                path.stat().st_mode & 0o777 == 0o600
+            ):  # safetensors denies the group access to its files
                 path.chmod(0o666 & ~mask)

@@ -1,4 +1,4 @@
-"""What a trained model predicts, and with which options."""
+"""Options of a prediction, and the posts that are predicted."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,17 +10,16 @@ import pandas as pd
 from postgrad.records.names import HELD_OUT
 from postgrad.records.posts import first_by_hash
 
-# A function of n posts and a slice. It cuts all posts into batches, runs those in the slice, and
-# returns (m positions of the posts in these batches, ascending; (m, K) float64 logits of these
-# posts).
+# A function of n posts and a slice. It cuts all posts into batches, scores the batches in the slice,
+# and returns the positions of their m posts, ascending, and the (m, K) float64 logits of these posts.
 Scorer = Callable[[pd.DataFrame, slice], tuple[Sequence[int] | np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """The options of one file of predictions.
+    """Options of one file of predictions.
 
-    What a kind of model does not read keeps its default.
+    An option that a kind of model does not read has its default.
     """
 
     node: str
@@ -39,22 +38,40 @@ class PredictOptions:
 
 
 def dataset_spec(spec: dict[str, Any], dataset: str) -> dict[str, Any]:
-    """The spec of one dataset's predictions, which is part of the key under which they are kept.
+    """Return the spec of one dataset's predictions, which is part of the key of their result.
 
-    spec: that of a whole file. Only an unlabelled split hangs on `pool`.
+    Parameters
+    ----------
+    spec
+        The spec of a whole file. Its `pool` concerns unlabelled splits only.
+    dataset
+        "<task>/<split>".
+
+    Examples
+    --------
+    >>> dataset_spec({"datasets": ["rain/dev"], "pool": 9, "seed": 1}, "rain/dev")
+    {'seed': 1, 'dataset': 'rain/dev'}
     """
     left_out = ("datasets",) if is_pool(dataset) else ("datasets", "pool")
     return {key: value for key, value in spec.items() if key not in left_out} | {"dataset": dataset}
 
 
 def is_pool(dataset: str) -> bool:
+    """Return whether a dataset is the unlabelled split of its task."""
     return dataset.endswith("/unlabeled")
 
 
-def wanted_posts(posts: pd.DataFrame, dataset: str, pool: int | None) -> pd.DataFrame:
-    """The posts of a dataset that are predicted.
+def posts_to_predict(posts: pd.DataFrame, dataset: str, pool: int | None) -> pd.DataFrame:
+    """Return the posts of a dataset that are predicted.
 
-    Those held out, or the first ones of a pool by hash, or all.
+    Parameters
+    ----------
+    posts
+        The posts of the dataset's file.
+    dataset
+        "<task>/<split>". Of a held-out split only the posts held out are predicted.
+    pool
+        How many posts of a pool are predicted: the first by hash. Default: all.
     """
     if dataset.endswith(f"/{HELD_OUT}"):
         return posts[posts["held_out"]].reset_index(drop=True)

@@ -12,7 +12,7 @@ from postgrad.records.posts import input_texts
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from postgrad.models.label_prompts import Prompt
+    from postgrad.models.label_prompts import LabelPrompt
 
 Example = dict[str, Any]  # `ids` of one post, and what its loss reads
 Batch = dict[str, torch.Tensor]
@@ -23,48 +23,67 @@ IGNORE_INDEX = -100  # a target that no loss reads
 def encoder_examples(
     frame: pd.DataFrame, tokenizer: "PreTrainedTokenizerBase", max_length: int
 ) -> list[Example]:
-    """n dicts.
+    """Return an example of each post for an encoder.
 
-    `ids` of a post with the tokenizer's marks, cut to max_length, and `label` (null is left out).
+    Returns
+    -------
+    list of dict
+        `ids` with the tokenizer's special tokens, at most `max_length`, and `label`, which is None
+        if it is missing.
     """
-    return [{"ids": ids, "label": label} for ids, label in
-            zip(token_ids(input_texts(frame), tokenizer, max_length), codes(frame))]  # fmt: skip
+    rows = token_ids(input_texts(frame), tokenizer, max_length)
+    return [{"ids": ids, "label": label} for ids, label in zip(rows, label_codes(frame))]
 
 
-def answer_examples(frame: pd.DataFrame, prompt: "Prompt") -> list[Example]:
-    """n dicts.
+def answer_examples(frame: pd.DataFrame, prompt: "LabelPrompt") -> list[Example]:
+    """Return an example of each labelled post for a causal model that learns to answer.
 
-    `ids` of prompt and gold answer, `taught` (how many last ids are the answer), `label`.
+    Returns
+    -------
+    list of dict
+        `ids` of prompt and gold answer, `n_targets`, the number of last ids that are the answer,
+        and `label`.
     """
     rows = []
-    for ids, label in zip(prompt.fields(frame), frame["label"].astype(int).tolist()):
+    for ids, label in zip(prompt.encode_posts(frame), frame["label"].astype(int).tolist()):
         answer = prompt.answers[label]
-        rows.append({"ids": prompt.prefix + ids + answer, "taught": len(answer), "label": label})
+        rows.append({"ids": prompt.prefix + ids + answer, "n_targets": len(answer), "label": label})
     return rows
 
 
 def next_token_examples(
     texts: Iterable[str], tokenizer: "PreTrainedTokenizerBase", max_length: int
 ) -> list[Example]:
-    """One dict a post.
+    """Return an example of each text for the pretraining of a causal model.
 
-    Its ids and the end token, every id taught but the first. A post without text is left out.
+    Texts without a token are left out.
+
+    Returns
+    -------
+    list of dict
+        `ids` with the end token, at most `max_length`, and `n_targets`: all ids but the first.
     """
     end = [tokenizer.eos_token_id]
     rows = (ids + end for ids in token_ids(texts, tokenizer, max_length - 1))
-    return [{"ids": ids, "taught": len(ids) - 1} for ids in rows if len(ids) > 1]
+    return [{"ids": ids, "n_targets": len(ids) - 1} for ids in rows if len(ids) > 1]
 
 
 def maskable_examples(
     texts: Iterable[str], tokenizer: "PreTrainedTokenizerBase", max_length: int
 ) -> list[Example]:
-    """One dict a post.
+    """Return an example of each text for the pretraining of an encoder.
 
-    `ids` with marks, `places` (positions that are not marks) and `post`, its number.
+    Texts without a token are left out.
+
+    Returns
+    -------
+    list of dict
+        `ids` with special tokens, `places`, the positions of the other tokens, and `post`, the
+        number of the text.
     """
-    marks, rows = set(tokenizer.all_special_ids), []
+    special, rows = set(tokenizer.all_special_ids), []
     for post, ids in enumerate(token_ids(texts, tokenizer, max_length)):
-        places = [place for place, i in enumerate(ids) if i not in marks]
+        places = [place for place, i in enumerate(ids) if i not in special]
         if places:
             rows.append({"ids": ids, "places": np.array(places), "post": post})
     return rows
@@ -73,48 +92,66 @@ def maskable_examples(
 def token_ids(
     texts: Iterable[str], tokenizer: "PreTrainedTokenizerBase", max_length: int
 ) -> list[list[int]]:
+    """Return the ids of each text, with special tokens, cut to `max_length`."""
     texts = list(texts)
     return tokenizer(texts, truncation=True, max_length=max_length)["input_ids"] if texts else []
 
 
-def codes(frame: pd.DataFrame) -> list[int | None]:
-    """n class codes as int, None where a post has no label."""
-    return [None if label is None else int(label) for label in frame["label"].astype(object).where(
-        frame["label"].notna(), None)]  # fmt: skip
+def label_codes(frame: pd.DataFrame) -> list[int | None]:
+    """Return the class code of each post, None for a post without a label."""
+    labels = frame["label"].astype(object).where(frame["label"].notna(), None)
+    return [None if label is None else int(label) for label in labels]
 
 
-def padded(rows: Sequence[Sequence[int]], fill: int, width: int | None = None) -> torch.Tensor:
-    """(n, longest) int64 tensor of lists of ids, `fill` on the right."""
-    width = width or max(map(len, rows))
+def pad_rows(rows: Sequence[Sequence[int]], fill: int) -> torch.Tensor:
+    """Return an (n, T) int64 tensor of n rows, with `fill` after rows shorter than the longest.
+
+    Examples
+    --------
+    >>> pad_rows([[5, 6], [7]], 0).tolist()
+    [[5, 6], [7, 0]]
+    """
+    width = max(map(len, rows))
     return torch.tensor(
         [list(row) + [fill] * (width - len(row)) for row in rows], dtype=torch.int64
     )
 
 
-def inputs(rows: Sequence[Sequence[int]], fill: int) -> Batch:
-    """{"input_ids", "attention_mask"}: (n, longest) tensors of lists of ids."""
+def padded_inputs(rows: Sequence[Sequence[int]], fill: int) -> Batch:
+    """Return `input_ids` and `attention_mask`, both (n, T), of n lists of ids."""
     return {
-        "input_ids": padded(rows, fill),
-        "attention_mask": padded([[1] * len(row) for row in rows], 0),
+        "input_ids": pad_rows(rows, fill),
+        "attention_mask": pad_rows([[1] * len(row) for row in rows], 0),
     }
 
 
 def labelled_batch(examples: Sequence[Example], fill: int) -> Batch:
-    """Inputs and `labels` (n,)."""
+    """Return the padded inputs and `labels` (n,) of examples."""
     labels = torch.tensor([example["label"] for example in examples])
-    return inputs([example["ids"] for example in examples], fill) | {"labels": labels}
+    return padded_inputs([example["ids"] for example in examples], fill) | {"labels": labels}
 
 
 def causal_batch(examples: Sequence[Example], fill: int) -> Batch:
-    """Inputs, `labels` where there are any, and `targets` (n, T).
+    """Return the inputs and targets of examples for a causal model.
 
-    What position t should say next, else IGNORE_INDEX.
+    Parameters
+    ----------
+    examples
+        Dictionaries with `ids`, `n_targets`, and perhaps `label`.
+    fill
+        Id of the padding token.
+
+    Returns
+    -------
+    dict of Tensor
+        The padded inputs; `labels` (n,) if the examples have labels; and `targets` (n, T): at
+        position t the id that follows, or `IGNORE_INDEX` where it is no target.
     """
-    batch = inputs([example["ids"] for example in examples], fill)
+    batch = padded_inputs([example["ids"] for example in examples], fill)
     targets = torch.full_like(batch["input_ids"], IGNORE_INDEX)
     for row, example in zip(targets, examples):
-        ids, taught = example["ids"], example["taught"]
-        row[len(ids) - 1 - taught : len(ids) - 1] = torch.tensor(ids[len(ids) - taught :])
+        ids, n_targets = example["ids"], example["n_targets"]
+        row[len(ids) - 1 - n_targets : len(ids) - 1] = torch.tensor(ids[len(ids) - n_targets :])
     if "label" in examples[0]:
         batch["labels"] = torch.tensor([example["label"] for example in examples])
     return batch | {"targets": targets}
@@ -123,13 +160,26 @@ def causal_batch(examples: Sequence[Example], fill: int) -> Batch:
 def answer_choice_batch(
     examples: Sequence[Example], answers: Sequence[Sequence[int]], fill: int
 ) -> Batch:
-    """causal_batch of each post with each of K answers (lists of ids) in the place of its own:
-    tensors (n, K, T).
+    """Return the inputs and targets of each post with each of the K answers.
 
-    `labels` are (n,).
+    Parameters
+    ----------
+    examples
+        Dictionaries of `answer_examples`, whose own answers are replaced.
+    answers
+        The ids of each label's answer.
+    fill
+        Id of the padding token.
+
+    Returns
+    -------
+    dict of Tensor
+        `input_ids`, `attention_mask` and `targets`, (n, K, T), and `labels` (n,).
     """
-    stems = [example["ids"][: -example["taught"]] for example in examples]
-    rows = [{"ids": stem + answer, "taught": len(answer)} for stem in stems for answer in answers]
+    stems = [example["ids"][: -example["n_targets"]] for example in examples]
+    rows = [
+        {"ids": stem + answer, "n_targets": len(answer)} for stem in stems for answer in answers
+    ]
     batch = {
         name: part.unflatten(0, (len(stems), -1)) for name, part in causal_batch(rows, fill).items()
     }
@@ -137,26 +187,33 @@ def answer_choice_batch(
 
 
 class MaskingCollator:
-    """Batches for masked-language training: 15 % of a post's tokens are targets, another draw each
-    epoch.
+    """Collate batches for masked-language training; the masked tokens are drawn in each epoch.
 
-    Of the targets 80 % are hidden behind [MASK], 10 % swapped for a random token, 10 % left (Devlin
-    et al. 2019, section 3.1). Each post has at least one target. The draw depends on (seed, epoch,
-    post) alone, so neither the batch nor a resume changes it.
+    Of the chosen tokens 80 % are replaced by the mask token, 10 % by a random token, and 10 % are
+    left as they are (Devlin et al. 2019, section 3.1). Each post has at least one target. The draw
+    depends on (seed, epoch, post) only, so that neither the batch nor a resume changes it.
+
+    Parameters
+    ----------
+    tokenizer
+        The encoder's tokenizer.
+    share
+        The share of a post's tokens that are targets, for example 0.15.
+    seed
+        Seed of the draw.
     """
 
     def __init__(self, tokenizer: "PreTrainedTokenizerBase", share: float, seed: int) -> None:
-        self.mark, self.fill, self.size = (
-            tokenizer.mask_token_id,
-            tokenizer.pad_token_id,
-            len(tokenizer),
-        )
+        self.mask_id, self.fill = tokenizer.mask_token_id, tokenizer.pad_token_id
+        self.vocabulary_size = len(tokenizer)
         self.share, self.seed, self.epoch = share, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
+        """Set the epoch, counted from 0."""
         self.epoch = epoch
 
     def __call__(self, examples: Sequence[Example]) -> Batch:
+        """Return the padded inputs of `maskable_examples`, and `targets` (n, T)."""
         rows, targets = [], []
         for example in examples:
             random = np.random.default_rng([self.seed, self.epoch, example["post"]])
@@ -165,9 +222,9 @@ class MaskingCollator:
             target = np.full(len(ids), IGNORE_INDEX)
             target[chosen] = ids[chosen]
             draw = random.random(len(chosen))
-            ids[chosen[draw < 0.8]] = self.mark
-            swapped = chosen[(draw >= 0.8) & (draw < 0.9)]
-            ids[swapped] = random.integers(self.size, size=len(swapped))
+            ids[chosen[draw < 0.8]] = self.mask_id
+            replaced = chosen[(draw >= 0.8) & (draw < 0.9)]
+            ids[replaced] = random.integers(self.vocabulary_size, size=len(replaced))
             rows.append(ids.tolist())
             targets.append(target.tolist())
-        return inputs(rows, self.fill) | {"targets": padded(targets, IGNORE_INDEX)}
+        return padded_inputs(rows, self.fill) | {"targets": pad_rows(targets, IGNORE_INDEX)}

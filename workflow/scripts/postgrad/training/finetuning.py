@@ -19,7 +19,7 @@ from torch import Tensor
 
 from postgrad.models.batching import Batches
 from postgrad.models.heads import DEFAULT_HEAD, initialize_head
-from postgrad.models.label_prompts import Prompt
+from postgrad.models.label_prompts import LabelPrompt
 from postgrad.models.loading import load_model
 from postgrad.models.tokenization import (
     answer_choice_batch,
@@ -172,7 +172,7 @@ def label_scoring(options: FinetuneOptions, tokenizer: Any) -> LabelScoring:
             partial(labelled_batch, fill=fill),
             encoder_logits,
         )
-    prompt = Prompt(tokenizer, options.prompt or "", options.words, options.max_length)
+    prompt = LabelPrompt(tokenizer, options.prompt or "", options.words, options.max_length)
     return LabelScoring(
         partial(answer_examples, prompt=prompt),
         partial(answer_choice_batch, answers=prompt.answers, fill=fill),

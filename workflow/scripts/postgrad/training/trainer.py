@@ -19,8 +19,8 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from postgrad.models.batching import Batches
 from postgrad.models.heads import POOLINGS
-from postgrad.models.loading import freeze, load_tokenizer, set_threads
-from postgrad.models.model_folder import base_facts, model_folder
+from postgrad.models.loading import freeze_parameters, load_tokenizer, set_threads
+from postgrad.models.model_folder import read_base_record, write_model_folder
 from postgrad.models.tokenization import IGNORE_INDEX
 from postgrad.runtime import signals
 from postgrad.runtime.result_cache import (
@@ -232,7 +232,7 @@ def start_training(
         If an option has an unknown value, or the base is of another kind.
     """
     check_training_options(options)
-    facts = base_facts(base, options.kind)
+    facts = read_base_record(base, options.kind)
     set_threads(options.threads)
     ranks = distributed.start_ranks(zero, options.precision)
     return facts, ranks, load_tokenizer(base)
@@ -337,7 +337,7 @@ def train_model(
     distributed.check_partitioning(model, ranks)
     checkpoint = ranks.broadcast(find_checkpoint(work, key, ranks) if ranks.is_first else None)
     folder = result_folder(work, key)
-    freeze(model, options.frozen)
+    freeze_parameters(model, options.frozen)
     trainer = PostTrainer(
         model,
         training_arguments(options, folder, len(batches), ranks),
@@ -440,7 +440,7 @@ def save_trained_model(
     tokens = sum(len(example["ids"]) for example in examples)
     model = distributed.gather_model(model, ranks)
     if ranks.is_first:
-        with model_folder(out, facts | {"tokens": tokens} | more_facts, timing) as folder:
+        with write_model_folder(out, facts | {"tokens": tokens} | more_facts, timing) as folder:
             (convert(model) if convert else model).save_pretrained(folder)
             tokenizer.save_pretrained(folder)
         keep(work, facts, out)
