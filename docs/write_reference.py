@@ -22,55 +22,87 @@ Schema = dict[str, Any]
 HEAD = """\
 # Reference
 
-Every key of the configuration, with its type, its limits, its default and what it means. `make reference` makes this
-page from `workflow/schemas` and from the records in `workflow/scripts/postgrad/verbs`, and a test fails if the page is
-not current. [recipes.md](recipes.md) explains how the parts work together.
+Every key of the configuration, with its type, its limits, its default and what it means. `make
+reference` makes this page from `workflow/schemas` and from the records in
+`workflow/scripts/postgrad/verbs`, and a test fails if the page is not current.
+[recipes.md](recipes.md) explains how the parts work together.
 
 In the tables,
 
-- a key with dots is inside other keys: `endpoints.requests` is the key `requests` in the mapping `endpoints`;
+- a key with dots is inside other keys: `endpoints.requests` is the key `requests` in the mapping
+  `endpoints`;
 - `<name>` stands for a name that you choose, and `[]` for each item of a list;
-- a default is a value as YAML writes it, or words for what is used instead. It is *required* if the key has to be
-  given, and a dash if nothing is set without the key.
+- a default is a value as YAML writes it, or words for what is used instead. It is *required* if
+  the key has to be given, and a dash if nothing is set without the key.
 
-A value that does not fit is reported before anything runs, with the file, the key, what was found and what to do.
+A value that does not fit is reported before anything runs, with the file, the key, what was found
+and what to do.
 """
 # The files of the configuration in the order of the page: (schema, heading, what stands before its
 # table).
 FILES = [
-    ("config", "config.yaml and --config", "`config/config.yaml` says what plain `snakemake` runs. Every key may also "
-     "be given on the command line, as in `snakemake --config study=public seeds=3`. A key that a study has as well "
-     "takes the place of the study's own value, so without it the value of the study holds."),
+    (
+        "config",
+        "config.yaml and --config",
+        "`config/config.yaml` says what plain `snakemake` runs. Every key may also "
+        "be given on the command line, as in `snakemake --config study=public seeds=3`. A key "
+        "that a study has as well "
+        "takes the place of the study's own value, so without it the value of the study holds.",
+    ),
     ("study", "Studies", "A file of `config/studies` is what a person runs."),
-    ("scale", "Scales", "A file of `config/scales` says which model each base becomes, and the options that suit that "
-     "model. The options under `pretrain`, `finetune` and `predict` are those of [the verbs](#models)."),
-    ("bases", "Bases", "`config/bases.yaml` gives models short names. A base of kind `encoder` or `causal` has exactly "
-     "one source: `hub` with `revision`, `folder`, `package` or `make`. A base of kind `linear` has no further key, "
-     "and a `stand-in` may have `agrees`. An `endpoint` has `url` and `model`, and may have the other keys that speak "
-     "of a server or its answers."),
+    (
+        "scale",
+        "Scales",
+        "A file of `config/scales` says which model each base becomes, and the options that suit "
+        "that "
+        "model. The options under `pretrain`, `finetune` and `predict` are those of [the "
+        "verbs](#models).",
+    ),
+    (
+        "bases",
+        "Bases",
+        "`config/bases.yaml` gives models short names. A base of kind `encoder` or `causal` has "
+        "exactly "
+        "one source: `hub` with `revision`, `folder`, `package` or `make`. A base of kind "
+        "`linear` has no further key, "
+        "and a `stand-in` may have `agrees`. An `endpoint` has `url` and `model`, and may have "
+        "the other keys that speak "
+        "of a server or its answers.",
+    ),
     ("task", "Tasks", "A file of `config/tasks` is one corpus."),
-    ("prompt", "Prompts", "A file of `config/prompts` is what a language model is told. `{fields}` stand for what the "
-     "verb fills in, and other braces are text."),
-    ("recipe", "Recipes", "A file of `config/recipes` is one published system as a graph of named nodes. What a node "
-     "may say stands under [nodes](#nodes)."),
-]  # fmt: skip
+    (
+        "prompt",
+        "Prompts",
+        "A file of `config/prompts` is what a language model is told. `{fields}` stand for what "
+        "the "
+        "verb fills in, and other braces are text.",
+    ),
+    (
+        "recipe",
+        "Recipes",
+        "A file of `config/recipes` is one published system as a graph of named nodes. What a node "
+        "may say stands under [nodes](#nodes).",
+    ),
+]
 NODES = """\
 ## Nodes
 
-A node of a recipe has exactly one verb as a key, and the keys of that verb. Keys that name posts, nodes or bases stand
-on the node or under `defaults` of the recipe. Options stand there as well, or in a scale. Of several values the later
-wins: `defaults` of the verb, its `defaults` for one base, the scale, the node, and in mode faithful `faithful`. An
-option that is *required* has to be given in one of these places if its node reads it: the column *read by* names the
-kinds of model that do, and the values of other options beside which it is read.
+A node of a recipe has exactly one verb as a key, and the keys of that verb. Keys that name posts,
+nodes or bases stand on the node or under `defaults` of the recipe. Options stand there as well,
+or in a scale. Of several values the later wins: `defaults` of the verb, its `defaults` for one
+base, the scale, the node, and in mode faithful `faithful`. An option that is *required* has to be
+given in one of these places if its node reads it: the column *read by* names the kinds of model
+that do, and the values of other options beside which it is read.
 
 Every node may also have these keys:
 
 | key | type and limits | default | meaning |
 |---|---|---|---|
-| `each` | mapping of options to lists, or to mappings of named values | – | The node is made once for each value, or \
-once for each combination of values if several options are named. Nodes that refer to each other join on equal values. |
-| `faithful` | mapping of options | – | The values of mode `faithful`, in which the paper's way takes the place of \
-the recommended one. Verbs without options do not have this key. |
+| `each` | mapping of options to lists, or to mappings of named values | – | The node is made once \
+for each value, or once for each combination of values if several options are named. Nodes that \
+refer to each other join on equal values. |
+| `faithful` | mapping of options | – | The values of mode `faithful`, in which the paper's way \
+takes the place of the recommended one. Verbs without options do not have this key. |
 """
 SECTION_TEXT = {
     "datasets": "Nodes under `datasets` hold the posts that they made.",
@@ -80,8 +112,15 @@ SECTION_TEXT = {
 KEYS = ("key", "type and limits", "default", "meaning")
 REFERENCES = ("key", "type and limits", "may name", "default", "meaning")
 OPTIONS = ("option", "type and limits", "read by", "default", "meaning")
-TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true` or `false`",
-         "array": "list", "object": "mapping", "null": "`null`"}  # fmt: skip
+TYPES = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "`true` or `false`",
+    "array": "list",
+    "object": "mapping",
+    "null": "`null`",
+}
 NOTHING = "–"
 
 
@@ -236,7 +275,8 @@ def limits(body: Schema) -> str:
 
     >>> limits({"type": "number", "exclusiveMinimum": 0, "maximum": 1})
     'number (more than 0 and at most 1)'
-    >>> limits({"type": ["string", "array"], "items": {"type": "integer", "minimum": 1, "maximum": 5}, "minItems": 1})
+    >>> items = {"type": "integer", "minimum": 1, "maximum": 5}
+    >>> limits({"type": ["string", "array"], "items": items, "minItems": 1})
     'text, or list of whole numbers (each 1 to 5; not empty)'
     """
     if "$ref" in body:

@@ -20,8 +20,16 @@ from xdist.scheduler import LoadScopeScheduling
 
 CLUSTER = ("test_faults", "test_slurm")
 # The longest files come first, so that both workers end at about the same time.
-FIRST = (*CLUSTER, "test_demo_run", "test_small_run", "test_taken_back", "test_rerun", "test_shards", "test_ranks",
-         "test_validation")  # fmt: skip
+FIRST = (
+    *CLUSTER,
+    "test_demo_run",
+    "test_small_run",
+    "test_taken_back",
+    "test_rerun",
+    "test_shards",
+    "test_ranks",
+    "test_validation",
+)
 
 
 class ByFile(LoadScopeScheduling):

@@ -10,7 +10,10 @@ from tree import snakemake
 
 # Snakemake's touch rests a tenth of a second after every job; of a thousand jobs that is two
 # minutes.
-TOUCH = "from snakemake.executors.touch import Executor; Executor.SLEEPING_TIME = 0; from snakemake.cli import main; main()"
+TOUCH = (
+    "from snakemake.executors.touch import Executor; Executor.SLEEPING_TIME = 0; "
+    "from snakemake.cli import main; main()"
+)
 
 
 def finish(folder):

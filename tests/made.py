@@ -1,4 +1,4 @@
-"""Tiny models and a handful of made-up posts for the tests of base, pretrain, finetune and predict."""
+"""Tiny models and a handful of made-up posts for the tests of what trains and predicts."""
 
 import json
 import subprocess
@@ -84,10 +84,28 @@ def labelled_models(folder):
 
 
 def finetune_spec(kind, **options):
-    spec = {"node": "plain@seed=1", "kind": kind, "seed": 1, "threads": 1, "labels": LABELS, "loss": "cross-entropy",
-            "class_weights": "none", "batch": 4, "lr": 5.0e-3, "schedule": "cosine", "warmup": 0.1,
-            "weight_decay": 0.01, "epochs": 3, "max_length": 64, "epoch": "last", "frozen": [],
-            "attention": "eager", "dropout": None, "precision": "fp32", "checkpoint_steps": 500}  # fmt: skip
+    spec = {
+        "node": "plain@seed=1",
+        "kind": kind,
+        "seed": 1,
+        "threads": 1,
+        "labels": LABELS,
+        "loss": "cross-entropy",
+        "class_weights": "none",
+        "batch": 4,
+        "lr": 5.0e-3,
+        "schedule": "cosine",
+        "warmup": 0.1,
+        "weight_decay": 0.01,
+        "epochs": 3,
+        "max_length": 64,
+        "epoch": "last",
+        "frozen": [],
+        "attention": "eager",
+        "dropout": None,
+        "precision": "fp32",
+        "checkpoint_steps": 500,
+    }
     if kind == "causal":
         spec |= {"prompt": PROMPT, "answers": "words"}
     return spec | options
@@ -107,9 +125,18 @@ def linear_spec(**options):
 
 
 def predict_spec(kind, **options):
-    spec = {"node": "plain@seed=1", "kind": kind, "threads": 1, "batch_tokens": 256, "max_length": 64,
-            "precision": "fp32", "attention": "eager", "pool": None, "datasets": ["moods/dev"],
-            "labels": LABELS}  # fmt: skip
+    spec = {
+        "node": "plain@seed=1",
+        "kind": kind,
+        "threads": 1,
+        "batch_tokens": 256,
+        "max_length": 64,
+        "precision": "fp32",
+        "attention": "eager",
+        "pool": None,
+        "datasets": ["moods/dev"],
+        "labels": LABELS,
+    }
     if kind == "causal":
         spec |= {"prompt": PROMPT, "answers": "words"}
     return spec | options

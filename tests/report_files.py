@@ -49,9 +49,16 @@ ENTRIES = [
     entry("ages-drawn@seed=1", 7),
     entry("ages-drawn@seed=2", 8),
     entry("ages-floor", 5),
-    {"predictor": "ages-floor", "node": "ages-floor", "axes": {}, "dataset": "ages/test", "task": "smm4h24-task6",
-     "n": 0, "reason": "no gold labels"},
-]  # fmt: skip
+    {
+        "predictor": "ages-floor",
+        "node": "ages-floor",
+        "axes": {},
+        "dataset": "ages/test",
+        "task": "smm4h24-task6",
+        "n": 0,
+        "reason": "no gold labels",
+    },
+]
 SCORE = {"recipe": "ctyun", "entries": ENTRIES}
 COMPARE = {
     "recipe": "ctyun",

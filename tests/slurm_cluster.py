@@ -73,7 +73,9 @@ PartitionName=gpu Nodes=node[1-3] MaxTime=INFINITE State=UP
 PartitionName=spare Nodes=node[4-5] PriorityTier=1 MaxTime=INFINITE State=UP
 PartitionName=urgent Nodes=node[4-5] PriorityTier=9 PreemptMode=OFF MaxTime=INFINITE State=UP
 """
-GRES_CONF = "AutoDetect=off\nNodeName=node[1-{nodes}] Name=gpu Type=a800 File={folder}/gpu/nvidia[0-{last}]\n"
+GRES_CONF = """AutoDetect=off
+NodeName=node[1-{nodes}] Name=gpu Type=a800 File={folder}/gpu/nvidia[0-{last}]
+"""
 
 
 def missing():
@@ -83,9 +85,13 @@ def missing():
             "The tests of a SLURM cluster need root; run them as root, for example in a container."
         )
     if absent := [name for name in BINARIES if not shutil.which(name)]:
-        return f"The tests of a SLURM cluster need {', '.join(absent)}; on Debian: apt-get install {PACKAGES}"
+        remedy = f"on Debian: apt-get install {PACKAGES}"
+        return f"The tests of a SLURM cluster need {', '.join(absent)}; {remedy}"
     if not PLUGIN.is_dir():
-        return "The tests of a SLURM cluster need Snakemake's plugin; `make test-all` puts it into .venv/slurm."
+        return (
+            "The tests of a SLURM cluster need Snakemake's plugin; `make test-all` puts it into "
+            ".venv/slurm."
+        )
     return None
 
 

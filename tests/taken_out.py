@@ -10,11 +10,17 @@ from postgrad.config.yaml_files import as_list
 
 # Files of a verb beside those that bear its name.
 OWN = {
-    "review": ("config/prompts/review-*.yaml", "workflow/scripts/postgrad/llm/reviewing.py",
-               "workflow/scripts/postgrad/report/reviews.py"),
-    "diversity": ("workflow/scripts/postgrad/augmentation/diversity.py",
-                  "workflow/scripts/postgrad/report/diversity_map.py", "tests/unit/augmentation/test_diversity.py"),
-}  # fmt: skip
+    "review": (
+        "config/prompts/review-*.yaml",
+        "workflow/scripts/postgrad/llm/reviewing.py",
+        "workflow/scripts/postgrad/report/reviews.py",
+    ),
+    "diversity": (
+        "workflow/scripts/postgrad/augmentation/diversity.py",
+        "workflow/scripts/postgrad/report/diversity_map.py",
+        "tests/unit/augmentation/test_diversity.py",
+    ),
+}
 NAMED = ("workflow/scripts/{}.py", "workflow/scripts/postgrad/verbs/{}.py",
          "workflow/scripts/postgrad/report/report.{}.j2", "tests/cli/test_{}.py")  # fmt: skip
 # What packages import for the verb alone, by their rows in the README's table.

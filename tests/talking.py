@@ -1,4 +1,4 @@
-"""A server on localhost that speaks the chat protocol and misbehaves as told, and requests for it."""
+"""A server on localhost that speaks the chat protocol and fails on request, and requests for it."""
 
 import json
 import threading

@@ -14,14 +14,25 @@ from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import POSTS, read_union, write_posts
 
 TINY = {
-    "train": [("a", "Hello  World", 0), ("b", "hello world", 0), ("c", "hello world", 1), ("d", "in test", 1),
-              ("e", "in DEV", 0), ("f", "in cross", 0), ("g", "alone", 1)],
+    "train": [
+        ("a", "Hello  World", 0),
+        ("b", "hello world", 0),
+        ("c", "hello world", 1),
+        ("d", "in test", 1),
+        ("e", "in DEV", 0),
+        ("f", "in cross", 0),
+        ("g", "alone", 1),
+    ],
     "dev": [("h", "in dev", 0), ("i", "in dev", 0), ("j", "both", 1)],
     "test": [("k", "in test", 1), ("l", "both", 1)],
     "cross": [("m", "in cross", 0)],
-    "unlabeled": [("n", "alone", None), ("o", "@you see https://a.b/c", None), ("p", "@me see http://d.e", None),
-                  ("q", "in test", None)],
-}  # fmt: skip
+    "unlabeled": [
+        ("n", "alone", None),
+        ("o", "@you see https://a.b/c", None),
+        ("p", "@me see http://d.e", None),
+        ("q", "in test", None),
+    ],
+}
 
 
 def frames(rows):

@@ -52,13 +52,24 @@ def test_command_edits(tmp_path):
         ("c", LONG, 1),
     ]
     write_posts(posts(rows), tmp_path / "train.parquet")
-    spec = {"node": "n", "method": "edit", "edits": ["synonym", "contraction", "character"], "rate": 0.1,
-            "copies": 4, "classes": [0, 1], "seed": 1}  # fmt: skip
+    spec = {
+        "node": "n",
+        "method": "edit",
+        "edits": ["synonym", "contraction", "character"],
+        "rate": 0.1,
+        "copies": 4,
+        "classes": [0, 1],
+        "seed": 1,
+    }
     command = [sys.executable, "workflow/scripts/augment.py", "--spec", json.dumps(spec)]
     outs = [tmp_path / "one.parquet", tmp_path / "two.parquet"]
     for out in outs:
-        done = subprocess.run([*command, "--data", tmp_path / "train.parquet", "--out", out], capture_output=True,
-                              text=True, check=True)  # fmt: skip
+        done = subprocess.run(
+            [*command, "--data", tmp_path / "train.parquet", "--out", out],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
     assert outs[0].read_bytes() == outs[1].read_bytes()
     made = read_posts(outs[0])
     assert Counter(made["parent"]) == {"a": 4, "c": 4} and set(

@@ -28,9 +28,14 @@ DEV = probabilities(
     0.1, 0.2, 0.1, 0.3, 0.4, 0.45
 )  # all are called no; from .35 on all would be right
 SPEC = {
-    "node": "fair", "of": ["plain"], "fit": "rain/dev", "labels": ["no", "yes"], "positive": [1], "metric": "f1",
+    "node": "fair",
+    "of": ["plain"],
+    "fit": "rain/dev",
+    "labels": ["no", "yes"],
+    "positive": [1],
+    "metric": "f1",
     "datasets": ["rain/test"],
-}  # fmt: skip
+}
 
 
 def run(folder, labels=None, logits=DEV, gold=GOLD, **options):
@@ -71,10 +76,17 @@ def test_command_fits_a_threshold_and_leaves_abstentions(tmp_path):
     assert (
         0.3 < fit["threshold"] < 0.4 and fit["before"]["score"] == 0 and fit["after"]["score"] == 1
     )
-    assert {key: fit[key] for key in ("node", "of", "fit", "posts", "metric", "method", "pool")} == {
-        "node": "fair", "of": ["plain"], "fit": "rain/dev", "posts": 6, "metric": "f1", "method": "threshold",
+    assert {
+        key: fit[key] for key in ("node", "of", "fit", "posts", "metric", "method", "pool")
+    } == {
+        "node": "fair",
+        "of": ["plain"],
+        "fit": "rain/dev",
+        "posts": 6,
+        "metric": "f1",
+        "method": "threshold",
         "pool": None,
-    }  # fmt: skip
+    }
     frame = read_predictions(tmp_path / "o")
     assert frame["post_id"].tolist() == ["a", "b", "c"] and set(frame["dataset"]) == {"rain/test"}
     assert frame["label"].tolist() == [1, 0, ABSTAIN]

@@ -159,8 +159,10 @@ def test_a_task_without_grammar_is_refused(tmp_path):
     result = demo(tmp_path, {"seed": 1, "posts": {"caves": SIZES}})
     assert result.returncode == 1
     assert result.stderr == (
-        "demo: no grammar for caves; there is one for smm4h20-task1, smm4h20-task2en, smm4h20-task5, "
-        "smm4h22-task1a, smm4h22-task7, smm4h23-task1, smm4h23-task2, smm4h23-task4, smm4h24-task3, smm4h24-task5, "
+        "demo: no grammar for caves; there is one for smm4h20-task1, smm4h20-task2en, "
+        "smm4h20-task5, "
+        "smm4h22-task1a, smm4h22-task7, smm4h23-task1, smm4h23-task2, smm4h23-task4, "
+        "smm4h24-task3, smm4h24-task5, "
         "smm4h24-task6.\n"
     )
 

@@ -22,7 +22,10 @@ from postgrad.study.paths import Paths
 from postgrad.study.study import Study
 from postgrad.verbs.registry import VERBS
 
-WORDS = "rust kettle sings quiet kitchen nobody listens radio window garden seven crows wait behind the old gate".split()
+WORDS = (
+    "rust kettle sings quiet kitchen nobody listens radio "
+    "window garden seven crows wait behind the old gate"
+).split()
 
 
 def posts(*sizes, name="p", repeated=False):
@@ -93,8 +96,15 @@ def made(encoder, tmp_path_factory):
         folder / "drop.parquet",
         DROPPED,
     )
-    task = {"embed": "minilm", "model": "tiny", "sample": 1000, "clusters": 5, "perplexity": 30, "seed": 1,
-            "labels": ["no", "yes"]}  # fmt: skip
+    task = {
+        "embed": "minilm",
+        "model": "tiny",
+        "sample": 1000,
+        "clusters": 5,
+        "perplexity": 30,
+        "seed": 1,
+        "labels": ["no", "yes"],
+    }
     sets = [{"dataset": "new"}, {"dataset": "written", "reason": "not run: no writer"}]
     spec = {
         "recipe": "ctyun",
@@ -132,9 +142,14 @@ def test_command(made):
         54,
         5,
     )  # one of 55 is left out by audit
-    assert [(group["dataset"], group.get("label"), group.get("rows")) for group in rain["groups"]] == [
-        ("rain/train", "no", 30), ("rain/train", "yes", 24), ("new", "yes", 20), ("written", None, None)
-    ]  # fmt: skip
+    assert [
+        (group["dataset"], group.get("label"), group.get("rows")) for group in rain["groups"]
+    ] == [
+        ("rain/train", "no", 30),
+        ("rain/train", "yes", 24),
+        ("new", "yes", 20),
+        ("written", None, None),
+    ]
 
 
 UNREAD = {
@@ -298,12 +313,20 @@ def test_the_spec_holds_all_that_decides(tmp_path):
     study = study_in(tmp_path, {**ASKED, "sample": 50})
     task = json.loads(specs.recipe_spec(study, "small", "diversity"))["tasks"]["rain"]
     assert task == {
-        "embed": "small", "model": "small", "labels": ["no", "yes"], "sample": 50, "clusters": 10, "perplexity": 30,
-        "seed": 1, "sets": [{"dataset": "filled"}, {"dataset": "agreed"}],
-    }  # fmt: skip
+        "embed": "small",
+        "model": "small",
+        "labels": ["no", "yes"],
+        "sample": 50,
+        "clusters": 10,
+        "perplexity": 30,
+        "seed": 1,
+        "sets": [{"dataset": "filled"}, {"dataset": "agreed"}],
+    }
     assert VERBS["diversity"].measured(study.graphs["small"]) == [("rain", ["filled", "agreed"])]
-    bare, named = (study_in(tmp_path / str(len(sets)), {**ASKED, "sets": sets}) for sets in (["filled"],
-                   ["filled", "rain/train"]))  # fmt: skip
+    bare, named = (
+        study_in(tmp_path / str(len(sets)), {**ASKED, "sets": sets})
+        for sets in (["filled"], ["filled", "rain/train"])
+    )
     assert specs.recipe_spec(bare, "small", "diversity") == specs.recipe_spec(
         named, "small", "diversity"
     )
@@ -374,18 +397,41 @@ def test_another_encoder_is_a_deviation(tmp_path):
     assert rows(study_in(tmp_path / "a")) == [] and rows(other) == ["linear"]
 
 
-@pytest.mark.parametrize("asked, place, sentence", [
-    ({**ASKED, "sets": ["filed"]}, "rain.sets", "there is no node 'filed'; did you mean 'filled'?"),
-    ({**ASKED, "sets": ["rain/dev"]}, "rain.sets", "rain/dev is no dataset of rain; name rain/train, or nodes"),
-    ({**ASKED, "sets": ["rain/trian"]}, "rain.sets", "'trian' is not a split; did you mean 'train'?"),
-    ({**ASKED, "sets": ["snow/train"]}, "rain.sets", "there is no task 'snow'"),
-    ({**ASKED, "sets": ["plain"]}, "rain.sets", "'plain' is made by finetune, which makes no posts; name"),
-    ({**ASKED, "sets": []}, "rain.sets", "at least 1 values"),
-    ({**ASKED, "embed": "smal"}, "rain.embed", "there is no base 'smal'; did you mean 'small'?"),
-    ({**ASKED, "embed": "other"}, "rain.embed", "does not name 'other'; add it there"),
-    ({**ASKED, "sample": 5}, "rain.sample", "at least 10, found 5"),
-    ({**ASKED, "smaple": 50}, "rain", "there is no key 'smaple'; did you mean 'sample'?"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "asked, place, sentence",
+    [
+        (
+            {**ASKED, "sets": ["filed"]},
+            "rain.sets",
+            "there is no node 'filed'; did you mean 'filled'?",
+        ),
+        (
+            {**ASKED, "sets": ["rain/dev"]},
+            "rain.sets",
+            "rain/dev is no dataset of rain; name rain/train, or nodes",
+        ),
+        (
+            {**ASKED, "sets": ["rain/trian"]},
+            "rain.sets",
+            "'trian' is not a split; did you mean 'train'?",
+        ),
+        ({**ASKED, "sets": ["snow/train"]}, "rain.sets", "there is no task 'snow'"),
+        (
+            {**ASKED, "sets": ["plain"]},
+            "rain.sets",
+            "'plain' is made by finetune, which makes no posts; name",
+        ),
+        ({**ASKED, "sets": []}, "rain.sets", "at least 1 values"),
+        (
+            {**ASKED, "embed": "smal"},
+            "rain.embed",
+            "there is no base 'smal'; did you mean 'small'?",
+        ),
+        ({**ASKED, "embed": "other"}, "rain.embed", "does not name 'other'; add it there"),
+        ({**ASKED, "sample": 5}, "rain.sample", "at least 10, found 5"),
+        ({**ASKED, "smaple": 50}, "rain", "there is no key 'smaple'; did you mean 'sample'?"),
+    ],
+)
 def test_faults(tmp_path, asked, place, sentence):
     def more(content):
         content["other"] = SMALL

@@ -261,7 +261,8 @@ def test_a_model_is_taken_back_without_a_library_to_train_it(tmp_path, bases, tr
         spec, base=bases[kind], data=train, work=tmp_path / "out-work", out=tmp_path / "new"
     )
     heavy = "{'torch', 'transformers', 'sklearn'}"
-    code = f"import sys, finetune; finetune.main(sys.argv[1:]); sys.exit(bool({heavy} & set(sys.modules)))"
+    code = "import sys, finetune; finetune.main(sys.argv[1:]); "
+    code += f"sys.exit(bool({heavy} & set(sys.modules)))"
     command = [sys.executable, "-c", code, *words]
     done = subprocess.run(
         command, cwd=made.ROOT / "workflow/scripts", capture_output=True, text=True

@@ -44,13 +44,19 @@ def corpus(folder):
     train["author"], pool["author"] = [None] * 15 + ["k"], [None, "k", None]
     for name, frame in (("train", train), ("dev", dev), ("unlabeled", pool)):
         write_posts(frame, folder / f"{name}.parquet")
-    rows = [(id, split, id) for split, frame in (("train", train), ("dev", dev), ("unlabeled", pool))
-            for id in frame["post_id"]]  # fmt: skip
+    rows = [
+        (id, split, id)
+        for split, frame in (("train", train), ("dev", dev), ("unlabeled", pool))
+        for id in frame["post_id"]
+    ]
     groups = pd.DataFrame(rows, columns=GROUPS.names)
     groups.loc[groups["post_id"].isin(["t0", "d0", "u0"]), "group"] = "same"
     write_table(groups, folder / "groups.parquet", GROUPS)
-    write_table(pd.DataFrame({"post_id": ["t1"], "split": "train", "reason": "duplicate"}), folder / "drop.parquet",
-                GROUPS)  # fmt: skip
+    write_table(
+        pd.DataFrame({"post_id": ["t1"], "split": "train", "reason": "duplicate"}),
+        folder / "drop.parquet",
+        GROUPS,
+    )
 
 
 def fold(folder, number, k=4):

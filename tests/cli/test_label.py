@@ -404,7 +404,7 @@ def test_what_a_fold_leaves_out_is_kept_in_no_way():
 
 
 class Case:
-    """A pool of seven posts, one of them dropped, two teachers, gold and dev, as files in a folder."""
+    """Files in a folder: a pool of seven posts, one of them dropped, two teachers, gold and dev."""
 
     def __init__(self, folder, second=SECOND):
         self.folder = folder
@@ -604,8 +604,11 @@ def test_command_refuses_agreement_with_oneself(tmp_path):
 def test_command_leaves_out_what_belongs_with_a_held_out_post(tmp_path):
     case = Case(tmp_path)
     beside = tmp_path / "fold.drop.parquet"
-    write_table(pd.DataFrame([("a", "test", "held out"), ("u", "dev", "held out")], columns=DROPPED.names), beside,
-                DROPPED)  # fmt: skip
+    write_table(
+        pd.DataFrame([("a", "test", "held out"), ("u", "dev", "held out")], columns=DROPPED.names),
+        beside,
+        DROPPED,
+    )
     done = case.run("guessed@fold=1", "confidence", share=1.0, held_out=[beside], **ONE)
     assert done.returncode == 0, done.stderr
     posts, flow = case.read("guessed@fold=1")
@@ -628,10 +631,21 @@ def test_command_leaves_out_what_belongs_with_a_held_out_post(tmp_path):
 # -- the node in a graph
 # -----------------------------------------------------------------------------
 
-GUESSED = {"label": "rain/test", "teachers": ["jury"], "keep": "confidence", "share": 0.1, "folds": "pooled",
-           "fit": "rain/held-out", "transductive": True, "faithful": {"keep": "random"}}  # fmt: skip
-DRAWN = {**{key: GUESSED[key] for key in ("label", "teachers", "folds", "fit", "transductive")}, "keep": "random",
-         "budget": "guessed"}  # fmt: skip
+GUESSED = {
+    "label": "rain/test",
+    "teachers": ["jury"],
+    "keep": "confidence",
+    "share": 0.1,
+    "folds": "pooled",
+    "fit": "rain/held-out",
+    "transductive": True,
+    "faithful": {"keep": "random"},
+}
+DRAWN = {
+    **{key: GUESSED[key] for key in ("label", "teachers", "folds", "fit", "transductive")},
+    "keep": "random",
+    "budget": "guessed",
+}
 SOFT = {"rule": "soft", "ties": "lowest"}
 
 
@@ -718,9 +732,15 @@ def test_a_probability_stands_in_the_spec_where_it_is_given(tmp_path):
     }
     study = study_in(tmp_path, above=above, drawn=drawn)
     assert json.loads(specs.node_spec(study, "small", "above")) == {
-        "node": "above", "keep": "confidence", "above": 0.9, "balance": "none", "seed": 1, "teachers": ["plain"],
-        "fit": "rain/dev", "classes": ["no", "yes"],
-    }  # fmt: skip
+        "node": "above",
+        "keep": "confidence",
+        "above": 0.9,
+        "balance": "none",
+        "seed": 1,
+        "teachers": ["plain"],
+        "fit": "rain/dev",
+        "classes": ["no", "yes"],
+    }
     assert study.graphs["small"].nodes["drawn"].budget == "above"
     assert "above" not in json.loads(specs.node_spec(study, "small", "drawn"))
 

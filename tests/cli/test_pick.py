@@ -22,8 +22,13 @@ from postgrad.study import specs
 from postgrad.study.study import Study
 
 SPEC = {
-    "node": "best", "of": ["a", "b", "c"], "fit": "rain/dev", "labels": ["no", "yes"], "positive": [1], "metric": "f1"
-}  # fmt: skip
+    "node": "best",
+    "of": ["a", "b", "c"],
+    "fit": "rain/dev",
+    "labels": ["no", "yes"],
+    "positive": [1],
+    "metric": "f1",
+}
 SETS = ["rain/test", "snow/test"]
 
 

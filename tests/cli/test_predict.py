@@ -96,7 +96,8 @@ def test_odd_texts_are_scored(tmp_path, models):
 def test_linear_and_its_start(tmp_path, floor, dev):
     words = made.prediction_words(made.predict_spec("linear"), floor, dev, tmp_path / "p.parquet")
     heavy = "{'torch', 'transformers', 'sklearn'}"
-    code = f"import sys, predict; predict.main(sys.argv[1:]); sys.exit(bool({heavy} & set(sys.modules)))"
+    code = "import sys, predict; predict.main(sys.argv[1:]); "
+    code += f"sys.exit(bool({heavy} & set(sys.modules)))"
     assert (
         subprocess.run(
             [sys.executable, "-c", code, *words], cwd=made.ROOT / "workflow/scripts"
@@ -175,7 +176,8 @@ def test_the_command_needs_no_trainer_and_refuses_another_tasks_model(tmp_path, 
         made.predict_spec("encoder"), models / "encoder", dev, tmp_path / "p.parquet"
     )
     heavy = "{'transformers.trainer', 'datasets'}"
-    code = f"import sys, predict; predict.main(sys.argv[1:]); sys.exit(bool({heavy} & set(sys.modules)))"
+    code = "import sys, predict; predict.main(sys.argv[1:]); "
+    code += f"sys.exit(bool({heavy} & set(sys.modules)))"
     assert (
         subprocess.run(
             [sys.executable, "-c", code, *words], cwd=made.ROOT / "workflow/scripts"
@@ -354,7 +356,8 @@ def test_predictions_are_taken_back_in_a_moment(tmp_path, models, dev):
         spec, model=models / "encoder", data=["moods/dev", dev], work=tmp_path / "out.work", out=out
     )
     heavy = "{'torch', 'transformers', 'sklearn', 'safetensors'}"
-    code = f"import sys, predict; predict.main(sys.argv[1:]); sys.exit(bool({heavy} & set(sys.modules)))"
+    code = "import sys, predict; predict.main(sys.argv[1:]); "
+    code += f"sys.exit(bool({heavy} & set(sys.modules)))"
     command, before = (
         [sys.executable, "-c", code, *words],
         resource.getrusage(resource.RUSAGE_CHILDREN),

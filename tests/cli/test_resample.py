@@ -23,8 +23,15 @@ def test_command(tmp_path):
         tmp_path / "drop.parquet",
         DROPPED,
     )
-    command = [sys.executable, "workflow/scripts/resample.py", "--data", tmp_path / "train.parquet",
-               tmp_path / "m.parquet", "--spec", json.dumps({"node": "n", "to": "largest", "seed": 1})]  # fmt: skip
+    command = [
+        sys.executable,
+        "workflow/scripts/resample.py",
+        "--data",
+        tmp_path / "train.parquet",
+        tmp_path / "m.parquet",
+        "--spec",
+        json.dumps({"node": "n", "to": "largest", "seed": 1}),
+    ]
     outs = [tmp_path / "one.parquet", tmp_path / "two.parquet", tmp_path / "all.parquet"]
     for out, drops in zip(outs, [["drop"], ["drop"], []]):
         paths = [tmp_path / f"{drop}.parquet" for drop in drops]
@@ -52,8 +59,16 @@ def test_a_control_has_the_counts_of_the_node_that_its_budget_names(tmp_path):
     """
     write_posts(posts_of_classes(5, 12, 4), tmp_path / "train.parquet")
     write_posts(posts_of_classes(24, 24, 24, name="q"), tmp_path / "even.parquet")
-    command = [sys.executable, "workflow/scripts/resample.py", "--data", tmp_path / "train.parquet", "--spec",
-               json.dumps({"node": "n", "seed": 1}), "--budget", tmp_path / "even.parquet"]  # fmt: skip
+    command = [
+        sys.executable,
+        "workflow/scripts/resample.py",
+        "--data",
+        tmp_path / "train.parquet",
+        "--spec",
+        json.dumps({"node": "n", "seed": 1}),
+        "--budget",
+        tmp_path / "even.parquet",
+    ]
     done = subprocess.run(
         [*command, "--out", tmp_path / "o"], cwd=ROOT, capture_output=True, text=True
     )

@@ -46,9 +46,20 @@ THREE = [{"name": name, "about": f"a {name} word"} for name in ("negative", "neu
 TRUE = {"verdict": True, "new_label": "yes", "reason": "it is about rain"}
 FALSE = {"verdict": False, "new_label": "no", "reason": "aunt Mathilda is dry"}
 SPEC = {
-    "node": "checked", "of": ["plain"], "fit": None, "metric": "f1", "positive": [1], "labels": LABELS, "check": "yes",
-    "otherwise": "no", "prompt": PROMPT, "shots": 0, "gate": "always", "seed": 1, "datasets": ["rain/test"],
-}  # fmt: skip
+    "node": "checked",
+    "of": ["plain"],
+    "fit": None,
+    "metric": "f1",
+    "positive": [1],
+    "labels": LABELS,
+    "check": "yes",
+    "otherwise": "no",
+    "prompt": PROMPT,
+    "shots": 0,
+    "gate": "always",
+    "seed": 1,
+    "datasets": ["rain/test"],
+}
 GATED = {"fit": "rain/dev", "gate": [0.1, 0.3], "alpha": 0.05}
 # The probability of yes of six posts: three are yes, at margins .8, .2 and .08; one has no answer.
 YES = {"rain": 0.9, "tea": 0.4, "trains": 0.6, "bread": 0.54, "snow": 0.1, "books": None}
@@ -145,8 +156,18 @@ def test_one_that_always_says_true_changes_nothing(tmp_path):
     assert unchanged(tmp_path) and told.heard == ["rain", "trains", "bread"]
     counts = fit["reviews"]["rain/test"]
     assert fit["gate"] is None
-    assert counts == {"predicted": 3, "checked": 3, "confirmed": 3, "rejected": 0, "changed": 0, "answers": 3,
-                      "tokens_in": 90, "tokens_out": 30, "stand_in": 0, "abstained": {}}  # fmt: skip
+    assert counts == {
+        "predicted": 3,
+        "checked": 3,
+        "confirmed": 3,
+        "rejected": 0,
+        "changed": 0,
+        "answers": 3,
+        "tokens_in": 90,
+        "tokens_out": 30,
+        "stand_in": 0,
+        "abstained": {},
+    }
     assert fit["on"] and fit["margin"] is None and fit["reviewer"] == "gpt"
 
 
@@ -328,8 +349,18 @@ def test_reasons_are_for_the_owner_alone(tmp_path, capsys):
 
 # -- the node in a graph ---------------------------------------------------------------------------
 
-BODY = {"review": "plain", "reviewer": "judge", "fit": "rain/dev", "prompt": "check", "check": "yes",
-        "otherwise": "no", "shots": 1, "gate": [0.1, 0.3], "alpha": 0.05, "seed": 1}  # fmt: skip
+BODY = {
+    "review": "plain",
+    "reviewer": "judge",
+    "fit": "rain/dev",
+    "prompt": "check",
+    "check": "yes",
+    "otherwise": "no",
+    "shots": 1,
+    "gate": [0.1, 0.3],
+    "alpha": 0.05,
+    "seed": 1,
+}
 RULE = {"rule": {"kind": "stand-in"}, "judge": {**GPT, "key": "JUDGE_KEY"}}
 
 
@@ -387,11 +418,22 @@ def test_a_review_has_a_node_for_each_seed_and_a_whole_spec(tmp_path):
     assert node.fitted == ("rain/dev",) and node.stand_in and graph.nodes["jury"].stand_in
     assert not graph.nodes["plain@seed=2"].stand_in
     assert json.loads(specs.node_spec(study, "small", "checked@seed=2", "scored")) == {
-        "node": "checked@seed=2", "of": ["plain@seed=2"], "fit": "rain/dev", "check": "yes", "otherwise": "no",
-        "shots": 1, "gate": [0.1, 0.3], "alpha": 0.05, "seed": 1, "labels": [{"name": "no"}, {"name": "yes"}],
-        "prompt": PROMPT, "positive": [1], "metric": "f1", "asked": [{"base": "rule", "kind": "stand-in"}],
+        "node": "checked@seed=2",
+        "of": ["plain@seed=2"],
+        "fit": "rain/dev",
+        "check": "yes",
+        "otherwise": "no",
+        "shots": 1,
+        "gate": [0.1, 0.3],
+        "alpha": 0.05,
+        "seed": 1,
+        "labels": [{"name": "no"}, {"name": "yes"}],
+        "prompt": PROMPT,
+        "positive": [1],
+        "metric": "f1",
+        "asked": [{"base": "rule", "kind": "stand-in"}],
         "datasets": ["rain/dev"],
-    }  # fmt: skip
+    }
     assert VERBS["review"].reported_nodes(graph) == [f"checked@seed={seed}" for seed in (1, 2)]
     assert queries.awaited(graph) == {"plain@seed=1", "plain@seed=2"}
     told = json.loads(specs.report_spec(study))["recipes"]["small"]
@@ -494,8 +536,11 @@ def test_the_prompts_text_is_in_the_spec_and_what_an_answer_costs_is_not(tmp_pat
         ways[name] = language_models.reached(study, study.graphs["small"].nodes["checked@seed=1"])
     assert found["same"] == found["budget"] == found["url"] and "http" not in found["same"]
     assert len({found["same"], found["prompt"], found["model"]}) == 3
-    assert ways["same"] == {"answers": "work/test/answers", "budget": {"requests": 10, "tokens": 1000},
-                            "bases": {"judge": {"url": GPT["url"]}}}  # fmt: skip
+    assert ways["same"] == {
+        "answers": "work/test/answers",
+        "budget": {"requests": 10, "tokens": 1000},
+        "bases": {"judge": {"url": GPT["url"]}},
+    }
     assert (
         ways["budget"]["budget"]["requests"] == 20 and ways["url"]["bases"]["judge"]["tries"] == 2
     )
@@ -526,17 +571,29 @@ def test_without_a_model_that_writes_it_is_not_run_nor_what_stands_on_it(tmp_pat
 
 
 FAULTS = {
-    "no base": ({"reviewer": "juge"}, "checked.reviewer: there is no base 'juge'; did you mean 'judge'"),
-    "no reviewer": ({"reviewer": None}, "checked: review asks a language model; name a base under reviewer"),
+    "no base": (
+        {"reviewer": "juge"},
+        "checked.reviewer: there is no base 'juge'; did you mean 'judge'",
+    ),
+    "no reviewer": (
+        {"reviewer": None},
+        "checked: review asks a language model; name a base under reviewer",
+    ),
     "no such label": ({"check": "ye"}, "checked.check: there is no label 'ye'; did you mean 'yes'"),
     "no such way out": ({"otherwise": "propose"}, "checked.otherwise: .*did you mean 'proposed'"),
-    "no such prompt": ({"prompt": "chek"}, "checked.prompt: there is no file .*chek.yaml; did you mean 'check'"),
-    "a gate without dev": ({"fit": None}, "a gate is fitted on gold posts; name the task's dev under fit"),
+    "no such prompt": (
+        {"prompt": "chek"},
+        "checked.prompt: there is no file .*chek.yaml; did you mean 'check'",
+    ),
+    "a gate without dev": (
+        {"fit": None},
+        "a gate is fitted on gold posts; name the task's dev under fit",
+    ),
     "a gate without a test": ({"alpha": None}, "write alpha: 0.05"),
     "a test set": ({"fit": "rain/test"}, "rain/test is a test set"),
     "train": ({"fit": "rain/train"}, "checked.fit: rain/train"),
     "another word": ({"gate": "never"}, "checked.gate: 'never' does not fit"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", FAULTS)
@@ -548,12 +605,18 @@ def test_a_wrong_review_is_told_before_the_graph_is_built(tmp_path, case):
 
 
 PROMPTS = {
-    "a wrong field": (put("user", "{txt}"), "prompts/check.yaml: user: review fills in no {txt}; did you mean 'text'"),
+    "a wrong field": (
+        put("user", "{txt}"),
+        "prompts/check.yaml: user: review fills in no {txt}; did you mean 'text'",
+    ),
     "no post": (put("user", "Well?"), "prompts/check.yaml: user: {text} is missing"),
-    "no examples": (put("system", "Is it {label}?"), "checked.shots: .*check.yaml has no {examples}"),
+    "no examples": (
+        put("system", "Is it {label}?"),
+        "checked.shots: .*check.yaml has no {examples}",
+    ),
     "another turn": (put("assistant", "Yes."), "prompts/check.yaml: there is no key 'assistant'"),
     "no text": (put("system", 3), "prompts/check.yaml: system: expected text, found 3"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", PROMPTS)

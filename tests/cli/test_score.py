@@ -1,4 +1,4 @@
-"""Scores by hand, against scikit-learn and against published predictions, and the command itself."""
+"""Scores against values by hand, scikit-learn and published predictions; the command score."""
 
 import json
 import subprocess

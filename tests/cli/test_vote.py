@@ -108,8 +108,12 @@ def held_out(tmp_path, members=HELD):
 def test_a_held_out_post_is_answered_by_the_models_that_held_it_out(tmp_path):
     frames = spread([read_predictions(path) for path in held_out(tmp_path)], list("abcd"), "0123")
     labels = np.stack([frame["label"] for frame in frames])
-    assert (labels == ABSTAIN).tolist() == [[False, False, True, True], [True, True, False, False],
-                                            [False, True, True, False], [True, False, False, True]]  # fmt: skip
+    assert (labels == ABSTAIN).tolist() == [
+        [False, False, True, True],
+        [True, True, False, False],
+        [False, True, True, False],
+        [True, False, False, True],
+    ]
     _, logits, _ = vote(np.stack([matrix(frame) for frame in frames]), labels, "soft")
     assert np.allclose(softmax(logits), PROBS[:2].mean(axis=0))
 
@@ -125,9 +129,14 @@ def test_command_over_held_out_posts(tmp_path):
     )
 
 
-@pytest.mark.parametrize("members, fault", [(HELD[:1] + HELD[2:], "2 of 4 held-out posts are predicted by fewer"),
-                                            ([("ax", HELD[0][1]), *HELD[1:]], "one that is not held out"),
-                                            ([("aa", HELD[0][1]), *HELD[1:]], "holds a post twice")])  # fmt: skip
+@pytest.mark.parametrize(
+    "members, fault",
+    [
+        (HELD[:1] + HELD[2:], "2 of 4 held-out posts are predicted by fewer"),
+        ([("ax", HELD[0][1]), *HELD[1:]], "one that is not held out"),
+        ([("aa", HELD[0][1]), *HELD[1:]], "holds a post twice"),
+    ],
+)
 def test_command_refuses_a_fold_that_is_missing_or_another(tmp_path, members, fault):
     write_posts(pd.DataFrame({"post_id": list("abcd"), "text": "x"}), tmp_path / "posts.parquet")
     done = run(tmp_path, held_out(tmp_path, members), "soft", held_out=tmp_path / "posts.parquet")

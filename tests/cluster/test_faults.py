@@ -33,14 +33,37 @@ pytestmark = pytest.mark.slow
 CONFIG = ("--config", "study=faults")
 COMMAND = (*QUICK, *CONFIG)
 LIMIT = 330  # seconds for one fault and the rerun after it
-TINY = {"batch": 8, "lr": 2.0e-3, "schedule": "cosine", "warmup": 0.0, "weight_decay": 0.1, "epochs": 5,
-        "max_length": 64, "epoch": "last", "loss": "cross-entropy", "class_weights": "none", "answers": "words",
-        "frozen": [], "dropout": 0.1, "threads": 1, "attention": "eager", "precision": "fp32",
-        "checkpoint_steps": 20, "seed": 1}  # fmt: skip
+TINY = {
+    "batch": 8,
+    "lr": 2.0e-3,
+    "schedule": "cosine",
+    "warmup": 0.0,
+    "weight_decay": 0.1,
+    "epochs": 5,
+    "max_length": 64,
+    "epoch": "last",
+    "loss": "cross-entropy",
+    "class_weights": "none",
+    "answers": "words",
+    "frozen": [],
+    "dropout": 0.1,
+    "threads": 1,
+    "attention": "eager",
+    "precision": "fp32",
+    "checkpoint_steps": 20,
+    "seed": 1,
+}
 # Dropout makes the weights hang on the state of every random number generator that a checkpoint has
 # to hold.
-BASES = {"scancel": "tiny-encoder", "memory": "tiny-encoder", "early": "short", "too-long": "short",
-         "preempted": "lone", "node-down": "lone", **dict.fromkeys(KILLED, "tiny-encoder")}  # fmt: skip
+BASES = {
+    "scancel": "tiny-encoder",
+    "memory": "tiny-encoder",
+    "early": "short",
+    "too-long": "short",
+    "preempted": "lone",
+    "node-down": "lone",
+    **dict.fromkeys(KILLED, "tiny-encoder"),
+}
 MEMORY = 2500  # megabytes; a training takes less than one thousand
 MACHINE = {
     "tiny-encoder": {"mem_mb": MEMORY},
@@ -317,9 +340,16 @@ def ends(jobs):
     return [job["JobState"] for job in jobs]
 
 
-@pytest.mark.parametrize("place, resumed", [("before-checkpoint", None), ("after-checkpoint", "checkpoint-20"),
-                                            ("in-checkpoint", "checkpoint-20"), ("in-model", "checkpoint-40"),
-                                            ("after-model", None)])  # fmt: skip
+@pytest.mark.parametrize(
+    "place, resumed",
+    [
+        ("before-checkpoint", None),
+        ("after-checkpoint", "checkpoint-20"),
+        ("in-checkpoint", "checkpoint-20"),
+        ("in-model", "checkpoint-40"),
+        ("after-model", None),
+    ],
+)
 def test_a_training_is_killed(trainings, whole, place, resumed):
     jobs, ran = healed(trainings, place)
     assert ends(jobs) == ["FAILED", "COMPLETED"] and ran["resumed"] == resumed

@@ -179,8 +179,15 @@ def test_two_ranks_do_what_one_process_does_for_rare_classes(tmp_path, bases, tr
     for kind in RARE_RUNS:
         head = {"head": "cosine", "s": 30} if kind == "encoder" else {}
         specs[kind] = spec_of("finetune", kind, STEADY | RARE | head)
-    runs = {kind: ("finetune", made.training_words(specs[kind], bases[kind], train, tmp_path, kind, ranks=2, zero=zero))
-            for kind, zero in RARE_RUNS.items()}  # fmt: skip
+    runs = {
+        kind: (
+            "finetune",
+            made.training_words(
+                specs[kind], bases[kind], train, tmp_path, kind, ranks=2, zero=zero
+            ),
+        )
+        for kind, zero in RARE_RUNS.items()
+    }
     thrown = spec_of("finetune", "encoder", STEADY | {"epochs": 1, "lr": 1.0, "restarts": 1})
     for zero in (0, 3):
         paths = made.training_words(
@@ -327,8 +334,13 @@ def test_two_nodes_train_by_srun_and_no_shell_reads_a_value(tmp_path, bases, tra
         spec, bases["encoder"], train, tmp_path, "out", nodes=2, ranks=1, zero=1, cpus=2
     )
     command = [sys.executable, "workflow/scripts/finetune.py", *given]
-    place = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "SLURM_JOB_ID": str(40000 + os.getpid() % 20000),
-             "RANK": "7", "LOCAL_RANK": "7", "SLURM_PROCID": "5"}  # fmt: skip
+    place = {
+        "PATH": f"{tmp_path}/bin:{os.environ['PATH']}",
+        "SLURM_JOB_ID": str(40000 + os.getpid() % 20000),
+        "RANK": "7",
+        "LOCAL_RANK": "7",
+        "SLURM_PROCID": "5",
+    }
     finished(command, env=os.environ | place)
     told = json.loads((tmp_path / "told.json").read_text())
     assert told["options"] == launcher.srun_words(2, 1, 2, place)[1:]

@@ -233,7 +233,8 @@ print(number)
 """
 OTHERS = {
     "squeue": "cat '{folder}/queue' 2> /dev/null || true",
-    "scontrol": "printf 'AccountingStorageType = none\\nMinJobAge = 300 sec\\nMaxArraySize = 1001\\n'",
+    "scontrol": "printf 'AccountingStorageType = none\\nMinJobAge = 300 sec\\n"
+    "MaxArraySize = 1001\\n'",
     "sinfo": "echo 'main*'",
     "sacct": "exit 1",
     "scancel": "true",

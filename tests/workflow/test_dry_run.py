@@ -134,7 +134,8 @@ def test_a_number_of_a_node_that_overrides_its_scales_stands_above_the_total(tmp
             {
                 "finetune ages-plain": "new",
                 "vote ages-vote": "members: + finetune ages-expert@seed=2",
-                "score ctyun": "spec: pairs changed; predictors: + finetune ages-plain@seed=2 + finetun...",
+                "score ctyun": "spec: pairs changed; "
+                "predictors: + finetune ages-plain@seed=2 + finetun...",
             },
         ),
     ],

@@ -39,6 +39,7 @@ def test_a_missing_package_is_told_in_one_sentence_before_any_job(tmp_path):
     said = [line for line in done.stderr.splitlines() if "no-such-package" in line]
     assert done.returncode == 1 and len(said) == 1, done.stdout + done.stderr
     assert said[0].startswith(
-        f"Nothing was run: {sys.executable} lacks no-such-package of requirements.txt; run `make env`"
+        f"Nothing was run: {sys.executable} lacks no-such-package of requirements.txt; run `make "
+        "env`"
     )
     assert "Traceback" not in done.stderr

@@ -50,18 +50,32 @@ def voted(recipe):
 
 # An edit, and the jobs where it bites; all that follows from them reruns as well.
 EDITS = {
-    "a dataset less to train on": (node_edit("models", "outdoors-expert", data=["outdoors/train"]),
-                                   "finetune outdoors-expert@seed=1"),
-    "another dataset to train on": (node_edit("models", "ages-plain", data=["ages/train", "drawn"]),
-                                    "finetune ages-plain@seed=1"),
-    "datasets in another order": (node_edit("models", "ages-expert", data=["agreed", "ages/train"]),
-                                  "finetune ages-expert@seed=1"),
-    "another base": (node_edit("models", "disorders-read", finetune="qwen15"), "finetune disorders-read@seed=1"),
-    "another source to augment": (node_edit("datasets", "doubled", augment="exchanged"), "augment doubled"),
+    "a dataset less to train on": (
+        node_edit("models", "outdoors-expert", data=["outdoors/train"]),
+        "finetune outdoors-expert@seed=1",
+    ),
+    "another dataset to train on": (
+        node_edit("models", "ages-plain", data=["ages/train", "drawn"]),
+        "finetune ages-plain@seed=1",
+    ),
+    "datasets in another order": (
+        node_edit("models", "ages-expert", data=["agreed", "ages/train"]),
+        "finetune ages-expert@seed=1",
+    ),
+    "another base": (
+        node_edit("models", "disorders-read", finetune="qwen15"),
+        "finetune disorders-read@seed=1",
+    ),
+    "another source to augment": (
+        node_edit("datasets", "doubled", augment="exchanged"),
+        "augment doubled",
+    ),
     "another budget": (node_edit("datasets", "drawn", budget="confident"), "label drawn"),
-    "another member of a vote": (node_edit("predictors", "ages-vote", vote=["ages-read"]),
-                                 "vote ages-vote scored"),
-}  # fmt: skip
+    "another member of a vote": (
+        node_edit("predictors", "ages-vote", vote=["ages-read"]),
+        "vote ages-vote scored",
+    ),
+}
 
 
 @pytest.fixture(scope="module")

@@ -41,10 +41,30 @@ SPLITS = {
     split: {"file": f"rain/{split}.csv", "columns": COLUMNS} for split in ("train", "dev", "test")
 }
 SPLITS["unlabeled"] = {"file": "rain/unlabeled.csv", "columns": {"id": "id", "text": "text"}}
-WRITTEN = {"synthesize": "rain/train", "writers": ["deputy"], "prompt": "write", "classes": ["yes"], "count": 4,
-           "per_call": 2, "calls": 6, "shots": {"own": 3, "other": 1}, "temperature": 0.0, "seed": 1}  # fmt: skip
-CHECKED = {"review": "expert", "reviewer": "deputy", "fit": "rain/dev", "prompt": "check", "otherwise": "proposed",
-           "shots": 1, "gate": "always", "alpha": 0.05, "seed": 1, "check": "yes"}  # fmt: skip
+WRITTEN = {
+    "synthesize": "rain/train",
+    "writers": ["deputy"],
+    "prompt": "write",
+    "classes": ["yes"],
+    "count": 4,
+    "per_call": 2,
+    "calls": 6,
+    "shots": {"own": 3, "other": 1},
+    "temperature": 0.0,
+    "seed": 1,
+}
+CHECKED = {
+    "review": "expert",
+    "reviewer": "deputy",
+    "fit": "rain/dev",
+    "prompt": "check",
+    "otherwise": "proposed",
+    "shots": 1,
+    "gate": "always",
+    "alpha": 0.05,
+    "seed": 1,
+    "check": "yes",
+}
 HAS_REVIEW = "review" in VERBS
 PROMPTS = {
     "write": {
@@ -61,7 +81,8 @@ def text(split, i):
     Two parts, so that it can be shuffled. One mood in five contradicts the label.
     """
     words, glad = random.Random(f"{split}-{i}").sample(WORDS, 12), (i % 3 == 0) != (i % 5 == 4)
-    return f"{' '.join(words[:6])}, {' '.join(words[6:])} made me {'so very glad' if glad else 'not at all happy'}"
+    mood = "so very glad" if glad else "not at all happy"
+    return f"{' '.join(words[:6])}, {' '.join(words[6:])} made me {mood}"
 
 
 def write_split(folder, split):
@@ -297,8 +318,10 @@ def test_scores_are_those_of_scikit_learn(tree, small):
     }
     places |= {"checked": "review/checked"} if HAS_REVIEW else {}
     true, held_out = gold(small, "test"), predicted(small, "vote/mean", "rain/held-out")
-    expected = {(node, "rain/test"): f1_score(true, predicted(small, places[node]).loc[true.index, "label"])
-                for node in places}  # fmt: skip
+    expected = {
+        (node, "rain/test"): f1_score(true, predicted(small, places[node]).loc[true.index, "label"])
+        for node in places
+    }
     pooled = pd.concat([gold(small, "train"), gold(small, "dev")])[held_out.index]
     expected["mean", "rain/held-out"] = f1_score(pooled, held_out["label"])
     assert {

@@ -92,9 +92,17 @@ def test_all_faults_are_told_at_once(tmp_path, monkeypatch):
         Study({"study": "test"})
     places = [sentence.split(": ")[1] for sentence in caught.value.sentences]
     assert sorted(places) == sorted(
-        ["seeds", "tiny.make.hidden", "bases.big.finetune.epochs", "positive", "models.plain.lr", "models.plain.data",
-         "models.plain.data", "models.two.finetune"]
-    )  # fmt: skip
+        [
+            "seeds",
+            "tiny.make.hidden",
+            "bases.big.finetune.epochs",
+            "positive",
+            "models.plain.lr",
+            "models.plain.data",
+            "models.plain.data",
+            "models.two.finetune",
+        ]
+    )
 
 
 def test_what_hangs_on_a_broken_node_is_not_told_again(tmp_path, monkeypatch):
@@ -145,7 +153,8 @@ def test_faults_that_differ_in_the_node_alone_stand_once():
     assert told_once([alike[0], others[0], *alike[1:], others[1], *named, *quoted]) == [
         f"{file}: models.a.lr, models.b.lr, models.c.lr: expected a number: 'y'.",
         *others,
-        f"{file}: score.one, score.all: each of them learns from rain/dev in folds; fold train alone.",
+        f"{file}: score.one, score.all: "
+        "each of them learns from rain/dev in folds; fold train alone.",
         f"{file}: score.one, score.all: each of them is made by augment; name another.",
     ]
     assert told_once(named[:1]) == named[:1]
@@ -182,9 +191,10 @@ FIRST = [next(name for name in CASES if name.startswith(f"{kind}: ")) for kind i
 
 
 @pytest.mark.parametrize(
-    "names", [FIRST, pytest.param([name for name in CASES if name not in FIRST], marks=pytest.mark.slow)],
+    "names",
+    [FIRST, pytest.param([name for name in CASES if name not in FIRST], marks=pytest.mark.slow)],
     ids=["one of each class", "the others"],
-)  # fmt: skip
+)
 def test_snakemake_refuses_every_fault_without_a_traceback_and_soon(tmp_path, names):
     """Exit code not 0, the sentence, nothing run.
 
