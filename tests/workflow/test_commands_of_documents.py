@@ -8,6 +8,7 @@ own.
 import re
 import shlex
 
+import pandas as pd
 import pytest
 import yaml
 from tree import ROOT, copy_of_tree, snakemake
@@ -117,3 +118,24 @@ def test_the_files_that_the_reader_writes_are_those_of_the_documents(tree):
     assert study["bind"] == {"uccnlp": {"violence": "my-posts"}}
     done = snakemake(tree, "-n", "--config", "study=mine", "check_data=false")
     assert "my-posts" in done.stdout
+
+
+def test_the_corpus_of_the_example_is_read(tree, tmp_path):
+    """docs/own-posts.md: three CSV files, checked by a dry run and cleaned."""
+    (tmp_path / "my-posts").mkdir()
+    for split in ("train", "dev", "test"):
+        rows = [
+            f"{split}{number},an odd post of {split} {number},{number % 2}" for number in range(6)
+        ]
+        text = "\n".join(["id,text,label", *rows, ""])
+        (tmp_path / f"my-posts/{split}.csv").write_text(text, encoding="utf-8")
+    config = ("--config", "study=mine", f"data={tmp_path}")
+    done = snakemake(tree, "-n", *config)
+    assert done.returncode == 0, done.stdout + done.stderr
+    ledger = "results/mine/clean/my-posts/ledger.parquet"
+    done = snakemake(tree, *config, "--", ledger)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert pd.read_parquet(tree / ledger)["fate"].tolist() == ["kept"] * 18
+    (tmp_path / "my-posts/dev.csv").unlink()
+    done = snakemake(tree, "-n", *config)
+    assert done.returncode != 0 and "Ask the person who collected the tweets." in done.stderr
