@@ -70,5 +70,5 @@ def written(made, replies, model="stand-in"):
     asked = []
     for reply, request in zip(replies, made.requests(model)):
         asked.append(request)
-        made.take(Answer(reply, None if reply else "no answer: status 500", reply, 10, 5))
+        made.add_answer(Answer(reply, None if reply else "no answer: status 500", reply, 10, 5))
     return asked

@@ -22,8 +22,8 @@ from postgrad.config.errors import Fault
 from postgrad.evaluation.bootstrap import no_gain
 from postgrad.graph import queries
 from postgrad.llm import stand_in
-from postgrad.llm.answer_cache import Reply, Request, judged
-from postgrad.llm.reviewing import answer_schema, margins
+from postgrad.llm.answer_cache import Reply, Request, parse_reply
+from postgrad.llm.reviewing import probability_margins, verdict_schema
 from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import DROPPED, write_posts
 from postgrad.records.predictions import (
@@ -297,7 +297,9 @@ def test_a_gate_stays_shut_without_a_gain_beyond_chance_and_asks_no_more(tmp_pat
 
 
 def test_margins_and_chance_by_eye():
-    assert np.allclose(margins(np.array([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]])), [0.2, 0.7])
+    assert np.allclose(
+        probability_margins(np.array([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]])), [0.2, 0.7]
+    )
     right = np.array([0, 0, 1, 1])  # before; after, all are
     p = no_gain(4, lambda rows: right[rows].mean(), lambda rows: 1.0, seed=1)
     assert p == pytest.approx(
@@ -397,12 +399,12 @@ def study_of(
 
 
 def test_one_that_agrees_finds_every_label_right():
-    request = Request((("user", "This is not it, never."),), answer_schema(["no", "yes"]))
-    assert json.loads(stand_in.text(request))["verdict"] is False
-    agreed = stand_in.text(request, agrees=True)
+    request = Request((("user", "This is not it, never."),), verdict_schema(["no", "yes"]))
+    assert json.loads(stand_in.stand_in_text(request))["verdict"] is False
+    agreed = stand_in.stand_in_text(request, agrees=True)
     assert (
         json.loads(agreed)["verdict"] is True
-        and judged(Reply(agreed, "stop", 0, 0), request.schema)[1] is None
+        and parse_reply(Reply(agreed, "stop", 0, 0), request.schema)[1] is None
     )
 
 

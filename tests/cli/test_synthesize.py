@@ -17,7 +17,7 @@ from made import made_base
 from tree import ROOT
 from written_posts import numbered, posts, spec, synthesize_options, text, written
 
-from postgrad.llm.synthesis import Writing
+from postgrad.llm.synthesis import PostWriter
 from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import DROPPED, read_posts, write_posts
 from postgrad.report.written_posts import written_table
@@ -205,7 +205,7 @@ def test_no_log_and_no_count_shows_a_post(folder):
 
 
 def test_the_report_tells_who_wrote_what_and_where_a_stand_in_did(tmp_path):
-    made = Writing(posts(), {}, synthesize_options(classes=[1]))
+    made = PostWriter(posts(), {}, synthesize_options(classes=[1]))
     written(
         made, ["no list", numbered(text(0), text(0), text(1)), numbered(text(2), text(3), text(4))]
     )

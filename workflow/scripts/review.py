@@ -16,8 +16,15 @@ import json
 import sys
 from collections.abc import Sequence
 
-from postgrad.llm.client import asked
-from postgrad.llm.reviewing import CHECKED, ReviewOptions, changed, examples, gate, reviewed
+from postgrad.llm.client import ask_functions
+from postgrad.llm.reviewing import (
+    REVIEW_SCHEMA,
+    ReviewOptions,
+    apply_review,
+    example_lines,
+    fit_gate,
+    review_predictions,
+)
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
 from postgrad.records.options import read_options
@@ -70,13 +77,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         read_options(ReviewOptions, args.spec),
         read_predictions(args.predictions),
     )
-    ((reviewer, ask),) = asked(args.spec, args.reached, args.models).items()
+    ((reviewer, ask),) = ask_functions(args.spec, args.reached, args.models).items()
     if (args.gold is None) != (options.fit is None):
         raise ValueError("--gold and `fit` of the spec belong together: give both, or neither for a review without "
                          "a gate.")  # fmt: skip
     data = named_files("--data", args.data, options.datasets)
     train = read_union(args.train, args.drop) if args.train else None
-    shown = "" if train is None else examples(train, options.labels, options.shots, options.seed)
+    shown = (
+        "" if train is None else example_lines(train, options.labels, options.shots, options.seed)
+    )
     facts = {
         key: getattr(options, key) for key in ("node", "of", "check", "otherwise", "fit", "metric")
     }
@@ -86,21 +95,23 @@ def main(argv: Sequence[str] | None = None) -> None:
         if options.fit:
             on_gold = of_dataset(predictions, options.fit)
             posts, before = aligned(read_posts(args.gold), on_gold, (args.gold, args.predictions))
-            reviews[GATE] = reviewed(
+            reviews[GATE] = review_predictions(
                 options, shown, before, posts, max(map(float, options.gate)), ask
             )
-            fit = gate(options, posts["label"].to_numpy(dtype=int), before, reviews[GATE])
+            fit = fit_gate(options, posts["label"].to_numpy(dtype=int), before, reviews[GATE])
             facts |= {"alpha": options.alpha, "posts": len(posts)}
         for dataset, file in data.items():
             frame = of_dataset(predictions, dataset)
             wanted = frame if fit["on"] else frame[:0]
-            reviews[dataset] = reviewed(
+            reviews[dataset] = review_predictions(
                 options, shown, wanted, read_posts(file), fit["margin"], ask
             )
-            labels, logits = changed(frame, reviews[dataset])
+            labels, logits = apply_review(frame, reviews[dataset])
             found[dataset] = prediction_rows(frame["post_id"], logits, labels=labels)
     for name, review in reviews.items():
-        write_private(review.table.assign(asked_for=name), f"{args.work}/{name}.parquet", CHECKED)
+        write_private(
+            review.table.assign(asked_for=name), f"{args.work}/{name}.parquet", REVIEW_SCHEMA
+        )
     write_predictions(found, args.out)
     counts = {name: review.counts for name, review in reviews.items()}
     write_text(

@@ -15,8 +15,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from postgrad.llm.client import asked
-from postgrad.llm.synthesis import SynthesizeOptions, Writing
+from postgrad.llm.client import ask_functions
+from postgrad.llm.synthesis import PostWriter, SynthesizeOptions
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
 from postgrad.records.options import read_options
@@ -53,13 +53,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = read_options(SynthesizeOptions, args.spec)
     files = named_files("--corpus", args.corpus)
     corpus = {split: read_posts(file)["text"] for split, file in files.items()}
-    writing = Writing(read_union(args.data, args.drop), corpus, options)
+    writing = PostWriter(read_union(args.data, args.drop), corpus, options)
     with heeded():
-        for model, answers in asked(args.spec, args.reached, args.models).items():
+        for model, answers in ask_functions(args.spec, args.reached, args.models).items():
             for answer in answers(writing.requests(model)):
-                writing.take(answer)
+                writing.add_answer(answer)
     flow = writing.flow()
-    write_posts(writing.frame(), args.out)
+    write_posts(writing.written_posts(), args.out)
     write_text(json_text(flow), args.flow)
     keys = ("kept", "wanted", "calls", "answered")
     kept, wanted, calls, answered = (sum(row[key] for row in flow["rows"]) for key in keys)

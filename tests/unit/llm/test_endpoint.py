@@ -1,7 +1,6 @@
-"""endpoint: whatever a server does, a clear sentence or an abstention; a rerun goes on; nothing is
-asked twice.
+"""Tests of requests to a server: faults end in one sentence or an abstention, reruns ask nothing twice.
 
-The server is a real one on localhost. It counts what it is asked.
+The server is a real one on localhost and counts its requests.
 """
 
 import json
@@ -17,26 +16,26 @@ from talking import GOOD, KEY, THINGS, requests, server
 from tree import ROOT
 
 from postgrad.llm import endpoint
-from postgrad.llm.answer_cache import tally
-from postgrad.llm.client import answers
-from postgrad.llm.endpoint import retry_after
+from postgrad.llm.answer_cache import answer_counts
+from postgrad.llm.client import answer_requests
+from postgrad.llm.endpoint import retry_after_seconds
 
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch):
-    monkeypatch.setattr(endpoint, "FIRST", 0.01)
+    monkeypatch.setattr(endpoint, "FIRST_WAIT", 0.01)
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
 
 
 def asked(base, folder, n=4, budget=None, **options):
-    return list(answers(base, requests(n, **options), folder, budget))
+    return list(answer_requests(base, requests(n, **options), folder, budget))
 
 
 def refusal(base, folder, n=4, budget=None, got=None):
-    """The one sentence with which the job ends. got: a list for the answers that came before."""
+    """Return the sentence with which the job ends. got: a list for the answers before it."""
     with pytest.raises(ValueError) as caught:
-        for answer in answers(base, requests(n), folder, budget):
+        for answer in answer_requests(base, requests(n), folder, budget):
             if got is not None:
                 got.append(answer)
     sentence = str(caught.value)
@@ -53,17 +52,13 @@ def test_answers_come_in_order_and_a_rerun_asks_nothing(tmp_path):
         assert [answer.value for answer in first] == [GOOD] * 4
         assert told.heard == THINGS[:4]
         body = told.bodies[0]
-        assert (body["temperature"], body["seed"], body["max_tokens"], body["model"]) == (
-            0,
-            0,
-            256,
-            "some-model",
-        )
+        keys = ("temperature", "seed", "max_tokens", "model")
+        assert [body[key] for key in keys] == [0, 0, 256, "some-model"]
         assert body["response_format"]["json_schema"]["schema"]["required"] == ["verdict", "reason"]
         assert body["messages"][0] == {"role": "system", "content": "Is the post about rain?"}
         again = asked(told.base(), tmp_path, 5)
         assert told.heard == THINGS[:5]
-    assert tally(first) == {
+    assert answer_counts(first) == {
         "answers": 4,
         "kept": 0,
         "tokens_in": 120,
@@ -76,9 +71,9 @@ def test_answers_come_in_order_and_a_rerun_asks_nothing(tmp_path):
     assert [answer.value for answer in gone] == [GOOD] * 5
 
 
-# -- the eight faults ------------------------------------------------------------------------------
+# The eight faults.
 
-# fault: (options of the base, the words that tell it)
+# fault: (options of the base, the words that the message contains)
 FAULTS = {
     "slow": ({"timeout": 0.3}, "nothing within 0.3 seconds"),
     "busy": ({}, "status 429"),
@@ -104,7 +99,7 @@ def test_a_passing_fault_is_tried_again(tmp_path, fault):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_lasting_fault_ends_in_a_sentence_and_a_rerun_goes_on(tmp_path, fault):
+def test_a_lasting_fault_ends_in_a_sentence_and_a_rerun_continues(tmp_path, fault):
     options, words = FAULTS[fault]
     with server(lambda post, times: fault if post == "tea" and times <= 2 else None) as told:
         got = []
@@ -121,13 +116,13 @@ def test_a_lasting_fault_ends_in_a_sentence_and_a_rerun_goes_on(tmp_path, fault)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_lasting_fault_abstains_where_the_base_says_so(tmp_path, fault):
+def test_a_lasting_fault_is_an_abstention_if_the_base_says_so(tmp_path, fault):
     options, words = FAULTS[fault]
     with server(lambda post, times: fault if post == "tea" and times <= 2 else None) as told:
         base = told.base(tries=2, failed="abstain", **options)
         found = asked(base, tmp_path)
         assert [answer.value for answer in found] == [GOOD, None, GOOD, GOOD]
-        assert tally(found)["abstained"] == {f"no answer: {words}": 1}
+        assert answer_counts(found)["abstained"] == {f"no answer: {words}": 1}
         assert [answer.value for answer in asked(base, tmp_path)] == [GOOD] * 4
         assert Counter(told.heard) == {"rain": 1, "tea": 3, "trains": 1, "bread": 1}
 
@@ -138,7 +133,7 @@ def test_a_refused_connection_names_url_and_remedy(tmp_path, failed):
         base = told.base(failed=failed)
     sentence = refusal(base, tmp_path)
     assert sentence.startswith(
-        f"base gpt: {base['url']} is not reached: start the server, or mend url in bases.yaml"
+        f"base gpt: {base['url']} cannot be reached: start the server, or correct url in bases.yaml"
     )
     assert json.loads((tmp_path / "spent.json").read_text())["requests"] == 0
     told.start()
@@ -150,7 +145,7 @@ def test_a_refused_connection_names_url_and_remedy(tmp_path, failed):
 def test_a_server_that_dies_in_mid_run(tmp_path, failed):
     with server(lambda post, times: "dead" if post == "trains" and times == 1 else None) as told:
         got = []
-        assert "is not reached" in refusal(told.base(failed=failed), tmp_path, got=got)
+        assert "cannot be reached" in refusal(told.base(failed=failed), tmp_path, got=got)
         assert len(got) == 2 and told.heard == ["rain", "tea", "trains"]
         told.start()
         assert [answer.value for answer in asked(told.base(failed=failed), tmp_path)] == [GOOD] * 4
@@ -171,7 +166,7 @@ def test_an_answer_that_cannot_be_read_abstains_and_is_kept(tmp_path, fault):
         for _ in range(2):
             found = asked(told.base(), tmp_path)
             assert [answer.value for answer in found] == [GOOD, None, GOOD, GOOD]
-            assert tally(found)["abstained"] == {UNREAD[fault]: 1}
+            assert answer_counts(found)["abstained"] == {UNREAD[fault]: 1}
             assert told.heard == THINGS[:4]
         assert [answer.value for answer in asked(told.base(ask_again=True), tmp_path)] == [GOOD] * 4
         assert told.heard == [*THINGS[:4], "tea"]
@@ -182,7 +177,8 @@ def test_asking_again_asks_once_a_run(tmp_path):
         twice = requests(1) * 2
         for heard in (1, 2):
             assert [
-                answer.value for answer in answers(told.base(ask_again=True), twice, tmp_path)
+                answer.value
+                for answer in answer_requests(told.base(ask_again=True), twice, tmp_path)
             ] == [None, None]
             assert len(told.heard) == heard
 
@@ -192,7 +188,7 @@ def test_a_fence_around_the_json_is_taken_off(tmp_path):
         assert asked(told.base(), tmp_path, 1)[0].value == GOOD
 
 
-# -- what ends at once -----------------------------------------------------------------------------
+# What ends at once.
 
 
 def test_a_request_that_the_server_refuses(tmp_path):
@@ -202,15 +198,17 @@ def test_a_request_that_the_server_refuses(tmp_path):
         )
         assert told.heard == ["rain", "tea"]
         found = asked(told.base(failed="abstain"), tmp_path)
-        assert tally(found)["abstained"] == {"no answer: status 400, context_length_exceeded": 1}
+        assert answer_counts(found)["abstained"] == {
+            "no answer: status 400, context_length_exceeded": 1
+        }
 
 
 @pytest.mark.parametrize("fault, words", [
-    ("denied", "denies access (status 401): mend the key in GPT_KEY"),
-    ("elsewhere", "does not serve some-model (status 307): mend url or model"),
-    ("closed_for_today", "asks to wait 86400 seconds (status 429): run again then"),
+    ("denied", "denies access (status 401): correct the key in GPT_KEY"),
+    ("elsewhere", "does not serve some-model (status 307): correct url or model"),
+    ("closed_for_today", "asks to wait 86400 seconds (status 429): run again after that"),
 ])  # fmt: skip
-def test_what_no_second_try_helps_ends_at_once(tmp_path, monkeypatch, fault, words):
+def test_faults_that_no_second_try_can_help_end_at_once(tmp_path, monkeypatch, fault, words):
     monkeypatch.setenv("GPT_KEY", KEY)
     with server(lambda post, times: fault) as told:
         assert words in refusal(told.base(key="GPT_KEY", failed="abstain"), tmp_path)
@@ -233,9 +231,9 @@ def test_a_key_that_is_none_is_not_shown(tmp_path, monkeypatch, value):
 
 
 def test_nothing_of_post_or_key_is_logged(tmp_path):
-    """Even where the client is asked to log everything."""
-    code = ("import json, sys; from talking import requests; from postgrad.llm.client import answers\n"
-            "print(len(list(answers(json.loads(sys.argv[1]), requests(), sys.argv[2]))))")  # fmt: skip
+    """Nothing is logged even if the client is asked to log everything."""
+    code = ("import json, sys; from talking import requests; from postgrad.llm.client import answer_requests\n"
+            "print(len(list(answer_requests(json.loads(sys.argv[1]), requests(), sys.argv[2]))))")  # fmt: skip
     with server(lambda post, times: "broken" if times == 1 else None) as told:
         base = told.base(key="GPT_KEY")
         done = child(code, base, tmp_path, GPT_KEY=KEY, OPENAI_LOG="debug").communicate(timeout=60)
@@ -250,15 +248,15 @@ def child(code, base, folder, **environment):
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
 
 
-# -- kills, stops and budgets ----------------------------------------------------------------------
+# Kills, stops and budgets.
 
 TOLD = """
 import json, sys
 from talking import requests
-from postgrad.llm.client import answers
+from postgrad.llm.client import answer_requests
 from postgrad.runtime.signals import heeded
 with heeded():
-    for answer in answers(json.loads(sys.argv[1]), requests(), sys.argv[2]):
+    for answer in answer_requests(json.loads(sys.argv[1]), requests(), sys.argv[2]):
         print("got", flush=True)
 """
 
@@ -270,7 +268,7 @@ def until(told, n):
     assert len(told.heard) == n
 
 
-def test_a_killed_run_goes_on_where_it_was(tmp_path):
+def test_a_killed_run_continues_where_it_was(tmp_path):
     with server(lambda post, times: "late" if post == "trains" and times == 1 else None) as told:
         one = child(TOLD, told.base(), tmp_path)
         until(told, 3)
@@ -278,11 +276,11 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path):
         assert one.communicate(timeout=30)[0].split() == ["got"] * 2
         assert [answer.value for answer in asked(told.base(), tmp_path)] == [GOOD] * 4
         assert told.heard == ["rain", "tea", "trains", "trains", "bread"], (
-            "only what was on its way is asked again"
+            "only the request that was under way is sent again"
         )
 
 
-def test_a_stopped_run_keeps_the_answer_that_is_on_its_way(tmp_path):
+def test_a_stopped_run_keeps_the_answer_that_is_under_way(tmp_path):
     with server(lambda post, times: "late" if post == "trains" and times == 1 else None) as told:
         one = child(TOLD, told.base(), tmp_path)
         until(told, 3)
@@ -290,7 +288,7 @@ def test_a_stopped_run_keeps_the_answer_that_is_on_its_way(tmp_path):
         out, said = one.communicate(timeout=30)
         assert one.returncode == 75 and out.split() == ["got"] * 3
         assert said.splitlines()[-1] == (
-            "base gpt: stopped as told; a rerun goes on from the answers that are kept"
+            "base gpt: stopped on request; a rerun continues from the answers that are kept"
         )
         assert [answer.value for answer in asked(told.base(), tmp_path)] == [GOOD] * 4
         assert told.heard == THINGS[:4]
@@ -299,7 +297,9 @@ def test_a_stopped_run_keeps_the_answer_that_is_on_its_way(tmp_path):
 def test_a_stop_does_not_wait_for_the_next_try(tmp_path):
     with server(lambda post, times: "broken") as told:
         one = child(
-            "from postgrad.llm import endpoint\nendpoint.FIRST = 60.0" + TOLD, told.base(), tmp_path
+            "from postgrad.llm import endpoint\nendpoint.FIRST_WAIT = 60.0" + TOLD,
+            told.base(),
+            tmp_path,
         )
         until(told, 1)
         time.sleep(0.5)
@@ -317,7 +317,7 @@ def test_two_jobs_of_one_base_ask_nothing_twice(tmp_path):
 
 @pytest.mark.parametrize("most, what", [({"requests": 2, "tokens": 10**6}, "requests"),
                                         ({"requests": 10**6, "tokens": 80}, "tokens")])  # fmt: skip
-def test_a_budget_stops_and_a_larger_one_goes_on(tmp_path, most, what):
+def test_a_budget_stops_and_a_larger_one_continues(tmp_path, most, what):
     with server() as told:
         for _ in range(2):  # the same budget again buys nothing
             got = []
@@ -338,20 +338,13 @@ def test_tries_count_in_the_budget(tmp_path):
 
 
 def test_retry_after_is_read_as_seconds_or_a_date():
-    assert [retry_after(header) for header in (None, "", "3", "1.5", "-2", "nan", "soon")] == [
-        0,
-        0,
-        3,
-        1.5,
-        0,
-        0,
-        0,
-    ]
+    headers = {None: 0, "": 0, "3": 3, "1.5": 1.5, "-2": 0, "nan": 0, "soon": 0}
+    assert {header: retry_after_seconds(header) for header in headers} == headers
     later = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 100))
-    assert 90 < retry_after(later) <= 100
+    assert 90 < retry_after_seconds(later) <= 100
 
 
-def test_what_is_none_is_left_to_the_server(tmp_path):
+def test_values_that_are_none_are_left_to_the_server(tmp_path):
     with server() as told:
         asked(
             told.base(limit="max_completion_tokens", structured=False),

@@ -1,4 +1,4 @@
-"""What a request for new posts shows, which lists count as answers, and what stays of them."""
+"""Tests of requests for new posts, of the lists that count as answers, and of the posts kept."""
 
 from collections import Counter
 
@@ -6,10 +6,9 @@ import pandas as pd
 import pytest
 from written_posts import numbered, posts, synthesize_options, text, written
 
-from postgrad.llm.synthesis import Writing, listed
+from postgrad.llm.synthesis import PostWriter, parse_numbered_posts
 
-# -- lists
-# -------------------------------------------------------------------------------------------
+# Lists.
 
 
 @pytest.mark.parametrize("answer, reason", [
@@ -30,22 +29,23 @@ from postgrad.llm.synthesis import Writing, listed
     ("1.5 a\n2.5 b", "no list"),
 ])  # fmt: skip
 def test_only_a_list_of_the_right_length_is_one(answer, reason):
-    assert listed(answer, 3) == ((["a", "b", "c"], None) if reason is None else (None, reason))
+    assert parse_numbered_posts(answer, 3) == (
+        (["a", "b", "c"], None) if reason is None else (None, reason)
+    )
 
 
 def test_posts_of_a_list_are_cleaned_as_those_of_a_corpus():
-    found, _ = listed(
+    found, _ = parse_numbered_posts(
         '1. "it  rains &amp; rains"\n2. “I\'m 25”\n3. "no" said he, "no"\n4. \'I\'m in\'', 4
     )
     assert found == ["it rains & rains", "I'm 25", '"no" said he, "no"', "'I'm in'"]
 
 
-# -- requests
-# ----------------------------------------------------------------------------------------
+# Requests.
 
 
 def test_a_call_shows_examples_of_both_sides_and_names_what_it_wants():
-    made = Writing(
+    made = PostWriter(
         posts(),
         {},
         synthesize_options(
@@ -72,38 +72,35 @@ def test_a_call_shows_examples_of_both_sides_and_names_what_it_wants():
 def test_a_post_is_called_as_its_platform_calls_it():
     for platform, word in (("twitter", "tweets"), ("reddit", "Reddit posts"), ("forum", "posts")):
         request = next(
-            Writing(posts(), {}, synthesize_options(platform=platform)).requests("stand-in")
+            PostWriter(posts(), {}, synthesize_options(platform=platform)).requests("stand-in")
         )
         assert f"Write 3 fictional {word} of label" in request.messages[1][1]
 
 
 def test_every_request_differs_from_every_other():
-    """Other examples are drawn for each call.
-
-    Even where there is one draw only, the request's seed differs.
-    """
+    """Each call draws other examples; if only one draw is possible, the seeds still differ."""
     two = [{"base": "one", "kind": "stand-in"}, {"base": "two", "kind": "stand-in"}]
-    made = Writing(posts(), {}, synthesize_options(asked=two, calls=20))
+    made = PostWriter(posts(), {}, synthesize_options(asked=two, calls=20))
     asked = [
         request for model in ("one", "two") for request in written(made, ["no list"] * 40, model)
     ]
     assert len(asked) == 80 == len({request.messages for request in asked})
-    made = Writing(posts(2), {}, synthesize_options(calls=20))
+    made = PostWriter(posts(2), {}, synthesize_options(calls=20))
     assert len(set(written(made, ["no list"] * 40))) == 40
 
 
-def test_draws_hang_on_the_seed_and_not_on_the_order_of_the_file():
+def test_draws_depend_on_the_seed_and_not_on_the_order_of_the_file():
     def first(frame, **options):
-        return next(Writing(frame, {}, synthesize_options(**options)).requests("stand-in"))
+        return next(PostWriter(frame, {}, synthesize_options(**options)).requests("stand-in"))
 
     assert first(posts()) == first(posts()[::-1].reset_index(drop=True)) != first(posts(), seed=2)
 
 
 def test_examples_are_as_many_as_there_are_and_braces_in_them_stay():
     frame = posts(3).assign(text=["{label} {0}", "b", "c"])
-    user = next(Writing(frame, {}, synthesize_options(classes=[0])).requests("stand-in")).messages[
-        1
-    ][1]
+    user = next(
+        PostWriter(frame, {}, synthesize_options(classes=[0])).requests("stand-in")
+    ).messages[1][1]
     assert "- {label} {0}" in user and "- c" in user and "- yes: b" in user
 
 
@@ -111,20 +108,19 @@ def test_posts_without_labels_are_no_examples():
     with pytest.raises(
         ValueError, match="made: 24 of 24 posts have no label; name a labelled split"
     ):
-        Writing(
+        PostWriter(
             posts().assign(label=pd.array([pd.NA] * 24, dtype="Int64")), {}, synthesize_options()
         )
 
 
-# -- what stays
-# --------------------------------------------------------------------------------------
+# What stays.
 
 
 def test_the_count_is_exact_where_there_is_enough():
-    made = Writing(posts(), {}, synthesize_options(count=4))
+    made = PostWriter(posts(), {}, synthesize_options(count=4))
     asked = written(made, [numbered(*map(text, range(k, k + 3))) for k in range(0, 99, 3)])
     assert len(asked) == 4, "two calls of three posts for each of two classes"
-    frame = made.frame()
+    frame = made.written_posts()
     assert Counter(frame["label"]) == {0: 4, 1: 4} and frame["post_id"].tolist() == [
         f"made~{k}" for k in range(8)
     ]
@@ -132,11 +128,8 @@ def test_the_count_is_exact_where_there_is_enough():
     assert [row["over"] for row in made.flow()["rows"]] == [2, 2]
 
 
-def test_counts_tell_where_every_answer_and_every_post_went():
-    """Train, dev and an earlier post are nearly copied.
-
-    Two answers are no list, one call gets no answer.
-    """
+def test_counts_show_what_became_of_every_answer_and_every_post():
+    """Train, dev and an earlier post are copied; two answers are no list; one call gets no answer."""
     corpus = {split: posts(24, split)["text"] for split in ("train", "dev")}
     replies = [
         numbered(text(0), corpus["train"][3], corpus["dev"][5] + "!"),
@@ -145,8 +138,8 @@ def test_counts_tell_where_every_answer_and_every_post_went():
         numbered(text(1), text(0).upper(), text(2)),
         numbered(text(3), text(4)),
     ]
-    made = Writing(posts(), corpus, synthesize_options(classes=[1], calls=5))
-    assert len(written(made, replies * 2)) == 5, "the bound of calls"
+    made = PostWriter(posts(), corpus, synthesize_options(classes=[1], calls=5))
+    assert len(written(made, replies * 2)) == 5, "the limit of calls"
     (row,) = made.flow()["rows"]
     assert row == {
         "writer": "stand-in", "label": "yes", "code": 1, "wanted": 6, "calls": 5, "answered": 2, "kept": 3, "over": 0,
@@ -155,12 +148,12 @@ def test_counts_tell_where_every_answer_and_every_post_went():
     }  # fmt: skip
     assert row["calls"] == row["answered"] + sum(row["malformed"].values())
     assert 3 * row["answered"] == row["kept"] + row["over"] + sum(row["copies"].values())
-    assert made.frame()["text"].tolist() == [text(0), text(1), text(2)]
+    assert made.written_posts()["text"].tolist() == [text(0), text(1), text(2)]
 
 
 def test_a_post_is_no_copy_of_one_that_was_written_for_another_class_or_by_another_model():
     two = [{"base": "one", "kind": "stand-in"}, {"base": "two", "kind": "stand-in"}]
-    made = Writing(posts(), {}, synthesize_options(asked=two, calls=1))
+    made = PostWriter(posts(), {}, synthesize_options(asked=two, calls=1))
     same = numbered(text(0), text(1), text(2))
     for model in ("one", "two"):
         written(made, [same] * 9, model)
@@ -171,7 +164,10 @@ def test_a_post_is_no_copy_of_one_that_was_written_for_another_class_or_by_anoth
 
 def test_several_writers_share_the_count():
     three = [{"base": name, "kind": "stand-in"} for name in "abc"]
-    made, fresh = Writing(posts(), {}, synthesize_options(asked=three, count=7)), iter(range(1000))
+    made, fresh = (
+        PostWriter(posts(), {}, synthesize_options(asked=three, count=7)),
+        iter(range(1000)),
+    )
     for model in "abc":
         written(made, (numbered(*(text(next(fresh)) for _ in range(3))) for _ in range(99)), model)
     rows = made.flow()["rows"]

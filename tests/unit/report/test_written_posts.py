@@ -3,7 +3,7 @@
 import pytest
 from written_posts import numbered, posts, synthesize_options, text, written
 
-from postgrad.llm.synthesis import Writing
+from postgrad.llm.synthesis import PostWriter
 from postgrad.report.written_posts import written_table
 
 # -- the report
@@ -11,7 +11,7 @@ from postgrad.report.written_posts import written_table
 
 
 def test_counts_that_do_not_balance_are_refused():
-    made = Writing(posts(), {}, synthesize_options(classes=[1]))
+    made = PostWriter(posts(), {}, synthesize_options(classes=[1]))
     written(
         made, ["no list", numbered(text(0), text(0), text(1)), numbered(text(2), text(3), text(4))]
     )

@@ -1,9 +1,9 @@
-"""What a language model is asked and answers, the private folder that keeps each answer, and what
-was spent.
+"""Requests to language models, the private folder that keeps each answer, and what was spent.
 
-An answer's file is named by the hash of all that decides it: base, messages, schema, sampling. So
-an equal request is answered from the folder, whichever node asks and whatever run was killed
-before. The raw reply is kept and read anew each time: better reading costs no second request.
+The name of an answer's file is the hash of everything that decides the answer: base, messages,
+schema and sampling. So an equal request is answered from the folder, whichever node asks and
+whichever run was killed before. The raw reply is kept and parsed each time, so that better parsing
+needs no second request.
 """
 
 import hashlib
@@ -24,9 +24,17 @@ from postgrad.runtime import signals
 
 @dataclass(frozen=True)
 class Request:
-    """messages: (role, text) pairs, roles system, user and assistant. schema: a JSON schema of the
-    answer, or None for free text; no message mentions it unless the caller writes it there.
-    temperature, max_tokens and seed: None leaves each to the model.
+    """A request to a language model.
+
+    Attributes
+    ----------
+    messages
+        Pairs of role (system, user or assistant) and text.
+    schema
+        A JSON schema of the answer, or None for free text. The messages do not mention it unless
+        the caller writes it there.
+    temperature, max_tokens, seed
+        The sampling; None leaves a value to the model.
     """
 
     messages: tuple[tuple[str, str], ...]
@@ -40,7 +48,14 @@ class Request:
 class Reply:
     """What a model sent.
 
-    Its text, why it ended (stop, length, or another word), and tokens read and written.
+    Attributes
+    ----------
+    text
+        The raw reply.
+    finish
+        Why it ended: stop, length, or another word.
+    tokens_in, tokens_out
+        Tokens read and written.
     """
 
     text: str
@@ -51,11 +66,24 @@ class Reply:
 
 @dataclass(frozen=True)
 class Answer:
-    """value: the object that fits the schema (the text where there is none), or None: abstained,
-    and reason says why.
+    """The parsed answer to a request.
 
-    text: the raw answer, which may repeat the post, None where no reply came; a stand-in's begins
-    with [stand-in]. kept: whether it was answered before and cost nothing now.
+    Attributes
+    ----------
+    value
+        The object that fits the schema, or the text if there is no schema; None if the model
+        abstained.
+    reason
+        Why the model abstained, or None.
+    text
+        The raw reply, which may repeat the post; None if there was no reply. That of a stand-in
+        begins with [stand-in].
+    tokens_in, tokens_out
+        Tokens read and written.
+    kept
+        Whether the reply was kept by an earlier request, so that it cost nothing now.
+    stand_in
+        Whether a stand-in answered.
     """
 
     value: Any
@@ -67,21 +95,39 @@ class Answer:
     stand_in: bool = False
 
 
-def judged(reply: Reply, schema: Mapping[str, Any] | None) -> tuple[Any, str | None]:
-    """(value, None), or (None, the reason to abstain). A reason repeats nothing of the reply: logs
-    may show it.
+def parse_reply(reply: Reply, schema: Mapping[str, Any] | None) -> tuple[Any, str | None]:
+    """Return the value of a reply, or the reason why the model abstained.
 
-    JSON may stand alone or within one fence of three backticks.
+    The JSON may stand alone or within one fence of three backticks. The reason repeats nothing of
+    the reply, so that logs may show it.
+
+    Parameters
+    ----------
+    reply
+        What the model sent.
+    schema
+        A JSON schema of the answer, or None for free text.
+
+    Returns
+    -------
+    value
+        The object that fits the schema (the text without a schema), or None.
+    reason : str or None
+        The reason to abstain if the value is None.
+
+    Examples
+    --------
+    >>> parse_reply(Reply("yes", "stop", 3, 1), {"type": "boolean"})
+    (None, 'not JSON')
     """
     if reply.finish not in ("stop", "length"):
-        return None, f"ended by {reply.finish}" if re.fullmatch(
-            "[a-z_]{1,40}", reply.finish
-        ) else "ended otherwise"
+        is_word = re.fullmatch("[a-z_]{1,40}", reply.finish)
+        return None, f"ended by {reply.finish}" if is_word else "ended otherwise"
     if schema is None:
         return (None, "cut at max_tokens") if reply.finish == "length" else (reply.text, None)
     fenced = re.fullmatch(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", reply.text, re.DOTALL)
     try:
-        value = json.loads(fenced[1] if fenced else reply.text, parse_constant=_no_number)
+        value = json.loads(fenced[1] if fenced else reply.text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return None, "cut at max_tokens" if reply.finish == "length" else "not JSON"
     misfit = jsonschema.exceptions.best_match(
@@ -93,44 +139,64 @@ def judged(reply: Reply, schema: Mapping[str, Any] | None) -> tuple[Any, str | N
     return value, None
 
 
-def _no_number(word: str) -> Any:
+def _refuse_constant(word: str) -> Any:
+    """Refuse NaN and Infinity, which Python reads and JSON does not have."""
     raise ValueError(f"{word} is no JSON")
 
 
-def digest(described: Mapping[str, Any], request: Request) -> str:
-    """The name of an answer.
+def answer_key(identity: Mapping[str, Any], request: Request) -> str:
+    """Return the name of an answer: the SHA-256 of the request and the identity of its base.
 
-    SHA-256 of the request and of `described`, all of the base that decides its answers.
+    Parameters
+    ----------
+    identity
+        Everything of the base that decides its answers; see `client.base_identity`.
+    request
+        The request.
     """
-    text = json.dumps([described, asdict(request)], sort_keys=True)
+    text = json.dumps([identity, asdict(request)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def tally(answers: Iterable[Answer]) -> dict[str, Any]:
-    """{answers, kept, tokens_in, tokens_out, stand_in, abstained.
+def answer_counts(answers: Iterable[Answer]) -> dict[str, Any]:
+    """Return the counts of answers, which include the kept ones.
 
-    {reason: how many}}; tokens of kept ones included.
+    Returns
+    -------
+    dict
+        answers, kept, tokens_in, tokens_out and stand_in are numbers; abstained is the number of
+        abstentions for each reason.
+
+    Examples
+    --------
+    >>> answer_counts([Answer(None, "not JSON", "yes", 3, 1)])["abstained"]
+    {'not JSON': 1}
     """
     given = list(answers)
-    found = {"answers": len(given)}
+    counts: dict[str, Any] = {"answers": len(given)}
     for key in ("kept", "tokens_in", "tokens_out", "stand_in"):
-        found[key] = sum(getattr(answer, key) for answer in given)
+        counts[key] = sum(getattr(answer, key) for answer in given)
     reasons = Counter(answer.reason for answer in given if answer.reason is not None)
-    return found | {"abstained": dict(sorted(reasons.items()))}
+    return counts | {"abstained": dict(sorted(reasons.items()))}
 
 
-def heed(name: str) -> None:
-    """Nothing; the job's end with exit code 75 where it was told to stop: see stopping."""
+def stop_if_requested(name: str) -> None:
+    """End the job with exit code 75 if a signal asked it to stop. name: of the base."""
     if signals.wanted():
         signals.stop(
-            f"base {name}: stopped as told; a rerun goes on from the answers that are kept"
+            f"base {name}: stopped on request; a rerun continues from the answers that are kept"
         )
 
 
-class Kept:
-    """The folder of a base's answers, one file each, for its owner alone: they may repeat posts.
+class AnswerFolder:
+    """The folder of a base's answers, one file for each, readable by its owner only.
 
-    One job at a time works in it, under its lock.
+    The answers may repeat posts. One job at a time works in the folder, under its lock.
+
+    Parameters
+    ----------
+    folder
+        The folder, which is created if it does not exist.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -140,58 +206,65 @@ class Kept:
         for half in self.folder.glob(".*.partial"):  # of a killed run
             half.unlink()
 
-    def read(self, name: str) -> Reply | None:
-        """The Reply of that name, or None; a file that a disk has spoilt is none either."""
+    def read_reply(self, name: str) -> Reply | None:
+        """Return the reply of that name, or None if it is missing or its file is damaged."""
         try:
             return Reply(**json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8")))
         except (FileNotFoundError, ValueError, TypeError):
             return None
 
-    def write(self, name: str, reply: Reply) -> None:
-        self.replace(f"{name}.json", asdict(reply))
+    def write_reply(self, name: str, reply: Reply) -> None:
+        """Keep a reply under this name."""
+        self.write_json(f"{name}.json", asdict(reply))
 
-    def replace(self, file: str, content: Any) -> None:
-        """Write `content` as JSON beside the file, down to the disk, and rename.
-
-        It is whole or not there.
-        """
-        with atomic_write(self.folder / file) as beside:
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    def write_json(self, file: str, content: Any) -> None:
+        """Write a file of the folder and flush it to the disk; it is complete or not there."""
+        with atomic_write(self.folder / file) as temporary:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as out:
                 out.write(json.dumps(content))
                 out.flush()
                 os.fsync(out.fileno())
 
 
-class Spent:
-    """What was ever sent from a folder of answers: requests, each try counted, and tokens of what
-    came back.
+class Spending:
+    """Requests that were ever sent from a folder of answers, each try counted, and their tokens.
 
-    budget: {requests, tokens} at most, or None. Tokens are known afterwards: one answer may
-    overshoot them.
+    Parameters
+    ----------
+    answers
+        The folder of the answers, which also keeps the sums.
+    name
+        The name of the base, for messages.
+    budget
+        The most requests and tokens, or None. Tokens are known after an answer only, so that one
+        answer may exceed them.
     """
 
     FILE = "spent.json"
 
-    def __init__(self, kept: Kept, name: str, budget: Mapping[str, int] | None) -> None:
-        self.kept, self.name, self.budget = kept, name, budget
-        path = kept.folder / self.FILE
+    def __init__(self, answers: AnswerFolder, name: str, budget: Mapping[str, int] | None) -> None:
+        self.answers, self.name, self.budget = answers, name, budget
+        path = answers.folder / self.FILE
         self.sums: dict[str, int] = (
             json.loads(path.read_text(encoding="utf-8"))
             if path.is_file()
             else {"requests": 0, "tokens": 0}
         )
 
-    def send(self) -> None:
-        """Count one request before it is sent; ValueError where the budget has none left."""
+    def count_request(self) -> None:
+        """Count one request before it is sent; raise `ValueError` if the budget is spent."""
         budget = self.budget or {}
         for what, most in budget.items():
             if self.sums[what] >= most:
-                told = " and ".join(f"{self.sums[key]} of {budget[key]} {key}" for key in budget)
-                raise ValueError(f"base {self.name}: its budget is spent ({told}): raise endpoints.{what} in the study "
-                                 "and run again, which goes on from the answers that are kept")  # fmt: skip
+                sums = " and ".join(f"{self.sums[key]} of {budget[key]} {key}" for key in budget)
+                raise ValueError(
+                    f"base {self.name}: its budget is spent ({sums}): raise endpoints.{what} in "
+                    "the study and run again, which continues from the answers that are kept"
+                )
         self.add("requests", 1)
 
     def add(self, what: str, number: int) -> None:
+        """Add a number to the requests or the tokens."""
         self.sums[what] += number
-        self.kept.replace(self.FILE, self.sums)
+        self.answers.write_json(self.FILE, self.sums)

@@ -1,7 +1,6 @@
-"""Answers of a language model: behind an endpoint, in a folder on this machine, or a rule in the
-place of one.
+"""Answers of language models: behind an endpoint, in a folder of this machine, or a stand-in.
 
-An answer that is kept costs nothing: no server is called and no model is loaded before a request is
+An answer that is kept costs nothing: no server is called and no model is loaded unless a request is
 new.
 """
 
@@ -11,94 +10,133 @@ from pathlib import Path
 from typing import Any
 
 from postgrad.llm import stand_in
-from postgrad.llm.answer_cache import Answer, Kept, Reply, Request, Spent, digest, heed, judged
+from postgrad.llm.answer_cache import (
+    Answer,
+    AnswerFolder,
+    Reply,
+    Request,
+    Spending,
+    answer_key,
+    parse_reply,
+    stop_if_requested,
+)
 from postgrad.models.model_folder import model_key, read_model_record
 from postgrad.runtime import signals
 from postgrad.runtime.locks import held
 
 
-def answers(
+def answer_requests(
     base: Mapping[str, Any],
     requests: Iterable[Request],
     folder: Path | str,
     budget: Mapping[str, int] | None = None,
 ) -> Iterator[Answer]:
-    """An Answer for each Request, in order, one at a time.
+    """Yield an answer for each request, in order, one at a time.
 
-    base: `base`, its name, `kind`, and what bases.yaml says of an endpoint, or a causal model's
-    folder, threads, attention and precision. folder: where answers are kept, one for a base in a
-    study, under work/; other jobs that ask the same base wait for this one's end. budget:
-    {requests, tokens} that this folder may ever spend.
+    A reply that is not JSON or does not fit the schema is an abstention, and is kept like any other
+    reply, because it was paid for. With the base's `ask_again: true`, the next run sends such
+    requests again.
 
-    A reply that is no JSON or does not fit the schema abstains, and is kept like any other: it was
-    paid for. A base's `ask_again: true` asks anew for such replies in the next run. ValueError, one
-    sentence, where the server cannot be reached, denies access, gives no answer after all tries, or
-    the budget is spent; `failed: abstain` goes on with the next request instead where only the
-    answer did not come, and keeps nothing. Told to stop by a signal (see stopping), the answer that
-    is on its way is kept, and the process ends with 75. A rerun goes on from what is kept.
+    If a signal asks the job to stop, the answer that is under way is kept, and the process ends
+    with exit code 75. A rerun continues from the answers that are kept.
+
+    Parameters
+    ----------
+    base
+        `base`, its name; `kind`; and what bases.yaml says of an endpoint, or the folder, threads,
+        attention and precision of a causal model.
+    requests
+        The requests.
+    folder
+        Where answers are kept, below work/: one folder for a base in a study. Other jobs that ask
+        the same base wait until this one ends.
+    budget
+        The most requests and tokens that this folder may ever spend. Default: no limit.
+
+    Raises
+    ------
+    ValueError
+        If the server cannot be reached, denies access, or gives no answer after all tries, or if
+        the budget is spent. With `failed: abstain`, a request without an answer is an abstention
+        that is not kept, and the next request follows.
     """
     with held(folder), signals.by_steps():
-        kept, described, ask = Kept(folder), decisive(base), None
-        spent = Spent(kept, base["base"], budget)
+        answers, identity, reply_to = AnswerFolder(folder), base_identity(base), None
+        spending = Spending(answers, base["base"], budget)
         asked: set[str] = set()
         for request in requests:
-            heed(base["base"])
-            name = digest(described, request)
-            reply, fresh = kept.read(name), False
-            unread = (
-                reply is not None and name not in asked and judged(reply, request.schema)[0] is None
+            stop_if_requested(base["base"])
+            name = answer_key(identity, request)
+            reply, is_new = answers.read_reply(name), False
+            is_unparsed = (
+                reply is not None
+                and name not in asked
+                and parse_reply(reply, request.schema)[0] is None
             )
-            if reply is None or (unread and base.get("ask_again")):
-                ask = ask or asker(base, spent)
+            if reply is None or (is_unparsed and base.get("ask_again")):
+                reply_to = reply_to or reply_function(base, spending)
                 asked.add(name)
                 try:
-                    reply, fresh = ask(request), True
+                    reply, is_new = reply_to(request), True
                 except ValueError as fault:
                     if base.get("failed") != "abstain" or not hasattr(fault, "why"):
                         raise
                     yield Answer(None, f"no answer: {fault.why}")
                     continue
-                kept.write(
-                    name, reply
-                )  # before it is counted: a kill between them loses a count and no answer
-                spent.add("tokens", reply.tokens_in + reply.tokens_out)
-            value, reason = judged(reply, request.schema)
+                # The reply is kept before its tokens are counted: a kill between the two loses a
+                # count, and no answer.
+                answers.write_reply(name, reply)
+                spending.add("tokens", reply.tokens_in + reply.tokens_out)
+            value, reason = parse_reply(reply, request.schema)
             is_stand_in = base["kind"] == "stand-in"
             text = f"[stand-in] {reply.text}" if is_stand_in else reply.text
             yield Answer(
-                value, reason, text, reply.tokens_in, reply.tokens_out, not fresh, is_stand_in
+                value, reason, text, reply.tokens_in, reply.tokens_out, not is_new, is_stand_in
             )
 
 
-def asked(
+def ask_functions(
     spec: Mapping[str, Any], reached: Mapping[str, Any], models: Iterable[Path | str] = ()
 ) -> dict[str, Callable[[Iterable[Request]], Iterator[Answer]]]:
-    """{model: a function of Requests that gives their Answers} of all that a node asks, in the
-    order of its spec.
+    """Return, for each model that a node asks, a function of requests that yields their answers.
 
-    spec: the node's, with `asked`. reached: how, as the rule's param says. models: model.json of
-    those in folders, each of which says in its spec which base it is.
+    Parameters
+    ----------
+    spec
+        The node's spec, with `asked`.
+    reached
+        How models are reached: answers (a folder), bases and budget, as a param of the rule says.
+    models
+        The model.json of models in folders. The spec of each names its base.
+
+    Returns
+    -------
+    dict
+        Name of a model -> function, in the order of the spec.
     """
     folders = {
         read_model_record(folder)["spec"]["model"]: str(folder)
         for folder in (Path(path).parent for path in models)
     }
-    found: dict[str, Callable[[Iterable[Request]], Iterator[Answer]]] = {}
+    functions: dict[str, Callable[[Iterable[Request]], Iterator[Answer]]] = {}
     for base in spec["asked"]:
         name = base["base"]
-        means = {
+        access = {
             **reached["bases"].get(name, {}),
             **({"folder": folders[name]} if base["kind"] == "causal" else {}),
         }
         folder = Path(reached["answers"]) / name
-        found[name] = partial(answers, {**base, **means}, folder=folder, budget=reached["budget"])
-    return found
+        functions[name] = partial(
+            answer_requests, {**base, **access}, folder=folder, budget=reached["budget"]
+        )
+    return functions
 
 
-def decisive(base: Mapping[str, Any]) -> dict[str, Any]:
-    """All of a base that decides its answers, as JSON.
+def base_identity(base: Mapping[str, Any]) -> dict[str, Any]:
+    """Return everything of a base that decides its answers, as JSON.
 
-    An endpoint's url does not: the same model may move.
+    An endpoint's url is left out, because the same model may move to another server. Raise
+    `ValueError` if the base is of a kind that writes no text.
     """
     named = {"base": base["base"], "kind": base["kind"]}
     if base["kind"] == "endpoint":
@@ -111,18 +149,22 @@ def decisive(base: Mapping[str, Any]) -> dict[str, Any]:
             "version": stand_in.VERSION,
             **({"agrees": True} if base.get("agrees") else {}),
         }
-    raise ValueError(f"base {base['base']} is of kind {base['kind']}, which writes no text: name one of kind endpoint, "
-                     "causal or stand-in")  # fmt: skip
+    raise ValueError(
+        f"base {base['base']} is of kind {base['kind']}, which writes no text: "
+        "name one of kind endpoint, causal or stand-in"
+    )
 
 
-def asker(base: Mapping[str, Any], spent: Spent) -> Callable[[Request], Reply]:
-    """A function of a Request that gives its Reply."""
+def reply_function(base: Mapping[str, Any], spending: Spending) -> Callable[[Request], Reply]:
+    """Return the function of a request that returns the reply of a base."""
     if base["kind"] == "endpoint":
         from postgrad.llm.endpoint import Endpoint
 
-        return Endpoint(base, spent)
+        return Endpoint(base, spending)
     if base["kind"] == "causal":
-        from postgrad.llm.local import Local
+        from postgrad.llm.local import LocalModel
 
-        return Local(base)
-    return lambda request: Reply(stand_in.text(request, base.get("agrees", False)), "stop", 0, 0)
+        return LocalModel(base)
+    return lambda request: Reply(
+        stand_in.stand_in_text(request, base.get("agrees", False)), "stop", 0, 0
+    )

@@ -1,6 +1,6 @@
-"""Requests to an OpenAI-compatible server, sent again where that helps.
+"""Requests to an OpenAI-compatible server, which are sent again if that can help.
 
-No error shows a key, a post or a reply.
+No error message contains a key, a post or a reply.
 """
 
 import email.utils
@@ -14,20 +14,26 @@ from typing import Any
 
 import openai
 
-from postgrad.llm.answer_cache import Reply, Request, Spent, heed
+from postgrad.llm.answer_cache import Reply, Request, Spending, stop_if_requested
 from postgrad.runtime import signals
 
-FIRST, LONGEST = (
-    1.0,
-    60.0,
-)  # seconds before the second try; twice as long before each further one, to the longest
-PATIENCE = 300.0  # seconds that a server may ask to wait; for more the job ends
-AGAIN = (408, 409, 429)  # and 5xx: the same request may be answered later
-LETTERS = 4  # a token's, where a server does not count them
+# Seconds before the second try. The wait doubles before each further try, up to the longest.
+FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
+PATIENCE = 300.0  # seconds that a server may ask to wait; if it asks for more, the job ends
+RETRY_STATUSES = (408, 409, 429)  # and 5xx: the same request may be answered later
+LETTERS_PER_TOKEN = 4  # an estimate, for servers that do not count tokens
 
 
-class Failed(ValueError):
-    """One request has got no answer, and others may. why: the reason in a few words."""
+class RequestFailed(ValueError):
+    """One request got no answer; others may get one.
+
+    Parameters
+    ----------
+    sentence
+        The message.
+    why
+        The reason in a few words.
+    """
 
     def __init__(self, sentence: str, why: str) -> None:
         super().__init__(sentence)
@@ -35,58 +41,73 @@ class Failed(ValueError):
 
 
 class Endpoint:
-    """A server, called with a Request: its Reply.
+    """A server as a function of a request that returns its reply.
 
-    base: url, model, and as bases.yaml describes them key, timeout, tries, structured and limit;
-    `base` is its name. spent: counts each try before it is sent. Calling raises Failed for one
-    request, ValueError where none will do.
+    Parameters
+    ----------
+    base
+        `base`, its name; url and model; and, as bases.yaml describes them, key, timeout, tries,
+        structured and limit.
+    spending
+        Counts each try before it is sent.
     """
 
-    def __init__(self, base: Mapping[str, Any], spent: Spent) -> None:
-        self.base, self.spent = base, spent
+    def __init__(self, base: Mapping[str, Any], spending: Spending) -> None:
+        self.base, self.spending = base, spending
         self.where = f"base {base['base']}: {base['url']}"
         self.timeout = base.get("timeout", 120)
         self.client = openai.OpenAI(
             base_url=base["url"],
-            api_key=secret(base),
+            api_key=api_key(base),
             max_retries=0,  # its own tries would not be counted
             timeout=openai.Timeout(self.timeout, connect=min(self.timeout, 10)),
-            # A redirection would carry the post to a server that nobody named.
+            # A redirection would send the post to a server that nobody named.
             http_client=openai.DefaultHttpxClient(follow_redirects=False),
         )
 
     def __call__(self, request: Request) -> Reply:
-        body, tries = self.body(request), self.base.get("tries", 6)
-        for tried in range(1, tries + 1):
-            heed(self.base["base"])
-            self.spent.send()
-            wait = min(FIRST * 2 ** (tried - 1), LONGEST)
+        """Return the reply to a request.
+
+        Raises
+        ------
+        RequestFailed
+            If this request got no answer.
+        ValueError
+            If no request will get an answer.
+        """
+        body, tries = self.request_body(request), self.base.get("tries", 6)
+        for attempt in range(1, tries + 1):
+            stop_if_requested(self.base["base"])
+            self.spending.count_request()
+            wait = min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT)
             try:
-                return reply_in(
-                    self.client.chat.completions.with_raw_response.create(
-                        **body
-                    ).http_response.text,
-                    body,
-                )
+                response = self.client.chat.completions.with_raw_response.create(**body)
+                return parse_completion(response.http_response.text, body)
             except openai.APIStatusError as fault:
-                why, wait = f"status {fault.status_code}", self.waiting(fault, wait)
+                why, wait = f"status {fault.status_code}", self.seconds_to_wait(fault, wait)
             except openai.APITimeoutError:
                 why = f"nothing within {self.timeout:g} seconds"
             except openai.APIConnectionError as fault:
                 if type(fault.__cause__).__name__ == "ConnectError":
-                    self.spent.add("requests", -1)  # nothing was sent
-                    raise ValueError(f"{self.where} is not reached: start the server, or mend url in bases.yaml, and "
-                                     "run again, which goes on from the answers that are kept") from None  # fmt: skip
+                    self.spending.add("requests", -1)  # nothing was sent
+                    raise ValueError(
+                        f"{self.where} cannot be reached: start the server, or correct url in "
+                        "bases.yaml, and run again, which continues from the answers that are kept"
+                    ) from None
                 why = "the connection broke"
             except ValueError:
                 why = "no chat completion"
-            if tried < tries:
-                pause(wait)
-        raise Failed(f"{self.where} gave no answer in {tries} tries (the last: {why}): run again later, which goes on "
-                     "from the answers that are kept, or write failed: abstain in bases.yaml", why)  # fmt: skip
+            if attempt < tries:
+                wait_unless_stopped(wait)
+        raise RequestFailed(
+            f"{self.where} gave no answer in {tries} tries (the last: {why}): run again later, "
+            "which continues from the answers that are kept, or write failed: abstain in "
+            "bases.yaml",
+            why,
+        )
 
-    def body(self, request: Request) -> dict[str, Any]:
-        """The request as the protocol names it; what is None is left to the server."""
+    def request_body(self, request: Request) -> dict[str, Any]:
+        """Return a request in the words of the protocol; values that are None are left out."""
         body = {
             "model": self.base["model"],
             "temperature": request.temperature,
@@ -99,10 +120,22 @@ class Endpoint:
             body["response_format"] = {"type": "json_schema", "json_schema": form}
         return {key: value for key, value in body.items() if value is not None}
 
-    def waiting(self, fault: openai.APIStatusError, wait: float) -> float:
-        """The seconds before a next try after an error's status.
+    def seconds_to_wait(self, fault: openai.APIStatusError, wait: float) -> float:
+        """Return the seconds before the next try after an error status.
 
-        An error where no further try helps.
+        Parameters
+        ----------
+        fault
+            The error.
+        wait
+            Seconds to wait if the server does not ask for more.
+
+        Raises
+        ------
+        RequestFailed
+            If another try of this request cannot help.
+        ValueError
+            If no request will get an answer, or the server asks to wait too long.
         """
         status = fault.status_code
         if status in (401, 403):
@@ -111,41 +144,60 @@ class Endpoint:
                 if "key" in self.base
                 else "key in bases.yaml, which names none"
             )
-            raise ValueError(f"{self.where} denies access (status {status}): mend {key}") from None
+            raise ValueError(
+                f"{self.where} denies access (status {status}): correct {key}"
+            ) from None
         if status == 404 or 300 <= status < 400:
-            raise ValueError(f"{self.where} does not serve {self.base['model']} (status {status}): mend url or model "
-                             "in bases.yaml") from None  # fmt: skip
-        if status not in AGAIN and status < 500:
-            named = re.fullmatch(
-                r"[a-z_]{1,40}", str(fault.code or "")
-            )  # its message may repeat the post
-            why = f"status {status}, {fault.code}" if named else f"status {status}"
-            raise Failed(f"{self.where} refuses a request ({why}): mend the base in bases.yaml, or write failed: "
-                         "abstain there", why) from None  # fmt: skip
-        asked = retry_after(fault.response.headers.get("retry-after"))
-        if asked > PATIENCE:
-            raise ValueError(f"{self.where} asks to wait {asked:.0f} seconds (status {status}): run again then, which "
-                             "goes on from the answers that are kept") from None  # fmt: skip
-        return max(wait, asked)
+            raise ValueError(
+                f"{self.where} does not serve {self.base['model']} (status {status}): "
+                "correct url or model in bases.yaml"
+            ) from None
+        if status not in RETRY_STATUSES and status < 500:
+            # Only a code is shown, because the message may repeat the post.
+            is_code = re.fullmatch(r"[a-z_]{1,40}", str(fault.code or ""))
+            why = f"status {status}, {fault.code}" if is_code else f"status {status}"
+            raise RequestFailed(
+                f"{self.where} refuses a request ({why}): correct the base in bases.yaml, or "
+                "write failed: abstain there",
+                why,
+            ) from None
+        requested = retry_after_seconds(fault.response.headers.get("retry-after"))
+        if requested > PATIENCE:
+            raise ValueError(
+                f"{self.where} asks to wait {requested:.0f} seconds (status {status}): run again "
+                "after that, which continues from the answers that are kept"
+            ) from None
+        return max(wait, requested)
 
 
-def secret(base: Mapping[str, Any]) -> str:
-    """The key, from the environment variable that the base names.
+def api_key(base: Mapping[str, Any]) -> str:
+    """Return the key in the environment variable that the base names.
 
-    Servers that want none get a word.
+    A base without `key` gets the word none, because the client would otherwise send the content of
+    OPENAI_API_KEY. Raise `ValueError` if the variable is not set or cannot be a key.
     """
     if "key" not in base:
-        return "none"  # else the client would send what OPENAI_API_KEY holds
+        return "none"
     key = os.environ.get(base["key"], "").strip()
     if not key or not key.isascii() or not key.isprintable():
-        state = "holds letters that no key has" if key else "is not set"
-        raise ValueError(f"base {base['base']}: the environment variable {base['key']} {state}: write the server's key "
-                         "into it")  # fmt: skip
+        state = "contains characters that no key has" if key else "is not set"
+        raise ValueError(
+            f"base {base['base']}: the environment variable {base['key']} {state}: "
+            "write the server's key into it"
+        )
     return key
 
 
-def reply_in(text: str, body: Mapping[str, Any]) -> Reply:
-    """The Reply in a chat completion; ValueError where it is none."""
+def parse_completion(text: str, body: Mapping[str, Any]) -> Reply:
+    """Return the reply in a chat completion; raise `ValueError` if the text is none.
+
+    Parameters
+    ----------
+    text
+        The body of the response.
+    body
+        The request, of which tokens are estimated if the server does not count them.
+    """
     try:
         content = json.loads(text)
         (choice, *_), usage = content["choices"], content.get("usage") or {}
@@ -153,18 +205,21 @@ def reply_in(text: str, body: Mapping[str, Any]) -> Reply:
         answer, finish = message.get("content") or "", choice.get("finish_reason") or "stop"
         if message.get("refusal"):
             finish = "refusal"
-        asked = sum(len(turn["content"]) for turn in body["messages"])
-        read = usage.get("prompt_tokens") or math.ceil(asked / LETTERS)
-        written = usage.get("completion_tokens") or math.ceil(len(answer) / LETTERS)
+        letters = sum(len(turn["content"]) for turn in body["messages"])
+        read = usage.get("prompt_tokens") or math.ceil(letters / LETTERS_PER_TOKEN)
+        written = usage.get("completion_tokens") or math.ceil(len(answer) / LETTERS_PER_TOKEN)
         return Reply(str(answer), str(finish), int(read), int(written))
     except (KeyError, TypeError, AttributeError, RecursionError):
         raise ValueError("no chat completion") from None
 
 
-def retry_after(header: str | None) -> float:
-    """Seconds that a Retry-After header asks for, as a number or a date.
+def retry_after_seconds(header: str | None) -> float:
+    """Return the seconds that a Retry-After header asks for, 0 if it asks for none.
 
-    0 where it asks for none.
+    Examples
+    --------
+    >>> retry_after_seconds("1.5"), retry_after_seconds(None)
+    (1.5, 0.0)
     """
     if not header:
         return 0.0
@@ -178,8 +233,8 @@ def retry_after(header: str | None) -> float:
         return 0.0
 
 
-def pause(seconds: float) -> None:
-    """Wait, or until the job is told to stop."""
+def wait_unless_stopped(seconds: float) -> None:
+    """Wait, at most until a signal asks the job to stop."""
     end = time.monotonic() + seconds
     while not signals.wanted() and (left := end - time.monotonic()) > 0:
         time.sleep(min(left, 0.2))

@@ -1,7 +1,4 @@
-"""Text that a causal model in a folder writes.
-
-Greedily, so that the same request gets the same answer.
-"""
+"""Greedy generation of text by a causal model in a folder: equal requests get equal answers."""
 
 import re
 import secrets
@@ -19,12 +16,16 @@ transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 
 
-class Local:
-    """A causal model, called with a Request: its Reply. It knows no schema: the messages have to
-    tell it.
+class LocalModel:
+    """A causal model as a function of a request that returns its reply.
 
-    base: folder, threads, attention and precision as predict's; `base` is its name. Requests are
-    answered one by one: in other company a token may differ.
+    The schema of a request is not read; the messages must describe it. Requests are answered one by
+    one, because a token may differ if requests share a batch.
+
+    Parameters
+    ----------
+    base
+        `base`, its name, and folder, threads, attention and precision as `predict` reads them.
     """
 
     def __init__(self, base: Mapping[str, Any]) -> None:
@@ -38,39 +39,46 @@ class Local:
         ends = self.model.generation_config.eos_token_id
         ends = ends if isinstance(ends, list) else [ends, self.tokenizer.eos_token_id]
         self.ends = sorted({end for end in ends if end is not None})
-        # Of a folder's own way to sample, such as a penalty for repetition, nothing is taken but
-        # its end tokens.
+        # Of the folder's own generation config, such as a penalty for repetition, only the end
+        # tokens are used.
         self.model.generation_config = transformers.GenerationConfig(
             do_sample=False, eos_token_id=self.ends, pad_token_id=self.tokenizer.pad_token_id
         )
 
     def __call__(self, request: Request) -> Reply:
+        """Return the reply to a request; raise `ValueError` if its temperature is not 0.
+
+        A request whose prompt is too long ends by prompt_too_long.
+        """
         if request.temperature:
-            raise ValueError(f"base {self.name}: a model in a folder answers greedily, and temperature "
-                             f"{request.temperature:g} was asked for: write 0, or name an endpoint")  # fmt: skip
-        ids = self.prompt(request.messages)
+            raise ValueError(
+                f"base {self.name}: a model in a folder answers greedily, but the temperature is "
+                f"{request.temperature:g}: write 0, or name an endpoint"
+            )
+        ids = self.encode_messages(request.messages)
         longest = getattr(self.model.config, "max_position_embeddings", None)
         new = request.max_tokens or (longest or 0) - len(ids)
         if new < 1 or (longest and len(ids) + new > longest):
             return Reply("", "prompt_too_long", 0, 0)
-        given = torch.tensor([ids], device=self.model.device)
+        prompt = torch.tensor([ids], device=self.model.device)
         with (
             torch.inference_mode(),
             torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.bf16),
         ):
-            made = self.model.generate(
-                given, attention_mask=torch.ones_like(given), max_new_tokens=new
+            output = self.model.generate(
+                prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=new
             )
-        written = made[0, len(ids) :].tolist()
+        written = output[0, len(ids) :].tolist()
         finish = "stop" if written[-1] in self.ends else "length"
         return Reply(
             self.tokenizer.decode(written, skip_special_tokens=True), finish, len(ids), len(written)
         )
 
-    def prompt(self, messages: Sequence[tuple[str, str]]) -> list[int]:
-        """The ids of the messages, in the chat template where the tokenizer has one.
+    def encode_messages(self, messages: Sequence[tuple[str, str]]) -> list[int]:
+        """Return the ids of messages, in the tokenizer's chat template if it has one.
 
-        Marks such as <|im_end|> inside a message stay plain text: a post cannot end its turn.
+        Marks such as <|im_end|> inside a message are read as plain text, so that a post cannot end
+        its turn. Raise `ValueError` if the template does not accept these roles.
         """
         places = [f"place{secrets.token_hex(8)}" for _ in messages]
         text = "\n\n".join([*places, ""])
@@ -84,18 +92,21 @@ class Local:
                 text = ""
             if re.findall("place[0-9a-f]{16}", text) != places:  # refused, or a turn left out
                 roles = ", ".join(role for role, _ in messages)
-                raise ValueError(f"base {self.name}: its chat template does not take the turns {roles}: put the "
-                                 "instruction into the user's turn")  # fmt: skip
+                raise ValueError(
+                    f"base {self.name}: its chat template does not accept the turns {roles}: "
+                    "put the instruction into the user's turn"
+                )
             ids: list[int] = []
         else:
             marks = self.tokenizer("")["input_ids"]
             ids = marks[:1] if marks[:1] == [self.tokenizer.bos_token_id] else []
-        for (_, said), place in zip(messages, places):
+        for (_, message), place in zip(messages, places):
             before, _, text = text.partition(place)
-            ids += self.ids(before) + self.ids(said, split_special_tokens=True)
-        return ids + self.ids(text)
+            ids += self.encode(before) + self.encode(message, split_special_tokens=True)
+        return ids + self.encode(text)
 
-    def ids(self, text: str, **options: Any) -> list[int]:
+    def encode(self, text: str, **options: Any) -> list[int]:
+        """Return the ids of a text without special tokens. options: of the tokenizer."""
         return (
             self.tokenizer(text, add_special_tokens=False, **options)["input_ids"] if text else []
         )

@@ -1,8 +1,7 @@
-"""One predicted label re-checked by a language model: what it is asked, what its answers change,
-and from which margin.
+"""Review of one predicted label by a language model, and the gate up to which it is reviewed.
 
-A margin is the difference of a prediction's two highest probabilities: 0 where the classifier
-cannot tell, 1 where it is certain.
+The margin of a prediction is the difference of its two highest probabilities: 0 if the classifier
+cannot decide, 1 if it is certain. A gate is the margin up to which predictions are reviewed.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,20 +14,20 @@ import pyarrow as pa
 
 from postgrad.evaluation.bootstrap import no_gain
 from postgrad.evaluation.metrics import official_metric
-from postgrad.llm.answer_cache import Answer, Request, tally
-from postgrad.llm.templates import defined, messages, shots
+from postgrad.llm.answer_cache import Answer, Request, answer_counts
+from postgrad.llm.templates import draw_examples, fill_messages, label_definitions
 from postgrad.predictors.calibration import first_best
 from postgrad.records.posts import input_texts
 from postgrad.records.predictions import matrix, softmax
 
 REASON = r"^\s*(\S+\s+){0,29}\S+\s*$"  # 1 to 30 words
-LONGEST = 200  # tokens of an answer
+ANSWER_TOKENS = 200  # most tokens of an answer
 PROPOSED = "proposed"
-# What a model answered on each post: for the study's owner alone, since a reason may repeat the
-# post.
-CHECKED = pa.schema(
+# What a model answered on each post. Only the study's owner may read it, because a reason may repeat
+# the post.
+REVIEW_SCHEMA = pa.schema(
     [
-        ("asked_for", pa.string()),  # gate, to fit it, or the dataset whose predictions are changed
+        ("asked_for", pa.string()),  # gate if it fits a gate, or the dataset that is reviewed
         ("post_id", pa.string()),
         ("margin", pa.float64()),
         ("verdict", pa.bool_()),
@@ -42,17 +41,15 @@ CHECKED = pa.schema(
 
 @dataclass(frozen=True)
 class ReviewOptions:
-    """The options of one file of reviewed predictions."""
+    """Options of one file of reviewed predictions."""
 
     node: str
     of: list[str]  # the one predictor
-    fit: (
-        str | None
-    )  # the dataset of the gold posts on which the gate is fitted; None without a gate
-    check: str  # the label whose predictions are re-checked
+    fit: str | None  # dataset of the gold posts on which a gate is fitted; None without a gate
+    check: str  # the label whose predictions are reviewed
     otherwise: str  # the label that a rejected prediction gets, or PROPOSED
     shots: int
-    gate: list[float] | str  # the margins that are tried, or always
+    gate: list[float] | str  # the margins to try, or always
     seed: int
     labels: list[dict[str, str]]  # name and about, in class order
     positive: list[int]  # codes of the positive classes
@@ -63,23 +60,33 @@ class ReviewOptions:
     alpha: float | None = None
 
 
-class Reviewed(NamedTuple):
+class ReviewedPredictions(NamedTuple):
     """The answers on m of n predictions.
 
-    rows (m,): their places; codes (m,): the classes that they have then.
+    Attributes
+    ----------
+    rows
+        (m,) positions of the reviewed predictions.
+    codes
+        (m,) class codes after the review.
+    table
+        The columns of `REVIEW_SCHEMA` without asked_for.
+    counts
+        predicted, checked, confirmed, rejected, changed, and the counts of `answer_counts`.
+    kept
+        Answers that were kept by earlier requests. They are no part of the counts, which a rerun
+        writes again.
     """
 
     rows: np.ndarray
     codes: np.ndarray
-    table: pd.DataFrame  # CHECKED without asked_for
-    counts: dict[
-        str, Any
-    ]  # predicted, checked, confirmed, rejected, changed, and as answer_cache.tally says
-    kept: int  # answers that were there before: no part of the counts, which a rerun writes again
+    table: pd.DataFrame
+    counts: dict[str, Any]
+    kept: int
 
 
-def answer_schema(names: list[str]) -> dict[str, Any]:
-    """The JSON schema of an answer. names: the task's labels."""
+def verdict_schema(names: list[str]) -> dict[str, Any]:
+    """Return the JSON schema of an answer: verdict, new label and reason. names: of the labels."""
     properties = {
         "verdict": {"type": "boolean"},
         "new_label": {"enum": names},
@@ -93,61 +100,95 @@ def answer_schema(names: list[str]) -> dict[str, Any]:
     }
 
 
-def margins(probs: np.ndarray) -> np.ndarray:
-    """(n,) the highest less the second of each row of (n, K) probabilities."""
-    highest = np.sort(probs, axis=1)
-    return highest[:, -1] - highest[:, -2]
+def probability_margins(probs: np.ndarray) -> np.ndarray:
+    """Return the highest less the second highest of each row of (n, K) probabilities, (n,).
+
+    Examples
+    --------
+    >>> probability_margins(np.array([[0.25, 0.5, 0.25], [0.0, 1.0, 0.0]])).tolist()
+    [0.25, 1.0]
+    """
+    ascending = np.sort(probs, axis=1)
+    return ascending[:, -1] - ascending[:, -2]
 
 
-def examples(posts: pd.DataFrame, labels: Sequence[Mapping[str, Any]], each: int, seed: int) -> str:
-    """The text of the examples in a prompt: `each` posts of train of every class, a line each at
-    its label.
+def example_lines(
+    posts: pd.DataFrame, labels: Sequence[Mapping[str, Any]], each: int, seed: int
+) -> str:
+    """Return the examples of a prompt: posts of every class, one line for each, with its label.
 
-    posts: labelled posts. labels: {name, about} in class order.
+    Parameters
+    ----------
+    posts
+        Labelled posts of train.
+    labels
+        The labels of the task, in class order.
+    each
+        Examples of each class.
+    seed
+        Seed of the draw.
     """
     rows = list(zip(posts["post_id"], posts["label"].astype(int), input_texts(posts)))
-    drawn = shots(rows, len(labels), each, seed)
+    drawn = draw_examples(rows, len(labels), each, seed)
     return "\n".join(f"- {labels[code]['name']}: {text}" for code, text in drawn)
 
 
-def reviewed(
+def review_predictions(
     options: ReviewOptions,
-    shown: str,
+    examples: str,
     frame: pd.DataFrame,
     posts: pd.DataFrame,
-    most: float | None,
+    max_margin: float | None,
     ask: Callable[[Iterable[Request]], Iterable[Answer]],
-) -> Reviewed:
-    """Reviewed: the answers on all predictions of the label `check` whose margin is at most `most`
-    (None: all of them).
+) -> ReviewedPredictions:
+    """Ask a language model about the predictions of the label `check`.
 
-    shown: the examples' text. frame: n predictions; posts: their posts. ask: a function of Requests
-    that gives their Answers. Where a model abstains, the prediction stays.
+    If the model abstains, the prediction stays.
+
+    Parameters
+    ----------
+    options
+        Options of the review.
+    examples
+        The examples of the prompt; see `example_lines`.
+    frame
+        n predictions.
+    posts
+        Their posts, in any order.
+    max_margin
+        Only predictions of at most this margin are reviewed; None for all predictions.
+    ask
+        Function of requests that returns their answers.
     """
     names = [label["name"] for label in options.labels]
-    code, far = names.index(options.check), margins(matrix(frame)) if len(frame) else np.zeros(0)
+    code = names.index(options.check)
+    margins = probability_margins(matrix(frame)) if len(frame) else np.zeros(0)
     predicted = (frame["label"] == code).to_numpy()
-    rows = np.flatnonzero(predicted if most is None else predicted & (far <= most))
+    rows = np.flatnonzero(predicted if max_margin is None else predicted & (margins <= max_margin))
     texts = dict(zip(posts["post_id"], input_texts(posts)))
     ids = frame["post_id"].to_numpy()[rows]
     fields = {
         "label": names[code],
         "about": options.labels[code].get("about") or "",
-        "labels": defined(options.labels),
+        "labels": label_definitions(options.labels),
+        "examples": examples,
     }
-    schema = answer_schema(names)
-    answers = list(
-        ask(
-            Request(messages(options.prompt, {**fields, "examples": shown, "text": texts[id]}), schema,
-                    max_tokens=LONGEST, seed=options.seed)
-            for id in ids
+    schema = verdict_schema(names)
+    requests = (
+        Request(
+            fill_messages(options.prompt, {**fields, "text": texts[id]}),
+            schema,
+            max_tokens=ANSWER_TOKENS,
+            seed=options.seed,
         )
-    )  # fmt: skip
+        for id in ids
+    )
+    answers = list(ask(requests))
     values = [answer.value or {} for answer in answers]
-    codes = np.array([code_after(options, names, value) for value in values], dtype=int)
+    codes = np.array([reviewed_code(options, names, value) for value in values], dtype=int)
     verdicts = [value.get("verdict") for value in values]
     table = pd.DataFrame(
-        {"post_id": ids, "margin": far[rows], "verdict": pd.array(verdicts, dtype="boolean")}
+        {"post_id": ids, "margin": margins[rows], "verdict": pd.array(verdicts, dtype="boolean")}
     )
     for key in ("new_label", "reason"):
         table[key] = [value.get(key) for value in values]
@@ -162,62 +203,99 @@ def reviewed(
     counts |= {
         "confirmed": verdicts.count(True),
         "rejected": verdicts.count(False),
-        **tally(answers),
+        **answer_counts(answers),
     }
-    return Reviewed(rows, codes, table, counts, counts.pop("kept"))
+    return ReviewedPredictions(rows, codes, table, counts, counts.pop("kept"))
 
 
-def code_after(options: ReviewOptions, names: list[str], value: Mapping[str, Any]) -> int:
-    """The class of a prediction after an answer, {} where the model abstained."""
+def reviewed_code(options: ReviewOptions, names: list[str], value: Mapping[str, Any]) -> int:
+    """Return the class code of a prediction after an answer; {} is an abstention."""
     if value.get("verdict", True):
         return names.index(options.check)
     return names.index(value["new_label"] if options.otherwise == PROPOSED else options.otherwise)
 
 
-def changed(
-    frame: pd.DataFrame, review: Reviewed, most: float | None = None
+def apply_review(
+    frame: pd.DataFrame, review: ReviewedPredictions, max_margin: float | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(labels (n,), logits (n, K)) of predictions after a review; of its answers only those at most
-    at margin `most`.
+    """Return the labels and logits of predictions after a review.
 
-    A prediction that changes swaps the logits of its two classes: it is as sure of the new one as
-    it was of the old.
+    If a prediction changes, the logits of its two classes are swapped: it is as certain of the new
+    class as it was of the old one.
+
+    Parameters
+    ----------
+    frame
+        n predictions.
+    review
+        The answers on some of them.
+    max_margin
+        Only answers on predictions of at most this margin are applied; None for all answers.
+
+    Returns
+    -------
+    labels : ndarray
+        (n,) class codes.
+    logits : ndarray
+        (n, K).
     """
     labels, logits = frame["label"].to_numpy().copy(), matrix(frame, "logits")
     for row, code, margin in zip(review.rows, review.codes, review.table["margin"]):
-        if code != labels[row] and (most is None or margin <= most):
+        if code != labels[row] and (max_margin is None or margin <= max_margin):
             logits[row, [labels[row], code]] = logits[row, [code, labels[row]]]
             labels[row] = code
     return labels, logits
 
 
-def gate(
-    options: ReviewOptions, gold: np.ndarray, frame: pd.DataFrame, review: Reviewed
+def fit_gate(
+    options: ReviewOptions, gold: np.ndarray, frame: pd.DataFrame, review: ReviewedPredictions
 ) -> dict[str, Any]:
-    """The record of the gate fitted on n gold posts: margin, on, before, after, p, tried.
+    """Choose the margin up to which predictions are reviewed, on gold posts.
 
-    margin: the best official metric, of equals the smallest. on: whether it is better than no
-    review and p, of a paired bootstrap over the posts and multiplied by the number of margins
-    (Bonferroni), is at most alpha. tried: [margin, metric] pairs.
+    Parameters
+    ----------
+    options
+        Options of the review, of which gate, alpha, labels, positive, metric and seed are read.
+    gold
+        (n,) class codes of the gold posts.
+    frame
+        Their n predictions.
+    review
+        The answers on predictions of at most the largest margin.
+
+    Returns
+    -------
+    dict
+        margin: that of the best official metric; the smallest of equal margins wins. before, after:
+        the metric without a review and at that margin. p: of a paired bootstrap over the posts,
+        multiplied by the number of margins (Bonferroni). on: whether the metric is better than
+        before and p is at most alpha. tried: pairs of margin and metric.
     """
     task = (len(options.labels), options.positive, options.metric)
 
-    def score(most: float | None, rows: Any = slice(None)) -> Any:
-        labels, logits = after[most]
+    def score(margin: float | None, rows: Any = slice(None)) -> Any:
+        labels, logits = after[margin]
         return official_metric(gold[rows], labels[rows], softmax(logits[rows]), *task)
 
-    margins_tried = sorted(cast(list[float], options.gate))
+    margins = sorted(cast(list[float], options.gate))
     after: dict[float | None, tuple[np.ndarray, np.ndarray]] = {
         None: (frame["label"].to_numpy(), matrix(frame, "logits"))
     }
-    after |= {most: changed(frame, review, most) for most in margins_tried}
-    best, found = first_best(margins_tried, score)
+    after |= {margin: apply_review(frame, review, margin) for margin in margins}
+    best, metrics = first_best(margins, score)
     before, p = score(None), 1.0
-    if max(found) > before:
+    if max(metrics) > before:
         p = no_gain(
             len(gold), lambda rows: score(None, rows), lambda rows: score(best, rows), options.seed
         )
-    p = min(1.0, p * len(margins_tried))
-    on = max(found) > before and p <= (options.alpha or 0.0)
-    tried = [list(pair) for pair in zip(margins_tried, found)]
-    return {"margin": best, "on": on, "before": before, "after": max(found), "p": p, "tried": tried}
+    p = min(1.0, p * len(margins))
+    on = max(metrics) > before and p <= (options.alpha or 0.0)
+    tried = [list(pair) for pair in zip(margins, metrics)]
+    return {
+        "margin": best,
+        "on": on,
+        "before": before,
+        "after": max(metrics),
+        "p": p,
+        "tried": tried,
+    }

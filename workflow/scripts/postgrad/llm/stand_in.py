@@ -1,11 +1,10 @@
-"""A rule in a language model's place, for runs without one: it shows that a workflow runs, and
-knows nothing.
+"""A stand-in for a language model: a rule that shows that a workflow runs, and knows nothing.
 
-The answer fits most schemas and hangs on the request alone. Of the user's text only the last
-paragraph is read, where prompts put the post or the examples. A truth value is false where it
-denies something, a choice is the first value that it names, else the first of all, and texts are
-words of it, drawn by a hash. Without a schema the answer is such a text, or a list of them where
-the user writes `numbered 1 to 10`.
+Its answer fits most schemas and depends on the request only. Of the user's text it reads the last
+paragraph, where prompts put the post or the examples. A truth value is false if the paragraph
+contains a denial; a choice is the first value of the schema that the paragraph names, or else the
+first value; a text consists of words of the paragraph, drawn by a hash. Without a schema the answer
+is such a text, or a list of texts if the user's text says `numbered 1 to 10`.
 """
 
 import json
@@ -18,49 +17,59 @@ from postgrad.llm.answer_cache import Request
 
 VERSION = 2  # raise when the same request gets another answer
 DENIALS = {"no", "not", "never", "none", "nobody", "nothing", "without", "cannot"}
-WORDS = 12  # of a text that is made up
+WORDS = 12  # words of a text
 
 
-def text(request: Request, agrees: bool = False) -> str:
-    """The answer to a Request as a model would write it: JSON where there is a schema.
+def stand_in_text(request: Request, agrees: bool = False) -> str:
+    """Return the answer to a request as a model would write it: JSON if there is a schema.
 
-    agrees: every truth value is true, whatever the user's text says, and every text says so.
+    Parameters
+    ----------
+    request
+        The request.
+    agrees
+        Whether every truth value is true, whatever the user's text is; every text then consists of
+        the word agreed.
     """
     rng = random.Random(json.dumps([VERSION, request.seed, request.messages]))
-    said = "\n\n".join(said for role, said in request.messages if role == "user")
-    words = re.findall(r"[\w']+", said.rstrip().rpartition("\n\n")[2]) or ["nothing"]
+    user = "\n\n".join(text for role, text in request.messages if role == "user")
+    words = re.findall(r"[\w']+", user.rstrip().rpartition("\n\n")[2]) or ["nothing"]
     words = ["agreed"] if agrees else words
     if request.schema is not None:
-        return json.dumps(filled(request.schema, words, rng))
-    listed = re.search(r"numbered 1 to (\d+)", said)
-    if listed is None:
-        return filled({"type": "string"}, words, rng)
+        return json.dumps(schema_value(request.schema, words, rng))
+    numbered = re.search(r"numbered 1 to (\d+)", user)
+    if numbered is None:
+        return schema_value({"type": "string"}, words, rng)
     return "\n".join(
-        f"{k}. {filled({'type': 'string'}, words, rng)}" for k in range(1, int(listed[1]) + 1)
+        f"{k}. {schema_value({'type': 'string'}, words, rng)}"
+        for k in range(1, int(numbered[1]) + 1)
     )
 
 
-def filled(schema: Mapping[str, Any], words: Sequence[str], rng: random.Random) -> Any:
-    """A value for a JSON schema; None for what no rule here makes."""
+def schema_value(schema: Mapping[str, Any], words: Sequence[str], rng: random.Random) -> Any:
+    """Return a value that fits a JSON schema, None if no rule here makes one."""
     for key in ("anyOf", "oneOf"):
         if key in schema:
-            return filled(schema[key][0], words, rng)
+            return schema_value(schema[key][0], words, rng)
     if "const" in schema:
         return schema["const"]
     if "enum" in schema:
-        said = {word.lower() for word in words}
+        lower_words = {word.lower() for word in words}
         return next(
-            (value for value in schema["enum"] if str(value).lower() in said), schema["enum"][0]
+            (value for value in schema["enum"] if str(value).lower() in lower_words),
+            schema["enum"][0],
         )
     kind = schema.get("type")
     kind = kind[0] if isinstance(kind, list) else kind
     if kind == "object":
         return {
-            name: filled(body, words, rng) for name, body in schema.get("properties", {}).items()
+            name: schema_value(body, words, rng)
+            for name, body in schema.get("properties", {}).items()
         }
     if kind == "array":
         return [
-            filled(schema.get("items", {}), words, rng) for _ in range(schema.get("minItems", 1))
+            schema_value(schema.get("items", {}), words, rng)
+            for _ in range(schema.get("minItems", 1))
         ]
     if kind == "boolean":
         return not any(word.lower() in DENIALS or word.lower().endswith("n't") for word in words)

@@ -1,8 +1,7 @@
-"""What a language model is told: prompts of config/prompts whose {fields} are filled in, and the
-texts that fill them.
+"""Templates of prompts, and the texts that fill their fields.
 
-A field is a name in braces. Everything else in braces is text, such as the JSON that a prompt
-shows. Nothing heavy is imported: Snakemake's side looks at the fields.
+A field is a name in braces. Everything else in braces is text, such as JSON that a prompt shows.
+The module imports nothing heavy, because the Snakemake side reads the fields of prompts.
 """
 
 import random
@@ -13,11 +12,24 @@ from typing import Any
 FIELD = re.compile(r"\{([a-z_]+)\}")
 
 
-def messages(prompt: Mapping[str, str], values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """The (role, text) pairs of a request: system, then user.
+def fill_messages(
+    prompt: Mapping[str, str], values: Mapping[str, str]
+) -> tuple[tuple[str, str], ...]:
+    """Return the messages of a request: pairs of role and text, first system, then user.
 
-    prompt: {system, user}: templates. values: {field: its text}. Nothing is filled in twice: a post
-    keeps its braces.
+    Fields inside a value are not filled in: a post keeps its braces.
+
+    Parameters
+    ----------
+    prompt
+        The templates `system` and `user`.
+    values
+        The text of each field.
+
+    Examples
+    --------
+    >>> fill_messages({"system": "Say {label}.", "user": "{text}"}, {"label": "no", "text": "{}"})
+    (('system', 'Say no.'), ('user', '{}'))
     """
     return tuple(
         (role, FIELD.sub(lambda field: values[field[1]], prompt[role]))
@@ -25,24 +37,44 @@ def messages(prompt: Mapping[str, str], values: Mapping[str, str]) -> tuple[tupl
     )
 
 
-def defined(labels: Iterable[Mapping[str, Any]]) -> str:
-    """The labels of a task, a line each.
+def label_definitions(labels: Iterable[Mapping[str, Any]]) -> str:
+    """Return the labels of a task with their meanings, one line for each.
 
-    `- yes: what the class means`. labels: {name, about}, about may be missing.
+    Parameters
+    ----------
+    labels
+        Labels with `name` and, if there is a definition, `about`.
+
+    Examples
+    --------
+    >>> label_definitions([{"name": "no"}, {"name": "yes", "about": "it rains"}])
+    '- no\\n- yes: it rains'
     """
     return "\n".join(
         ": ".join([f"- {label['name']}", *filter(None, [label.get("about")])]) for label in labels
     )
 
 
-def shots(
+def draw_examples(
     rows: Iterable[tuple[str, int, str]], classes: int, each: int, seed: int
 ) -> list[tuple[int, str]]:
-    """Examples, [(class code, text)]: `each` posts of every class, class by class, as drawn; of
-    fewer all.
+    """Draw examples of every class; the draw depends on the seed and the ids only.
 
-    rows: (post_id, class code, text) of posts of train. The draw hangs on seed and ids alone, not
-    on the rows' order.
+    Parameters
+    ----------
+    rows
+        post_id, class code and text of posts of train, in any order.
+    classes
+        The number of classes.
+    each
+        Examples of each class. A class with fewer posts gives all of them.
+    seed
+        Seed of the draw.
+
+    Returns
+    -------
+    list of tuple
+        Class code and text, class by class, in the order of the draw.
     """
     rng = random.Random(seed)
     drawn: list[tuple[int, str]] = []

@@ -141,22 +141,26 @@ def write_model_folder(
     Parameters
     ----------
     out
-        The model folder. It must not be a link or hold files of another kind; see
-        `records.files`.
+        The model folder. Nothing is changed if the body fails.
     facts
         Content of model.json.
     timing
         Content of timing.json; a dictionary may be filled until the end. Default: no timing.json.
+
+    Raises
+    ------
+    ValueError
+        If `out` contains folders, so that it is no model folder.
     """
-    with in_place(out) as beside:
-        beside.mkdir()
-        yield beside
+    with in_place(out) as temporary:
+        temporary.mkdir()
+        yield temporary
         if timing is not None:
-            write_text(json_text(timing), beside / "timing.json")
-        write_text(json_text(facts), beside / "model.json")
+            write_text(json_text(timing), temporary / "timing.json")
+        write_text(json_text(facts), temporary / "model.json")
         mask = os.umask(0)
         os.umask(mask)
-        for path in beside.glob("*.safetensors"):
+        for path in temporary.glob("*.safetensors"):
             if (
                 path.stat().st_mode & 0o777 == 0o600
             ):  # safetensors denies the group access to its files
