@@ -36,6 +36,7 @@ from postgrad.records.predictions import (
 )
 from postgrad.report.reviews import review_rows
 from postgrad.study import specs
+from postgrad.study.job_requests import JobRequests
 from postgrad.study.paths import Paths, path_list
 from postgrad.study.study import Study
 from postgrad.verbs import language_models
@@ -555,7 +556,9 @@ def test_a_model_in_a_folder_computes_as_its_scale_predicts(tmp_path):
     assert spec["asked"] == [
         {"base": "tiny", "kind": "causal", "threads": 3, "attention": "eager", "precision": "fp32"}
     ]
-    assert study.resources("small", "checked@seed=1", "review", 1)["cpus_per_task"] == 3
+    requests = JobRequests(study, Paths(study))
+    found = requests.resources("review", "small", "checked@seed=1", None, None, attempt=1)
+    assert found["cpus_per_task"] == 3
     with pytest.raises(
         Fault,
         match="here.yaml: bases.judge.predict: tiny is to write, and needs threads, attention",

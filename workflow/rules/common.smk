@@ -1,23 +1,20 @@
-"""What the rules share: the study, and PATHS (postgrad/study/paths.py), which finds their files."""
+"""The study that is run, and functions that turn wildcards into inputs, params and resources."""
 
 import inspect
-import json
 import os
-from functools import cache
 
 from snakemake.exceptions import WorkflowError
 
-from postgrad.config.cluster import NAMES, launch_words
+from postgrad.config.cluster import NAMES
 from postgrad.config.errors import stop_on_faults
 from postgrad.config.yaml_files import read_yaml
-from postgrad.graph import queries
 from postgrad.records.names import SCORED, SPLITS, TEACHING
 from postgrad.runtime.study_lock import begin, jobs_name
 from postgrad.study import cleanup, specs
 from postgrad.study.fingerprints import code, unconfirmed
+from postgrad.study.job_requests import JobRequests
 from postgrad.study.paths import Paths, UnknownNode, option_words, path_list
 from postgrad.study.study import Study
-from postgrad.verbs import language_models
 
 with stop_on_faults():
     read_yaml("config/config.yaml")  # Snakemake's own sentence names neither file nor line
@@ -30,6 +27,7 @@ with stop_on_faults():
     STUDY = Study(config)
 
 PATHS = Paths(STUDY)
+REQUESTS = JobRequests(STUDY, PATHS)
 
 if sentence := unconfirmed():
     logger.warning(sentence)
@@ -47,126 +45,76 @@ wildcard_constraints:
 
 
 def look_up(method):
-    """Return a function of wildcards. It calls the method with those that its parameters name."""
+    """Return a function of wildcards that calls `method` with those its parameters are named after."""
     names = list(inspect.signature(method).parameters)
 
-    def found(wildcards):
+    def call(wildcards):
         try:
-            with (
-                stop_on_faults()
-            ):  # in a recipe that is read only now, since the study does not ask for it
-                return method(*(wildcards.get(name) for name in names))
+            with stop_on_faults():  # only now is a recipe read that the study does not ask for
+                return method(*map(wildcards.get, names))
         except UnknownNode as error:
             raise WorkflowError(str(error))
 
-    return found
+    return call
 
 
 def files(method):
-    """A rule's input: the paths that a method of PATHS gives."""
-    found = look_up(method)
-    return lambda wildcards: path_list(found(wildcards))
+    """Return an input function: the paths that a method of PATHS gives."""
+    call = look_up(method)
+    return lambda wildcards: path_list(call(wildcards))
 
 
 def named(**methods):
-    """A rule's param: the words `--option NAME FILE` for each file of the methods' results.
-
-    methods: {option: method of PATHS that returns {name: file}}.
-    """
-    found = {option.replace("_", "-"): look_up(method) for option, method in methods.items()}
-    return lambda wildcards: option_words(
-        {option: files(wildcards) for option, files in found.items()}
-    )
+    """Return a function for a param: `--option NAME FILE` for each file of a method of PATHS."""
+    calls = {option.replace("_", "-"): look_up(method) for option, method in methods.items()}
+    return lambda wildcards: option_words({option: calls[option](wildcards) for option in calls})
 
 
 def in_role(role, verb):
-    """The look-up of what a job reads in a role, by the record of the verb.
-
-    With None, it is the verb of the job's node.
-    """
+    """Return a method that gives the files of one role; without a verb, the verb is the node's."""
     return lambda recipe, node, file, shard: PATHS.inputs(verb, recipe, node, file, shard)[role]
 
 
 def inputs(*roles, verb=None):
-    """A rule's input: the files that its verb reads in a role.
-
-    With several roles it is {role: files}, for `unpack`.
-    """
-    found = {role: files(in_role(role, verb)) for role in roles}
-    return (
-        found[roles[0]]
-        if len(roles) == 1
-        else lambda wildcards: {role: found[role](wildcards) for role in roles}
-    )
+    """Return an input function: the files of one role, or {role: files} for `unpack`."""
+    calls = {role: files(in_role(role, verb)) for role in roles}
+    if len(roles) == 1:
+        return calls[roles[0]]
+    return lambda wildcards: {role: calls[role](wildcards) for role in roles}
 
 
 def words(*roles, verb=None):
-    """A rule's param: the words `--role NAME FILE` for each file that is read in these roles."""
+    """Return a function for a param: `--role NAME FILE` for each file of these roles."""
     return named(**{role: in_role(role, verb) for role in roles})
 
 
-def spec(wildcards):
-    return specs.node_spec(STUDY, wildcards.recipe, wildcards.node, wildcards.get("file"))
-
-
-def reads(wildcards):
-    """The names of what a job reads. Snakemake reruns by params alone: see profiles/default."""
-    return specs.node_reads(STUDY, wildcards.recipe, wildcards.node, wildcards.get("file"))
-
-
-def reached(wildcards, resources):
-    """How the models that a node asks are reached, and what each may cost.
-
-    Snakemake does not track it, for the reason given at `launch`.
-    """
-    return json.dumps(
-        language_models.reached(STUDY, PATHS.node(wildcards.recipe, wildcards.node)), sort_keys=True
-    )
-
-
-def gathers(wildcards):
-    """Whether a job joins the shards of a prediction and runs no model."""
-    return wildcards.get("shard") == "" and bool(
-        PATHS.shards(wildcards.recipe, wildcards.node, wildcards.file, "")
-    )
-
-
-def threads_of(wildcards):
-    return 1 if gathers(wildcards) else STUDY.threads(wildcards.recipe, wildcards.node)
-
-
-asks = cache(STUDY.resources)
+spec = look_up(lambda recipe, node, file: specs.node_spec(STUDY, recipe, node, file))
+# The names of what a job reads. Snakemake reruns by params alone: see profiles/default/config.yaml.
+reads = look_up(lambda recipe, node, file: specs.node_reads(STUDY, recipe, node, file))
+threads_of = look_up(REQUESTS.threads)
+scoring = look_up(REQUESTS.scoring_group)
 
 
 def machine(verb):
-    """What a job of a model asks of the cluster: {resource: its function}.
+    """Return {resource: its function} for jobs that run a model; others use the profile's."""
 
-    Other rules ask for the resources of the profile.
-    """
+    def resource(name):
+        return lambda wildcards, attempt: look_up(
+            lambda recipe, node, file, shard: REQUESTS.resources(
+                verb, recipe, node, file, shard, attempt
+            )[name]
+        )(wildcards)
 
-    def asked(name):
-        return lambda wildcards, attempt: asks(
-            wildcards.recipe, wildcards.node, None if gathers(wildcards) else verb, attempt
-        )[name]
+    return {name: resource(name) for name in NAMES} if STUDY.cluster is not None else {}
 
-    return {name: asked(name) for name in NAMES} if STUDY.cluster is not None else {}
+
+# Snakemake does not track a param whose function takes `resources`, so that other GPUs or another
+# server rerun nothing.
+def reached(wildcards, resources):
+    return look_up(REQUESTS.model_access)(wildcards)
 
 
 def launch(verb):
-    """How many processes train.
-
-    Snakemake tracks no param that comes from `resources`, so another number of GPUs retrains
-    nothing.
-    """
-    return lambda wildcards, resources: launch_words(
-        asks(wildcards.recipe, wildcards.node, verb, attempt=1)
+    return lambda wildcards, resources: REQUESTS.launch_options(
+        verb, wildcards.recipe, wildcards.node
     )
-
-
-def scoring(wildcards):
-    """The group of a recipe's cheap last jobs, which are submitted as one.
-
-    A predictor for which a model waits is submitted alone.
-    """
-    awaited = wildcards.get("node") in queries.awaited(STUDY.graph(wildcards.recipe))
-    return None if awaited or wildcards.get("file") == TEACHING else f"{wildcards.recipe}-scores"

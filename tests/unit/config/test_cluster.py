@@ -62,27 +62,6 @@ def study(folder, machine=None, **config):
     return Study({"study": "test", "check_data": False, **config}, root=root)
 
 
-def test_a_node_asks_for_what_its_base_at_the_bottom_asks_for(tmp_path):
-    """expert stands on reader, and reader on big; one of the teachers is linear."""
-    made = study(tmp_path, {"finetune": {"gpus": 2}, "predict": {"minutes": 7}}, cluster=CLUSTER)
-    asked = {
-        id: made.resources("small", id, "finetune", 1)["gpu"] for id in ("expert@seed=1", "two")
-    }
-    assert asked == {"expert@seed=1": 2, "two": 0}
-    predict = made.resources("small", "expert@seed=1", "predict", 1)
-    assert predict["runtime"] == 7 and predict["slurm_extra"] is None, (
-        "a prediction writes no checkpoint"
-    )
-
-
-def test_what_runs_no_model_asks_for_little(tmp_path):
-    """Gathering shards: one CPU and no GPU, whatever the model asks for."""
-    made = study(tmp_path, {"predict": {"gpus": 4, "cpus": 16, "mem_mb": 900}}, cluster=CLUSTER)
-    shard, whole = (made.resources("small", "one", verb, 1) for verb in ("predict", None))
-    assert (shard["gpu"], shard["cpus_per_task"]) == (4, 16)
-    assert (whole["gpu"], whole["cpus_per_task"], whole["gpu_model"]) == (0, 1, None)
-
-
 def test_no_spec_holds_a_machine_fact(tmp_path):
     plain = study(tmp_path / "plain")
     large = study(tmp_path / "large", {verb: {"gpus": 8, "nodes": 2} for verb in ("pretrain", "finetune", "predict")},

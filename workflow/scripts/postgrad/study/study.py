@@ -20,7 +20,6 @@ from postgrad.graph.options import decided_by_node, options, options_schema, pre
 from postgrad.graph.protocol import SECTIONS
 from postgrad.records.names import SPLITS
 from postgrad.study import extension
-from postgrad.verbs import language_models
 from postgrad.verbs.registry import VERBS
 
 # In the place of a task that cannot be read, so that the rest can be checked: it has every split
@@ -385,34 +384,6 @@ class Study:
             **{key: node.options[key] for key in own},
         }
         return {key: values[key] for key in options("predict", node.kind) if key in values}
-
-    def threads(self, recipe: str, id: str) -> int:
-        """The threads of a job that trains or runs the model of a node, or runs the models that it
-        asks.
-        """
-        graph = self.graph(recipe)
-        node = graph.nodes[id]
-        return (
-            language_models.threads(graph, node) if node.asked else node.options.get("threads", 1)
-        )
-
-    def resources(self, recipe: str, id: str, verb: str | None, attempt: int) -> dict[str, Any]:
-        """What a job of a model asks of the cluster.
-
-        No spec holds any of it. Without a verb it runs no model.
-        """
-        graph = self.graph(recipe)
-        node = graph.nodes[id]
-        if node.asked:  # a model that writes here asks for what it would ask to predict
-            (root, *_), verb = node.asked.values(), verb and "predict"
-        else:
-            root = graph.root(node.name)[0]
-        body = self.scale["bases"].get(root, {})
-        cpus = self.threads(recipe, id) if verb else 1
-        ask = {"cpus": cpus, **cluster.LITTLE, **body.get("machine", {}).get(verb, {})}
-        return cluster.resources(
-            ask, self.cluster or {}, attempt, stops=verb in ("pretrain", "finetune")
-        )
 
 
 def _typed(config: Mapping[str, Any]) -> dict[str, Any]:
