@@ -115,6 +115,5 @@ def reached(wildcards, resources):
 
 
 def launch(verb):
-    return lambda wildcards, resources: REQUESTS.launch_options(
-        verb, wildcards.recipe, wildcards.node
-    )
+    call = look_up(lambda recipe, node: REQUESTS.launch_options(verb, recipe, node))
+    return lambda wildcards, resources: call(wildcards)
