@@ -440,7 +440,9 @@ def test_a_review_has_a_node_for_each_seed_and_a_whole_spec(tmp_path):
     assert VERBS["review"].reported_nodes(graph) == [f"checked@seed={seed}" for seed in (1, 2)]
     assert queries.awaited(graph) == {"plain@seed=1", "plain@seed=2"}
     requests = JobRequests(study, Paths(study))
-    assert requests.scoring_group("small", "plain@seed=1", "scored") is None, "a review waits for it"
+    assert requests.scoring_group("small", "plain@seed=1", "scored") is None, (
+        "a review waits for it"
+    )
     told = json.loads(specs.report_spec(study))["recipes"]["small"]
     assert told["marks"]["stand_in"] == ["checked", "jury"]
     assert {

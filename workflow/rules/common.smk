@@ -45,7 +45,7 @@ wildcard_constraints:
 
 
 def look_up(method):
-    """Return a function of wildcards that calls `method` with those its parameters are named after."""
+    """Return a function that calls `method` with the wildcards named as its parameters."""
     names = list(inspect.signature(method).parameters)
 
     def call(wildcards):
