@@ -38,61 +38,54 @@ In the tables,
 A value that does not fit is reported before anything runs, with the file, the key, what was found
 and what to do.
 """
-# The files of the configuration in the order of the page: (schema, heading, what stands before its
-# table).
+# The files of the configuration in the order of the page: (schema, heading, text before its table).
 FILES = [
     (
         "config",
         "config.yaml and --config",
-        "`config/config.yaml` says what plain `snakemake` runs. Every key may also "
-        "be given on the command line, as in `snakemake --config study=public seeds=3`. A key "
-        "that a study has as well "
-        "takes the place of the study's own value, so without it the value of the study holds.",
+        "`config/config.yaml` says what plain `snakemake` runs. Every key may also be given on the "
+        "command line, as in `snakemake --config study=public seeds=3`. A key that a study also "
+        "has replaces the value of the study; without it, the value of the study holds.",
     ),
     ("study", "Studies", "A file of `config/studies` is what a person runs."),
     (
         "scale",
         "Scales",
-        "A file of `config/scales` says which model each base becomes, and the options that suit "
-        "that "
-        "model. The options under `pretrain`, `finetune` and `predict` are those of [the "
-        "verbs](#models).",
+        "A file of `config/scales` says which model stands for each base, and the options that "
+        "suit that model. The options under `pretrain`, `finetune` and `predict` are those of "
+        "[the verbs](#models).",
     ),
     (
         "bases",
         "Bases",
         "`config/bases.yaml` gives models short names. A base of kind `encoder` or `causal` has "
-        "exactly "
-        "one source: `hub` with `revision`, `folder`, `package` or `make`. A base of kind "
-        "`linear` has no further key, "
-        "and a `stand-in` may have `agrees`. An `endpoint` has `url` and `model`, and may have "
-        "the other keys that speak "
-        "of a server or its answers.",
+        "exactly one source: `hub` with `revision`, `folder`, `package` or `make`. A base of kind "
+        "`linear` has no further key, and a `stand-in` may have `agrees`. An `endpoint` has `url` "
+        "and `model`, and may have the other keys that describe a server or its answers.",
     ),
     ("task", "Tasks", "A file of `config/tasks` is one corpus."),
     (
         "prompt",
         "Prompts",
-        "A file of `config/prompts` is what a language model is told. `{fields}` stand for what "
-        "the "
-        "verb fills in, and other braces are text.",
+        "A file of `config/prompts` is what a language model is asked. The verb fills in the "
+        "`{fields}`, and other braces are text.",
     ),
     (
         "recipe",
         "Recipes",
-        "A file of `config/recipes` is one published system as a graph of named nodes. What a node "
-        "may say stands under [nodes](#nodes).",
+        "A file of `config/recipes` is one published system as a graph of named nodes. The keys "
+        "of a node are listed under [nodes](#nodes).",
     ),
 ]
 NODES = """\
 ## Nodes
 
 A node of a recipe has exactly one verb as a key, and the keys of that verb. Keys that name posts,
-nodes or bases stand on the node or under `defaults` of the recipe. Options stand there as well,
-or in a scale. Of several values the later wins: `defaults` of the verb, its `defaults` for one
+nodes or bases are given on the node or under `defaults` of the recipe. Options are given there as
+well, or in a scale. Of several values, the later one wins: `defaults` of the verb, its `defaults` for one
 base, the scale, the node, and in mode faithful `faithful`. An option that is *required* has to be
 given in one of these places if its node reads it: the column *read by* names the kinds of model
-that do, and the values of other options beside which it is read.
+that do, and the values of other options with which it is read.
 
 Every node may also have these keys:
 
@@ -221,13 +214,13 @@ def may_name(record: NodeVerb, key: str) -> str:
 
 def option_rows(options: Schema) -> Iterator[tuple[str, ...]]:
     for key, body in options.items():
-        beside = [
+        conditions = [
             f"`{other}: {value}`"
             for other, values in body.get("when", {}).items()
             for value in values
         ]
         read_by = listed(body["kinds"]) if "kinds" in body else "all"
-        read_by += f", with {listed(beside)}" if beside else ""
+        read_by += f", with {listed(conditions)}" if conditions else ""
         yield cells(key, body, body.get("needed", True), read_by)
         yield from ((*row[:2], "", *row[2:]) for row in key_rows(body, f"{key}."))
 
