@@ -82,10 +82,10 @@ NODES = """\
 
 A node of a recipe has exactly one verb as a key, and the keys of that verb. Keys that name posts,
 nodes or bases are given on the node or under `defaults` of the recipe. Options are given there as
-well, or in a scale. Of several values, the later one wins: `defaults` of the verb, its `defaults` for one
-base, the scale, the node, and in mode faithful `faithful`. An option that is *required* has to be
-given in one of these places if its node reads it: the column *read by* names the kinds of model
-that do, and the values of other options with which it is read.
+well, or in a scale. Of several values, the later one wins: `defaults` of the verb, its `defaults`
+for one base, the scale, the node, and in mode faithful `faithful`. An option that is *required*
+has to be given in one of these places if its node reads it: the column *read by* names the kinds of
+model that do, and the values of other options with which it is read.
 
 Every node may also have these keys:
 
