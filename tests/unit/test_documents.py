@@ -85,7 +85,10 @@ def packages_imported():
 
 
 def test_paths_links_and_code_are_found():
-    text = "See `config/a.yaml`, [b](docs/b.md#c), docs/d.md. Not results/docs/e, `tests/<verb>.py` or [f](https://g/docs/h)."
+    text = (
+        "See `config/a.yaml`, [b](docs/b.md#c), docs/d.md. "
+        "Not results/docs/e, `tests/<verb>.py` or [f](https://g/docs/h)."
+    )
     assert named_paths(text) == {"config/a.yaml", "docs/b.md", "docs/d.md"}
     assert links(text) == {"docs/b.md"}
     assert code("make nothing\n```sh\nmake a\n```\nand `make b`.").split("\n") == [

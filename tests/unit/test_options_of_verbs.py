@@ -36,8 +36,8 @@ def names(tree):
 READING = [verb for verb, tree in SCRIPTS.items() if names(tree)]
 
 
-# What the spec of a verb holds beside the options of its schema. Where it is not listed, the name of
-# the node alone.
+# What the spec of a verb holds in addition to the options of its schema. A verb that is not listed
+# adds the name of the node alone.
 ADDED = {
     "fold": {"node", "fold", "classes"},
     "synthesize": {"node", "asked", "labels", "platform"},
@@ -65,8 +65,11 @@ def test_a_script_reads_its_spec_into_frozen_dataclasses_of_the_library(verb):
     for kind in found:
         assert dataclasses.is_dataclass(kind) and kind.__dataclass_params__.frozen
         assert kind.__module__.startswith("postgrad.")
-    reads = [ast.unparse(node) for node in ast.walk(SCRIPTS[verb])
-             if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("spec")]  # fmt: skip
+    reads = [
+        ast.unparse(node)
+        for node in ast.walk(SCRIPTS[verb])
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("spec")
+    ]
     assert reads == [], "a script reads its spec by read_options alone"
 
 

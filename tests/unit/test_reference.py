@@ -37,8 +37,8 @@ def rows():
 def keys(body):
     """All keys that a schema describes, at any depth."""
     found = set(body.get("properties", {}))
-    for part in [*body.get("properties", {}).values(), *body.get("$defs", {}).values(), body.get("items"),
-                 body.get("additionalProperties")]:  # fmt: skip
+    parts = [*body.get("properties", {}).values(), *body.get("$defs", {}).values()]
+    for part in [*parts, body.get("items"), body.get("additionalProperties")]:
         found |= keys(part) if isinstance(part, dict) else set()
     return found
 

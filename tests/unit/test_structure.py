@@ -26,11 +26,35 @@ RULE_FILES = sorted((ROOT / "workflow/rules").glob("*.smk"))
 
 # From the ground up: a package imports from those before it, and from its own modules without a
 # circle.
-PACKAGES = ("records", "runtime", "corpus", "augmentation", "evaluation", "predictors", "models", "training", "llm",
-            "demo", "report", "config", "graph", "verbs", "study")  # fmt: skip
+PACKAGES = (
+    "records",
+    "runtime",
+    "corpus",
+    "augmentation",
+    "evaluation",
+    "predictors",
+    "models",
+    "training",
+    "llm",
+    "demo",
+    "report",
+    "config",
+    "graph",
+    "verbs",
+    "study",
+)
 READ_BY_SNAKEMAKE = ("config", "graph", "verbs", "study")  # light at import
-WITHOUT_TORCH = ("records", "runtime", "corpus", "augmentation", "evaluation", "predictors", "demo", "report",
-                 *READ_BY_SNAKEMAKE)  # fmt: skip
+WITHOUT_TORCH = (
+    "records",
+    "runtime",
+    "corpus",
+    "augmentation",
+    "evaluation",
+    "predictors",
+    "demo",
+    "report",
+    *READ_BY_SNAKEMAKE,
+)
 MAKES_TINY_MODELS = "demo.tiny_models"
 # Whose inputs can change in number or name while spec and code stay.
 NAMES_WHAT_IT_READS = (*VERBS, "score")  # a report lists its files
@@ -156,8 +180,11 @@ def test_a_package_imports_only_from_packages_below_it(name):
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_the_modules_of_a_package_import_each_other_without_a_circle(package):
-    arrows = {n: {o for o in local(path) if o.startswith(f"{package}.")} for n, path in LIBRARY.items()
-              if n.startswith(f"{package}.")}  # fmt: skip
+    arrows = {
+        n: {o for o in local(path) if o.startswith(f"{package}.")}
+        for n, path in LIBRARY.items()
+        if n.startswith(f"{package}.")
+    }
     while free := {name for name, targets in arrows.items() if not targets & arrows.keys()}:
         arrows = {name: targets for name, targets in arrows.items() if name not in free}
     assert arrows == {}
@@ -207,14 +234,26 @@ def lacks_annotations(tree):
 
 
 def test_lacking_annotations_are_found():
-    for text in ("def f(a): ...", "def f(a) -> int: ...", "def f(a: int): ...", "def f(*a) -> int: ...",
-                 "def f(**a) -> int: ...", "def f(*, a) -> int: ...", "def f(): ...", "async def f(): ...",
-                 "class A:\n    def f(self): ...", "class A:\n    def __call__(self, a) -> int: ...",
-                 "class A:\n    @staticmethod\n    def f(a) -> int: ..."):  # fmt: skip
+    for text in (
+        "def f(a): ...",
+        "def f(a) -> int: ...",
+        "def f(a: int): ...",
+        "def f(*a) -> int: ...",
+        "def f(**a) -> int: ...",
+        "def f(*, a) -> int: ...",
+        "def f(): ...",
+        "async def f(): ...",
+        "class A:\n    def f(self): ...",
+        "class A:\n    def __call__(self, a) -> int: ...",
+        "class A:\n    @staticmethod\n    def f(a) -> int: ...",
+    ):
         assert lacks_annotations(ast.parse(text)), text
-    for text in ("def f(a: int, *b: int, c: int = 1, **d: int) -> int: ...", "def _f(a): ...",
-                 "class A:\n    def f(self, a: int) -> int: ...",
-                 "def f() -> int:\n    def g(a): ..."):  # fmt: skip
+    for text in (
+        "def f(a: int, *b: int, c: int = 1, **d: int) -> int: ...",
+        "def _f(a): ...",
+        "class A:\n    def f(self, a: int) -> int: ...",
+        "def f() -> int:\n    def g(a): ...",
+    ):
         assert lacks_annotations(ast.parse(text)) == [], text
 
 
@@ -481,8 +520,15 @@ def unsafe(tree):
 
 
 def test_unsafe_finds_what_it_looks_for():
-    for line in ("import pickle", "from pickle import loads", "torch.load(f)", "f(trust_remote_code=True)",
-                 "f(trust_remote_code=x)", "run(x, shell=True)", "f(use_safetensors=False)"):  # fmt: skip
+    for line in (
+        "import pickle",
+        "from pickle import loads",
+        "torch.load(f)",
+        "f(trust_remote_code=True)",
+        "f(trust_remote_code=x)",
+        "run(x, shell=True)",
+        "f(use_safetensors=False)",
+    ):
         assert unsafe(ast.parse(line)), line
     assert unsafe(ast.parse("f(trust_remote_code=False, use_safetensors=True, shell=False)")) == []
 
@@ -619,8 +665,13 @@ def patches(tree, known=()):
         elif targets and isinstance(node, ast.Attribute | ast.Subscript):
             own = ast.unparse(node).startswith("os.environ[")
             inside = ast.walk(node) if isinstance(node, ast.Subscript) else [node]
-            called = any(isinstance(part, ast.Call) and ast.unparse(part.func) in ("vars", "type")
-                         and part.args and root(part.args[0]) in names for part in inside)  # fmt: skip
+            called = any(
+                isinstance(part, ast.Call)
+                and ast.unparse(part.func) in ("vars", "type")
+                and part.args
+                and root(part.args[0]) in names
+                for part in inside
+            )
             if not own and (
                 root(node) in names or called or is_class_of(getattr(node, "value", None))
             ):
@@ -664,8 +715,10 @@ def test_patches_are_found():
     for text in (
         "workflow.scheduler.schedule = lambda: True",
         "onstart:\n    workflow.scheduler.schedule = lambda: True",
-        "rule a:\n    output:\n        'a',\n    shell:\n        'b'\n\n\nplace = workflow.scheduler\nplace.x = 1",
-        "from snakemake.persistence import PersistenceBase\n\n\nPersistenceBase._input = lambda self, job: []",
+        "rule a:\n    output:\n        'a',\n    shell:\n        'b'\n\n\nplace = "
+        "workflow.scheduler\nplace.x = 1",
+        "from snakemake.persistence import PersistenceBase\n\n\nPersistenceBase._input = lambda "
+        "self, job: []",
     ):
         assert patches(ast.parse(python_of(text)), OF_SNAKEMAKE), text
 

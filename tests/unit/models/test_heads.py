@@ -28,8 +28,8 @@ from postgrad.models.loading import load_model
 from postgrad.records.posts import read_posts
 from postgrad.training import trainer
 
-# Hidden states of the embedding and 3 layers, of width 2, for two posts of three and two tokens. The
-# second post's third token is padding.
+# Hidden states of the embedding and 3 layers, of width 2, for two posts of three and two tokens.
+# The second post's third token is padding.
 STATES = [torch.arange(12.0).reshape(2, 3, 2) + 100 * layer for layer in range(4)]
 POOLED = torch.tensor([[-1.0, -2.0], [-3.0, -4.0]])
 MASK = torch.tensor([[1, 1, 1], [1, 1, 0]])
@@ -254,7 +254,7 @@ def test_a_resumed_training_gives_the_same_head(tmp_path, base, train, monkeypat
 
 
 def test_radam_by_the_papers_algorithm():
-    """Algorithm 2 of Liu et al. 2020: plain momentum while rho <= 5, so for the first five steps."""
+    """Algorithm 2 of Liu et al. 2020: plain momentum while rho <= 5, in the first five steps."""
     lr, decay, one, two = 0.1, 0.5, 0.9, 0.999
     made_by, options = trainer.optimizer_class("radam", lr)
     weight = torch.nn.Parameter(torch.tensor([1.0], dtype=torch.float64))

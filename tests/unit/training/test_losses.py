@@ -24,11 +24,21 @@ from postgrad.training.distributed import RankCollator, Ranks
 ONES = torch.ones(2)
 # Training posts a class: SMM4H-2024 Task 3 and 5, 2020 Task 5, 2022 Task 7 (11 % of 4,523), 2020
 # Task 1.
-COUNTS = {"outdoors": [1131, 160, 395, 114], "disorders": [5118, 2280], "defects": [773, 834, 13110],
-          "violence": [4025, 498], "drugs": [55274, 145]}  # fmt: skip
+COUNTS = {
+    "outdoors": [1131, 160, 395, 114],
+    "disorders": [5118, 2280],
+    "defects": [773, 834, 13110],
+    "violence": [4025, 498],
+    "drugs": [55274, 145],
+}
 # What each loss reads, in both kinds of model.
-READ = {"cross-entropy": {}, "focal": {"gamma": 2}, "ldam": {"max_m": 0.5}, "logit-adjusted": {"tau": 1},
-        "mm-ldam": {"max_m": 0.5, "mm_max_m": 0.5, "mm_gamma": 1.1}}  # fmt: skip
+READ = {
+    "cross-entropy": {},
+    "focal": {"gamma": 2},
+    "ldam": {"max_m": 0.5},
+    "logit-adjusted": {"tau": 1},
+    "mm-ldam": {"max_m": 0.5, "mm_max_m": 0.5, "mm_gamma": 1.1},
+}
 
 
 def test_class_weights_and_losses_by_hand():
@@ -52,8 +62,12 @@ def test_class_weights_and_losses_by_hand():
 
 
 def test_margins_of_the_shared_tasks():
-    expected = {"outdoors": [0.282, 0.459, 0.366, 0.5], "disorders": [0.408, 0.5], "defects": [0.5, 0.491, 0.246],
-                "violence": [0.297, 0.5]}  # fmt: skip
+    expected = {
+        "outdoors": [0.282, 0.459, 0.366, 0.5],
+        "disorders": [0.408, 0.5],
+        "defects": [0.5, 0.491, 0.246],
+        "violence": [0.297, 0.5],
+    }
     for task, values in expected.items():
         assert losses.ldam_margins(COUNTS[task], 0.5).tolist() == pytest.approx(values, abs=6e-4), (
             task
@@ -88,8 +102,10 @@ def test_deferred_weights_keep_the_size_of_the_loss():
 
 
 def test_re_weighting_begins_with_a_whole_epoch():
-    assert [losses.first_reweighted_epoch(*given) for given in [(0.8, 200), (0.8, 3), (0.29, 100), (None, 3)]] == [
-        160, 2, 29, math.inf]  # fmt: skip
+    assert [
+        losses.first_reweighted_epoch(*given)
+        for given in [(0.8, 200), (0.8, 3), (0.29, 100), (None, 3)]
+    ] == [160, 2, 29, math.inf]
     options = made.finetune_options(drw=0.5, epochs=4)
     weighted = finetuning.EpochWeightedLoss(
         lambda model, inputs, weights: weights.tolist(), [3, 1], options
@@ -135,7 +151,7 @@ def test_ldam_by_hand():
 
 
 def test_mm_ldam_by_hand_on_mixed_labels():
-    """The published code reads row 1's gold logit at row 0's label, and takes 0 as row 2's rival."""
+    """The published code reads row 1's gold logit at row 0's label, and 0 as row 2's rival."""
     margins = losses.ldam_margins([16, 1], 0.5)  # room M = 0.5 - margin: 1/4 and 0
     cosines = torch.tensor([[0.8, 0.2], [0.8, 0.2], [-0.1, -0.5], [-0.5, -0.1], [0.3, 0.3]])
     labels = torch.tensor([0, 1, 0, 0, 1])
@@ -152,24 +168,27 @@ def test_mm_ldam_by_hand_on_mixed_labels():
     assert found.tolist() == pytest.approx(extra)
     for order in (range(5), [1, 4, 3, 0, 2]):  # no margin depends on which post is first
         order = list(order)
-        assert losses.moving_margins(cosines[order], labels[order], 0.5 - margins[labels[order]], 2.0).tolist() == (
-            pytest.approx([extra[i] for i in order]))  # fmt: skip
+        assert losses.moving_margins(
+            cosines[order], labels[order], 0.5 - margins[labels[order]], 2.0
+        ).tolist() == (pytest.approx([extra[i] for i in order]))
     ahead = [0.6, -0.6, 0.4, -0.4, 0.0]  # gold cosine less the other
     for s in (1.0, 30.0):
         expected = np.mean([math.log1p(math.exp(-s * (d - m))) for d, m in zip(ahead, extra)])
         found = losses.mm_ldam_loss(s * cosines, labels, ONES, margins, 0.5, 2.0, s)
         assert found.item() == pytest.approx(expected)
     three = torch.tensor([[-0.3, -0.9, -0.7]])  # the nearest of two negative competitors
-    assert losses.moving_margins(three, torch.tensor([0]), torch.tensor([0.0]), 2.0).item() == pytest.approx(
-        math.exp(-0.4))  # fmt: skip
+    assert losses.moving_margins(
+        three, torch.tensor([0]), torch.tensor([0.0]), 2.0
+    ).item() == pytest.approx(math.exp(-0.4))
 
 
 def test_logit_adjusted_by_hand():
     log_priors = losses.class_log_priors([3, 1])
     logits = torch.zeros(1, 2)
     for label, expected in ((0, math.log(4 / 3)), (1, math.log(4))):
-        assert losses.logit_adjusted_loss(logits, torch.tensor([label]), ONES, log_priors, 1.0).item() == (
-            pytest.approx(expected))  # fmt: skip
+        assert losses.logit_adjusted_loss(
+            logits, torch.tensor([label]), ONES, log_priors, 1.0
+        ).item() == (pytest.approx(expected))
     # tau 2: shares of 9 and 1
     assert losses.logit_adjusted_loss(
         logits, torch.tensor([1]), ONES, log_priors, 2.0
@@ -196,7 +215,11 @@ def test_gradients_are_those_of_finite_differences(name, s):
         room = 0.5 - losses.ldam_margins(counts, 0.5).double()[labels]
         still = s * losses.moving_margins(cosines, labels, room, 1.1)
         assert torch.autograd.gradcheck(
-            lambda z: losses.cross_entropy_loss(losses.subtract_margins(z, labels, still), labels, weights), logits)  # fmt: skip
+            lambda z: losses.cross_entropy_loss(
+                losses.subtract_margins(z, labels, still), labels, weights
+            ),
+            logits,
+        )
         expected = losses.cross_entropy_loss(
             losses.subtract_margins(logits, labels, still), labels, weights
         )
