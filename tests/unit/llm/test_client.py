@@ -20,7 +20,10 @@ from postgrad.llm.local import LocalModel
 
 STAND_IN = {"base": "stand-in", "kind": "stand-in"}
 LOCAL = {"base": "tiny", "kind": "causal", "threads": 1, "attention": "eager", "precision": "fp32"}
-TEMPLATE = "{% for m in messages %}<|turn|>{{ m['role'] }}: {{ m['content'] }}{% endfor %}<|turn|>assistant:"
+TEMPLATE = (
+    "{% for m in messages %}<|turn|>{{ m['role'] }}: {{ m['content'] }}{% endfor %}"
+    "<|turn|>assistant:"
+)
 POSTS = {
     "type": "object",
     "required": ["posts"],
@@ -85,8 +88,14 @@ def test_a_local_model_is_greedy(base):
 
 
 def test_a_folders_own_sampling_config_changes_nothing(base, edited):
-    odd = {"do_sample": True, "temperature": 5.0, "repetition_penalty": 9.0, "no_repeat_ngram_size": 1, "top_k": 3,
-           "eos_token_id": 0}  # fmt: skip
+    odd = {
+        "do_sample": True,
+        "temperature": 5.0,
+        "repetition_penalty": 9.0,
+        "no_repeat_ngram_size": 1,
+        "top_k": 3,
+        "eos_token_id": 0,
+    }
     (request,) = free(1)
     assert LocalModel(edited(generation=odd))(request) == LocalModel(base)(request)
 
@@ -196,9 +205,9 @@ def test_a_stand_ins_rules():
 
     label = {"enum": ["no", "yes"]}
     assert [said(label, text) for text in ("Yes it rains", "it rains")] == ["yes", "no"]
-    assert [said({"type": "boolean"}, text) for text in ("it rains", "it doesn't rain", "No rain")] == [
-        True, False, False
-    ]  # fmt: skip
+    assert [
+        said({"type": "boolean"}, text) for text in ("it rains", "it doesn't rain", "No rain")
+    ] == [True, False, False]
     assert said({"type": ["integer", "null"], "minimum": 3}, "x") == 3
     assert said({"anyOf": [{"const": 7}, {"type": "string"}]}, "x") == 7
     assert len(said({"type": "string", "maxLength": 5}, "rain and more rain")) == 5
@@ -263,8 +272,19 @@ def test_a_disk_that_is_full_in_the_middle_of_a_write_leaves_no_torn_answer(tmp_
 def test_the_key_of_an_answer_depends_on_everything_that_decides_it():
     known = {"base": "gpt", "model": "m"}
     request = requests(1)[0]
-    others = [*requests(2)[1:], *(requests(1, **change)[0] for change in (
-        {"schema": POSTS}, {"temperature": 0.5}, {"temperature": None}, {"max_tokens": 9}, {"seed": 1}))]  # fmt: skip
+    others = [
+        *requests(2)[1:],
+        *(
+            requests(1, **change)[0]
+            for change in (
+                {"schema": POSTS},
+                {"temperature": 0.5},
+                {"temperature": None},
+                {"max_tokens": 9},
+                {"seed": 1},
+            )
+        ),
+    ]
     names = {answer_key(known, one) for one in [request, *others]} | {
         answer_key(known | {"model": "n"}, request)
     }

@@ -1,4 +1,5 @@
-"""Tests of requests to a server: faults end in one sentence or an abstention, reruns ask nothing twice.
+"""Tests of requests to a server: faults end in a sentence or an abstention, and reruns ask nothing
+twice.
 
 The server is a real one on localhost and counts its requests.
 """
@@ -232,8 +233,11 @@ def test_a_key_that_is_none_is_not_shown(tmp_path, monkeypatch, value):
 
 def test_nothing_of_post_or_key_is_logged(tmp_path):
     """Nothing is logged even if the client is asked to log everything."""
-    code = ("import json, sys; from talking import requests; from postgrad.llm.client import answer_requests\n"
-            "print(len(list(answer_requests(json.loads(sys.argv[1]), requests(), sys.argv[2]))))")  # fmt: skip
+    code = (
+        "import json, sys; from talking import requests; from postgrad.llm.client import "
+        "answer_requests\n"
+        "print(len(list(answer_requests(json.loads(sys.argv[1]), requests(), sys.argv[2]))))"
+    )
     with server(lambda post, times: "broken" if times == 1 else None) as told:
         base = told.base(key="GPT_KEY")
         done = child(code, base, tmp_path, GPT_KEY=KEY, OPENAI_LOG="debug").communicate(timeout=60)
@@ -244,8 +248,13 @@ def test_nothing_of_post_or_key_is_logged(tmp_path):
 def child(code, base, folder, **environment):
     command = [sys.executable, "-c", code, json.dumps(base), str(folder)]
     paths = os.pathsep.join([f"{ROOT}/workflow/scripts", f"{ROOT}/tests"])
-    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": paths, **environment}, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+    return subprocess.Popen(
+        command,
+        env={**os.environ, "PYTHONPATH": paths, **environment},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 # Kills, stops and budgets.

@@ -129,7 +129,7 @@ def test_the_count_is_exact_where_there_is_enough():
 
 
 def test_counts_show_what_became_of_every_answer_and_every_post():
-    """Train, dev and an earlier post are copied; two answers are no list; one call gets no answer."""
+    """Train, dev and an earlier post are copied; two answers are no list; one call has no answer."""
     corpus = {split: posts(24, split)["text"] for split in ("train", "dev")}
     replies = [
         numbered(text(0), corpus["train"][3], corpus["dev"][5] + "!"),
@@ -142,10 +142,20 @@ def test_counts_show_what_became_of_every_answer_and_every_post():
     assert len(written(made, replies * 2)) == 5, "the limit of calls"
     (row,) = made.flow()["rows"]
     assert row == {
-        "writer": "stand-in", "label": "yes", "code": 1, "wanted": 6, "calls": 5, "answered": 2, "kept": 3, "over": 0,
+        "writer": "stand-in",
+        "label": "yes",
+        "code": 1,
+        "wanted": 6,
+        "calls": 5,
+        "answered": 2,
+        "kept": 3,
+        "over": 0,
         "malformed": {"no list": 1, "no answer: status 500": 1, "fewer than 3 posts": 1},
-        "copies": {"train": 1, "dev": 1, "written": 1}, "tokens_in": 50, "tokens_out": 25, "stand_in": 0,
-    }  # fmt: skip
+        "copies": {"train": 1, "dev": 1, "written": 1},
+        "tokens_in": 50,
+        "tokens_out": 25,
+        "stand_in": 0,
+    }
     assert row["calls"] == row["answered"] + sum(row["malformed"].values())
     assert 3 * row["answered"] == row["kept"] + row["over"] + sum(row["copies"].values())
     assert made.written_posts()["text"].tolist() == [text(0), text(1), text(2)]
@@ -172,5 +182,10 @@ def test_several_writers_share_the_count():
         written(made, (numbered(*(text(next(fresh)) for _ in range(3))) for _ in range(99)), model)
     rows = made.flow()["rows"]
     assert [(row["writer"], row["label"], row["kept"]) for row in rows] == [
-        ("a", "no", 3), ("a", "yes", 3), ("b", "no", 2), ("b", "yes", 2), ("c", "no", 2), ("c", "yes", 2)
-    ]  # fmt: skip
+        ("a", "no", 3),
+        ("a", "yes", 3),
+        ("b", "no", 2),
+        ("b", "yes", 2),
+        ("c", "no", 2),
+        ("c", "yes", 2),
+    ]
