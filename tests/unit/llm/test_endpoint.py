@@ -1,7 +1,7 @@
-"""Tests of requests to a server: faults end in a sentence or an abstention, and reruns ask nothing
-twice.
+"""Tests of requests to a server: its faults, and reruns, which ask nothing twice.
 
-The server is a real one on localhost and counts its requests.
+A fault ends in a sentence or an abstention. The server is a real one on localhost and counts its
+requests.
 """
 
 import json

@@ -129,7 +129,7 @@ def test_the_count_is_exact_where_there_is_enough():
 
 
 def test_counts_show_what_became_of_every_answer_and_every_post():
-    """Train, dev and an earlier post are copied; two answers are no list; one call has no answer."""
+    """Train, dev and an earlier post are copied; two answers are no list; one call has none."""
     corpus = {split: posts(24, split)["text"] for split in ("train", "dev")}
     replies = [
         numbered(text(0), corpus["train"][3], corpus["dev"][5] + "!"),
