@@ -123,10 +123,14 @@ def test_a_post_cannot_end_its_turn(edited):
     )
 
 
-@pytest.mark.parametrize("template", [
-    "{{ raise_exception('no') if messages[0]['role'] == 'system' else messages[0]['content'] }}",
-    "{% for m in messages if m['role'] != 'system' %}{{ m['content'] }}{% endfor %}",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ raise_exception('no') if messages[0]['role'] == 'system' "
+        "else messages[0]['content'] }}",
+        "{% for m in messages if m['role'] != 'system' %}{{ m['content'] }}{% endfor %}",
+    ],
+)
 def test_a_template_that_leaves_a_turn_out_is_refused(edited, template):
     local = LocalModel(edited({"chat_template": template}))
     with pytest.raises(
@@ -297,21 +301,24 @@ def test_the_key_of_an_answer_depends_on_everything_that_decides_it():
 GOOD = '{"verdict": "keep", "reason": "r"}'
 
 
-@pytest.mark.parametrize("text, finish, reason", [
-    (GOOD, "stop", None),
-    (f"\n```json\n{GOOD}\n```\n", "stop", None),
-    (f"```\n{GOOD}\n```", "stop", None),
-    (GOOD, "length", None),
-    (f"Sure! {GOOD}", "stop", "not JSON"),
-    ("", "stop", "not JSON"),
-    ("[" * 100_000, "stop", "not JSON"),
-    ('{"verdict": NaN, "reason": "r"}', "stop", "not JSON"),
-    (GOOD[:9], "length", "cut at max_tokens"),
-    ("null", "stop", "does not fit the schema (type)"),
-    ('{"verdict": "keep"}', "stop", "does not fit the schema (required)"),
-    (GOOD, "content_filter", "ended by content_filter"),
-    (GOOD, "aunt Mathilda said so", "ended otherwise"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, finish, reason",
+    [
+        (GOOD, "stop", None),
+        (f"\n```json\n{GOOD}\n```\n", "stop", None),
+        (f"```\n{GOOD}\n```", "stop", None),
+        (GOOD, "length", None),
+        (f"Sure! {GOOD}", "stop", "not JSON"),
+        ("", "stop", "not JSON"),
+        ("[" * 100_000, "stop", "not JSON"),
+        ('{"verdict": NaN, "reason": "r"}', "stop", "not JSON"),
+        (GOOD[:9], "length", "cut at max_tokens"),
+        ("null", "stop", "does not fit the schema (type)"),
+        ('{"verdict": "keep"}', "stop", "does not fit the schema (required)"),
+        (GOOD, "content_filter", "ended by content_filter"),
+        (GOOD, "aunt Mathilda said so", "ended otherwise"),
+    ],
+)
 def test_how_a_reply_is_parsed(text, finish, reason):
     value, why = parse_reply(Reply(text, finish, 1, 1), VERDICT)
     assert why == reason and (value == json.loads(GOOD) if reason is None else value is None)

@@ -1,7 +1,6 @@
-"""Tests of requests to a server: its faults, and reruns, which ask nothing twice.
+"""Tests of requests to a server: faults end in one sentence or an abstention; reruns continue.
 
-A fault ends in a sentence or an abstention. The server is a real one on localhost and counts its
-requests.
+The server is a real one on localhost and counts its requests.
 """
 
 import json
@@ -204,11 +203,14 @@ def test_a_request_that_the_server_refuses(tmp_path):
         }
 
 
-@pytest.mark.parametrize("fault, words", [
-    ("denied", "denies access (status 401): correct the key in GPT_KEY"),
-    ("elsewhere", "does not serve some-model (status 307): correct url or model"),
-    ("closed_for_today", "asks to wait 86400 seconds (status 429): run again after that"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "fault, words",
+    [
+        ("denied", "denies access (status 401): correct the key in GPT_KEY"),
+        ("elsewhere", "does not serve some-model (status 307): correct url or model"),
+        ("closed_for_today", "asks to wait 86400 seconds (status 429): run again after that"),
+    ],
+)
 def test_faults_that_no_second_try_can_help_end_at_once(tmp_path, monkeypatch, fault, words):
     monkeypatch.setenv("GPT_KEY", KEY)
     with server(lambda post, times: fault) as told:
@@ -234,8 +236,8 @@ def test_a_key_that_is_none_is_not_shown(tmp_path, monkeypatch, value):
 def test_nothing_of_post_or_key_is_logged(tmp_path):
     """Nothing is logged even if the client is asked to log everything."""
     code = (
-        "import json, sys; from talking import requests; from postgrad.llm.client import "
-        "answer_requests\n"
+        "import json, sys; from talking import requests\n"
+        "from postgrad.llm.client import answer_requests\n"
         "print(len(list(answer_requests(json.loads(sys.argv[1]), requests(), sys.argv[2]))))"
     )
     with server(lambda post, times: "broken" if times == 1 else None) as told:
@@ -324,8 +326,10 @@ def test_two_jobs_of_one_base_ask_nothing_twice(tmp_path):
         assert sorted(told.heard) == sorted(THINGS[:4])
 
 
-@pytest.mark.parametrize("most, what", [({"requests": 2, "tokens": 10**6}, "requests"),
-                                        ({"requests": 10**6, "tokens": 80}, "tokens")])  # fmt: skip
+@pytest.mark.parametrize(
+    "most, what",
+    [({"requests": 2, "tokens": 10**6}, "requests"), ({"requests": 10**6, "tokens": 80}, "tokens")],
+)
 def test_a_budget_stops_and_a_larger_one_continues(tmp_path, most, what):
     with server() as told:
         for _ in range(2):  # the same budget again buys nothing

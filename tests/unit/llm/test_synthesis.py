@@ -11,23 +11,26 @@ from postgrad.llm.synthesis import PostWriter, parse_numbered_posts
 # Lists.
 
 
-@pytest.mark.parametrize("answer, reason", [
-    ("1. a\n2. b\n3. c", None),
-    ("Sure, here they are:\n\n1) a\n\n2) b\n\n3) c\n", None),
-    ("1: a\n2: b\n3: c", None),
-    ("1. a\n2. b", "fewer than 3 posts"),
-    ("1. a\n2. b\n3. c\n4. d", "more than 3 posts"),
-    ("1. a\n3. b\n2. c", "wrong numbers"),
-    ("0. a\n1. b\n2. c", "wrong numbers"),
-    ("1. a\n1. b\n1. c", "wrong numbers"),
-    ("1. a\n2.\n3. c", "an empty post"),
-    ("1. a\n2. \"\"\n3. c", "an empty post"),
-    ("1. a\n2. b\n3. c\nI hope they help!", "text beside the list"),
-    ("1. a\nwhich goes on\n2. b\n3. c", "text beside the list"),
-    ("a\nb\nc", "no list"),
-    ("", "no list"),
-    ("1.5 a\n2.5 b", "no list"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "answer, reason",
+    [
+        ("1. a\n2. b\n3. c", None),
+        ("Sure, here they are:\n\n1) a\n\n2) b\n\n3) c\n", None),
+        ("1: a\n2: b\n3: c", None),
+        ("1. a\n2. b", "fewer than 3 posts"),
+        ("1. a\n2. b\n3. c\n4. d", "more than 3 posts"),
+        ("1. a\n3. b\n2. c", "wrong numbers"),
+        ("0. a\n1. b\n2. c", "wrong numbers"),
+        ("1. a\n1. b\n1. c", "wrong numbers"),
+        ("1. a\n2.\n3. c", "an empty post"),
+        ('1. a\n2. ""\n3. c', "an empty post"),
+        ("1. a\n2. b\n3. c\nI hope they help!", "text beside the list"),
+        ("1. a\nwhich goes on\n2. b\n3. c", "text beside the list"),
+        ("a\nb\nc", "no list"),
+        ("", "no list"),
+        ("1.5 a\n2.5 b", "no list"),
+    ],
+)
 def test_only_a_list_of_the_right_length_is_one(answer, reason):
     assert parse_numbered_posts(answer, 3) == (
         (["a", "b", "c"], None) if reason is None else (None, reason)
@@ -129,7 +132,7 @@ def test_the_count_is_exact_where_there_is_enough():
 
 
 def test_counts_show_what_became_of_every_answer_and_every_post():
-    """Train, dev and an earlier post are copied; two answers are no list; one call has none."""
+    """Train, dev and an earlier post are copied; two answers are no list, one call gets none."""
     corpus = {split: posts(24, split)["text"] for split in ("train", "dev")}
     replies = [
         numbered(text(0), corpus["train"][3], corpus["dev"][5] + "!"),

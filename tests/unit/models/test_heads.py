@@ -64,8 +64,14 @@ def test_widths_are_those_of_the_paper():
     widths = {
         name: PoolingHead(config(name, 768, 12), pooler=True).out.in_features for name in POOLINGS
     }
-    assert widths == {"mean": 768, "last2+pooler": 2304, "last3": 2304, "last3+pooler": 3072,
-                      "bigru-pooler": 1024, "bigru-tokens": 1024}  # fmt: skip
+    assert widths == {
+        "mean": 768,
+        "last2+pooler": 2304,
+        "last3": 2304,
+        "last3+pooler": 3072,
+        "bigru-pooler": 1024,
+        "bigru-tokens": 1024,
+    }
     assert PoolingHead(config("bigru-tokens", 768, 12), pooler=True).gru.input_size == 768
 
 
@@ -254,7 +260,7 @@ def test_a_resumed_training_gives_the_same_head(tmp_path, base, train, monkeypat
 
 
 def test_radam_by_the_papers_algorithm():
-    """Algorithm 2 of Liu et al. 2020: plain momentum while rho <= 5, in the first five steps."""
+    """Algorithm 2 of Liu et al. 2020: plain momentum while rho <= 5: the first five steps."""
     lr, decay, one, two = 0.1, 0.5, 0.9, 0.999
     made_by, options = trainer.optimizer_class("radam", lr)
     weight = torch.nn.Parameter(torch.tensor([1.0], dtype=torch.float64))

@@ -102,10 +102,8 @@ def test_deferred_weights_keep_the_size_of_the_loss():
 
 
 def test_re_weighting_begins_with_a_whole_epoch():
-    assert [
-        losses.first_reweighted_epoch(*given)
-        for given in [(0.8, 200), (0.8, 3), (0.29, 100), (None, 3)]
-    ] == [160, 2, 29, math.inf]
+    cases = {(0.8, 200): 160, (0.8, 3): 2, (0.29, 100): 29, (None, 3): math.inf}
+    assert {case: losses.first_reweighted_epoch(*case) for case in cases} == cases
     options = made.finetune_options(drw=0.5, epochs=4)
     weighted = finetuning.EpochWeightedLoss(
         lambda model, inputs, weights: weights.tolist(), [3, 1], options
@@ -168,27 +166,25 @@ def test_mm_ldam_by_hand_on_mixed_labels():
     assert found.tolist() == pytest.approx(extra)
     for order in (range(5), [1, 4, 3, 0, 2]):  # no margin depends on which post is first
         order = list(order)
-        assert losses.moving_margins(
-            cosines[order], labels[order], 0.5 - margins[labels[order]], 2.0
-        ).tolist() == (pytest.approx([extra[i] for i in order]))
+        room = 0.5 - margins[labels[order]]
+        found = losses.moving_margins(cosines[order], labels[order], room, 2.0)
+        assert found.tolist() == pytest.approx([extra[i] for i in order])
     ahead = [0.6, -0.6, 0.4, -0.4, 0.0]  # gold cosine less the other
     for s in (1.0, 30.0):
         expected = np.mean([math.log1p(math.exp(-s * (d - m))) for d, m in zip(ahead, extra)])
         found = losses.mm_ldam_loss(s * cosines, labels, ONES, margins, 0.5, 2.0, s)
         assert found.item() == pytest.approx(expected)
     three = torch.tensor([[-0.3, -0.9, -0.7]])  # the nearest of two negative competitors
-    assert losses.moving_margins(
-        three, torch.tensor([0]), torch.tensor([0.0]), 2.0
-    ).item() == pytest.approx(math.exp(-0.4))
+    found = losses.moving_margins(three, torch.tensor([0]), torch.tensor([0.0]), 2.0)
+    assert found.item() == pytest.approx(math.exp(-0.4))
 
 
 def test_logit_adjusted_by_hand():
     log_priors = losses.class_log_priors([3, 1])
     logits = torch.zeros(1, 2)
     for label, expected in ((0, math.log(4 / 3)), (1, math.log(4))):
-        assert losses.logit_adjusted_loss(
-            logits, torch.tensor([label]), ONES, log_priors, 1.0
-        ).item() == (pytest.approx(expected))
+        found = losses.logit_adjusted_loss(logits, torch.tensor([label]), ONES, log_priors, 1.0)
+        assert found.item() == pytest.approx(expected)
     # tau 2: shares of 9 and 1
     assert losses.logit_adjusted_loss(
         logits, torch.tensor([1]), ONES, log_priors, 2.0
@@ -249,8 +245,15 @@ def test_cosine_head_by_hand():
 
 def test_a_head_of_two_layers_keeps_its_first():
     """RoBERTa and BERTweet have such heads."""
-    config = RobertaConfig(vocab_size=20, hidden_size=8, num_hidden_layers=1, num_attention_heads=1,
-                           intermediate_size=8, num_labels=3, cosine_s=30.0)  # fmt: skip
+    config = RobertaConfig(
+        vocab_size=20,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        intermediate_size=8,
+        num_labels=3,
+        cosine_s=30.0,
+    )
     model = install_cosine_layer(RobertaForSequenceClassification(config))
     assert isinstance(model.classifier.out_proj, CosineLayer) and not isinstance(
         model.classifier.dense, CosineLayer

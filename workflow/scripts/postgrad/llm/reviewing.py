@@ -23,8 +23,8 @@ from postgrad.records.predictions import matrix, softmax
 REASON = r"^\s*(\S+\s+){0,29}\S+\s*$"  # 1 to 30 words
 ANSWER_TOKENS = 200  # most tokens of an answer
 PROPOSED = "proposed"
-# What a model answered on each post. Only the study's owner may read it, because a reason may repeat
-# the post.
+# What a model answered on each post. Only the study's owner may read it, because a reason may
+# repeat the post.
 REVIEW_SCHEMA = pa.schema(
     [
         ("asked_for", pa.string()),  # gate if it fits a gate, or the dataset that is reviewed

@@ -50,7 +50,7 @@ class SynthesizeOptions:
 
 
 def parse_numbered_posts(text: str, number: int) -> tuple[list[str] | None, str | None]:
-    """Return the posts of a list numbered 1 to `number`, one post for each line.
+    r"""Return the posts of a list numbered 1 to `number`, one post for each line.
 
     Lines above the list, such as a greeting, are left out. Posts are cleaned like those of a
     corpus, and quotation marks around them are removed, so that neither shows that a model wrote
@@ -65,7 +65,7 @@ def parse_numbered_posts(text: str, number: int) -> tuple[list[str] | None, str 
 
     Examples
     --------
-    >>> parse_numbered_posts("1. a\\n2. b", 3)
+    >>> parse_numbered_posts("1. a\n2. b", 3)
     (None, 'fewer than 3 posts')
     """
     items = [ITEM.fullmatch(line) for line in text.splitlines() if line.strip()]
@@ -133,7 +133,8 @@ class PostWriter:
     ) -> None:
         if unlabelled := int(train["label"].isna().sum()):
             raise ValueError(
-                f"{options.node}: {unlabelled} of {len(train)} posts have no label; name a labelled split."
+                f"{options.node}: {unlabelled} of {len(train)} posts have no label; "
+                "name a labelled split."
             )
         train = train.sort_values("post_id")  # the draw must not depend on the order of the file
         self.train = list(zip(train["label"].astype(int), train["text"]))
@@ -197,7 +198,7 @@ class PostWriter:
         )
 
     def add_answer(self, answer: Answer) -> None:
-        """Count the answer to the last request, and keep its posts that are new and still wanted."""
+        """Count the answer to the last request, and keep its new posts while posts are wanted."""
         row = self.rows[-1]
         for key in ("tokens_in", "tokens_out", "stand_in"):
             row[key] += getattr(answer, key)

@@ -38,7 +38,7 @@ def fill_messages(
 
 
 def label_definitions(labels: Iterable[Mapping[str, Any]]) -> str:
-    """Return the labels of a task with their meanings, one line for each.
+    r"""Return the labels of a task with their meanings, one line for each.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def label_definitions(labels: Iterable[Mapping[str, Any]]) -> str:
     Examples
     --------
     >>> label_definitions([{"name": "no"}, {"name": "yes", "about": "it rains"}])
-    '- no\\n- yes: it rains'
+    '- no\n- yes: it rains'
     """
     return "\n".join(
         ": ".join([f"- {label['name']}", *filter(None, [label.get("about")])]) for label in labels

@@ -141,9 +141,9 @@ class PooledEncoder(Encoder):
 def pooled_encoder_class(plain: type) -> type:
     """Return a class like `plain`, one of transformers, with the PoolingHead that the config names.
 
-    config.json names the class under `architectures`, for example PooledBertForSequenceClassification:
-    only `load_model`, which reads `head_pooling`, can rebuild the head. Older folders name the class
-    of transformers there.
+    config.json names the class under `architectures`, for example
+    PooledBertForSequenceClassification. Only `load_model`, which reads `head_pooling`, can rebuild
+    the head. Older folders name the class of transformers there.
     """
     return type(f"Pooled{plain.__name__}", (PooledEncoder, plain), {"__module__": __name__})
 

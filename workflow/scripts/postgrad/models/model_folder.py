@@ -126,7 +126,8 @@ def training_class_counts(
     outside = sorted(set(frame["label"]) - set(range(len(labels))))
     if outside:
         raise ValueError(
-            f"node {node}: label {outside[0]} is not among its {len(labels)} classes; correct the data"
+            f"node {node}: label {outside[0]} is not among its {len(labels)} classes; "
+            "correct the data"
         )
     counts = frame["label"].value_counts()
     return {label["name"]: int(counts.get(code, 0)) for code, label in enumerate(labels)}

@@ -10,8 +10,9 @@ import pandas as pd
 from postgrad.records.names import HELD_OUT
 from postgrad.records.posts import first_by_hash
 
-# A function of n posts and a slice. It cuts all posts into batches, scores the batches in the slice,
-# and returns the positions of their m posts, ascending, and the (m, K) float64 logits of these posts.
+# A function of n posts and a slice. It cuts all posts into batches, scores the batches in the
+# slice, and returns the positions of their m posts, ascending, and the (m, K) float64 logits of
+# these posts.
 Scorer = Callable[[pd.DataFrame, slice], tuple[Sequence[int] | np.ndarray, np.ndarray]]
 
 

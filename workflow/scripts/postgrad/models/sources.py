@@ -139,7 +139,8 @@ def check_config(model: str, config: Path) -> None:
         )
     if "auto_map" in facts:
         raise ValueError(
-            f"base {model} needs its author's code (auto_map), which is never run: use another model"
+            f"base {model} needs its author's code (auto_map), which is never run: "
+            "use another model"
         )
 
 

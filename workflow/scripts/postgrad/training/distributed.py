@@ -17,7 +17,8 @@ from postgrad.models.heads import install_cosine_layer
 from postgrad.models.tokenization import IGNORE_INDEX
 from postgrad.runtime import signals
 
-# Rank 0 writes the 290 GB of a 72B model while the others wait. The launcher notices ranks that end.
+# Rank 0 writes the 290 GB of a 72B model while the others wait. The launcher notices ranks that
+# end.
 TIMEOUT = timedelta(hours=6)
 
 
