@@ -10,7 +10,7 @@ import sys
 import pandas as pd
 from tree import ROOT
 
-from postgrad.evaluation.comparison import compared
+from postgrad.evaluation.comparison import compare_chain
 
 SECRET = "zebra crossing"  # stands for a post's text: it must never reach the report
 
@@ -65,7 +65,7 @@ COMPARE = {
     "chains": {
         "ages": {
             "sets": {
-                dataset: compared(
+                dataset: compare_chain(
                     ENTRIES, ["ages-plain", "ages-expert"], {"ages-drawn": "ages-expert"}, dataset
                 )
                 for dataset in ("ages/dev", "ages/test")

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from postgrad.evaluation.comparison import compared
+from postgrad.evaluation.comparison import compare_chain
 
 DATASET = "t/dev"
 
@@ -26,7 +26,7 @@ def test_steps_are_paired_by_seed():
         entry("expert", {"seed": 1}, 0.65, 0.6),
         entry("expert", {"seed": 1}, 0.0, dataset="t/test"),
     ]
-    found = compared(entries, ["plain", "expert"], {}, DATASET)
+    found = compare_chain(entries, ["plain", "expert"], {}, DATASET)
     assert found["metric"] == "f1" and found["controls"] == []
     (step,) = found["steps"]  # gains .15 and .05
     assert (step["from"], step["to"], step["seeds"]) == ("plain", "expert", 2)
@@ -43,7 +43,7 @@ def test_a_node_without_axes_pairs_with_every_seed():
         entry("floor", {}, 0.5),
         *(entry("expert", {"seed": s}, 0.5 + s / 10) for s in (1, 2, 3)),
     ]
-    (step,) = compared(entries, ["floor", "expert"], {}, DATASET)["steps"]
+    (step,) = compare_chain(entries, ["floor", "expert"], {}, DATASET)["steps"]
     assert (
         step["seeds"] == 3
         and step["mean"] == pytest.approx(0.2)
@@ -56,7 +56,7 @@ def test_further_axes_pair_on_the_shared_ones_only():
     entries += [
         entry("b", {"loss": loss, "seed": 1}, gain) for loss, gain in (("ce", 0.2), ("focal", 0.4))
     ]
-    (step,) = compared(entries, ["a", "b"], {}, DATASET)["steps"]
+    (step,) = compare_chain(entries, ["a", "b"], {}, DATASET)["steps"]
     assert step["seeds"] == 2 and step["mean"] == pytest.approx(0.2)  # .1 and .3, both from seed 1
 
 
@@ -64,14 +64,14 @@ def test_a_control_is_set_against_the_node_before_the_one_it_stands_for():
     entries = [
         entry(node, {"seed": 1}, value) for node, value in zip("abcxy", (0.1, 0.3, 0.7, 0.4, 0.2))
     ]
-    found = compared(entries, ["a", "b", "c"], {"x": "c", "y": "b"}, DATASET)
+    found = compare_chain(entries, ["a", "b", "c"], {"x": "c", "y": "b"}, DATASET)
     x, y = found["controls"]
     assert (x["node"], x["beside"], x["against"]) == ("x", "c", "b") and x["mean"] == pytest.approx(
         0.1
     )
     assert (y["beside"], y["against"]) == ("b", "a") and y["mean"] == pytest.approx(0.1)
     assert x["own"]["mean"] == 0.4 and x["sd"] is None
-    (listed,) = compared(entries, ["a", "b", "c"], ["x"], DATASET)["controls"]
+    (listed,) = compare_chain(entries, ["a", "b", "c"], ["x"], DATASET)["controls"]
     assert listed == x
 
 
@@ -84,7 +84,7 @@ def test_what_was_not_run_is_null_with_its_reason():
         "reason": "no gold labels",
     }
     entries = [entry("a", {"seed": 1}, 0.5), entry("d", {"seed": 2}, 0.5), unscored]
-    found = compared(entries, ["a", "gone", "c", "d"], {"x": "d"}, DATASET)
+    found = compare_chain(entries, ["a", "gone", "c", "d"], {"x": "d"}, DATASET)
     assert [node.get("reason") for node in found["nodes"]] == [
         None,
         "not run",
@@ -104,20 +104,20 @@ def test_what_was_not_run_is_null_with_its_reason():
     assert found["controls"] == [
         {"node": "x", "beside": "d", "against": "c", **nothing, "own": nothing}
     ]
-    (step,) = compared(entries, ["a", "d"], {}, DATASET)["steps"]
+    (step,) = compare_chain(entries, ["a", "d"], {}, DATASET)["steps"]
     assert step["reason"] == "no equal seeds" and step["mean"] is None
-    assert compared([], ["a", "d"], {}, DATASET)["metric"] is None
+    assert compare_chain([], ["a", "d"], {}, DATASET)["metric"] is None
 
 
 def test_a_missing_auc_leaves_the_step_itself():
     entries = [entry("a", {}, 0.5, None), entry("b", {}, 0.6, 0.9)]
-    (step,) = compared(entries, ["a", "b"], {}, DATASET)["steps"]
+    (step,) = compare_chain(entries, ["a", "b"], {}, DATASET)["steps"]
     assert step["mean"] == pytest.approx(0.1) and step["auc"] is None and "reason" not in step
 
 
 def test_a_control_needs_a_step():
     with pytest.raises(ValueError, match="control x stands in the place of a, which is not"):
-        compared([], ["a", "b"], {"x": "a"}, DATASET)
+        compare_chain([], ["a", "b"], {"x": "a"}, DATASET)
 
 
 def test_command(tmp_path):

@@ -11,7 +11,7 @@ import yaml
 from sklearn import metrics as sklearn
 from tree import ROOT
 
-from postgrad.evaluation.metrics import auc, scores
+from postgrad.evaluation.metrics import roc_auc, score_predictions
 from postgrad.records.json_files import json_text
 from postgrad.records.posts import write_posts
 from postgrad.records.predictions import ABSTAIN, prediction_rows, softmax, write_predictions
@@ -29,7 +29,7 @@ def one_hot(labels, classes):
 
 
 def test_scores_by_hand():
-    found = scores(GOLD, PREDICTED, PROBS, ["no", "yes"], [1], "f1")
+    found = score_predictions(GOLD, PREDICTED, PROBS, ["no", "yes"], [1], "f1")
     assert found["confusion"] == [[3, 1], [1, 2]] and found["abstained"] == 1 and found["n"] == 8
     values = found["values"]
     assert (
@@ -49,13 +49,15 @@ def test_micro_f1_of_two_classes_among_three_by_hand():
     positive = [names.index(name) for name in body["positive"]]
     matrix = np.array([[4, 1, 2], [1, 3, 1], [2, 3, 20]])  # gold down, predicted across
     gold, predicted = np.repeat(np.indices((3, 3)).reshape(2, 9), matrix.ravel(), axis=1)
-    values = scores(gold, predicted, one_hot(predicted, 3), names, positive, body["metric"])[
-        "values"
-    ]
+    values = score_predictions(
+        gold, predicted, one_hot(predicted, 3), names, positive, body["metric"]
+    )["values"]
     # 4 + 3 hits; 7 + 7 answers and 7 + 5 gold posts of the two classes
     assert values["precision"] == 7 / 14 and values["recall"] == 7 / 12
     assert values["official"] == values["f1"] == 2 * 7 / (14 + 12)
-    swapped = scores(predicted, gold, one_hot(gold, 3), names, positive, body["metric"])["values"]
+    swapped = score_predictions(predicted, gold, one_hot(gold, 3), names, positive, body["metric"])[
+        "values"
+    ]
     assert (
         swapped["precision"] == 7 / 12 and swapped["f1"] == values["f1"]
     )  # as the official scorer writes them
@@ -63,13 +65,13 @@ def test_micro_f1_of_two_classes_among_three_by_hand():
 
 def test_auc_counts_pairs_in_the_right_order_and_ties_half():
     # positives .8 .6 .3 .5 against negatives .1 .7 .2 .1: 4 + 3 + 3 + 3 of 16 pairs
-    assert auc(GOLD, PROBS) == 13 / 16
-    assert auc(GOLD, PROBS[:, ::-1]) == 3 / 16
+    assert roc_auc(GOLD, PROBS) == 13 / 16
+    assert roc_auc(GOLD, PROBS[:, ::-1]) == 3 / 16
     assert (
-        auc(GOLD, PROBS, positive=0) == 13 / 16
+        roc_auc(GOLD, PROBS, positive=0) == 13 / 16
     )  # with two classes, either side gives the same area
-    assert auc(np.array([0, 1]), np.array([[0.5, 0.5], [0.5, 0.5]])) == 0.5
-    assert auc(np.zeros(8, dtype=int), PROBS) is None
+    assert roc_auc(np.array([0, 1]), np.array([[0.5, 0.5], [0.5, 0.5]])) == 0.5
+    assert roc_auc(np.zeros(8, dtype=int), PROBS) is None
 
 
 @pytest.mark.parametrize("classes, positive", [(2, [1]), (3, [0, 1]), (4, [2])])
@@ -77,7 +79,7 @@ def test_scores_equal_scikit_learn(classes, positive):
     rng = np.random.default_rng(classes)
     gold, probs = rng.integers(0, classes, 200), softmax(rng.normal(size=(200, classes)))
     predicted = probs.argmax(axis=1)
-    found = scores(
+    found = score_predictions(
         gold, predicted, probs, [str(code) for code in range(classes)], positive, "macro_f1"
     )
     values, micro = found["values"], {"labels": positive, "average": "micro"}
@@ -99,7 +101,7 @@ def test_scores_equal_scikit_learn(classes, positive):
 
 
 def test_a_ratio_without_a_denominator_is_zero_and_a_missing_class_has_no_auc():
-    found = scores(
+    found = score_predictions(
         np.array([0, 0]), np.array([0, 0]), np.full((2, 2), 0.5), ["no", "yes"], [1], "f1"
     )
     assert found["values"]["precision"] == found["values"]["recall"] == found["values"]["f1"] == 0
@@ -107,10 +109,10 @@ def test_a_ratio_without_a_denominator_is_zero_and_a_missing_class_has_no_auc():
 
 
 def test_a_task_without_positive_classes_has_no_positive_f1():
-    found = scores(GOLD, PREDICTED, PROBS, ["a", "b"], [], "macro_f1")
+    found = score_predictions(GOLD, PREDICTED, PROBS, ["a", "b"], [], "macro_f1")
     assert found["values"]["f1"] is None and found["values"]["official"] > 0.6
     with pytest.raises(ValueError, match="needs positive classes"):
-        scores(GOLD, PREDICTED, PROBS, ["a", "b"], [], "f1")
+        score_predictions(GOLD, PREDICTED, PROBS, ["a", "b"], [], "f1")
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ def test_impossible_input_is_refused(change, fault):
         "metric": "f1",
     }
     with pytest.raises(ValueError, match=fault):
-        scores(**{**right, **change})
+        score_predictions(**{**right, **change})
 
 
 def frame(ids, labels):
@@ -158,7 +160,7 @@ def test_published_predictions_score_as_published(task, metric, published):
     gold = np.loadtxt(TWEETEVAL / "datasets" / task / "test_labels.txt", dtype=int)
     predicted = np.loadtxt(TWEETEVAL / "predictions" / f"{task}.txt", dtype=int)
     labels = [str(code) for code in range(gold.max() + 1)]
-    found = scores(gold, predicted, one_hot(predicted, len(labels)), labels, [1], metric)
+    found = score_predictions(gold, predicted, one_hot(predicted, len(labels)), labels, [1], metric)
     assert round(found["values"]["official"], 4) == published
 
 

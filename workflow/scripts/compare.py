@@ -21,7 +21,7 @@ of the last node.
 import argparse
 from collections.abc import Sequence
 
-from postgrad.evaluation.comparison import CompareOptions, compared
+from postgrad.evaluation.comparison import CompareOptions, compare_chain
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text, read_json
 from postgrad.records.options import read_options
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     chains = {}
     for name, chain in options.chains.items():
         sets = {
-            dataset: compared(scored["entries"], chain.chain, chain.controls, dataset)
+            dataset: compare_chain(scored["entries"], chain.chain, chain.controls, dataset)
             for dataset in chain.sets
         }
         chains[name] = {"sets": sets}

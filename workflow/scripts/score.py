@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from postgrad.evaluation.metrics import ScoredPair, ScoreOptions, scores
+from postgrad.evaluation.metrics import ScoredPair, ScoreOptions, score_predictions
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
 from postgrad.records.options import read_options
@@ -35,7 +35,9 @@ def entry(
     )
     task = (pair.labels, pair.positive, pair.metric)
     try:
-        found = scores(gold["label"].astype(int), predictions["label"], matrix(predictions), *task)
+        found = score_predictions(
+            gold["label"].astype(int), predictions["label"], matrix(predictions), *task
+        )
     except ValueError as fault:
         raise ValueError(f"{predictions_path}: {pair.dataset}: {fault}") from fault
     return {**named, **found}

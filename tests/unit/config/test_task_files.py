@@ -10,7 +10,7 @@ from postgrad.config.schemas import fitting, schema
 from postgrad.config.yaml_files import read_yaml
 from postgrad.demo.file_formats import COLUMNS
 from postgrad.demo.grammar import SHARES
-from postgrad.evaluation.metrics import scores
+from postgrad.evaluation.metrics import score_predictions
 
 TASKS = sorted((ROOT / "config/tasks").glob("*.yaml"))
 
@@ -40,8 +40,8 @@ def test_f1_of_all_classes_pooled_is_the_accuracy_less_what_abstains():
         "f1",
     )
     gold, predicted = np.array([0, 1, 1, 2, 2]), np.array([0, 1, 2, 2, -1])
-    found = scores(gold, predicted, np.full((5, 3), 1 / 3), labels, positive, task["metric"])[
-        "values"
-    ]
+    found = score_predictions(
+        gold, predicted, np.full((5, 3), 1 / 3), labels, positive, task["metric"]
+    )["values"]
     assert found["precision"] == 3 / 4 and found["recall"] == found["accuracy"] == 3 / 5
     assert found["official"] == found["f1"] == pytest.approx(6 / 9)

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from postgrad.config.schemas import schema
-from postgrad.evaluation.metrics import OFFICIAL, official_metric, scores
+from postgrad.evaluation.metrics import OFFICIAL, official_metric, score_predictions
 from postgrad.records.predictions import ABSTAIN, softmax
 
 
@@ -20,7 +20,7 @@ def drawn(classes, abstaining):
 
 def official(gold, predicted, probs, positive, metric):
     labels = [str(code) for code in range(probs.shape[1])]
-    return scores(gold, predicted, probs, labels, positive, metric)["values"]["official"]
+    return score_predictions(gold, predicted, probs, labels, positive, metric)["values"]["official"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from postgrad.evaluation.metrics import scores
+from postgrad.evaluation.metrics import score_predictions
 from postgrad.predictors.calibration import (
     CalibrateOptions,
     applied,
@@ -112,7 +112,7 @@ def test_the_best_cut_is_as_good_as_any():
 
             def score(cut, logits=logits, gold=gold, metric=metric, positive=positive):
                 turned = moved(logits, [1], cut)
-                found = scores(
+                found = score_predictions(
                     gold, turned.argmax(axis=1), softmax(turned), ["no", "yes"], positive, metric
                 )
                 return found["values"]["official"]

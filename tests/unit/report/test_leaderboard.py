@@ -5,7 +5,7 @@ What stands for a recipe, that no test score chooses it, and its marks.
 
 import pytest
 
-from postgrad.evaluation.comparison import compared
+from postgrad.evaluation.comparison import compare_chain
 from postgrad.report import leaderboard, score_tables
 
 
@@ -41,7 +41,7 @@ def study(recipes, chains=None, marks=None):
         found = {}
         for i, chain in enumerate(lists):
             sets = {
-                name: compared(recipes[recipe], chain, [], name)
+                name: compare_chain(recipes[recipe], chain, [], name)
                 for name in ("rain/dev", "rain/test")
             }
             found[f"c{i}"] = {"sets": sets}

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 import finetune
-from postgrad.evaluation.metrics import scores
+from postgrad.evaluation.metrics import score_predictions
 from postgrad.records.posts import read_posts
 from postgrad.training import finetuning, trainer
 from postgrad.training.best_epoch import BestEpochCallback, dev_score, first_best_epoch
@@ -111,9 +111,9 @@ def test_its_score_is_that_of_its_predictions(tmp_path, bases, posts, kind):
     out, dev = run(spec, bases[kind], posts, tmp_path), posts[1]
     frame = made.predicted(made.predict_spec(kind), out, dev, tmp_path / "p.parquet")
     gold, names = read_posts(dev)["label"].astype(int), [label["name"] for label in made.LABELS]
-    value = scores(gold, frame["label"], np.stack(frame["probs"]), names, [1], "f1")["values"][
-        "official"
-    ]
+    value = score_predictions(gold, frame["label"], np.stack(frame["probs"]), names, [1], "f1")[
+        "values"
+    ]["official"]
     found, epoch = facts(out)["dev"], facts(out)["epoch"]
     assert len(found) == 6 and len(set(found)) > 1 and found.index(max(found)) == epoch - 1
     assert found[epoch - 1] == pytest.approx(value)

@@ -1,4 +1,4 @@
-"""What each step along a chain of nodes adds, beside the controls that do without its idea."""
+"""Compare the scores of the nodes of a chain, step by step, and with those of its controls."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -12,23 +12,33 @@ NOT_RUN = "not run"
 
 @dataclass(frozen=True)
 class Chain:
-    """A chain of nodes of one task, and the datasets on which its steps are compared."""
+    """A chain of nodes of one task, its controls, and the datasets on which they are compared."""
 
     chain: list[str]
     sets: list[str]
-    controls: dict[str, str] | list[str] = field(default_factory=dict)  # as `compared` takes them
+    controls: dict[str, str] | list[str] = field(default_factory=dict)  # as in `compare_chain`
 
 
 @dataclass(frozen=True)
 class CompareOptions:
-    """What is compared in one recipe."""
+    """The chains that are compared in one recipe."""
 
     recipe: str
     chains: dict[str, Chain]
 
 
-def spread(values: Sequence[float]) -> Spread:
-    """The spread of a list; the sample's sd is None below two values, the mean without any."""
+def score_spread(values: Sequence[float]) -> Spread:
+    """Return the mean of scores, their sample standard deviation, and how many there are.
+
+    The mean is None without values, and the standard deviation with fewer than two.
+
+    Examples
+    --------
+    >>> score_spread([0.5, 0.7, 0.6])
+    {'mean': 0.6, 'sd': 0.1, 'seeds': 3}
+    >>> score_spread([])
+    {'mean': None, 'sd': None, 'seeds': 0}
+    """
     return {
         "mean": statistics.fmean(values) if values else None,
         "sd": statistics.stdev(values) if len(values) > 1 else None,
@@ -36,70 +46,96 @@ def spread(values: Sequence[float]) -> Spread:
     }
 
 
-def summary(pairs: Sequence[tuple[float, float | None]]) -> Summary:
-    """The spread of the official metric, with the AUC's mean and sd beside it, of (official, auc)
-    pairs.
+def summarize_scores(pairs: Sequence[tuple[float, float | None]]) -> Summary:
+    """Return the spread of the official metric and that of the AUC.
+
+    Parameters
+    ----------
+    pairs
+        (official metric, AUC or None), one pair for each seed.
     """
-    area = spread([auc for _, auc in pairs if auc is not None])
+    area = score_spread([auc for _, auc in pairs if auc is not None])
     return {
-        **spread([official for official, _ in pairs]),
+        **score_spread([official for official, _ in pairs]),
         "auc": area["mean"],
         "auc_sd": area["sd"],
     }
 
 
-def own(entries: Sequence[ScoreEntry]) -> Summary:
-    """How one node does: its summary over seeds, with a reason where it has no score."""
+def node_summary(entries: Sequence[ScoreEntry]) -> Summary:
+    """Return the scores of one node over its seeds, or the reason why it has none."""
     reasons = {entry["reason"] for entry in entries if not entry["n"]}
     values = [(e["values"]["official"], e["values"]["auc"]) for e in entries if e["n"]]
-    found = summary([(official, area) for official, area in values if official is not None])
+    found = summarize_scores(
+        [(official, area) for official, area in values if official is not None]
+    )
     if not values:
         found["reason"] = min(reasons, default=NOT_RUN)
     return found
 
 
-def difference(before: Sequence[ScoreEntry], after: Sequence[ScoreEntry]) -> Summary:
-    """The gain from the entries of one node to those of another, over pairs with equal shared axes.
+def paired_difference(before: Sequence[ScoreEntry], after: Sequence[ScoreEntry]) -> Summary:
+    """Return the gain from one node to another over pairs of entries whose shared axes are equal.
 
-    A node without axes pairs with every seed of the other.
+    A node without axes is paired with every seed of the other. If there is no pair, the result has
+    a reason.
     """
     gains = []
     for old in (entry for entry in before if entry["n"]):
         for new in (entry for entry in after if entry["n"]):
             a, b = old["axes"], new["axes"]
-            official = gain(old, new, "official")
+            official = value_gain(old, new, "official")
             if all(a[key] == b[key] for key in a.keys() & b.keys()) and official is not None:
-                gains.append((official, gain(old, new, "auc")))
-    found = summary(gains)
+                gains.append((official, value_gain(old, new, "auc")))
+    found = summarize_scores(gains)
     if not gains:
         run = [any(entry["n"] for entry in entries) for entries in (before, after)]
         found["reason"] = "no equal seeds" if all(run) else NOT_RUN
     return found
 
 
-def gain(old: ScoreEntry, new: ScoreEntry, key: str) -> float | None:
-    """By how much a value of one entry is above that of another.
-
-    None where one of them does not exist.
-    """
+def value_gain(old: ScoreEntry, new: ScoreEntry, key: str) -> float | None:
+    """Return a value of `new` minus that of `old`, or None if one of them does not exist."""
     before, after = old["values"][key], new["values"][key]
     return None if before is None or after is None else after - before
 
 
-def compared(
+def compare_chain(
     entries: Sequence[ScoreEntry],
     chain: Sequence[str],
     controls: Mapping[str, str] | Sequence[str],
     dataset: str,
 ) -> Comparison:
-    """One chain on one dataset: what stands under `sets` in compare.json.
+    """Compare the nodes of a chain, and its controls, on one dataset.
 
-    entries: those of score.json. chain: names of nodes. controls: {control: the node of the chain
-    in whose place it stands}, or a list of controls of the last node. Raises ValueError for a
-    control of a node that has none before it in the chain.
+    Parameters
+    ----------
+    entries
+        The entries of score.json.
+    chain
+        Names of nodes, in the order of the chain.
+    controls
+        {name of a control: the node of the chain in whose place it stands}, or the names of the
+        controls of the last node.
+    dataset
+        The dataset, such as ages/dev.
+
+    Returns
+    -------
+    Comparison
+        The scores of each node, the gain of each step, and for each control its gain over the node
+        before the one in whose place it stands. In compare.json it stands under `sets`.
+
+    Raises
+    ------
+    ValueError
+        If a control stands in the place of the first node, or of one outside the chain.
     """
-    here = [entry for entry in entries if entry["dataset"] == dataset]
-    of = {name: [entry for entry in here if entry["node"] == name] for name in [*chain, *controls]}
+    on_dataset = [entry for entry in entries if entry["dataset"] == dataset]
+    of = {
+        name: [entry for entry in on_dataset if entry["node"] == name]
+        for name in [*chain, *controls]
+    }
     if not isinstance(controls, Mapping):
         controls = dict.fromkeys(controls, chain[-1])
     beside: list[Control] = []
@@ -109,13 +145,21 @@ def compared(
                 f"control {control} stands in the place of {place}, which is not a later node."
             )
         against = chain[chain.index(place) - 1]
-        found = difference(of[against], of[control])
+        found = paired_difference(of[against], of[control])
         beside.append(
-            {"node": control, "beside": place, "against": against, **found, "own": own(of[control])}
+            {
+                "node": control,
+                "beside": place,
+                "against": against,
+                **found,
+                "own": node_summary(of[control]),
+            }
         )
     return {
-        "metric": next((entry["metric"] for entry in here if entry["n"]), None),
-        "nodes": [{"node": name, **own(of[name])} for name in chain],
-        "steps": [{"from": a, "to": b, **difference(of[a], of[b])} for a, b in pairwise(chain)],
+        "metric": next((entry["metric"] for entry in on_dataset if entry["n"]), None),
+        "nodes": [{"node": name, **node_summary(of[name])} for name in chain],
+        "steps": [
+            {"from": a, "to": b, **paired_difference(of[a], of[b])} for a, b in pairwise(chain)
+        ],
         "controls": beside,
     }

@@ -1,7 +1,7 @@
-"""Scores of predicted against gold labels.
+"""Compute the scores of predicted labels against gold labels.
 
-Two rules hold everywhere. A ratio without a denominator is 0. An abstention is a wrong answer: a
-miss for its gold class and a false alarm for none.
+Two rules hold everywhere. A ratio whose denominator is 0 is 0. An abstention is a wrong answer: it
+is a false negative of its gold class and a false positive of no class.
 """
 
 from collections.abc import Sequence
@@ -32,38 +32,81 @@ class ScoredPair:
 
 @dataclass(frozen=True)
 class ScoreOptions:
-    """What is scored in one recipe."""
+    """The predictors that are scored in one recipe, and on which datasets."""
 
     recipe: str
     pairs: list[ScoredPair]
 
 
-def confusion(gold: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """(K, K) counts: gold classes down, predicted classes across. Abstentions stand in no cell."""
+def confusion_matrix(gold: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Return the confusion matrix, in which abstentions are not counted.
+
+    Parameters
+    ----------
+    gold, predicted
+        (n,) class codes; `predicted` may hold ABSTAIN.
+    classes
+        Number K of classes.
+
+    Returns
+    -------
+    ndarray of shape (K, K)
+        Counts of posts; row: gold class, column: predicted class.
+
+    Examples
+    --------
+    >>> confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, ABSTAIN]), classes=2)
+    array([[1, 1],
+           [0, 0]])
+    """
     answered = predicted != ABSTAIN
     cells = gold[answered] * classes + predicted[answered]
     return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
 
 
-def ratio(part: float, whole: float) -> float:
-    """part / whole as a float, 0 where whole is 0."""
+def ratio_or_zero(part: float, whole: float) -> float:
+    """Return part / whole, or 0.0 if `whole` is 0."""
     return float(part) / float(whole) if whole else 0.0
 
 
-def f1(hits: float, claimed: float, support: float) -> F1:
-    """Precision, recall and F1 of `hits` among `claimed` answers and `support` gold posts."""
+def precision_recall_f1(hits: float, claimed: float, support: float) -> F1:
+    """Return precision, recall and F1 of one class, or of several whose counts are added up.
+
+    Parameters
+    ----------
+    hits
+        True positives.
+    claimed
+        Posts for which the class was predicted.
+    support
+        Posts whose gold label is the class.
+
+    Examples
+    --------
+    >>> precision_recall_f1(hits=2, claimed=4, support=2)
+    {'precision': 0.5, 'recall': 1.0, 'f1': 0.6666666666666666}
+    """
     return {
-        "precision": ratio(hits, claimed),
-        "recall": ratio(hits, support),
-        "f1": ratio(2 * hits, claimed + support),
+        "precision": ratio_or_zero(hits, claimed),
+        "recall": ratio_or_zero(hits, support),
+        "f1": ratio_or_zero(2 * hits, claimed + support),
     }
 
 
-def auc(gold: np.ndarray, probs: np.ndarray, positive: int = 1) -> float | None:
-    """Area under the ROC curve. gold: (n,); probs: (n, K).
+def roc_auc(gold: np.ndarray, probs: np.ndarray, positive: int = 1) -> float | None:
+    """Return the area under the ROC curve, or None if a class has no gold post.
 
-    K = 2: of the positive class's probability. K > 2: mean over classes of one against the rest.
-    None where a class is missing in gold.
+    With two classes it is that of the probability of the positive class. With more it is the mean,
+    over classes, of one class against the rest.
+
+    Parameters
+    ----------
+    gold
+        (n,) class codes.
+    probs
+        (n, K) probabilities.
+    positive
+        Code of the positive class, if there are two classes.
     """
     from sklearn.metrics import roc_auc_score  # a second of start-up: only for those who score
 
@@ -74,27 +117,42 @@ def auc(gold: np.ndarray, probs: np.ndarray, positive: int = 1) -> float | None:
     return float(np.mean([roc_auc_score(gold == code, probs[:, code]) for code in chosen]))
 
 
-def of_labels(
+def label_metrics(
     cells: np.ndarray, support: np.ndarray, positive: list[int]
 ) -> dict[str, float | None]:
-    """Scores that depend on labels alone: precision, recall, f1, micro_f1, macro_f1 and accuracy.
+    """Return the scores that need no probabilities.
 
-    cells: the (K, K) confusion; support: (K,) gold posts, abstentions among them; positive: class
-    codes, may be none. Precision, recall and f1 are pooled (micro) over the positive classes, and
-    None without any. micro_f1 is the same f1 where there are positive classes, and is pooled over
-    all classes where there are none. Over all classes it is the accuracy if every post has an
-    answer, and higher if some abstain, since an abstention is no false alarm.
+    Precision, recall and f1 are those of the positive classes, with their counts added up (micro
+    average), and None if the task has no positive class. micro_f1 is the same f1; without positive
+    classes it is that of all classes. Over all classes it equals the accuracy if every post has an
+    answer, and is higher if some abstain, since an abstention is no false positive.
+
+    Parameters
+    ----------
+    cells
+        (K, K) confusion matrix.
+    support
+        (K,) gold posts of each class, those with an abstention included.
+    positive
+        Codes of the positive classes. The list may be empty.
+
+    Returns
+    -------
+    dict
+        Under precision, recall, f1, micro_f1, macro_f1 and accuracy.
     """
     hits, claimed = cells.diagonal(), cells.sum(axis=0)
     counted = positive or list(range(len(cells)))
-    pooled = f1(hits[counted].sum(), claimed[counted].sum(), support[counted].sum())
+    pooled = precision_recall_f1(
+        hits[counted].sum(), claimed[counted].sum(), support[counted].sum()
+    )
     values: dict[str, float | None] = dict.fromkeys(("precision", "recall", "f1"))
     if positive:
         values.update(precision=pooled["precision"], recall=pooled["recall"], f1=pooled["f1"])
     values["micro_f1"] = pooled["f1"]
-    values["accuracy"] = ratio(hits.sum(), support.sum())
+    values["accuracy"] = ratio_or_zero(hits.sum(), support.sum())
     values["macro_f1"] = float(
-        np.mean([f1(*counts)["f1"] for counts in zip(hits, claimed, support)])
+        np.mean([precision_recall_f1(*counts)["f1"] for counts in zip(hits, claimed, support)])
     )
     return values
 
@@ -107,18 +165,19 @@ def official_metric(
     positive: list[int],
     metric: str,
 ) -> float | None:
-    """The official metric alone, as in `scores`, whose checks are left out.
+    """Return the official metric alone, without the checks of `score_predictions`.
 
-    For thousands of draws of posts.
+    It is fast enough for thousands of draws of posts. The parameters are those of
+    `score_predictions`, with the number of classes in the place of their labels.
     """
     if metric == "auc":
-        return auc(gold, probs, positive[0] if len(positive) == 1 else 1)
-    return of_labels(
-        confusion(gold, predicted, classes), np.bincount(gold, minlength=classes), positive
+        return roc_auc(gold, probs, positive[0] if len(positive) == 1 else 1)
+    return label_metrics(
+        confusion_matrix(gold, predicted, classes), np.bincount(gold, minlength=classes), positive
     )[metric]
 
 
-def scores(
+def score_predictions(
     gold: ArrayLike,
     predicted: ArrayLike,
     probs: np.ndarray,
@@ -126,13 +185,29 @@ def scores(
     positive: list[int],
     metric: str,
 ) -> Scores:
-    """All scores of one predictor on one dataset.
+    """Return all scores of one predictor on one dataset.
 
-    gold, predicted: (n,) class codes, predicted with ABSTAIN; probs: (n, K); labels: K names in
-    class order; positive: codes of the classes whose pooled (micro) precision, recall and F1 are
-    reported, None where the task has no positive class; metric: the official one (OFFICIAL). Raises
-    ValueError for codes outside the task, another number of classes, an unknown metric, and F1
-    without a positive class.
+    Parameters
+    ----------
+    gold
+        (n,) class codes.
+    predicted
+        (n,) class codes, with ABSTAIN for a post without an answer.
+    probs
+        (n, K) probabilities.
+    labels
+        The K labels in class order.
+    positive
+        Codes of the positive classes. Precision, recall and F1 are those of these classes
+        together (micro average), and None if there are none.
+    metric
+        The official metric, one of OFFICIAL.
+
+    Raises
+    ------
+    ValueError
+        If a code lies outside the task, the number of classes differs, the metric is unknown, or
+        it is f1 and there is no positive class.
     """
     gold, predicted, classes = np.asarray(gold), np.asarray(predicted), len(labels)
     if metric not in OFFICIAL:
@@ -149,7 +224,7 @@ def scores(
         (predicted < ABSTAIN) | (predicted >= classes)
     ).any():
         raise ValueError(f"a class code lies outside 0 to {classes - 1}; clean and predict again.")
-    cells = confusion(gold, predicted, classes)
+    cells = confusion_matrix(gold, predicted, classes)
     hits, claimed, support = (
         cells.diagonal(),
         cells.sum(axis=0),
@@ -158,13 +233,13 @@ def scores(
     per_class: list[ClassScores] = [
         {
             "label": label,
-            **f1(hits[code], claimed[code], support[code]),
+            **precision_recall_f1(hits[code], claimed[code], support[code]),
             "support": int(support[code]),
         }
         for code, label in enumerate(labels)
     ]
-    values = of_labels(cells, support, positive)
-    values["auc"] = auc(gold, probs, positive[0] if len(positive) == 1 else 1)
+    values = label_metrics(cells, support, positive)
+    values["auc"] = roc_auc(gold, probs, positive[0] if len(positive) == 1 else 1)
     values["official"] = values[metric]
     return {
         "n": len(gold),

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from postgrad.evaluation.bootstrap import no_gain
+from postgrad.evaluation.bootstrap import bootstrap_p_value
 from postgrad.evaluation.metrics import official_metric
 from postgrad.llm.answer_cache import Answer, Request, answer_counts
 from postgrad.llm.templates import draw_examples, fill_messages, label_definitions
@@ -285,7 +285,7 @@ def fit_gate(
     best, metrics = first_best(margins, score)
     before, p = score(None), 1.0
     if max(metrics) > before:
-        p = no_gain(
+        p = bootstrap_p_value(
             len(gold), lambda rows: score(None, rows), lambda rows: score(best, rows), options.seed
         )
     p = min(1.0, p * len(margins))

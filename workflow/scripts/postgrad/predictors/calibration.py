@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from postgrad.evaluation.metrics import scores
+from postgrad.evaluation.metrics import score_predictions
 from postgrad.predictors.temperature_scaling import temperature
 from postgrad.records.predictions import ABSTAIN, matrix, softmax
 
@@ -72,7 +72,7 @@ def metric_to_maximise(
 
     Raises ValueError if the metric does not exist: an AUC needs a post of every class.
     """
-    value = scores(gold, labels, softmax(logits), *task)["values"]["official"]
+    value = score_predictions(gold, labels, softmax(logits), *task)["values"]["official"]
     if value is None:
         raise ValueError(f"{task[2]} needs gold posts of every class; fit on a larger split.")
     return value
