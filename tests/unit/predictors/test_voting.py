@@ -1,7 +1,5 @@
 """Votes with weights: by hand, against scikit-learn, and against members that stand there twice."""
 
-import doctest
-
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -141,8 +139,3 @@ def test_whole_weights(weights, found):
 def test_impossible_weights_are_refused(weights, fault):
     with pytest.raises(ValueError, match=fault):
         vote(PROBS, LABELS, weights=weights)
-
-
-def test_the_examples():
-    found = doctest.testmod(voting)
-    assert found.attempted >= 4 and found.failed == 0

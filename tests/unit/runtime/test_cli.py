@@ -1,10 +1,7 @@
 """Files that are told apart by a name on the command line."""
 
-import doctest
-
 import pytest
 
-from postgrad.runtime import cli
 from postgrad.runtime.cli import named_files
 
 
@@ -38,8 +35,3 @@ def test_a_name_that_is_missing_unknown_or_given_twice_is_refused(given, names, 
     with pytest.raises(ValueError) as fault:
         named_files("--train", given, names)
     assert str(fault.value).startswith(sentence)
-
-
-def test_the_examples_hold():
-    found = doctest.testmod(cli)
-    assert found.attempted and not found.failed

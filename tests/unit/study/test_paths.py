@@ -3,7 +3,6 @@
 Folds, held-out posts, shards, budgets, calibrations.
 """
 
-import doctest
 import re
 
 import pytest
@@ -11,7 +10,6 @@ import yaml
 from study_files import write_config
 from tree import ROOT
 
-from postgrad.study import paths as module
 from postgrad.study.paths import Paths, UnknownNode, path_list
 from postgrad.study.study import Study
 from postgrad.verbs.registry import VERBS
@@ -306,8 +304,3 @@ def test_a_report_of_all_recipes_reads_those_that_the_study_does_not_ask_for(tmp
 def test_a_rule_reads_the_paths_without_their_names():
     assert path_list({"one": "a", "two": "b"}) == ["a", "b"]
     assert path_list("a") == "a" and path_list(["a", "b"]) == ["a", "b"]
-
-
-def test_the_examples_of_the_module_hold():
-    found = doctest.testmod(module)
-    assert found.attempted and not found.failed

@@ -34,8 +34,8 @@ def score_spread(values: Sequence[float]) -> Spread:
 
     Examples
     --------
-    >>> score_spread([0.5, 0.7, 0.6])
-    {'mean': 0.6, 'sd': 0.1, 'seeds': 3}
+    >>> score_spread([0.25, 0.75, 0.5])
+    {'mean': 0.5, 'sd': 0.25, 'seeds': 3}
     >>> score_spread([])
     {'mean': None, 'sd': None, 'seeds': 0}
     """
