@@ -1,5 +1,6 @@
 """What will run, and why: the table of `snakemake -n`. In every other run it does nothing."""
 
+from postgrad.graph import queries
 from postgrad.study import dry_run
 
 
