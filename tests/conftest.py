@@ -1,7 +1,4 @@
-"""What several test files share.
-
-The two lanes, the demo, run once, a cluster, and which tests one worker runs.
-"""
+"""What several test files share: the finished demo, a cluster, and which tests one worker runs."""
 
 import fcntl
 import os

@@ -201,9 +201,9 @@ template = text_edit("postgrad/report/report.html.j2", "Every node was run.", "A
 
 
 def jobs_in(text, study):
-    """The jobs of a text, one a line.
+    """The jobs of a text with one job a line, as `[recipe:] rule [node [file]]`.
 
-    [recipe:] rule [node [file]]. A node * stands for all of the rule.
+    A node * stands for all jobs of the rule.
     """
     found = set()
     for line in filter(None, map(str.strip, text.splitlines())):

@@ -1,6 +1,7 @@
-"""A study that stands finished within seconds.
+"""A finished study within seconds.
 
-Outputs are empty files, and Snakemake's own touch vouches for them.
+Its outputs are empty files, which Snakemake's own touch marks as current.
+
 """
 
 import subprocess

@@ -18,7 +18,7 @@ def posts(rows):
 
 
 def posts_of_classes(*sizes, name="p"):
-    """So many posts of each class."""
+    """As many posts of each class as `sizes` says."""
     return posts(
         [
             (f"{name}{label}-{i}", f"{TEXT} {i}", label)

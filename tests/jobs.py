@@ -14,7 +14,7 @@ from postgrad.verbs.registry import VERBS
 class Job(NamedTuple):
     """One job.
 
-    What a rule has not is "": score has no node, clean has a task in the node's place.
+    A part that a rule does not have is "": score has no node, and clean has a task as its node.
     """
 
     rule: str
@@ -39,9 +39,9 @@ def planned(tree, *arguments):
 
 
 def job_of(rule, output):
-    """The job of an output of the study demo.
+    """The job of an output of the study demo, results/demo/<recipe>/<rule>/<node>/<file>.
 
-    Results/demo/<recipe>/<rule>/<node>/<file>, with gaps.
+    Some rules lack a part of this path.
     """
     if rule in ("demo", "report"):
         return Job(rule)
@@ -57,9 +57,9 @@ def job_of(rule, output):
 
 
 def job_graph(study):
-    """{job.
+    """{job: the jobs whose outputs it reads} of a study that makes its own posts.
 
-    The jobs whose outputs it reads} of a study that makes its own posts, read off the nodes alone.
+    They are derived from the nodes alone.
     """
     reads = {Job("demo"): set()}
     for task in study.tasks():
@@ -154,7 +154,7 @@ def closure(jobs, edges):
 def downstream(study, origins):
     """The jobs and all that follow from them.
 
-    A job that the study has not is a mistake of the test.
+    A job that the study does not have is a mistake of the test.
     """
     reads = job_graph(study)
     assert origins <= reads.keys(), origins - reads.keys()

@@ -53,9 +53,9 @@ def made_posts(path, n=24, seed=0):
 
 
 def made_base(folder, kind, **sizes):
-    """A tiny base of `kind` in `folder`, as base.py makes it, from texts at hand.
+    """A tiny base of `kind` in `folder`, as base.py makes it, from the texts given.
 
-    Linear holds model.json alone.
+    A linear one holds model.json alone.
     """
     facts = {"kind": kind, "labels": None, "spec": {"model": "tiny"}, "base": None}
     with write_model_folder(folder, facts) as inside:
@@ -173,7 +173,7 @@ def training_words(spec, base, data, folder, name="out", **more):
 
 
 def kept(work, name):
-    """What bears this name in the folder of the one key that a work folder holds."""
+    """The file of this name in the folder of the only key that a work folder holds."""
     (path,) = work.glob(f"*/{name}")
     return path
 

@@ -24,7 +24,7 @@ def spec(divide=None, **splits):
 def corpus_of(spec, folder):
     """The posts and the ledger of a task.
 
-    What cleaning does not read of a task file is left out.
+    The keys of a task file that cleaning does not read are left out.
     """
     read = {field.name for field in fields(CleanOptions)}
     return corpus(

@@ -99,7 +99,7 @@ def missing():
 def cluster(folder):
     """A running cluster whose files lie in `folder`.
 
-    Where there can be none the test is skipped, in CI it fails.
+    If there can be none, the test is skipped; in CI it fails.
     """
     if reason := missing():
         (pytest.fail if os.environ.get("POSTGRAD_NEEDS_SLURM") else pytest.skip)(reason)
@@ -126,9 +126,9 @@ def slurmd(node):
 
 
 def munged(folder):
-    """The command of a munged of our own.
+    """The command that starts a munged of our own.
 
-    Key, socket and files in the folder, whose modes it is strict about.
+    Its key, socket and files lie in the folder. munged is strict about their modes.
     """
     home = folder / "munge"
     home.mkdir()
@@ -225,10 +225,7 @@ def wait(ready, what, seconds=60):
 
 
 def jobs():
-    """{id.
-
-    {Comment, JobState, NumNodes, TresPerJob, ...}} of every job that this cluster was ever sent.
-    """
+    """{id: {Comment, JobState, NumNodes, TresPerJob, ...}} of every job of this cluster."""
     lines = told("scontrol", "show", "job", "--oneliner").splitlines()
     found = [
         dict(field.partition("=")[::2] for field in line.split(" ") if "=" in field)

@@ -1,4 +1,4 @@
-"""A copy of the tree without a verb, as somebody leaves it who takes the verb out."""
+"""Take a verb out of a copy of the tree."""
 
 import re
 import subprocess
@@ -78,14 +78,16 @@ def take_out(tree, verb):
 
 
 def cut_out(file, pattern):
-    """Cut a pattern out of a file; how often it was there."""
+    """Cut a pattern out of a file, and return how often it occurred."""
     text, count = re.subn(pattern, "", file.read_text(encoding="utf-8"), flags=re.M)
     file.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
     return count
 
 
 def without_verb(recipe, verb):
-    """Take a verb's nodes, and what names them, out of a recipe; whether there was anything."""
+    """Take a verb's nodes, and what names them, out of a recipe.
+
+    Return whether there was anything to take out."""
     uses = [verb in recipe, verb in recipe.get("defaults", {})]
     recipe.pop(verb, None)
     recipe.get("defaults", {}).pop(verb, None)

@@ -39,7 +39,7 @@ def snakemake(folder, *arguments):
 def called(folder, *arguments, path=()):
     """(command, options for subprocess) of Snakemake in a copy of the tree.
 
-    Path: more folders to import from.
+    path: further folders to import from.
     """
     path = [*map(str, path), *([str(PLUGIN)] if "slurm" in arguments else [])]
     environment = {

@@ -63,9 +63,9 @@ def numbered(*texts):
 
 
 def written(made, replies, model="stand-in"):
-    """Let a model answer its requests with these texts (None.
+    """Let a model answer its requests with these texts, in order, and return the requests.
 
-    No answer), in order: its requests.
+    None stands for no answer.
     """
     asked = []
     for reply, request in zip(replies, made.requests(model)):

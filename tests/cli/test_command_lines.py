@@ -1,7 +1,4 @@
-"""What all scripts share.
-
-Help on every flag, a spec as JSON or as a file, and the command that repeats a stage.
-"""
+"""What all scripts share: help on every flag, the spec, and the command that repeats a stage."""
 
 import argparse
 import importlib
@@ -80,7 +77,7 @@ def test_a_stage_that_fails_can_be_repeated_as_well(tmp_path):
 
 
 def parsed(spec, folder):
-    """The options of `base` with this word behind --spec."""
+    """The options of `base` with this word after --spec."""
     parser = argparse.ArgumentParser()
     add_spec(parser, "a model")
     parser.add_argument("--out")

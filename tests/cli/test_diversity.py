@@ -29,7 +29,7 @@ WORDS = (
 
 
 def posts(*sizes, name="p", repeated=False):
-    """So many posts of each class, of words of their own or all of one text."""
+    """As many posts of each class as given, with words of their own or all with one text."""
     rng, rows = np.random.default_rng(len(name)), []
     for label, size in enumerate(sizes):
         for i in range(size):
@@ -495,7 +495,7 @@ def test_for_makes_it_once_for_each_task(tmp_path):
 
 @pytest.mark.slow
 def test_from_posts_to_the_report(tmp_path):
-    """A recipe of a floor and shuffled rows in a tree of its own, with the demo's encoder.
+    """A recipe of a floor and shuffled posts, in a tree of its own, with the demo's encoder.
 
     A rerun does nothing.
     """

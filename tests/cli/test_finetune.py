@@ -1,8 +1,4 @@
-"""finetune.
-
-What a model is taught, that the same spec gives the same bytes, and that a killed run resumes
-exactly.
-"""
+"""The command finetune: what a model is taught, equal bytes, and a killed run that resumes."""
 
 import hashlib
 import json
@@ -229,9 +225,9 @@ def test_two_checkpoints_are_kept_while_a_training_runs(tmp_path, bases, train, 
 def test_an_equal_key_takes_the_finished_model_back_to_the_byte(
     tmp_path, bases, train, kind, monkeypatch
 ):
-    """Also when the results were swept away.
+    """Also if the results were deleted. Another spec trains.
 
-    Another spec trains. model.json's bytes stand in later keys.
+    The bytes of model.json are part of later keys.
     """
     library = linear if kind == "linear" else finetuning
     spec = made.linear_spec() if kind == "linear" else made.finetune_spec(kind, epochs=1)

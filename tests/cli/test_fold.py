@@ -1,8 +1,4 @@
-"""fold.
-
-The command, the node in a recipe's graph, and a run in which no model reads what its fold holds
-out.
-"""
+"""The command fold, its node in a graph, and a run in which no model reads its held-out posts."""
 
 import json
 import subprocess
@@ -30,9 +26,9 @@ from postgrad.study.study import Study
 
 
 def corpus(folder):
-    """train.
+    """Posts: 16 of train, 8 of dev, and a pool.
 
-    16 posts, dev: 8, and a pool: u0 copies a train post, u1 has the author of another, u2 is alone.
+    u0 of the pool copies a post of train, u1 has the author of another one, and u2 is unrelated.
     """
     train = pd.DataFrame(
         {"post_id": [f"t{i}" for i in range(16)], "text": "x", "label": [i % 2 for i in range(16)]}
@@ -146,7 +142,7 @@ MEAN = {"vote": ["member"], "over": ["fold"], "rule": "soft", "ties": "lowest"}
 
 
 def study_in(folder, config=None, **nodes):
-    """The small study with folds, the mean over them, and these nodes beside."""
+    """The small study with folds, the mean over them, and these further nodes."""
 
     def recipe(content):
         content["datasets"]["pooled"] = dict(POOLED)

@@ -272,7 +272,7 @@ def test_a_share_is_rounded_down_and_one_post_at_least():
 
 
 def test_one_teacher_keeps_a_share_of_each_predicted_class():
-    """Two answers 0 and five answers 1.
+    """Two posts are answered 0 and five 1.
 
     Nothing is calibrated, and the label is the teacher's own.
     """
@@ -545,9 +545,9 @@ ONE = {"teachers": ["first"]}
 
 @pytest.mark.parametrize("keep, size", [("confidence", 2), ("random", 2)])
 def test_command_labels_with_one_teacher(tmp_path, keep, size):
-    """a 0, b 1, c 0, d 1, e 0.
+    """The answers are a 0, b 1, c 0, d 1, e 0; f is dropped, and g is not scored.
 
-    F is dropped, g is not scored. A half of each class is one, of all five two.
+    Half of each class is one post, and half of all five is two.
     """
     case = Case(tmp_path)
     done = case.run("guessed", keep, share=0.5, **ONE)
@@ -746,9 +746,9 @@ def test_a_probability_stands_in_the_spec_where_it_is_given(tmp_path):
 
 
 def test_only_temperatures_make_a_label_fitted(tmp_path):
-    """Two teachers, and confidence or random.
+    """It is needed for two teachers, and for confidence or random.
 
-    Else the gold posts only tell how good the labels are.
+    Otherwise the gold posts only show how good the labels are.
     """
     one = {"label": "rain/unlabeled", "teachers": ["plain"], "share": 0.1}
     two = {**one, "teachers": ["plain", "floor"]}

@@ -1,6 +1,7 @@
-"""predict.
+"""The command predict: logits do not depend on neighbours, and posts keep their order.
 
-Logits of a post do not depend on its neighbours, answers are scored whole, order is the file's.
+Whole answers are scored.
+
 """
 
 import json
@@ -161,7 +162,7 @@ def test_shards_that_do_not_make_up_the_dataset_are_refused(tmp_path, floor, dev
 
 
 def test_another_shard_is_not_taken_for_this_one(tmp_path, floor, dev):
-    """One folder of work, two shards: the second finds a result that is not its own."""
+    """Two shards share one work folder: the second finds a result that is not its own."""
     found, out = [], tmp_path / "out.parquet"
     for shard in ("1-of-2", "2-of-2"):
         predict.main(
@@ -198,9 +199,9 @@ def test_the_command_needs_no_trainer_and_refuses_another_tasks_model(tmp_path, 
 
 @pytest.fixture
 def several(tmp_path, models, monkeypatch):
-    """Predict several datasets into one file.
+    """Return a function that predicts several datasets into one file.
 
-    {dataset: posts} -> (its rows, how often a model was loaded and run).
+    It takes {dataset: posts}, and returns the rows and how often a model was loaded and run.
     """
     calls = {"load_model": 0, "encoder_scores": 0}
 
@@ -290,9 +291,9 @@ def test_predictions_that_an_earlier_version_kept_are_taken_back(tmp_path, sever
 
 @pytest.fixture
 def scored(tmp_path, models, monkeypatch):
-    """Predict a frame of posts, counting how often the model itself is asked.
+    """Return a function that predicts posts and counts how often the model itself is asked.
 
-    (frame, spec, model) -> count.
+    It takes (frame, spec, model), and returns the count.
     """
     calls, scores = [], inference.encoder_scores
     monkeypatch.setattr(

@@ -1,6 +1,7 @@
-"""pretrain.
+"""The command pretrain: posts do not see each other, and an encoder keeps its pooler.
 
-Posts never see each other, masks depend on the post alone, and an encoder keeps its pooler.
+Masks depend on the post alone.
+
 """
 
 import json

@@ -1,7 +1,4 @@
-"""Report.
-
-The tables are checkable by eye, the books must balance, and the CLI writes the same bytes twice.
-"""
+"""The command report: tables small enough to check by eye, counts that must add up, equal bytes."""
 
 import csv
 import io
@@ -60,9 +57,9 @@ def test_csv_has_the_official_metric_first_and_no_row_twice():
 
 @pytest.mark.parametrize("metric", ["accuracy", "micro_f1"])
 def test_every_table_shows_the_official_metric_of_the_task(metric):
-    """It stands first in scores.csv, once, and in the heads of the tables.
+    """It is the first metric in scores.csv and in the heads of the tables.
 
-    0.6 is that of the other metrics.
+    0.6 is the value of the other metrics.
     """
     one = entry("ages-plain@seed=1", 6)
     one = {**one, "metric": metric, "values": one["values"] | {metric: 0.875, "official": 0.875}}
@@ -229,9 +226,9 @@ def test_what_hangs_on_a_stand_in_is_marked_wherever_it_stands():
 
 
 def test_one_class_for_all_posts_is_told():
-    """Two gold classes of ten posts, all answered alike in one of two seeds.
+    """Ten posts of two gold classes get one answer in one of two seeds.
 
-    Posts of one class are no such case.
+    If all posts are of one class, no warning follows.
     """
     alike = {**entry("ages-plain@seed=2", 5), "confusion": [[10, 0], [10, 0]]}
     alone = {**entry("ages-floor", 10), "confusion": [[20, 0], [0, 0]]}

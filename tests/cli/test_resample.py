@@ -55,7 +55,7 @@ def test_command(tmp_path):
 def test_a_control_has_the_counts_of_the_node_that_its_budget_names(tmp_path):
     """No text is new.
 
-    24 of each class are copies of 5, 12 and 4 posts, as many as edited ones made.
+    The 24 posts of each class are copies of 5, 12 and 4 posts, as many as the edited ones.
     """
     write_posts(posts_of_classes(5, 12, 4), tmp_path / "train.parquet")
     write_posts(posts_of_classes(24, 24, 24, name="q"), tmp_path / "even.parquet")

@@ -1,7 +1,4 @@
-"""review.
-
-What a language model's verdict changes and leaves, from which margin, and what it is never shown.
-"""
+"""The command review: what a verdict changes, from which margin, and what is never shown."""
 
 import json
 import shutil
@@ -83,7 +80,7 @@ def files(folder, name, shares, gold=None):
 def run(folder, base, shares=YES, dev=None, train=None, budget=None, **options):
     """(fit.json, labels by first word) of one review.
 
-    Dev: (shares, gold labels); train: gold labels by first word.
+    dev: (shares, gold labels); train: gold labels by first word.
     """
     posts, rows = files(folder, "test", shares)
     predictions = {"rain/test": rows}
@@ -695,10 +692,7 @@ def alex(mode="recommended"):
 
 
 def test_a_rejected_negative_stays_negative_in_mode_faithful_alone():
-    """SMM4H-2023 Task 2.
-
-    The released code puts 0 in the place of 0, and throws the proposed label away.
-    """
+    """In SMM4H-2023 Task 2 the released code replaces 0 by 0 and ignores the proposed label."""
     for mode, otherwise, gate in (
         ("faithful", "negative", "always"),
         ("recommended", "proposed", None),

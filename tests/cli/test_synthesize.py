@@ -168,7 +168,7 @@ def test_where_the_calls_are_spent_the_node_goes_on_with_what_there_is(folder, e
 def test_a_model_in_a_folder_may_write(folder, tmp_path):
     """A model with random weights writes no list.
 
-    Nothing is kept, all is counted, and the node still ends.
+    Nothing is kept, everything is counted, and the node still ends.
     """
     made_base(tmp_path / "tiny", "causal", length=256)
     asked = [

@@ -1,10 +1,9 @@
-"""A cluster's faults, each a real one: what was reached is gone on from, and the end is that of an
-undisturbed run.
+"""Real faults of a cluster: work continues from what was reached, and ends as if undisturbed.
 
-A small study of six submissions. `trainings` meet what befalls a job: a node of the study is named
-for its fault, and the shipped retries or SLURM's requeue heal it. The main process meets the rest,
-and a plain rerun heals that. tests/faulty/sitecustomize.py holds or kills a training at its place;
-the cluster does all else.
+A small study of six submissions. Each training meets a fault of a
+job: its node is named after the fault, and the retries of the profile or SLURM's requeue repair it.
+The main process meets the other faults, and a plain rerun repairs them.
+tests/faulty/sitecustomize.py holds or kills a training at a given place; the cluster does the rest.
 """
 
 import json
@@ -142,16 +141,14 @@ def copied(whole, folder, *parts):
 
 
 def heeding():
-    """A shell has what it starts in the background ignore SIGINT, and so would the tests' own
-    children.
-    """
+    """A shell makes its background processes ignore SIGINT, which children inherit."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Run:
     """`snakemake --profile slurm` in a tree.
 
-    What it says is kept in a file. Only this process is ever signalled.
+    Its output is kept in a file. Only this process is ever signalled.
     """
 
     def __init__(self, tree, number, *targets):
@@ -185,7 +182,7 @@ class Run:
 
 
 def sent(tree, rule=""):
-    """The jobs that this tree ever sent, oldest first."""
+    """All jobs that this tree has submitted, oldest first."""
     jobs = (job for job in cluster.jobs().values() if job.get("WorkDir") == str(tree))
     return sorted(
         (job for job in jobs if f"rule_{rule}" in job["Comment"]), key=lambda job: int(job["JobId"])
@@ -193,7 +190,7 @@ def sent(tree, rule=""):
 
 
 def torn(tree, whole):
-    """Files under final names that differ from those of the undisturbed run: none, at any time."""
+    """Files under final names that differ from those of the undisturbed run. There must be none."""
     found = []
     for folder, _, names in os.walk(tree / "results"):  # it does not mind what vanishes meanwhile
         for name in names:
@@ -215,7 +212,7 @@ def like(path, whole):
 
 
 def overlapping(tree):
-    """Jobs for one output that ran at one time: none."""
+    """Jobs for one output that ran at the same time. There must be none."""
     jobs = [
         job
         for job in sent(tree)
@@ -243,10 +240,7 @@ def complete(tree, whole):
 
 @pytest.fixture(scope="module")
 def trainings(slurm, whole, tmp_path_factory):
-    """A tree whose eleven trainings meet a fault each, all in one run that goes on meanwhile.
-
-    (tree, its thread).
-    """
+    """(tree, thread) of one run whose eleven trainings meet a fault each, while it goes on."""
     tree = copied(
         whole,
         tmp_path_factory.mktemp("trainings"),
@@ -323,7 +317,7 @@ def lost(slurm, tree, job, stack):
 def healed(trainings, node):
     """(its jobs, timing.json) of a training that met its fault, once all have ended.
 
-    A rerun sent nothing.
+    A rerun submitted nothing.
     """
     tree, thread, seen = trainings
     thread.join()
@@ -363,7 +357,7 @@ def test_a_job_is_cancelled_by_scancel(trainings):
 
 
 def test_a_job_is_told_of_the_end_of_its_time_and_hands_itself_back(trainings):
-    """The step at which it was told, 40, and one more."""
+    """The step at which it was told to stop, 40, and one more."""
     jobs, ran = healed(trainings, "early")
     assert ends(jobs) == ["FAILED", "COMPLETED"] and ran["resumed"] == "checkpoint-41"
 
@@ -423,7 +417,7 @@ def go_on(tree):
 
 
 def test_interrupted_by_the_keyboard(tree, whole):
-    """The job is cancelled, and its checkpoint written; the rerun waits for its last breath."""
+    """The job is cancelled and writes its checkpoint; the rerun waits until it has ended."""
     with Run(tree, 1) as run:
         midway(run, tree)
         run.process.send_signal(signal.SIGINT)
@@ -438,7 +432,7 @@ def test_interrupted_by_the_keyboard(tree, whole):
 
 
 def test_terminated(tree, whole):
-    """The job is waited for, and nothing more is sent; the rerun goes on behind it."""
+    """The run waits for the job and submits nothing more; the rerun continues after it."""
     with Run(tree, 1) as run:
         midway(run, tree)
         before = sent(tree)
@@ -456,7 +450,7 @@ def test_terminated(tree, whole):
 def test_killed_and_started_again_at_once(tree, whole):
     """The rerun says which job it waits for.
 
-    A second rerun is told off; what the job made is taken back.
+    A second rerun is refused, and the result of the job is restored.
     """
     with Run(tree, 1) as run:
         job = midway(run, tree)

@@ -70,7 +70,7 @@ def finished(command, **options):
 
 
 def in_ranks(folder, runs, ranks):
-    """{name: what each rank recorded} of {name: (verb, words)}, in one start of so many ranks."""
+    """{name: what each rank recorded} of {name: (verb, words)}, in one start of several ranks."""
     (folder / "runs.json").write_text(json.dumps(runs))
     finished([sys.executable, "tests/rank_runs.py", str(folder / "runs.json"), str(ranks)])
     return {
@@ -222,7 +222,7 @@ def test_two_ranks_do_what_one_process_does_for_rare_classes(tmp_path, bases, tr
 def test_a_killed_training_resumes_to_the_same_weights(tmp_path, bases, train, two, capfd, zero):
     """Dropout makes them depend on each rank's random numbers.
 
-    Who has another number of ranks begins anew.
+    A training with another number of ranks begins anew.
     """
     spec = made.finetune_spec("encoder", **SHAKEN)
     given = made.training_words(spec, bases["encoder"], train, tmp_path, "out", ranks=2, zero=zero)
@@ -277,9 +277,9 @@ def test_three_ranks_share_eight_posts_and_one(tmp_path, bases, train):
 
 @pytest.mark.parametrize("n, world", [(8, 3), (1, 3), (4, 2)])
 def test_shares_are_a_batch(n, world):
-    """Every row is one rank's.
+    """Every row belongs to one rank.
 
-    Weights make the mean over ranks the batch's mean, of posts or of taught tokens.
+    Weights make the mean over ranks the mean of the batch, over posts or over taught tokens.
     """
     rows = [{"ids": list(range(i + 2)), "n_targets": i % 3 + 1, "label": i} for i in range(n)]
     for labelled in (True, False):

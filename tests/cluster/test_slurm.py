@@ -50,7 +50,7 @@ TWO_BY_TWO = {"nodes": 2, "ranks": 2, "zero": 3, "cpus": 2}
 def share_out(config):
     """Make SHARED ask for several ranks, and no other node.
 
-    `qwen` gets another base name, to be told by.
+    `qwen` gets another base name, by which it is recognised.
     """
     recipe, scale = config / "recipes/ctyun.yaml", config / "scales/demo.yaml"
     content = yaml.safe_load(scale.read_text())
@@ -99,10 +99,7 @@ def downstream(sent):
 
 
 def node_of(path):
-    """The node that a file of the recipe belongs to.
-
-    Results/demo/ctyun/<verb>/<node>…; None for clean and audit.
-    """
+    """The node of a file results/demo/ctyun/<verb>/<node>…; None for clean and audit."""
     parts = path.parts[2:]
     return parts[2].removesuffix(".parquet") if parts[0] == "ctyun" else None
 
@@ -162,9 +159,9 @@ def test_scores_behind_several_ranks_lie_beside_those_of_a_local_run(demo, sent,
 
 
 def test_each_job_is_one_submission_and_cheap_ones_share_theirs(sent):
-    """Every submission at its first attempt.
+    """Every job is submitted at its first attempt.
 
-    Demo and base, which may need the internet, on the login node.
+    Demo and base, which may need the internet, run on the login node.
     """
     folder, jobs = sent
     graph = Study({"study": "demo"}, root=folder / "config").graphs["ctyun"]
@@ -184,10 +181,7 @@ def test_a_finished_study_submits_nothing(sent):
 
 
 def test_a_learning_rate_resubmits_its_node_and_what_follows_and_other_gpus_nothing(sent, tmp_path):
-    """Every network of the scale now asks for a whole node.
-
-    Only the one that trains anew gets it.
-    """
+    """Every network of the scale asks for a whole node; only the one that trains anew gets it."""
     folder = tmp_path / "tree"
     shutil.copytree(sent[0], folder, symlinks=True)
     recipe, scale = folder / "config/recipes/ctyun.yaml", folder / "config/scales/demo.yaml"

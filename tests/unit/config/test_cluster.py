@@ -8,6 +8,7 @@ from postgrad.config.errors import Fault
 from postgrad.graph import queries
 from postgrad.study import specs
 from postgrad.study.study import Study
+from postgrad.verbs.registry import VERBS
 
 NODE = {"gpus": 8, "cpus": 64, "mem_mb": 1000, "minutes": 100}
 CLUSTER = {
@@ -86,6 +87,7 @@ def test_more_than_a_node_has_is_refused(tmp_path):
     assert "finetune.cpus: 128 is more than the cluster's 64" in cpus
 
 
+@pytest.mark.skipif("review" not in VERBS, reason="only a review waits for a vote")
 def test_a_vote_for_which_a_model_waits_is_told_from_one_that_only_scores(tmp_path):
     """It may not share the submission of the scores, which wait for the model.
 
