@@ -1,7 +1,4 @@
-"""`snakemake all_recipes`.
-
-Every recipe at the study's scale with a report of its own, and what it leaves alone.
-"""
+"""`snakemake all_recipes`: every recipe at the study's scale, with a report of its own."""
 
 import csv
 import re
@@ -41,10 +38,7 @@ REPORT = ("report.html", "scores.csv", "scores.txt")
 
 @pytest.fixture(scope="module")
 def clean_tree(tmp_path_factory):
-    """A copy of the tree with two recipes and a study that asks for the first.
-
-    Nothing of it run.
-    """
+    """A copy of the tree with two recipes and a study that asks for the first. Nothing has run."""
     folder = copy_of_tree(tmp_path_factory.mktemp("two"))
     shutil.rmtree(folder / "config/recipes")
     write(folder, "recipes/first", {"title": "First", "tasks": {"own": "smm4h22-task7"}, **FLOOR})

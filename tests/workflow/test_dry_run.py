@@ -1,7 +1,4 @@
-"""What a dry run says of a real tree.
-
-The table, what it names, and when Snakemake keeps its own words.
-"""
+"""What a dry run says of a real tree: the table, and when Snakemake's own text is kept."""
 
 import re
 
@@ -48,9 +45,9 @@ def test_a_fresh_study_is_new_and_every_node_has_one_row(tmp_path):
 
 
 def test_a_number_of_a_node_that_overrides_its_scales_stands_above_the_total(tmp_path):
-    """With the recipe's name where several are planned.
+    """The sentence has the recipe's name if several recipes are planned.
 
-    None stands there before the edit, as the test above shows.
+    There is no sentence before the edit, as the test above shows.
     """
     folder = copy_of_tree(tmp_path)
     recipe = folder / "config/recipes/ctyun.yaml"

@@ -1,6 +1,7 @@
-"""Snakemake called by its path.
+"""Snakemake called by its path: its jobs use its own interpreter.
 
-Its jobs take its own interpreter, and a package that is missing is told at once.
+A missing package is reported at the start.
+
 """
 
 import os

@@ -1,7 +1,4 @@
-"""The pictures of the recipes.
-
-Current, complete, well-formed, and the same whatever the order of keys.
-"""
+"""The pictures of the recipes are current, complete, well-formed and independent of key order."""
 
 import os
 import shutil

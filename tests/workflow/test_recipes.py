@@ -9,7 +9,7 @@ from postgrad.study.study import Study
 
 
 def planned(output):
-    """Jobs a rule, from the table that a dry run prints."""
+    """{rule: number of jobs}, from the table that a dry run prints."""
     rows = [line.split() for line in output.splitlines()]
     return {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
 
@@ -67,10 +67,7 @@ def test_every_recipe_dry_runs_whole(tree, mode):
 
 @pytest.mark.parametrize("recipes", ["uccnlp,alex", "[uccnlp,alex]"])
 def test_recipes_and_scale_may_stand_on_the_command_line(tree, recipes):
-    """Here over a study that extends another.
-
-    Its own jobs are those of the study that says all by itself.
-    """
+    """A study that extends another has the jobs of a study that says everything itself."""
     (tree / "config/studies/large.yaml").write_text(
         "extends: public\ntitle: Public posts\nseeds: 2\n"
     )

@@ -1,8 +1,7 @@
-"""Only what changed reruns: one edit at a time on a finished demo, and exactly the jobs that it may
-cost.
+"""Only what changed reruns: one edit at a time on a finished demo, and only the jobs it may cost.
 
 Each row compares the plan of Snakemake with the jobs expected, on a demo whose outputs are empty
-files but whose jobs Snakemake holds for finished. test_taken_back.py runs three of the edits on a
+files but whose jobs are finished for Snakemake. test_taken_back.py runs three of the edits on a
 real one.
 """
 
@@ -245,9 +244,9 @@ def rows(table):
 
 @pytest.fixture(scope="module")
 def stood_in(tmp_path_factory):
-    """The study demo with made-up posts, all else as if it had run.
+    """The study demo with made-up posts, and everything else as if it had run.
 
-    A plan reads what Snakemake remembers of a job.
+    A plan depends on what Snakemake has recorded about a job.
     """
     folder = copy_of_tree(tmp_path_factory.mktemp("stood-in") / "tree")
     done = snakemake(folder, "--until", "demo")
@@ -310,16 +309,16 @@ def test_an_earlier_setting_returns_without_training(tmp_path, edits, expected):
 
 
 def test_files_are_compared_by_content_whatever_their_size():
-    """The demo's files are below the size at which Snakemake goes by time alone.
+    """The demo's files are below the size from which Snakemake compares times alone.
 
-    Real ones are not.
+    Real files are above it.
     """
     profile = yaml.safe_load((ROOT / "profiles/default/config.yaml").read_text())
     assert profile["max-checksum-file-size"] >= 10**11
 
 
 def test_what_follows_leaves_other_tasks_alone(stood_in):
-    """Rows of the table that `downstream` should bear out: what must not stand in them."""
+    """Rows of the table that `downstream` should confirm, and what must not be in them."""
     study = study_in(stood_in)
 
     def follow(text):

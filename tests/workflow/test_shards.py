@@ -139,7 +139,7 @@ def test_another_number_of_shards_reruns_nothing(sharded, shards):
 
 
 def lose(folder, shard, teacher="one"):
-    """Remove one shard of a teacher and its work, and what was gathered from it."""
+    """Remove one shard of a teacher, its work, and the file joined from it."""
     for name in (FILE.format(teacher=teacher), f"{FILE.format(teacher=teacher)}.shards/{shard}"):
         (folder / RESULTS / f"{name}.parquet").unlink()
     keys = list((folder / WORK / f"predict/{teacher}").rglob("key.json"))
@@ -164,7 +164,7 @@ def test_a_lost_shard_alone_is_done_again(again):
 
 
 def test_a_run_that_ended_between_shards_goes_on_with_the_others(fresh, whole, tmp_path):
-    """Two shards are made on request, as if the run had ended there; the rest follows."""
+    """Two shards are made as targets, as if the run had ended there; then the rest is made."""
     folder = shutil.copytree(fresh, tmp_path / "tree")
     file, result = (
         f"{start}/{FILE.format(teacher='two')}" for start in ("small", "results/demo/small")

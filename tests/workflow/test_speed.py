@@ -1,9 +1,9 @@
 """What Snakemake's start costs, beside an empty Snakefile of as many jobs, which shows what
 Snakemake itself takes.
 
-Processor seconds are measured, since other processes stretch the wall's. They stretch these too:
-seen on one commit, within minutes, are 2.2 to 3.5. So the least of several runs counts, and `make
-test-all` runs this file first, alone.
+Processor seconds are measured, since other processes lengthen the time on the clock. They
+lengthen processor seconds too: on one commit, within minutes, 2.2 to 3.5 were measured. So the
+least of several runs counts, and `make test-all` runs this file first, alone.
 """
 
 import os

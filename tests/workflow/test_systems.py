@@ -93,9 +93,9 @@ def test_study_edits_trains_33_models_on_public_posts():
 
 
 def test_what_names_labels_is_not_run_where_a_study_has_put_a_task_without_them():
-    """Study edits puts depression, of four other classes, in the place of Task 2.
+    """Study edits replaces Task 2 by depression, which has four other classes.
 
-    A wrong label stays a fault.
+    A wrong label is still an error.
     """
     found = graph("alex", "edits", "faithful")
     weights = "its class_weights are of other labels than those of depression"

@@ -1,7 +1,4 @@
-"""What is planned but whose inputs are unchanged is taken back from its key.
-
-Three edits, really run.
-"""
+"""A planned job whose inputs are unchanged is restored from its key: three edits, really run."""
 
 import json
 import re
@@ -18,10 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 class Run(NamedTuple):
-    """A copy of the demo, edited and run again.
-
-    Its plan, the jobs that ran, and the weights that were in work/.
-    """
+    """An edited copy of the demo, run again: plan, jobs and the earlier weights in work/."""
 
     tree: Path
     planned: set
@@ -38,9 +32,9 @@ def log_of(tree, job):
 
 
 def weights(folder):
-    """The files of weights below a folder.
+    """The files of weights below a folder, as inode and time of writing.
 
-    Inode and time of writing, since numbers of removed files come back.
+    The inode alone is not enough, since that of a removed file is used again.
     """
     return {(path.stat().st_ino, path.stat().st_mtime_ns) for path in folder.rglob("*.safetensors")}
 
@@ -48,7 +42,7 @@ def weights(folder):
 def models(tree):
     """Every finetuned model as a target.
 
-    `--until finetune` fails where one finetune stands on another.
+    `--until finetune` fails if one finetune is the base of another.
     """
     return [
         f"results/demo/{job.recipe}/finetune/{job.node}/model.json"

@@ -23,9 +23,9 @@ from postgrad.study.study import Study
 
 
 def broken(folder, case):
-    """The small study in `folder`, its raw files there, with one file changed.
+    """Write the small study and its raw files to `folder`, with one file changed.
 
-    The folder `config`.
+    Return the folder `config`.
     """
     config = write_config(folder / "config")
     (config / "config.yaml").write_text("study: test\n")
@@ -196,9 +196,9 @@ FIRST = [next(name for name in CASES if name.startswith(f"{kind}: ")) for kind i
     ids=["one of each class", "the others"],
 )
 def test_snakemake_refuses_every_fault_without_a_traceback_and_soon(tmp_path, names):
-    """Exit code not 0, the sentence, nothing run.
+    """The exit code is not 0, the sentence is printed, and nothing is run.
 
-    At most 2 s beyond Snakemake's own start (CPU seconds).
+    It takes at most 2 CPU seconds more than Snakemake's own start.
     """
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "Snakefile").write_text("rule all:\n")
@@ -243,7 +243,7 @@ def test_a_dry_run_goes_without_posts_where_it_is_told_so(tmp_path):
 
 
 def test_no_fault_repeats_a_long_text(tmp_path, monkeypatch):
-    """What stands in the place of a value may be a post."""
+    """A post may stand where a value is expected."""
     secret = "it has rained since tuesday and i still cannot sleep"
     broken(tmp_path, (RECIPE, put("models.plain.lr", secret), None, None))
     monkeypatch.chdir(tmp_path)
