@@ -313,7 +313,7 @@ def moving_margins(logits: Tensor, labels: Tensor, room: Tensor, gamma: float) -
 def logit_adjusted_loss(
     logits: Tensor, labels: Tensor, weights: Tensor, log_priors: Tensor, tau: float
 ) -> Tensor:
-    """Return the cross-entropy of z_k + tau * log_priors_k (Menon et al. 2021, equation 10).
+    """Return the cross-entropy of z_k + tau * log_priors_k (Menon et al. 2021).
 
     Predictions read z alone. `log_priors` (K,) comes from `class_log_priors`.
     """
