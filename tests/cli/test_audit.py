@@ -11,7 +11,7 @@ from postgrad.corpus.cleaning import LEDGER
 from postgrad.corpus.duplicates import duplicate_groups, left_out
 from postgrad.records.names import SPLITS
 from postgrad.records.parquet_files import write_table
-from postgrad.records.posts import POSTS, read_union, write_posts
+from postgrad.records.posts import POSTS, read_posts_without_dropped, write_posts
 
 TINY = {
     "train": [
@@ -78,7 +78,9 @@ def test_audit_names_what_no_model_may_read(tmp_path):
         ["p", "unlabeled", "duplicate"],
         ["q", "unlabeled", "also in test"],
     ]
-    used = read_union([tmp_path / "clean/train.parquet"], [tmp_path / "audit/drop.parquet"])
+    used = read_posts_without_dropped(
+        [tmp_path / "clean/train.parquet"], [tmp_path / "audit/drop.parquet"]
+    )
     assert used["post_id"].to_list() == ["a", "g"]
     assert "audit: toy/train: 7 kept = 2 used + 5 duplicates" in result.stdout
     assert "hello" not in (result.stdout + result.stderr).casefold()

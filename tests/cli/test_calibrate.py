@@ -11,8 +11,8 @@ import pytest
 from postgrad.records.posts import write_posts
 from postgrad.records.predictions import (
     ABSTAIN,
-    matrix,
-    of_dataset,
+    dataset_predictions,
+    prediction_matrix,
     prediction_rows,
     read_predictions,
     write_predictions,
@@ -90,16 +90,16 @@ def test_command_fits_a_threshold_and_leaves_abstentions(tmp_path):
     frame = read_predictions(tmp_path / "o")
     assert frame["post_id"].tolist() == ["a", "b", "c"] and set(frame["dataset"]) == {"rain/test"}
     assert frame["label"].tolist() == [1, 0, ABSTAIN]
-    assert np.allclose(matrix(frame)[2], [0.5, 0.5])  # no answer: the logits stay
-    assert (matrix(frame)[:2].argmax(axis=1) == [1, 0]).all()
+    assert np.allclose(prediction_matrix(frame)[2], [0.5, 0.5])  # no answer: the logits stay
+    assert (prediction_matrix(frame)[:2].argmax(axis=1) == [1, 0]).all()
 
 
 def test_one_fit_is_for_all_datasets_of_the_file(tmp_path):
     fit = fit_of(tmp_path, method="threshold", datasets=["rain/dev", "rain/test"])
     assert fit["datasets"] == ["rain/dev", "rain/test"]
     frame = read_predictions(tmp_path / "o")
-    assert of_dataset(frame, "rain/dev")["label"].tolist() == GOLD
-    assert of_dataset(frame, "rain/test")["label"].tolist() == [1, 0, ABSTAIN]
+    assert dataset_predictions(frame, "rain/dev")["label"].tolist() == GOLD
+    assert dataset_predictions(frame, "rain/test")["label"].tolist() == [1, 0, ABSTAIN]
 
 
 def test_command_fits_a_temperature(tmp_path):
@@ -108,7 +108,7 @@ def test_command_fits_a_temperature(tmp_path):
         fit["after"]["log loss"] < fit["before"]["log loss"]
         and fit["after"]["score"] == fit["before"]["score"]
     )
-    logits = matrix(read_predictions(tmp_path / "o"), "logits")
+    logits = prediction_matrix(read_predictions(tmp_path / "o"), "logits")
     assert np.allclose(logits[0] * fit["temperature"], probabilities(0.36)[0])
 
 

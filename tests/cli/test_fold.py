@@ -16,8 +16,8 @@ from tree import ROOT, copy_of_tree, scored, snakemake
 from postgrad.corpus.duplicates import GROUPS
 from postgrad.graph import queries
 from postgrad.records.parquet_files import write_table
-from postgrad.records.posts import read_posts, read_union, write_posts
-from postgrad.records.predictions import matrix
+from postgrad.records.posts import read_posts, read_posts_without_dropped, write_posts
+from postgrad.records.predictions import prediction_matrix
 from postgrad.study import specs
 from postgrad.study.study import Study
 
@@ -100,7 +100,7 @@ def test_every_pooled_post_is_held_out_once_and_what_belongs_with_it_is_left_out
         held.append(set(posts["post_id"][posts["held_out"]]))
         beside.append(dropped - held[-1])
         assert held[-1] <= dropped
-        trained = read_union([out], [drop])
+        trained = read_posts_without_dropped([out], [drop])
         assert set(trained["post_id"]) == set(posts["post_id"]) - held[-1] and set(
             trained["label"]
         ) == {0, 1}
@@ -122,7 +122,9 @@ def test_a_post_made_from_a_held_out_one_is_left_out(tmp_path):
         {"post_id": ["1", "2"], "text": "x", "label": 0, "parent": [dropped[0], "u2"]}
     )
     write_posts(made, tmp_path / "made.parquet")
-    assert read_union([tmp_path / "made.parquet"], [drop])["post_id"].tolist() == ["2"]
+    assert read_posts_without_dropped([tmp_path / "made.parquet"], [drop])["post_id"].tolist() == [
+        "2"
+    ]
 
 
 def test_too_many_folds_end_in_a_sentence(tmp_path):
@@ -311,13 +313,15 @@ def test_a_run_in_folds(tmp_path):
         tree / "results/demo/audit/smm4h24-task6",
     )
     group = pd.read_parquet(audit / "groups.parquet").set_index("post_id")["group"]
-    posts = read_union([clean / "train.parquet", clean / "dev.parquet"], [audit / "drop.parquet"])
+    posts = read_posts_without_dropped(
+        [clean / "train.parquet", clean / "dev.parquet"], [audit / "drop.parquet"]
+    )
     held = {}
     for number in range(1, 6):
         file = results / f"fold/pooled@fold={number}.parquet"
         folded = read_posts(file)
         held[number] = folded["post_id"][folded["held_out"]]
-        trained = read_union(
+        trained = read_posts_without_dropped(
             [file, results / "augment/doubled.parquet"], [file.with_suffix(".drop.parquet")]
         )
         model = json.loads((results / f"finetune/one@fold={number}/model.json").read_text())
@@ -334,16 +338,19 @@ def test_a_run_in_folds(tmp_path):
     for number in held:  # each post as the one model predicts it that has not seen it
         mine = whole.set_index("post_id").loc[held[number]].reset_index()
         own = predicted(results / f"predict/one@fold={number}", "ages/held-out")
-        assert np.allclose(matrix(mine), matrix(own))
-    every = [matrix(predicted(results / f"predict/one@fold={i}", "ages/test")) for i in range(1, 6)]
+        assert np.allclose(prediction_matrix(mine), prediction_matrix(own))
+    every = [
+        prediction_matrix(predicted(results / f"predict/one@fold={i}", "ages/test"))
+        for i in range(1, 6)
+    ]
     assert np.allclose(
-        matrix(predicted(results / "vote/one-mean", "ages/test")), np.mean(every, axis=0)
+        prediction_matrix(predicted(results / "vote/one-mean", "ages/test")), np.mean(every, axis=0)
     )
     votes = (
         predicted(results / f"vote/{name}", "ages/test")
         for name in ("one-mean", "two-mean", "heavy")
     )
-    one, two, heavy = map(matrix, votes)
+    one, two, heavy = map(prediction_matrix, votes)
     assert np.allclose(heavy, (3 * one + two) / 4) and not np.allclose(heavy, (one + 3 * two) / 4)
     fit = json.loads((results / "calibrate/cut/scored.fit.json").read_text())
     assert fit["fit"] == "ages/held-out" and fit["posts"] == len(posts)

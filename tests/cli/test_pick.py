@@ -13,7 +13,7 @@ from postgrad.config.errors import Fault
 from postgrad.records.posts import write_posts
 from postgrad.records.predictions import (
     ABSTAIN,
-    of_dataset,
+    dataset_predictions,
     prediction_rows,
     read_predictions,
     write_predictions,
@@ -67,7 +67,7 @@ def test_command_takes_the_first_of_the_best_as_it_is(tmp_path, answers, picked)
     pd.testing.assert_frame_equal(
         found, whole[whole["dataset"] != "rain/dev"].reset_index(drop=True)
     )
-    assert [of_dataset(found, dataset)["answer"].tolist() for dataset in SETS] == [
+    assert [dataset_predictions(found, dataset)["answer"].tolist() for dataset in SETS] == [
         [f"candidate {picked}"]
     ] * 2
     fit = json.loads((tmp_path / "fit.json").read_text())

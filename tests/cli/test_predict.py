@@ -19,7 +19,12 @@ import finetune
 import predict
 from postgrad.models import inference
 from postgrad.records.posts import first_by_hash, read_posts
-from postgrad.records.predictions import matrix, of_dataset, read_predictions, softmax
+from postgrad.records.predictions import (
+    dataset_predictions,
+    prediction_matrix,
+    read_predictions,
+    softmax,
+)
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +63,13 @@ def test_batches_change_nothing_and_the_order_is_the_files(tmp_path, models, dev
         made.predict_spec(kind, batch_tokens=1), models / kind, dev, tmp_path, "alone"
     )
     assert many["post_id"].tolist() == read_posts(dev)["post_id"].tolist()
-    np.testing.assert_allclose(matrix(many, "logits"), matrix(alone, "logits"), atol=1e-5)
-    assert matrix(many, "logits").std(axis=0).min() > 1e-2, (
+    np.testing.assert_allclose(
+        prediction_matrix(many, "logits"), prediction_matrix(alone, "logits"), atol=1e-5
+    )
+    assert prediction_matrix(many, "logits").std(axis=0).min() > 1e-2, (
         "posts must differ, or the order proves nothing"
     )
-    np.testing.assert_allclose(matrix(many), softmax(matrix(many, "logits")))
+    np.testing.assert_allclose(prediction_matrix(many), softmax(prediction_matrix(many, "logits")))
     assert many["answer"].isna().all() and many["label"].isin([0, 1]).all()
 
 
@@ -89,9 +96,9 @@ def test_odd_texts_are_scored(tmp_path, models):
         rows = predictions(
             made.predict_spec(kind, precision="bf16"), models / kind, data, tmp_path, kind
         )
-        assert np.isfinite(matrix(rows, "logits")).all() and rows["post_id"].tolist() == list(
-            "abcdef"
-        )
+        assert np.isfinite(prediction_matrix(rows, "logits")).all() and rows[
+            "post_id"
+        ].tolist() == list("abcdef")
 
 
 def test_linear_and_its_start(tmp_path, floor, dev):
@@ -107,7 +114,7 @@ def test_linear_and_its_start(tmp_path, floor, dev):
     )
     rows, gold = read_predictions(tmp_path / "p.parquet"), read_posts(dev)
     assert rows["label"].tolist() == gold["label"].tolist()
-    assert (matrix(rows, "logits")[:, 0] == 0).all()
+    assert (prediction_matrix(rows, "logits")[:, 0] == 0).all()
 
 
 def sharded(spec, model, data, folder, count):
@@ -245,15 +252,16 @@ def test_a_file_holds_its_datasets_one_after_the_other(several):
     rows, calls = several(datasets, pool=7)
     assert calls == (1, 3), "the model is loaded once"
     assert rows["dataset"].drop_duplicates().tolist() == [*datasets]
-    assert [len(of_dataset(rows, dataset)) for dataset in datasets] == [30, 21, 7]
-    assert of_dataset(rows, "moods/test")["post_id"].tolist() == TEST["post_id"].tolist()
+    assert [len(dataset_predictions(rows, dataset)) for dataset in datasets] == [30, 21, 7]
+    assert dataset_predictions(rows, "moods/test")["post_id"].tolist() == TEST["post_id"].tolist()
 
 
 def test_logits_hang_on_no_other_dataset(several, models, dev, tmp_path):
     together, _ = several({"moods/dev": read_posts(dev), "moods/test": TEST})
     alone = predictions(made.predict_spec("encoder"), models / "encoder", dev, tmp_path, "alone")
     np.testing.assert_array_equal(
-        matrix(of_dataset(together, "moods/dev"), "logits"), matrix(alone, "logits")
+        prediction_matrix(dataset_predictions(together, "moods/dev"), "logits"),
+        prediction_matrix(alone, "logits"),
     )
 
 
@@ -264,7 +272,7 @@ def test_a_further_dataset_is_predicted_alone(several, capsys):
         calls == (1, 1)
         and "plain@seed=1: 21 posts of moods/test predicted" in capsys.readouterr().err
     )
-    pd.testing.assert_frame_equal(of_dataset(rows, "moods/dev"), first)
+    pd.testing.assert_frame_equal(dataset_predictions(rows, "moods/dev"), first)
     rows, calls = several({"moods/dev": DEV, "moods/test": TEST}, "teaching")
     assert calls == (0, 0), "the two files of a node share what is kept, and no model is loaded"
     _, calls = several({"moods/test": TEST.assign(text="other"), "moods/dev": DEV})
@@ -374,4 +382,4 @@ def test_predictions_are_taken_back_in_a_moment(tmp_path, models, dev):
         "plain@seed=1: spec, version and inputs are as before; finished predictions taken back\n"
     )
     assert done.returncode == 0 and done.stderr == sentence
-    np.testing.assert_array_equal(matrix(read_predictions(out)), matrix(rows))
+    np.testing.assert_array_equal(prediction_matrix(read_predictions(out)), prediction_matrix(rows))

@@ -9,7 +9,7 @@ from gold_posts import augmented_posts, class_sizes, posts_of_classes
 from tree import ROOT
 
 from postgrad.records.parquet_files import write_table
-from postgrad.records.posts import DROPPED, read_posts, read_union, write_posts
+from postgrad.records.posts import DROPPED, read_posts, read_posts_without_dropped, write_posts
 
 
 def test_command(tmp_path):
@@ -47,7 +47,7 @@ def test_command(tmp_path):
     again, _ = augmented_posts(read_posts(outs[2]), node="again", method="duplicate", copies=1)
     write_posts(again, tmp_path / "again.parquet")
     for path in (*outs[:2], tmp_path / "again.parquet"):
-        left = read_union([path], [tmp_path / "drop.parquet"])
+        left = read_posts_without_dropped([path], [tmp_path / "drop.parquet"])
         assert not {"p1-0"} & ({*left["post_id"]} | {*left["parent"]})
         assert not left["post_id"].str.startswith("p1-0~").any() and len(left)
 

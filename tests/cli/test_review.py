@@ -25,8 +25,8 @@ from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import DROPPED, write_posts
 from postgrad.records.predictions import (
     ABSTAIN,
-    matrix,
-    of_dataset,
+    dataset_predictions,
+    prediction_matrix,
     prediction_rows,
     read_predictions,
     write_predictions,
@@ -113,7 +113,7 @@ def run(folder, base, shares=YES, dev=None, train=None, budget=None, **options):
         words += ["--train", examples, "--drop", str(folder / "drop.parquet")]
     write_predictions(predictions, folder / "of.parquet")
     review.main(words)
-    found = of_dataset(read_predictions(folder / "out/scored.parquet"), "rain/test")
+    found = dataset_predictions(read_predictions(folder / "out/scored.parquet"), "rain/test")
     names = [post_id.partition("-")[2] for post_id in found["post_id"]]
     return json.loads((folder / "out/scored.fit.json").read_text()), dict(
         zip(names, found["label"].tolist())
@@ -134,7 +134,7 @@ def to_files(folder):
 
 def before_and_after(folder):
     return [
-        of_dataset(read_predictions(folder / name), "rain/test")
+        dataset_predictions(read_predictions(folder / name), "rain/test")
         for name in ("of.parquet", "out/scored.parquet")
     ]
 
@@ -178,7 +178,7 @@ def test_one_that_always_says_false_sets_all_checked_to_the_label_named(tmp_path
         3,
         3,
     ]
-    before, after = map(matrix, before_and_after(tmp_path))
+    before, after = map(prediction_matrix, before_and_after(tmp_path))
     assert (
         np.allclose(after[[0, 2, 3]], before[[0, 2, 3]][:, ::-1])
         and (after[[1, 4, 5]] == before[[1, 4, 5]]).all()
@@ -226,7 +226,9 @@ def test_rejecting_negative_as_negative_changes_nothing_and_the_proposed_label_d
         ) == 2  # the rule asks nothing anew
     found = read_predictions(tmp_path / "out/scored.parquet")
     assert found["label"].tolist() == [2, 1, 2]
-    assert np.allclose(matrix(found), [[0.1, 0.3, 0.6], [0.2, 0.7, 0.1], [0.4, 0.1, 0.5]])
+    assert np.allclose(
+        prediction_matrix(found), [[0.1, 0.3, 0.6], [0.2, 0.7, 0.1], [0.4, 0.1, 0.5]]
+    )
 
 
 def test_where_the_model_abstains_the_prediction_stays_and_is_counted(tmp_path):

@@ -12,8 +12,8 @@ from postgrad.predictors.voting import spread, vote
 from postgrad.records.posts import write_posts
 from postgrad.records.predictions import (
     ABSTAIN,
-    matrix,
-    of_dataset,
+    dataset_predictions,
+    prediction_matrix,
     prediction_rows,
     read_predictions,
     softmax,
@@ -114,7 +114,7 @@ def test_a_held_out_post_is_answered_by_the_models_that_held_it_out(tmp_path):
         [False, True, True, False],
         [True, False, False, True],
     ]
-    _, logits, _ = vote(np.stack([matrix(frame) for frame in frames]), labels, "soft")
+    _, logits, _ = vote(np.stack([prediction_matrix(frame) for frame in frames]), labels, "soft")
     assert np.allclose(softmax(logits), PROBS[:2].mean(axis=0))
 
 
@@ -125,7 +125,7 @@ def test_command_over_held_out_posts(tmp_path):
     assert done.returncode == 0, done.stderr
     frame = read_predictions(tmp_path / "out.parquet")
     assert frame["post_id"].tolist() == list("abcd") and np.allclose(
-        matrix(frame), PROBS[:2].mean(axis=0)
+        prediction_matrix(frame), PROBS[:2].mean(axis=0)
     )
 
 
@@ -175,15 +175,15 @@ def test_command(tmp_path):
     assert run(tmp_path, members, datasets=["t/dev", "t/test"]).returncode == 0
     both = read_predictions(tmp_path / "out.parquet")
     assert both["dataset"].tolist() == ["t/dev"] * 4 + ["t/test"] * 2
-    assert of_dataset(both, "t/test")["label"].tolist() == [0, 1]
-    frame = of_dataset(both, "t/dev")
+    assert dataset_predictions(both, "t/test")["label"].tolist() == [0, 1]
+    frame = dataset_predictions(both, "t/dev")
     assert frame["post_id"].tolist() == ["a", "b", "c", "d"] and frame["label"].tolist() == [
         0,
         1,
         1,
         0,
     ]
-    assert matrix(frame).argmax(axis=1).tolist() == [0, 1, 1, 0]
+    assert prediction_matrix(frame).argmax(axis=1).tolist() == [0, 1, 1, 0]
     counts = json.loads((tmp_path / "out.json").read_text())
     assert counts == {
         "node": "v",

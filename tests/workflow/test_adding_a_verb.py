@@ -7,7 +7,7 @@ import sys
 import pytest
 from tree import ROOT, copy_of_tree, snakemake
 
-from postgrad.records.posts import read_posts, read_union
+from postgrad.records.posts import read_posts, read_posts_without_dropped
 
 TEXT = (ROOT / "docs/adding-a-verb.md").read_text(encoding="utf-8")
 # (whether the block is a new file, its path, its text)
@@ -70,7 +70,7 @@ def test_its_job_is_planned_and_makes_the_right_posts(tree):
     done = snakemake(tree, "--config", "recipes=first-words", "--", CUT)
     assert done.returncode == 0, done.stdout + done.stderr
     results = tree / "results/demo"
-    before = read_union(
+    before = read_posts_without_dropped(
         [results / "clean/smm4h24-task6/train.parquet"],
         [results / "audit/smm4h24-task6/drop.parquet"],
     )

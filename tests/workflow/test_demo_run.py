@@ -12,7 +12,7 @@ import pytest
 from predicted import predicted
 from tree import ROOT, snakemake
 
-from postgrad.records.predictions import matrix
+from postgrad.records.predictions import prediction_matrix
 from postgrad.study.study import Study
 
 pytestmark = pytest.mark.slow
@@ -56,7 +56,7 @@ def test_every_recipe_leaves_what_the_demo_has_made_as_it_was(demo, every):
 
 def logits(tree, predictor, dataset, file="scored"):
     """predictor: recipe/verb/node."""
-    return matrix(predicted(tree / RESULTS / predictor, dataset, file), "logits")
+    return prediction_matrix(predicted(tree / RESULTS / predictor, dataset, file), "logits")
 
 
 @pytest.mark.parametrize(

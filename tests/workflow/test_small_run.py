@@ -23,7 +23,7 @@ from study_files import write_config
 from tree import copy_of_tree, scored, snakemake
 
 from postgrad.records.posts import read_posts
-from postgrad.records.predictions import matrix
+from postgrad.records.predictions import prediction_matrix
 from postgrad.verbs.registry import VERBS
 
 SIZES = {"train": 48, "dev": 24, "test": 18, "unlabeled": 30}
@@ -251,7 +251,7 @@ def test_each_post_is_held_out_by_one_fold_and_predicted_by_the_model_that_has_n
         assert rows_of(small, f"member@fold={fold}") == (~posts["held_out"]).sum()
         own = predicted(small, f"predict/member@fold={fold}", "rain/held-out")
         assert list(own.index) == posts["post_id"][posts["held_out"]].tolist()
-        assert np.allclose(matrix(mean.loc[own.index]), matrix(own))
+        assert np.allclose(prediction_matrix(mean.loc[own.index]), prediction_matrix(own))
         held += list(own.index)
     assert len(held) == len(set(held)) == NO + YES + SIZES["dev"] == len(mean)
 
@@ -261,9 +261,12 @@ def test_a_vote_over_seeds_is_made_at_each_point_of_the_other_axis(small, c):
     for dataset in ("rain/dev", "rain/test"):
         members = [predicted(small, f"predict/plain@c={c}@seed={seed}", dataset) for seed in (1, 2)]
         jury = predicted(small, f"vote/jury@c={c}", dataset)
-        assert np.allclose(matrix(jury), np.mean([matrix(member) for member in members], axis=0))
+        assert np.allclose(
+            prediction_matrix(jury),
+            np.mean([prediction_matrix(member) for member in members], axis=0),
+        )
     other = predicted(small, f"vote/jury@c={10.0 if c == 0.1 else 0.1}")
-    assert not np.allclose(matrix(jury), matrix(other))
+    assert not np.allclose(prediction_matrix(jury), prediction_matrix(other))
 
 
 def gold(small, split):
@@ -292,7 +295,9 @@ def test_a_threshold_is_fitted_on_dev_and_moves_the_labels_of_test(small):
         and fit["posts"] == SIZES["dev"]
         and fit["after"]["score"] >= fit["before"]["score"]
     )
-    positive = matrix(predicted(small, "pick/best").reset_index())[:, 1] > fit["threshold"]
+    positive = (
+        prediction_matrix(predicted(small, "pick/best").reset_index())[:, 1] > fit["threshold"]
+    )
     assert predicted(small, "calibrate/cut")["label"].tolist() == positive.astype(int).tolist()
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from postgrad.augmentation.shuffling import AugmentOptions, augmented
 from postgrad.augmentation.synonyms import thesaurus, wordnet
 from postgrad.records.options import read_options
-from postgrad.records.posts import class_sizes, read_union, write_posts
+from postgrad.records.posts import read_class_counts, read_posts_without_dropped, write_posts
 from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
@@ -31,9 +31,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_arguments(parser, argv)
 
     options = read_options(AugmentOptions, args.spec)
-    posts = read_union(args.data, args.drop)
+    posts = read_posts_without_dropped(args.data, args.drop)
     synonyms = thesaurus(wordnet()) if "synonym" in (options.edits or []) else {}
-    frame, counts = augmented(posts, options, synonyms, class_sizes(args.budget))
+    frame, counts = augmented(posts, options, synonyms, read_class_counts(args.budget))
     write_posts(frame, args.out)
     per_class = ", ".join(f"{count} of class {label}" for label, count in counts["made"].items())
     print(

@@ -27,9 +27,9 @@ from postgrad.records.options import read_options
 from postgrad.records.posts import read_posts
 from postgrad.records.predictions import (
     ABSTAIN,
-    aligned,
-    matrix,
-    of_dataset,
+    align_with_gold,
+    dataset_predictions,
+    prediction_matrix,
     prediction_rows,
     read_predictions,
     write_predictions,
@@ -56,25 +56,25 @@ def main(argv: Sequence[str] | None = None) -> None:
         read_options(CalibrateOptions, args.spec),
         read_predictions(args.predictions),
     )
-    on_gold = of_dataset(predictions, options.fit)
-    posts, before = aligned(read_posts(args.gold), on_gold, (args.gold, args.predictions))
+    on_gold = dataset_predictions(predictions, options.fit)
+    posts, before = align_with_gold(read_posts(args.gold), on_gold, (args.gold, args.predictions))
     gold, answered = posts["label"].to_numpy(dtype=int), (before["label"] != ABSTAIN).to_numpy()
     if not answered.any():
         raise ValueError(
             f"{args.predictions} answers no gold post of {args.gold}; fit on a split with labels."
         )
     counts = read_json(args.model)["classes"] if args.model else None
-    pool = of_dataset(read_predictions(args.pool), options.pool) if args.pool else None
+    pool = dataset_predictions(read_predictions(args.pool), options.pool) if args.pool else None
 
     def told(labels: Any, logits: np.ndarray) -> dict[str, float]:
         loss = nll(logits[answered], gold[answered], 1.0)
         return {"score": metric_to_maximise(gold, labels, logits, options.task), "log loss": loss}
 
     fit = fitted(
-        options, gold[answered], matrix(before, "logits")[answered],
+        options, gold[answered], prediction_matrix(before, "logits")[answered],
         score=lambda fit: metric_to_maximise(gold, *calibrated(before, fit), options.task),
         counts=counts and [counts[name] for name in options.labels],
-        pool=None if pool is None else matrix(pool[pool["label"] != ABSTAIN]),
+        pool=None if pool is None else prediction_matrix(pool[pool["label"] != ABSTAIN]),
     )  # fmt: skip
     facts: dict[str, Any] = {
         "node": options.node,
@@ -84,12 +84,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     facts |= {"datasets": options.datasets, "posts": len(gold), **fit}
     facts |= {
-        "before": told(before["label"], matrix(before, "logits")),
+        "before": told(before["label"], prediction_matrix(before, "logits")),
         "after": told(*calibrated(before, fit)),
     }
     found = {}
     for dataset in options.datasets:
-        frame = of_dataset(predictions, dataset)
+        frame = dataset_predictions(predictions, dataset)
         labels, logits = calibrated(frame, fit)
         found[dataset] = prediction_rows(frame["post_id"], logits, labels=labels)
     write_predictions(found, args.out)

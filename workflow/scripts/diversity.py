@@ -31,7 +31,7 @@ from postgrad.models.model_folder import read_base_record
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
 from postgrad.records.options import read_options
-from postgrad.records.posts import read_union
+from postgrad.records.posts import read_posts_without_dropped
 from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
 
 TOLD = (
@@ -59,8 +59,8 @@ def entry(
     from postgrad.models.inference import post_embeddings
 
     made = [part.dataset for part in task.sets if part.reason is None]
-    posts = {f"{name}/train": read_union([train], [drop])} | {
-        id: read_union([data[id]], [drop]) for id in made
+    posts = {f"{name}/train": read_posts_without_dropped([train], [drop])} | {
+        id: read_posts_without_dropped([data[id]], [drop]) for id in made
     }
     found = measured(posts, task, partial(post_embeddings, folder))
     left_out = [

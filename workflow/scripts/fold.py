@@ -21,7 +21,13 @@ import pyarrow as pa
 from postgrad.corpus.folds import FoldOptions, folds, grouped, linked, links
 from postgrad.records.options import read_options
 from postgrad.records.parquet_files import write_table
-from postgrad.records.posts import DROPPED, POSTS, read_posts, read_union, write_posts
+from postgrad.records.posts import (
+    DROPPED,
+    POSTS,
+    read_posts,
+    read_posts_without_dropped,
+    write_posts,
+)
 from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 FOLDED = POSTS.append(pa.field("held_out", pa.bool_()))
@@ -41,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_arguments(parser, argv)
 
     options, duplicates = read_options(FoldOptions, args.spec), pd.read_parquet(args.groups)
-    posts = read_union(args.data, args.drop)
+    posts = read_posts_without_dropped(args.data, args.drop)
     if unlabelled := int(posts["label"].isna().sum()):
         raise ValueError(
             f"node {options.node}: {unlabelled} posts have no label; fold labelled splits only."

@@ -23,8 +23,13 @@ from postgrad.predictors.pseudo_labels import LabelOptions, class_counts
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
 from postgrad.records.options import read_options
-from postgrad.records.posts import POSTS, read_posts, read_union, write_posts
-from postgrad.records.predictions import aligned, matrix, of_dataset, read_predictions
+from postgrad.records.posts import POSTS, read_posts, read_posts_without_dropped, write_posts
+from postgrad.records.predictions import (
+    align_with_gold,
+    dataset_predictions,
+    prediction_matrix,
+    read_predictions,
+)
 from postgrad.runtime.cli import add_named_files, add_spec, named_files, parse_arguments, run
 
 # `teachers`: a list of K probabilities for each teacher, uncalibrated, in the order of the spec.
@@ -54,10 +59,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     options = read_options(LabelOptions, args.spec)
     names, classes, (dataset, pool_file) = options.teachers, len(options.classes), args.pool
-    pool = read_union([pool_file], args.drop).set_index("post_id")
+    pool = read_posts_without_dropped([pool_file], args.drop).set_index("post_id")
     files = list(named_files("--predictions", args.predictions, names).values())
     said = [read_predictions(file) for file in files]
-    scored = [of_dataset(frame, dataset) for frame in said]
+    scored = [dataset_predictions(frame, dataset) for frame in said]
     teachers = pseudo_labels.joined(
         [frame[frame["post_id"].isin(pool.index)] for frame in scored], names, classes
     )
@@ -66,14 +71,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.held_out:
         beside = (
             teachers[0]["post_id"]
-            .isin(read_union([pool_file], args.drop + args.held_out)["post_id"])
+            .isin(read_posts_without_dropped([pool_file], args.drop + args.held_out)["post_id"])
             .to_numpy()
         )
     gold, on_gold = np.zeros(0, dtype=np.int64), []
     if args.gold:
-        posts = read_union([args.gold], args.drop)
+        posts = read_posts_without_dropped([args.gold], args.drop)
         both = [
-            aligned(posts, of_dataset(frame, options.fit), (args.gold, file))
+            align_with_gold(posts, dataset_predictions(frame, options.fit), (args.gold, file))
             for frame, file in zip(said, files)
         ]
         gold, on_gold = both[0][0]["label"].to_numpy(dtype=np.int64), [frame for _, frame in both]
@@ -83,7 +88,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         if two
         else [None] * len(names)
     )
-    train = class_counts(read_union([args.train], args.drop + args.held_out)["label"], classes)
+    train = class_counts(
+        read_posts_without_dropped([args.train], args.drop + args.held_out)["label"], classes
+    )
     budget = class_counts(read_posts(args.budget)["label"], classes) if args.budget else None
     prior = train if options.balance == "gold" else None
     how = {key: getattr(options, key) for key in ("share", "above", "seed", "part")} | {
@@ -96,7 +103,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parents = teachers[0]["post_id"].to_numpy()[rows]
     frame = pool.loc[parents].reset_index().assign(label=labels, origin="label", parent=parents)
     frame["post_id"] = [f"{parent}~{options.node}~0" for parent in parents]
-    frame["teachers"] = np.stack([matrix(teacher)[rows] for teacher in teachers], axis=1).tolist()
+    frame["teachers"] = np.stack(
+        [prediction_matrix(teacher)[rows] for teacher in teachers], axis=1
+    ).tolist()
     write_posts(frame, args.out, LABELLED)
 
     figures = pseudo_labels.flow(

@@ -22,9 +22,9 @@ from postgrad.records.json_files import json_text
 from postgrad.records.options import read_options
 from postgrad.records.posts import read_posts
 from postgrad.records.predictions import (
-    aligned,
-    matrix,
-    of_dataset,
+    align_with_gold,
+    dataset_predictions,
+    prediction_matrix,
     read_predictions,
     write_predictions,
 )
@@ -49,15 +49,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     predictions = {candidate: read_predictions(path) for candidate, path in files.items()}
 
     def score(candidate: str) -> float:
-        on_gold = of_dataset(predictions[candidate], options.fit)
-        gold, frame = aligned(posts, on_gold, (args.gold, files[candidate]))
+        on_gold = dataset_predictions(predictions[candidate], options.fit)
+        gold, frame = align_with_gold(posts, on_gold, (args.gold, files[candidate]))
         return metric_to_maximise(
-            gold["label"].astype(int), frame["label"], matrix(frame, "logits"), options.task
+            gold["label"].astype(int),
+            frame["label"],
+            prediction_matrix(frame, "logits"),
+            options.task,
         )
 
     best, found = first_best(options.of, score)
     write_predictions(
-        {dataset: of_dataset(predictions[best], dataset) for dataset in options.datasets}, args.out
+        {dataset: dataset_predictions(predictions[best], dataset) for dataset in options.datasets},
+        args.out,
     )
     facts: dict[str, Any] = {
         "node": options.node,

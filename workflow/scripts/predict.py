@@ -23,8 +23,8 @@ from postgrad.models.prediction import PredictOptions, Scorer, dataset_spec, pos
 from postgrad.records.options import read_options
 from postgrad.records.posts import read_posts
 from postgrad.records.predictions import (
-    gathered,
-    of_dataset,
+    dataset_predictions,
+    join_shards,
     prediction_rows,
     read_predictions,
     write_predictions,
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--shard", nargs="?", help="3-of-4: only every fourth batch, from the third on"
     )
     parser.add_argument(
-        "--shards", nargs="*", default=[], help="all shards' files: gathered, no model is run"
+        "--shards", nargs="*", default=[], help="all shards' files: join_shards, no model is run"
     )
     args = parse_arguments(parser, argv)
 
@@ -105,8 +105,10 @@ def main(argv: Sequence[str] | None = None) -> None:
                 if not restored(args.work, key, piece, KEPT):
                     rows: Any = range(len(frame))
                     if parts:
-                        logits = gathered(
-                            frame["post_id"], [of_dataset(one, dataset) for one in parts], folder
+                        logits = join_shards(
+                            frame["post_id"],
+                            [dataset_predictions(one, dataset) for one in parts],
+                            folder,
                         )
                     else:
                         scorer = scorer or load_scorer(options, args.model)

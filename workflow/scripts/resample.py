@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from postgrad.augmentation.resampling import ResampleOptions, resampled
 from postgrad.records.options import read_options
-from postgrad.records.posts import class_sizes, read_union, write_posts
+from postgrad.records.posts import read_class_counts, read_posts_without_dropped, write_posts
 from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
@@ -31,8 +31,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_arguments(parser, argv)
 
     options = read_options(ResampleOptions, args.spec)
-    posts = read_union(args.data, args.drop)
-    frame = resampled(posts, options, class_sizes(args.budget))
+    posts = read_posts_without_dropped(args.data, args.drop)
+    frame = resampled(posts, options, read_class_counts(args.budget))
     write_posts(frame, args.out)
     before, after = (part["label"].value_counts().sort_index() for part in (posts, frame))
     per_class = ", ".join(

@@ -28,11 +28,11 @@ from postgrad.llm.reviewing import (
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
 from postgrad.records.options import read_options
-from postgrad.records.parquet_files import write_private
-from postgrad.records.posts import read_posts, read_union
+from postgrad.records.parquet_files import write_private_table
+from postgrad.records.posts import read_posts, read_posts_without_dropped
 from postgrad.records.predictions import (
-    aligned,
-    of_dataset,
+    align_with_gold,
+    dataset_predictions,
     prediction_rows,
     read_predictions,
     write_predictions,
@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise ValueError("--gold and `fit` of the spec belong together: give both, or neither for a review without "
                          "a gate.")  # fmt: skip
     data = named_files("--data", args.data, options.datasets)
-    train = read_union(args.train, args.drop) if args.train else None
+    train = read_posts_without_dropped(args.train, args.drop) if args.train else None
     shown = (
         "" if train is None else example_lines(train, options.labels, options.shots, options.seed)
     )
@@ -93,15 +93,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     fit, found, reviews = dict.fromkeys(("margin", "before", "after", "p")) | {"on": True}, {}, {}
     with heeded():
         if options.fit:
-            on_gold = of_dataset(predictions, options.fit)
-            posts, before = aligned(read_posts(args.gold), on_gold, (args.gold, args.predictions))
+            on_gold = dataset_predictions(predictions, options.fit)
+            posts, before = align_with_gold(
+                read_posts(args.gold), on_gold, (args.gold, args.predictions)
+            )
             reviews[GATE] = review_predictions(
                 options, shown, before, posts, max(map(float, options.gate)), ask
             )
             fit = fit_gate(options, posts["label"].to_numpy(dtype=int), before, reviews[GATE])
             facts |= {"alpha": options.alpha, "posts": len(posts)}
         for dataset, file in data.items():
-            frame = of_dataset(predictions, dataset)
+            frame = dataset_predictions(predictions, dataset)
             wanted = frame if fit["on"] else frame[:0]
             reviews[dataset] = review_predictions(
                 options, shown, wanted, read_posts(file), fit["margin"], ask
@@ -109,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             labels, logits = apply_review(frame, reviews[dataset])
             found[dataset] = prediction_rows(frame["post_id"], logits, labels=labels)
     for name, review in reviews.items():
-        write_private(
+        write_private_table(
             review.table.assign(asked_for=name), f"{args.work}/{name}.parquet", REVIEW_SCHEMA
         )
     write_predictions(found, args.out)

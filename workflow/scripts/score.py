@@ -18,7 +18,12 @@ from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
 from postgrad.records.options import read_options
 from postgrad.records.posts import read_posts
-from postgrad.records.predictions import aligned, matrix, of_dataset, read_predictions
+from postgrad.records.predictions import (
+    align_with_gold,
+    dataset_predictions,
+    prediction_matrix,
+    read_predictions,
+)
 from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
 
 
@@ -30,13 +35,13 @@ def entry(
     gold = read_posts(gold_path)
     if gold["label"].isna().all():
         return {**named, "n": 0, "reason": "no gold labels"}
-    gold, predictions = aligned(
-        gold, of_dataset(predictions, pair.dataset), (gold_path, predictions_path)
+    gold, predictions = align_with_gold(
+        gold, dataset_predictions(predictions, pair.dataset), (gold_path, predictions_path)
     )
     task = (pair.labels, pair.positive, pair.metric)
     try:
         found = score_predictions(
-            gold["label"].astype(int), predictions["label"], matrix(predictions), *task
+            gold["label"].astype(int), predictions["label"], prediction_matrix(predictions), *task
         )
     except ValueError as fault:
         raise ValueError(f"{predictions_path}: {pair.dataset}: {fault}") from fault

@@ -20,7 +20,7 @@ from postgrad.llm.synthesis import PostWriter, SynthesizeOptions
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
 from postgrad.records.options import read_options
-from postgrad.records.posts import read_posts, read_union, write_posts
+from postgrad.records.posts import read_posts, read_posts_without_dropped, write_posts
 from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
 from postgrad.runtime.signals import heeded
 
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = read_options(SynthesizeOptions, args.spec)
     files = named_files("--corpus", args.corpus)
     corpus = {split: read_posts(file)["text"] for split, file in files.items()}
-    writing = PostWriter(read_union(args.data, args.drop), corpus, options)
+    writing = PostWriter(read_posts_without_dropped(args.data, args.drop), corpus, options)
     with heeded():
         for model, answers in ask_functions(args.spec, args.reached, args.models).items():
             for answer in answers(writing.requests(model)):

@@ -21,8 +21,8 @@ from postgrad.records.options import read_options
 from postgrad.records.posts import read_posts
 from postgrad.records.predictions import (
     ABSTAIN,
-    matrix,
-    of_dataset,
+    dataset_predictions,
+    prediction_matrix,
     prediction_rows,
     read_predictions,
     write_predictions,
@@ -51,11 +51,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     options, shared = read_options(VoteOptions, args.spec), named_files("--posts", args.posts)
     members, votes, counts = [read_predictions(path) for path in args.predictions], {}, {}
     for dataset in options.datasets:
-        frames = [of_dataset(member, dataset) for member in members]
+        frames = [dataset_predictions(member, dataset) for member in members]
         if dataset in shared:
             frames = spread(frames, read_posts(shared[dataset])["post_id"], args.predictions)
         check_members(frames, [f"{dataset} of {path}" for path in args.predictions])
-        probs = np.stack([matrix(frame) for frame in frames])
+        probs = np.stack([prediction_matrix(frame) for frame in frames])
         said = np.stack([frame["label"] for frame in frames])
         labels, logits, tied = vote(probs, said, options.rule, options.ties, options.weights)
         votes[dataset] = prediction_rows(frames[0]["post_id"], logits, labels=labels)

@@ -9,7 +9,7 @@ import pytest
 import finetune
 from postgrad.corpus.text_forms import as_read, normalized
 from postgrad.records.posts import write_posts
-from postgrad.records.predictions import matrix
+from postgrad.records.predictions import prediction_matrix
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_input_normalized_holds_in_training_and_in_prediction(tmp_path):
             rows = made.predicted(
                 made.predict_spec("linear", input=form), out, tmp_path / f"{data}.parquet", said
             )
-            logits[form, data] = matrix(rows, "logits").tolist()
+            logits[form, data] = prediction_matrix(rows, "logits").tolist()
     assert {"https", "someone3"} <= terms["raw"] and "user" not in terms["raw"]
     assert "user" in terms["normalized"] and not {"https", "someone3"} & terms["normalized"]
     assert logits["normalized", "posts/train"] == logits["normalized", "loud/dev"]

@@ -32,11 +32,11 @@ def test_options_are_read_once_and_stay():
         ({"node": "plain"}, "the spec of plain lacks 'lambda'"),
         (
             {"node": "plain", "lambda": [], "mots": 1},
-            "the spec of plain holds the unknown 'mots'; did you mean 'most'?",
+            "the spec of plain has the unknown key 'mots'; did you mean 'most'?",
         ),
         (
             {"node": "plain", "lambda": [], "x": 1},
-            "the spec of plain holds the unknown 'x'; leave it out; it may hold",
+            "the spec of plain has the unknown key 'x'; remove it; the valid",
         ),
         ({"node": "plain", "lambda_": []}, "the spec of plain lacks 'lambda'"),
         ({}, "the spec of this job lacks 'node'"),
@@ -73,11 +73,11 @@ def test_dataclasses_within_are_read_as_well():
     assert read_options(Whole, spec) == Whole(train, rows, Part(words="y"), {"a": [1]})
     with pytest.raises(
         ValueError,
-        match="^'train' of 'parts' of the spec of this job holds the unknown 'fiel'; did",
+        match="^'train' of 'parts' of the spec of this job has the unknown key 'fiel'; did",
     ):
         read_options(Whole, {"parts": {"train": {"fiel": "a"}}, "rows": []})
     with pytest.raises(
         ValueError,
-        match="^'one' of the spec of this job holds the unknown 'q'; leave it out; it may",
+        match="^'one' of the spec of this job has the unknown key 'q'; remove it; the valid",
     ):
         read_options(Whole, {"parts": {}, "rows": [], "one": {"q": 1}})

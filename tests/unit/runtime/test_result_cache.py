@@ -197,7 +197,7 @@ def test_what_is_no_result_is_not_taken_back_and_what_is_no_model_not_removed(tm
     work, out = tmp_path / "work", tmp_path / "out"
     keep(work, ONE, made(tmp_path / "one", MODEL, "a"), MODEL)
     made(out / "inside", MODEL, "b")
-    with pytest.raises(ValueError, match="holds folders"):
+    with pytest.raises(ValueError, match="contains folders"):
         restored(work, ONE, out, MODEL)
     (result_folder(work, ONE) / MODEL / "model.json").unlink()
     assert not restored(work, ONE, tmp_path / "new", MODEL), (

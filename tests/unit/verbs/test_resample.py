@@ -13,7 +13,7 @@ from postgrad.augmentation.resampling import ResampleOptions, resampled
 from postgrad.augmentation.shuffling import AugmentOptions, augmented
 from postgrad.config.errors import Fault
 from postgrad.records.options import read_options
-from postgrad.records.posts import read_union, write_posts
+from postgrad.records.posts import read_posts_without_dropped, write_posts
 from postgrad.study.specs import node_spec
 from postgrad.study.study import Study
 
@@ -73,7 +73,7 @@ def test_the_sequences_of_alex_are_recipes_with_exact_counts(tmp_path, name):
     )
     write_posts(posts_of_classes(5, 12, 4), tmp_path / "rain-train.parquet")
     for node in (graph.nodes[id] for id in SEQUENCES[name]):
-        frame = read_union(
+        frame = read_posts_without_dropped(
             [tmp_path / f"{source.replace('/', '-')}.parquet" for source in node.sources]
         )
         spec = json.loads(node_spec(study, "small", node.id))

@@ -18,7 +18,7 @@ from postgrad.llm.answer_cache import Answer, Request, answer_counts
 from postgrad.llm.templates import draw_examples, fill_messages, label_definitions
 from postgrad.predictors.calibration import first_best
 from postgrad.records.posts import input_texts
-from postgrad.records.predictions import matrix, softmax
+from postgrad.records.predictions import prediction_matrix, softmax
 
 REASON = r"^\s*(\S+\s+){0,29}\S+\s*$"  # 1 to 30 words
 ANSWER_TOKENS = 200  # most tokens of an answer
@@ -162,7 +162,7 @@ def review_predictions(
     """
     names = [label["name"] for label in options.labels]
     code = names.index(options.check)
-    margins = probability_margins(matrix(frame)) if len(frame) else np.zeros(0)
+    margins = probability_margins(prediction_matrix(frame)) if len(frame) else np.zeros(0)
     predicted = (frame["label"] == code).to_numpy()
     rows = np.flatnonzero(predicted if max_margin is None else predicted & (margins <= max_margin))
     texts = dict(zip(posts["post_id"], input_texts(posts)))
@@ -239,7 +239,7 @@ def apply_review(
     logits : ndarray
         (n, K).
     """
-    labels, logits = frame["label"].to_numpy().copy(), matrix(frame, "logits")
+    labels, logits = frame["label"].to_numpy().copy(), prediction_matrix(frame, "logits")
     for row, code, margin in zip(review.rows, review.codes, review.table["margin"]):
         if code != labels[row] and (max_margin is None or margin <= max_margin):
             logits[row, [labels[row], code]] = logits[row, [code, labels[row]]]
@@ -279,7 +279,7 @@ def fit_gate(
 
     margins = sorted(cast(list[float], options.gate))
     after: dict[float | None, tuple[np.ndarray, np.ndarray]] = {
-        None: (frame["label"].to_numpy(), matrix(frame, "logits"))
+        None: (frame["label"].to_numpy(), prediction_matrix(frame, "logits"))
     }
     after |= {margin: apply_review(frame, review, margin) for margin in margins}
     best, metrics = first_best(margins, score)

@@ -15,9 +15,9 @@ from typing import Any
 import pandas as pd
 
 from postgrad.corpus.text_forms import as_read
-from postgrad.records.files import in_place, write_text
+from postgrad.records.files import replace_output, write_text
 from postgrad.records.json_files import json_text
-from postgrad.records.posts import read_union
+from postgrad.records.posts import read_posts_without_dropped
 
 
 def read_model_record(folder: Path | str) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def read_training_posts(
         "folder/file" -> SHA-256 of the ids, labels, keywords and texts that are kept. The texts are
         those of the file, whatever `form` is.
     """
-    frames = [read_union([path], drops) for path in paths]
+    frames = [read_posts_without_dropped([path], drops) for path in paths]
     digests = {
         "/".join(Path(path).parts[-2:]): posts_digest(frame) for path, frame in zip(paths, frames)
     }
@@ -153,7 +153,7 @@ def write_model_folder(
     ValueError
         If `out` contains folders, so that it is no model folder.
     """
-    with in_place(out) as temporary:
+    with replace_output(out) as temporary:
         temporary.mkdir()
         yield temporary
         if timing is not None:

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from postgrad.records.files import link
+from postgrad.records.files import link_or_copy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +176,7 @@ def link_model_files(model: str, source: Path | str, target: Path | str) -> dict
     for path in sorted(
         {path for pattern in MODEL_FILES for path in source.glob(pattern)} - {source / "model.json"}
     ):
-        link(path.resolve(), target / path.name)
+        link_or_copy(path.resolve(), target / path.name)
     return file_digests(target)
 
 

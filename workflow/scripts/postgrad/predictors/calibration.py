@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from postgrad.evaluation.metrics import score_predictions
 from postgrad.predictors.temperature_scaling import temperature
-from postgrad.records.predictions import ABSTAIN, matrix, softmax
+from postgrad.records.predictions import ABSTAIN, prediction_matrix, softmax
 
 T = TypeVar("T")
 
@@ -216,7 +216,7 @@ def calibrated(frame: pd.DataFrame, fit: Mapping[str, Any]) -> tuple[np.ndarray,
 
     A post without an answer stays as it is.
     """
-    answered, logits = (frame["label"] != ABSTAIN).to_numpy(), matrix(frame, "logits")
+    answered, logits = (frame["label"] != ABSTAIN).to_numpy(), prediction_matrix(frame, "logits")
     if answered.any():
         logits[answered] = applied(logits[answered], fit)
     return np.array(

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from postgrad.predictors.temperature_scaling import temperature
-from postgrad.records.predictions import ABSTAIN, matrix, softmax
+from postgrad.records.predictions import ABSTAIN, prediction_matrix, softmax
 
 KEEP = ("agreement", "confidence", "random")
 
@@ -45,7 +45,7 @@ def calibration(frame: pd.DataFrame, gold: np.ndarray) -> float | None:
     None where it answers nowhere.
     """
     rows = (frame["label"] != ABSTAIN).to_numpy()
-    return temperature(matrix(frame, "logits")[rows], gold[rows]) if rows.any() else None
+    return temperature(prediction_matrix(frame, "logits")[rows], gold[rows]) if rows.any() else None
 
 
 def joined(
@@ -66,7 +66,7 @@ def joined(
         raise ValueError(f"teacher{'s' * (len(names) > 1)} {' and '.join(names)} {why}.")
     found = [frame.set_index("post_id").loc[shared].reset_index() for frame in frames]
     for frame, name in zip(found, names, strict=True):
-        if matrix(frame, "logits").shape != (len(shared), classes):
+        if prediction_matrix(frame, "logits").shape != (len(shared), classes):
             raise ValueError(
                 f"teacher {name} does not give one logit for each of {classes} classes."
             )
@@ -75,7 +75,7 @@ def joined(
 
 def check_distinct(teachers: Sequence[pd.DataFrame], names: Sequence[str]) -> None:
     """Raise ValueError, naming the teachers, where two give the same logits for every post."""
-    first, *others = (matrix(frame, "logits") for frame in teachers)
+    first, *others = (prediction_matrix(frame, "logits") for frame in teachers)
     if any(np.array_equal(first, other) for other in others):
         raise ValueError(
             f"teachers {names[0]} and {names[1]} give identical logits, so their agreement says nothing; "
@@ -85,7 +85,7 @@ def check_distinct(teachers: Sequence[pd.DataFrame], names: Sequence[str]) -> No
 
 def decided(frame: pd.DataFrame) -> np.ndarray:
     """(n,) whether a teacher has an answer: no abstention, and no tie at the highest logit."""
-    logits = matrix(frame, "logits")
+    logits = prediction_matrix(frame, "logits")
     highest = (logits == logits.max(axis=1, keepdims=True)).sum(axis=1)
     return (frame["label"].to_numpy() != ABSTAIN) & (highest == 1)
 
@@ -113,10 +113,10 @@ def answers(
     """
     silent = np.any([frame["label"] == ABSTAIN for frame in teachers], axis=0)
     if len(teachers) == 1:
-        labels, probs = teachers[0]["label"].to_numpy(), matrix(teachers[0])
+        labels, probs = teachers[0]["label"].to_numpy(), prediction_matrix(teachers[0])
         return labels, np.take_along_axis(probs, np.maximum(labels, 0)[:, None], axis=1)[:, 0]
     own = [
-        softmax(matrix(frame, "logits") / t)
+        softmax(prediction_matrix(frame, "logits") / t)
         for frame, t in zip(teachers, temperatures, strict=True)
     ]
     mean = np.mean(own, axis=0)
@@ -245,7 +245,7 @@ def kept(
     """
     if keep not in KEEP:
         raise ValueError(f"keep {keep!r} does not exist; known: {', '.join(KEEP)}.")
-    classes = matrix(teachers[0], "logits").shape[1]
+    classes = prediction_matrix(teachers[0], "logits").shape[1]
     beside = np.ones(len(teachers[0]), dtype=bool) if beside is None else beside
     none = np.zeros(classes, dtype=np.int64)
     if keep == "agreement":
@@ -341,7 +341,7 @@ def flow(
     shortfall (K,); on_gold, gold: the teachers' predictions of gold posts and their labels, for
     `audit`; beside: as of `kept`.
     """
-    classes = matrix(teachers[0], "logits").shape[1]
+    classes = prediction_matrix(teachers[0], "logits").shape[1]
 
     def by_class(counts: Iterable[int]) -> dict[str, int]:
         return {str(code): int(count) for code, count in enumerate(counts)}

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from postgrad.records.predictions import ABSTAIN, matrix
+from postgrad.records.predictions import ABSTAIN, prediction_matrix
 
 RULES = ("majority", "soft")
 TIES = ("probability", "lowest")
@@ -63,7 +63,7 @@ def spread(
         columns: dict[str, Any] = {"post_id": posts, "label": np.full(len(posts), ABSTAIN)}
         columns["label"][at] = frame["label"]
         for column in ("logits", "probs"):
-            found = matrix(frame, column)
+            found = prediction_matrix(frame, column)
             columns[column] = np.zeros((len(posts), found.shape[1]))
             columns[column][at] = found
             columns[column] = list(columns[column])

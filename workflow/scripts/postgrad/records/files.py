@@ -1,6 +1,4 @@
-"""Files and folders written beside the final name and renamed, so that no half-written one has a
-final name; links.
-"""
+"""Write files and folders whole or not at all, link and remove them."""
 
 import os
 import shutil
@@ -11,35 +9,44 @@ from pathlib import Path
 
 @contextmanager
 def atomic_write(path: Path | str) -> Iterator[Path]:
-    """A path beside `path` at which the body writes a file; at the end the file takes the place of
-    `path`.
+    """Yield a temporary path in the folder of `path`; the file written there replaces `path`.
 
-    The folder is made where it is missing. If the body fails, nothing is left and `path` stays as
-    it was.
+    The folder is made if it is missing. If the body fails, the temporary file is removed and `path`
+    stays as it was. So no file that is only half written has its final name.
+
+    Parameters
+    ----------
+    path
+        The final name of the file.
+
+    Yields
+    ------
+    Path
+        The path at which the body writes the file.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        yield beside
-        os.replace(beside, path)
+        yield temporary
+        os.replace(temporary, path)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def write_text(text: str, path: Path | str) -> None:
-    """Write `text` to `path` as UTF-8, by `atomic_write`."""
-    with atomic_write(path) as beside:
-        beside.write_text(text, encoding="utf-8")
+    """Write `text` to `path` as UTF-8, by means of `atomic_write`."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
-def link(source: Path | str, target: Path | str) -> None:
-    """A second name for a file, or for each file of a folder, without bytes being copied.
+def link_or_copy(source: Path | str, target: Path | str) -> None:
+    """Give a file, or each file of a folder, a second name without copying its bytes.
 
-    A copy on another disk.
+    On another disk, where a hard link is not possible, the files are copied.
     """
     if Path(source).is_dir():
-        shutil.copytree(source, target, copy_function=link)
+        shutil.copytree(source, target, copy_function=link_or_copy)
         return
     try:
         os.link(source, target)
@@ -47,8 +54,8 @@ def link(source: Path | str, target: Path | str) -> None:
         shutil.copyfile(source, target)
 
 
-def remove(path: Path) -> None:
-    """Remove a file or a folder, if there is one."""
+def remove_path(path: Path) -> None:
+    """Remove a file or a folder, if it exists."""
     if path.is_dir():
         shutil.rmtree(path)
     else:
@@ -56,24 +63,40 @@ def remove(path: Path) -> None:
 
 
 @contextmanager
-def in_place(out: Path | str) -> Iterator[Path]:
-    """A path beside `out`, to make a file or a folder at; at the end it takes out's place.
+def replace_output(out: Path | str) -> Iterator[Path]:
+    """Yield a temporary path; the file or folder that the body makes there replaces `out`.
 
-    Nothing shows under `out` if the body fails. ValueError where `out` holds a folder: then it is
-    no model's.
+    If the body fails, `out` stays as it was and nothing else is left.
+
+    Parameters
+    ----------
+    out
+        The final name of a file or of a folder that holds files only.
+
+    Yields
+    ------
+    Path
+        The path at which the body makes the file or the folder.
+
+    Raises
+    ------
+    ValueError
+        If `out` is a folder that contains folders. It is then no model folder, and it is not
+        replaced.
     """
     out = Path(out)
     if out.is_dir() and any(path.is_dir() for path in out.iterdir()):
         raise ValueError(
-            f"--out {out} holds folders, so it is no model folder: give a path of its own"
+            f"--out {out} contains folders, so it is not a model folder: give a path of its own"
         )
-    beside = out.with_name(f".{out.name}.partial")
-    remove(beside)  # what a killed run left
+    temporary = out.with_name(f".{out.name}.partial")
+    remove_path(temporary)  # A run that was killed may have left one.
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
-        yield beside
-        if beside.is_dir():
+        yield temporary
+        if temporary.is_dir():
             shutil.rmtree(out, ignore_errors=True)
-        os.rename(beside, out)
+        os.rename(temporary, out)
     finally:
-        remove(beside)  # a rename between two names of one file leaves both
+        # If both names are links to the same file, the rename keeps both.
+        remove_path(temporary)

@@ -1,25 +1,36 @@
-"""Names that all packages share.
-
-Splits, held-out posts, files of predictions, folds, and the ids of nodes.
-"""
+"""Names that all packages share: splits, files of predictions, folds, and the ids of nodes."""
 
 from collections.abc import Mapping
 
-SPLITS = ("train", "dev", "test", "cross", "unlabeled")  # a task may have fewer
-HELD_OUT = "held-out"  # ages/held-out: the posts of a folded dataset, each predicted by the model that left it out
-# The two files of a predictor: what is scored, and what other nodes learn from.
+SPLITS = ("train", "dev", "test", "cross", "unlabeled")  # A task may have fewer.
+# The split of a dataset in folds whose posts are each predicted by the model that was trained
+# without them, for example ages/held-out.
+HELD_OUT = "held-out"
+# The two files of a predictor: predictions that are scored, and predictions that other nodes learn
+# from.
 SCORED, TEACHING = "scored", "teaching"
-FOLD = "fold"  # the axis of a dataset in folds, and of all that is made from it
-# No comma: Snakemake 9.27 tears a wildcard's value at commas on its way into a submitted job (its
-# issue 2366).
-_AT = "@"
+# The axis of a dataset in folds and of all nodes that are made from it.
+FOLD = "fold"
+# The separator in ids is no comma: Snakemake 9.27 splits the value of a wildcard at commas when it
+# submits a job (its issue 2366).
+_SEPARATOR = "@"
 
 
 def node_id(name: str, axes: Mapping[str, object]) -> str:
-    """The id of a node at one point of its axes. Only made, never taken apart: name and axes are
-    kept beside it.
+    """Return the id of a node at one point of its axes, which are sorted by name.
 
+    An id is never parsed: the name and the axes are stored together with it.
+
+    Parameters
+    ----------
+    name
+        The name of the node in the recipe.
+    axes
+        The value of each axis.
+
+    Examples
+    --------
     >>> node_id("ages-expert", {"seed": 1, "fold": 2})
     'ages-expert@fold=2@seed=1'
     """
-    return _AT.join([name, *(f"{key}={value}" for key, value in sorted(axes.items()))])
+    return _SEPARATOR.join([name, *(f"{key}={value}" for key, value in sorted(axes.items()))])

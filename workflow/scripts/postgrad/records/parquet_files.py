@@ -1,4 +1,4 @@
-"""Frames written as Parquet files with a declared schema, for everyone or for their owner alone."""
+"""Data frames as Parquet files with a declared schema."""
 
 import os
 from pathlib import Path
@@ -11,9 +11,9 @@ from postgrad.records.files import atomic_write
 
 
 def write_table(frame: pd.DataFrame, path: Path | str, schema: pa.Schema) -> None:
-    """Write `frame` to `path` under `schema`, by `atomic_write`.
+    """Write the columns of `schema` to a Parquet file, by means of `atomic_write`.
 
-    Columns that `frame` lacks become null.
+    Columns that `frame` lacks are null in the file; columns that `schema` lacks are left out.
     """
     frame = frame.reindex(columns=schema.names)
     table = (
@@ -21,17 +21,20 @@ def write_table(frame: pd.DataFrame, path: Path | str, schema: pa.Schema) -> Non
         if len(frame)
         else schema.empty_table()
     )
-    with atomic_write(path) as beside:
-        pq.write_table(table.replace_schema_metadata(), beside, compression="zstd")
+    with atomic_write(path) as temporary:
+        pq.write_table(table.replace_schema_metadata(), temporary, compression="zstd")
 
 
-def write_private(frame: pd.DataFrame, path: Path | str, schema: pa.Schema) -> None:
-    """`write_table` for the owner alone: the file's mode is 0600, its folder's 0700."""
+def write_private_table(frame: pd.DataFrame, path: Path | str, schema: pa.Schema) -> None:
+    """Write a table, as `write_table` does, that only its owner can read.
+
+    The mode of the file is 0600, and that of its folder 0700.
+    """
     folder = Path(path).parent
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
-    before = os.umask(0o077)
+    previous_mask = os.umask(0o077)
     try:
         write_table(frame, path, schema)
     finally:
-        os.umask(before)
+        os.umask(previous_mask)

@@ -1,10 +1,9 @@
-"""Posts as records: one Parquet file per dataset, with a declared schema.
+"""Posts as tables: one Parquet file for each dataset, with a declared schema.
 
-A post has a `post_id` that is unique within its corpus, a `text`, a `label`
-(the class code 0..K-1, null where there is none) and the facts that keep
-derived posts beside their source: `origin` (gold, pool, augment, synthesize, label) and
-`parent` (the post_id of the source post, null for a post of the corpus and for one that a
-language model wrote).
+A post has a `post_id` that is unique within its corpus, a `text`, and a `label`, which is the code
+0..K-1 of its class or null. Two columns connect a derived post with its source: `origin` is gold,
+pool, augment, synthesize or label, and `parent` is the post_id of the source post. `parent` is null
+for a post of the corpus and for a post that a language model wrote.
 """
 
 import hashlib
@@ -21,10 +20,10 @@ POSTS = pa.schema(
     [
         ("post_id", pa.string()),
         ("text", pa.string()),
-        ("keyword", pa.string()),  # the term the label is about (a keyword, a therapy), else null
+        ("keyword", pa.string()),  # what the label is about (a keyword, a therapy) or null
         ("label", pa.int64()),
         ("platform", pa.string()),
-        ("author", pa.string()),  # keyed hash, null where unknown
+        ("author", pa.string()),  # a keyed hash, or null if unknown
         ("origin", pa.string()),
         ("parent", pa.string()),
     ]
@@ -33,23 +32,31 @@ DROPPED = pa.schema([("post_id", pa.string()), ("split", pa.string()), ("reason"
 
 
 def write_posts(frame: pd.DataFrame, path: Path | str, schema: pa.Schema = POSTS) -> None:
-    """Write posts in the order given. Columns that `frame` lacks become null."""
+    """Write posts in the order of `frame`. Columns that `frame` lacks become null."""
     write_table(frame, path, schema)
 
 
 def read_posts(path: Path | str) -> pd.DataFrame:
-    """Posts of one file as a frame; `label` is a nullable integer."""
+    """Return the posts of one file as a frame in which `label` is a nullable integer."""
     frame = pq.read_table(path).to_pandas()
     frame["label"] = frame["label"].astype("Int64")
     return frame
 
 
-def read_union(paths: Iterable[Path | str], drops: Iterable[Path | str] = ()) -> pd.DataFrame:
-    """The posts of several files, in the order given (gold first), without those that any of
-    `drops` names.
+def read_posts_without_dropped(
+    paths: Iterable[Path | str], drops: Iterable[Path | str] = ()
+) -> pd.DataFrame:
+    """Return the posts of several files, one after the other, without the dropped ones.
 
-    drops: Parquet files with a column `post_id`, audit's and a fold's. What derives from such a
-    post goes with it.
+    A post that derives from a dropped post is left out as well.
+
+    Parameters
+    ----------
+    paths
+        Files of posts, gold first.
+    drops
+        Parquet files whose column `post_id` names the dropped posts: the one of the audit, and
+        that of a fold.
     """
     dropped = set()
     for drop in drops:
@@ -61,17 +68,33 @@ def read_union(paths: Iterable[Path | str], drops: Iterable[Path | str] = ()) ->
 
 
 def input_texts(frame: pd.DataFrame) -> list[str]:
-    """Each post as a classifier without a prompt reads it: `keyword: text`, or the text alone."""
+    """Return each post as a classifier without a prompt reads it.
+
+    This is `keyword: text`, or the text alone if the post has no keyword.
+
+    Examples
+    --------
+    >>> input_texts(pd.DataFrame({"keyword": ["rain", None], "text": ["It pours.", "Sun."]}))
+    ['rain: It pours.', 'Sun.']
+    """
     return [
-        text if pd.isna(word) else f"{word}: {text}"
-        for word, text in zip(frame["keyword"], frame["text"])
+        text if pd.isna(keyword) else f"{keyword}: {text}"
+        for keyword, text in zip(frame["keyword"], frame["text"])
     ]
 
 
 def first_by_hash(frame: pd.DataFrame, n: int | None) -> pd.DataFrame:
-    """n posts chosen by the SHA-1 of their post_id, in the order of `frame`.
+    """Return the `n` posts with the smallest SHA-1 of their post_id, in the order of `frame`.
 
-    A smaller n gives a subset.
+    The choice looks random but is the same in every run, and a smaller `n` gives a subset.
+
+    Parameters
+    ----------
+    frame
+        Posts.
+    n
+        How many posts are chosen. None, or a number that is not below the number of posts, gives
+        all of them.
     """
     if n is None or n >= len(frame):
         return frame
@@ -79,9 +102,9 @@ def first_by_hash(frame: pd.DataFrame, n: int | None) -> pd.DataFrame:
     return frame.loc[digests.sort_values().index[:n].sort_values()].reset_index(drop=True)
 
 
-def class_sizes(path: Path | str | None) -> dict[int, int] | None:
-    """{class.
+def read_class_counts(path: Path | str | None) -> dict[int, int] | None:
+    """Return how many posts of a file each class has; None if `path` is None.
 
-    How many posts} of a file of posts, without those that have no label; None without a file.
+    Posts without a label are not counted.
     """
     return read_posts(path)["label"].dropna().astype(int).value_counts().to_dict() if path else None

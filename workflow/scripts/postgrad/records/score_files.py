@@ -1,16 +1,18 @@
-"""Scores and comparisons as records: what score.json and compare.json hold."""
+"""The contents of score.json and compare.json as types."""
 
 from typing import NotRequired, TypedDict
 
 
 class F1(TypedDict):
+    """Precision, recall and their harmonic mean."""
+
     precision: float
     recall: float
     f1: float
 
 
 class ClassScores(F1):
-    """Scores of one class; `support`: how many gold posts it has."""
+    """Scores of one class. `support` is the number of its gold posts."""
 
     label: str
     support: int
@@ -19,9 +21,9 @@ class ClassScores(F1):
 class Scores(TypedDict):
     """Scores of one predictor on one dataset of n posts.
 
-    values: precision, recall and f1 of the positive classes, accuracy, macro_f1, auc, and
-    `official`, which is the one that `metric` names. confusion: as `confusion` counts it.
-    abstained: how many posts got no answer.
+    `values` has precision, recall and f1 of the positive classes, accuracy, macro_f1, auc, and
+    `official`, which is the score that `metric` names. `confusion` is the confusion matrix.
+    `abstained` is the number of posts without an answer.
     """
 
     n: int
@@ -35,7 +37,7 @@ class Scores(TypedDict):
 class ScoreEntry(Scores, total=False):
     """An entry of score.json.
 
-    Without gold labels n is 0, `reason` says so, and there are no scores.
+    If a dataset has no gold labels, n is 0, `reason` says so, and there are no scores.
     """
 
     predictor: str  # the id of the node at one point of its axes
@@ -47,16 +49,16 @@ class ScoreEntry(Scores, total=False):
 
 
 class ScoreFile(TypedDict):
-    """What score.json holds."""
+    """The content of score.json."""
 
     recipe: str
     entries: list[ScoreEntry]
 
 
 class Spread(TypedDict):
-    """Mean and sample's sd of values of which each has a seed of its own.
+    """Mean and sample standard deviation of the values of several seeds.
 
-    None where they do not exist.
+    They are None if they do not exist.
     """
 
     mean: float | None
@@ -65,7 +67,7 @@ class Spread(TypedDict):
 
 
 class Summary(Spread):
-    """The spread of the official metric, the AUC beside it, and why there is none."""
+    """The spread of the official metric and of the AUC, and the reason if there is none."""
 
     auc: float | None
     auc_sd: float | None
@@ -73,13 +75,16 @@ class Summary(Spread):
 
 
 class NodeSummary(Summary):
-    """How a node of a chain does."""
+    """The scores of one node of a chain."""
 
     node: str
 
 
 class Control(Summary):
-    """The gain of a control over `against`, the node before the one in whose place it stands."""
+    """The gain of a control over `against`.
+
+    The control replaces the node `beside` in the chain, and `against` is the node before that one.
+    """
 
     node: str
     beside: str
@@ -87,13 +92,25 @@ class Control(Summary):
     own: Summary
 
 
-# The gain of the node `to` over the node `from`, with the keys of a Summary.
-Step = TypedDict("Step", {"from": str, "to": str, "mean": float | None, "sd": float | None, "seeds": int,
-                          "auc": float | None, "auc_sd": float | None, "reason": NotRequired[str]})  # fmt: skip
+# The gain of the node `to` over the node `from`, with the keys of a `Summary`. `from` is a reserved
+# word of Python, so that a class cannot have it as a field.
+Step = TypedDict(
+    "Step",
+    {
+        "from": str,
+        "to": str,
+        "mean": float | None,
+        "sd": float | None,
+        "seeds": int,
+        "auc": float | None,
+        "auc_sd": float | None,
+        "reason": NotRequired[str],
+    },
+)
 
 
 class Comparison(TypedDict):
-    """One chain on one dataset: what stands under `sets` in compare.json."""
+    """The comparison of one chain on one dataset, a value of `sets` in compare.json."""
 
     metric: str | None
     nodes: list[NodeSummary]
@@ -102,13 +119,13 @@ class Comparison(TypedDict):
 
 
 class ChainSets(TypedDict):
-    """A chain in compare.json: {dataset: what each of its steps adds there}."""
+    """One chain in compare.json: its comparison on each dataset."""
 
     sets: dict[str, Comparison]
 
 
 class CompareFile(TypedDict):
-    """What compare.json holds."""
+    """The content of compare.json."""
 
     recipe: str
     chains: dict[str, ChainSets]

@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from postgrad.records.files import in_place, link, remove, write_text
+from postgrad.records.files import link_or_copy, remove_path, replace_output, write_text
 
 KEY = "key.json"
 COMPLETE = "complete"  # the file that is written last into a checkpoint
@@ -113,8 +113,8 @@ def keep(work: str | Path, key: Key, out: str | Path, name: str = MODEL) -> None
     folder = result_folder(work, key)
     if not holds(folder, key):
         remove_result(folder)
-    with in_place(folder / name) as beside:
-        link(out, beside)
+    with replace_output(folder / name) as beside:
+        link_or_copy(out, beside)
     write_text(key_text(key), folder / KEY)
     remove_checkpoints(folder)
 
@@ -130,8 +130,8 @@ def restored(work: str | Path, key: Key, out: str | Path, name: str = MODEL) -> 
     kept = folder / name
     if not (holds(folder, key) and vouching(kept).is_file()):
         return False
-    with in_place(out) as beside:
-        link(kept, beside)
+    with replace_output(out) as beside:
+        link_or_copy(kept, beside)
         os.utime(vouching(beside))  # Snakemake takes an output older than its inputs for stale
     os.utime(folder / KEY)
     remove_checkpoints(folder)  # a kill may have come between keeping and removing
@@ -182,12 +182,12 @@ def move_older_work(work: str | Path, older: str | Path | None = None) -> None:
     if is_finished(folder):  # made anew since, by an equal key
         (older / KEY).unlink()
         for path in parts:
-            remove(path)
+            remove_path(path)
         return
     if (folder / KEY).is_file():
         remove_result(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for path in parts:
-        remove(folder / path.name)
+        remove_path(folder / path.name)
         os.rename(path, folder / path.name)
     os.rename(older / KEY, folder / KEY)
