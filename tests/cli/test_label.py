@@ -17,17 +17,17 @@ from study_files import write_config
 from tree import copy_of_tree, scored, snakemake
 
 from postgrad.predictors.pseudo_labels import (
-    agreed,
-    audit,
-    calibration,
+    audit_teachers,
     cohens_kappa,
-    joined,
-    kept,
-    most_confident,
-    prior_matched,
-    shared_out,
+    has_label,
+    join_teachers,
+    most_confident_rows,
+    prior_matched_rows,
+    select_posts,
+    share_of_counts,
+    teacher_temperature,
 )
-from postgrad.predictors.temperature_scaling import nll, temperature
+from postgrad.predictors.temperature_scaling import fit_temperature, negative_log_likelihood
 from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import DROPPED, read_posts, write_posts
 from postgrad.records.predictions import (
@@ -59,14 +59,14 @@ SECOND = teacher([[1, 0], [0, 5], [0, 1], [0, 3], [4, 0], [0, 1]])
 
 
 def test_agreement_leaves_out_differences_ties_and_abstentions():
-    assert agreed([FIRST, SECOND]).tolist() == [True, True, False, True, False, True]
+    assert has_label([FIRST, SECOND]).tolist() == [True, True, False, True, False, True]
     silent = FIRST.assign(label=[ABSTAIN, 1, 0, 1, 0, 1])
-    assert agreed([silent, SECOND])[0] == np.False_
-    assert not agreed([silent, SECOND.assign(label=[ABSTAIN, 1, 1, 1, 0, 1])])[0]
+    assert has_label([silent, SECOND])[0] == np.False_
+    assert not has_label([silent, SECOND.assign(label=[ABSTAIN, 1, 1, 1, 0, 1])])[0]
 
 
 def test_all_agreed_posts_are_kept():
-    rows, labels, shortfall = kept([FIRST, SECOND], [1.0, 1.0], "agreement")
+    rows, labels, shortfall = select_posts([FIRST, SECOND], [1.0, 1.0], "agreement")
     assert (
         rows.tolist() == [0, 1, 3, 5]
         and labels.tolist() == [0, 1, 1, 1]
@@ -76,23 +76,23 @@ def test_all_agreed_posts_are_kept():
 
 def test_the_prior_of_gold_leaves_the_largest_subset_in_its_proportions():
     labels = np.array([0] * 30 + [1] * 100 + [2] * 9)
-    rows = prior_matched(labels, [60, 30, 10], seed=1)
+    rows = prior_matched_rows(labels, [60, 30, 10], seed=1)
     assert np.bincount(labels[rows], minlength=3).tolist() == [
         30,
         15,
         5,
     ]  # class 0 is the scarce one
     assert rows.tolist() == sorted(set(rows.tolist()))
-    assert prior_matched(labels, [60, 30, 10], seed=1).tolist() == rows.tolist()
-    assert prior_matched(labels, [60, 30, 10], seed=2).tolist() != rows.tolist()
-    assert prior_matched(labels, [1, 1, 0], seed=1).tolist()[:30] == list(range(30))
-    assert len(prior_matched(np.array([0, 0]), [1, 1], seed=1)) == 0
+    assert prior_matched_rows(labels, [60, 30, 10], seed=1).tolist() == rows.tolist()
+    assert prior_matched_rows(labels, [60, 30, 10], seed=2).tolist() != rows.tolist()
+    assert prior_matched_rows(labels, [1, 1, 0], seed=1).tolist()[:30] == list(range(30))
+    assert len(prior_matched_rows(np.array([0, 0]), [1, 1], seed=1)) == 0
     with pytest.raises(ValueError, match="no gold posts"):
-        prior_matched(labels, [0, 0, 0], seed=1)
+        prior_matched_rows(labels, [0, 0, 0], seed=1)
 
 
 def test_balance_is_drawn_among_agreed_posts_only():
-    rows, labels, _ = kept([FIRST, SECOND], [1.0, 1.0], "agreement", prior=[1, 1])
+    rows, labels, _ = select_posts([FIRST, SECOND], [1.0, 1.0], "agreement", prior=[1, 1])
     assert labels.tolist() == [0, 1] and rows[0] == 0 and rows[1] in (1, 3, 5)
 
 
@@ -100,9 +100,10 @@ def test_temperature_undoes_a_known_scaling():
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(4000, 3)) * 2
     gold = np.array([rng.choice(3, p=p) for p in softmax(logits)])
-    assert temperature(logits, gold) == pytest.approx(1.0, abs=0.06)
-    assert temperature(logits * 4, gold) == pytest.approx(4 * temperature(logits, gold), rel=1e-4)
-    assert temperature(logits / 3, gold) == pytest.approx(temperature(logits, gold) / 3, rel=1e-4)
+    assert fit_temperature(logits, gold) == pytest.approx(1.0, abs=0.06)
+    found = fit_temperature(logits, gold)
+    assert fit_temperature(logits * 4, gold) == pytest.approx(4 * found, rel=1e-4)
+    assert fit_temperature(logits / 3, gold) == pytest.approx(found / 3, rel=1e-4)
 
 
 def test_temperature_is_the_lowest_nll_of_a_fine_grid():
@@ -110,40 +111,42 @@ def test_temperature_is_the_lowest_nll_of_a_fine_grid():
         np.array([[2.0, 0.0], [0.0, 3.0], [1.0, 0.0], [0.5, 0.0]]),
         np.array([0, 1, 1, 0]),
     )
-    best = min(np.exp(np.linspace(-2.9, 2.9, 5001)), key=lambda t: nll(logits, gold, t))
-    assert temperature(logits, gold) == pytest.approx(best, rel=3e-3)
-    assert nll(np.array([[0.0, 0.0]]), np.array([1]), 5.0) == pytest.approx(np.log(2))
+    grid = np.exp(np.linspace(-2.9, 2.9, 5001))
+    best = min(grid, key=lambda t: negative_log_likelihood(logits, gold, t))
+    assert fit_temperature(logits, gold) == pytest.approx(best, rel=3e-3)
+    equal = np.array([[0.0, 0.0]])
+    assert negative_log_likelihood(equal, np.array([1]), 5.0) == pytest.approx(np.log(2))
 
 
 def test_abstentions_play_no_part_in_calibration():
     gold = np.array([0, 1, 1, 0, 0, 1])
     mute = FIRST.assign(label=[0, 1, 0, 1, ABSTAIN, ABSTAIN])
-    assert calibration(mute, gold) == calibration(FIRST[:4], gold[:4])
-    assert calibration(FIRST.assign(label=ABSTAIN), gold) is None
+    assert teacher_temperature(mute, gold) == teacher_temperature(FIRST[:4], gold[:4])
+    assert teacher_temperature(FIRST.assign(label=ABSTAIN), gold) is None
 
 
 def test_the_most_confident_of_each_class_and_then_of_all():
     yes = np.array([0.9, 0.6, 0.8, 0.3, 0.7, 0.55])  # five of class 1, one of class 0
     said = (yes > 0.5).astype(int), np.maximum(yes, 1 - yes)
-    rows, shortfall = most_confident(*said, [1, 2])
+    rows, shortfall = most_confident_rows(*said, [1, 2])
     assert rows.tolist() == [0, 2, 3] and shortfall.tolist() == [0, 0]
-    rows, shortfall = most_confident(*said, [3, 1])
+    rows, shortfall = most_confident_rows(*said, [3, 1])
     assert rows.tolist() == [0, 2, 3, 4] and shortfall.tolist() == [2, 0]
-    rows, shortfall = most_confident(*said, [3, 9])
+    rows, shortfall = most_confident_rows(*said, [3, 9])
     assert rows.tolist() == [0, 1, 2, 3, 4, 5] and shortfall.tolist() == [2, 4]
 
 
 def test_of_equally_confident_posts_the_earlier_one_counts():
-    rows, _ = most_confident(np.ones(300, dtype=int), np.full(300, 0.8), [0, 7])
+    rows, _ = most_confident_rows(np.ones(300, dtype=int), np.full(300, 0.8), [0, 7])
     assert rows.tolist() == [0, 1, 2, 3, 4, 5, 6]
 
 
 def test_confidence_is_of_the_calibrated_mean():
     # Uncalibrated the first teacher's 9 wins on a; at its temperature of 18 the second decides.
     pair = [teacher([[9, 0], [0, 0.1]]), teacher([[0, 2], [0, 2]])]
-    _, labels, _ = kept(pair, [1.0, 1.0], "confidence", budget=[1, 1])
+    _, labels, _ = select_posts(pair, [1.0, 1.0], "confidence", budget=[1, 1])
     assert labels.tolist() == [0, 1]
-    rows, labels, shortfall = kept(pair, [18.0, 1.0], "confidence", budget=[1, 1])
+    rows, labels, shortfall = select_posts(pair, [18.0, 1.0], "confidence", budget=[1, 1])
     assert rows.tolist() == [0, 1] and labels.tolist() == [1, 1] and shortfall.tolist() == [1, 0]
 
 
@@ -151,18 +154,20 @@ def test_random_posts_are_as_many_as_the_budget_and_hang_on_the_seed():
     rng = np.random.default_rng(1)
     ids = [f"{i:03}" for i in range(100)]
     pair = [teacher(rng.normal(size=(100, 2)), ids=ids) for _ in range(2)]
-    draws = [kept(pair, [1.0, 1.0], "random", budget=[10, 5], seed=seed) for seed in (1, 1, 2)]
+    draws = [
+        select_posts(pair, [1.0, 1.0], "random", budget=[10, 5], seed=seed) for seed in (1, 1, 2)
+    ]
     assert draws[0][0].tolist() == draws[1][0].tolist() != draws[2][0].tolist()
     assert len(draws[0][0]) == 15 and len(set(draws[0][0])) == 15
     mean = np.mean([np.stack(frame["probs"]) for frame in pair], axis=0)
     assert draws[0][1].tolist() == mean[draws[0][0]].argmax(axis=1).tolist()
-    assert len(kept(pair, [1.0, 1.0], "random", budget=[99, 99])[0]) == 100
+    assert len(select_posts(pair, [1.0, 1.0], "random", budget=[99, 99])[0]) == 100
 
 
 def test_controls_leave_out_abstentions():
     mute = FIRST.assign(label=[ABSTAIN, 1, 0, 1, 0, 1])
     for keep in ("confidence", "random"):
-        assert 0 not in kept([mute, SECOND], [1.0, 1.0], keep, budget=[9, 9])[0]
+        assert 0 not in select_posts([mute, SECOND], [1.0, 1.0], keep, budget=[9, 9])[0]
 
 
 @pytest.mark.parametrize(
@@ -193,11 +198,11 @@ def test_controls_leave_out_abstentions():
 )
 def test_impossible_options_are_refused(options, fault):
     with pytest.raises(ValueError, match=fault):
-        kept(**{"teachers": [FIRST, SECOND], "temperatures": [1.0, 1.0], **options})
+        select_posts(**{"teachers": [FIRST, SECOND], "temperatures": [1.0, 1.0], **options})
 
 
 def test_teachers_are_joined_on_the_posts_that_both_scored():
-    pair = joined(
+    pair = join_teachers(
         [teacher([[1, 0], [2, 0], [3, 0]], ids="cab"), teacher([[5, 0], [6, 0]], ids="bc")], "PQ", 2
     )
     assert pair[0]["post_id"].tolist() == pair[1]["post_id"].tolist() == ["b", "c"]
@@ -205,11 +210,11 @@ def test_teachers_are_joined_on_the_posts_that_both_scored():
         row[0] for row in pair[1]["logits"]
     ] == [5, 6]
     with pytest.raises(ValueError, match="P and Q share no scored post"):
-        joined([teacher([[1, 0]], ids="a"), teacher([[1, 0]], ids="b")], "PQ", 2)
+        join_teachers([teacher([[1, 0]], ids="a"), teacher([[1, 0]], ids="b")], "PQ", 2)
     with pytest.raises(ValueError, match="teacher P has scored no post"):
-        joined([FIRST[:0]], "P", 2)
+        join_teachers([FIRST[:0]], "P", 2)
     with pytest.raises(ValueError, match="teacher P does not give one logit for each of 3"):
-        joined([FIRST, SECOND], "PQ", 3)
+        join_teachers([FIRST, SECOND], "PQ", 3)
 
 
 def test_kappa():
@@ -221,7 +226,7 @@ def test_kappa():
 
 def test_audit_on_gold():
     gold = np.array([0, 1, 0, 0, 0, 1])  # agreed: a 0, b 1, d 1, f 1; d is wrong
-    found = audit([FIRST, SECOND], gold, 2)
+    found = audit_teachers([FIRST, SECOND], gold, 2)
     assert found["n"] == 6 and found["agreed"] == pytest.approx(4 / 6)
     assert found["classes"]["0"] == {"agreed": 1, "accuracy": 1.0, "coverage": 0.5}
     assert found["classes"]["1"] == {"agreed": 3, "accuracy": pytest.approx(2 / 3), "coverage": 1.0}
@@ -232,7 +237,7 @@ def test_audit_on_gold():
 
 def test_audit_of_one_teacher_speaks_of_answers_and_has_no_kappa():
     gold = np.array([0, 1, 0, 0, 0, 1])  # answered: b 1, c 0, d 1, e 0, f 1; d is wrong
-    found = audit([FIRST.assign(label=[ABSTAIN, 1, 0, 1, 0, 1])], gold, 2)
+    found = audit_teachers([FIRST.assign(label=[ABSTAIN, 1, 0, 1, 0, 1])], gold, 2)
     assert found["answered"] == 5 / 6 and found["kappa"] is None and found["accuracy"] == [4 / 6]
     assert found["classes"]["0"] == {"answered": 2, "accuracy": 1.0, "coverage": 0.75}
     assert found["classes"]["1"] == {
@@ -264,11 +269,11 @@ VOTE = teacher(
 
 
 def test_a_share_is_rounded_down_and_one_post_at_least():
-    assert shared_out([0, 1, 9, 10, 29], 0.1).tolist() == [0, 1, 1, 1, 2]
+    assert share_of_counts([0, 1, 9, 10, 29], 0.1).tolist() == [0, 1, 1, 1, 2]
     assert (
-        shared_out(100, 0.29) == 29 and shared_out(30, 0.1) == 3
+        share_of_counts(100, 0.29) == 29 and share_of_counts(30, 0.1) == 3
     )  # in floats 0.29 * 100 is below 29
-    assert shared_out([3, 7], 1.0).tolist() == [3, 7] and shared_out(0, 0.5) == 0
+    assert share_of_counts([3, 7], 1.0).tolist() == [3, 7] and share_of_counts(0, 0.5) == 0
 
 
 def test_one_teacher_keeps_a_share_of_each_predicted_class():
@@ -276,13 +281,13 @@ def test_one_teacher_keeps_a_share_of_each_predicted_class():
 
     Nothing is calibrated, and the label is the teacher's own.
     """
-    rows, labels, shortfall = kept([VOTE], [None], "confidence", share=0.4)
+    rows, labels, shortfall = select_posts([VOTE], [None], "confidence", share=0.4)
     assert (
         rows.tolist() == [0, 3, 6] and labels.tolist() == [0, 1, 1] and shortfall.tolist() == [0, 0]
     )
-    rows, labels, _ = kept([VOTE], [None], "confidence", share=1.0)
+    rows, labels, _ = select_posts([VOTE], [None], "confidence", share=1.0)
     assert rows.tolist() == [0, 1, 2, 3, 4, 5, 6] and labels.tolist() == VOTE["label"][:7].tolist()
-    rows, _, _ = kept([VOTE], [None], "confidence", budget=[2, 1])
+    rows, _, _ = select_posts([VOTE], [None], "confidence", budget=[2, 1])
     assert rows.tolist() == [0, 2, 6]
 
 
@@ -294,7 +299,7 @@ ABOVE = [(0.89, [0, 1, 2, 4]), (0.9, [0, 1, 4]), (0.97, [4]), (0.99, []), (0.4, 
 @pytest.mark.parametrize("above, rows", ABOVE)
 def test_the_posts_of_at_least_a_probability_are_kept(above, rows):
     """The sixth post has no answer, at whatever probability."""
-    found, labels, shortfall = kept([SURE], [None], "confidence", above=above - 1e-12)
+    found, labels, shortfall = select_posts([SURE], [None], "confidence", above=above - 1e-12)
     assert (
         found.tolist() == rows
         and labels.tolist() == SURE["label"][rows].tolist()
@@ -309,25 +314,25 @@ def test_the_probability_of_two_teachers_is_that_of_their_calibrated_mean():
     pair = [teacher(np.log([[0.95, 0.05], [0.1, 0.9]])), teacher(np.log([[0.9, 0.1], [0.1, 0.9]]))]
     root = np.sqrt(0.95) / (np.sqrt(0.95) + np.sqrt(0.05))
     for above, rows in ((0.92, []), ((root + 0.9) / 2 - 1e-9, [0]), ((root + 0.9) / 2 + 1e-9, [])):
-        assert kept(pair, [2.0, 1.0], "confidence", above=above)[0].tolist() == rows
-    assert kept(pair, [1.0, 1.0], "confidence", above=0.92)[0].tolist() == [0]
+        assert select_posts(pair, [2.0, 1.0], "confidence", above=above)[0].tolist() == rows
+    assert select_posts(pair, [1.0, 1.0], "confidence", above=0.92)[0].tolist() == [0]
     silent = [pair[0].assign(label=[ABSTAIN, 1]), pair[1]]
-    assert kept(silent, [1.0, 1.0], "confidence", above=0.5)[0].tolist() == [1]
+    assert select_posts(silent, [1.0, 1.0], "confidence", above=0.5)[0].tolist() == [1]
 
 
 def test_posts_above_a_probability_are_drawn_in_the_proportions_of_gold():
     """Of five posts, three of class 0 and two of class 1, the largest set of one to two holds one
     and two.
     """
-    found, labels, _ = kept([SURE], [None], "confidence", above=0.5, prior=[10, 20])
+    found, labels, _ = select_posts([SURE], [None], "confidence", above=0.5, prior=[10, 20])
     assert sorted(labels) == [0, 1, 1] and {3, 4} < set(found)
     draws = {
-        tuple(kept([SURE], [None], "confidence", above=0.5, prior=[10, 20], seed=seed)[0])
+        tuple(select_posts([SURE], [None], "confidence", above=0.5, prior=[10, 20], seed=seed)[0])
         for seed in range(20)
     }
     assert len(draws) == 3  # which one of class 0 depends on the seed
     held_out = np.array([True, True, True, False, True, True])
-    assert kept([SURE], [None], "confidence", above=0.5, beside=held_out)[0].tolist() == [
+    assert select_posts([SURE], [None], "confidence", above=0.5, beside=held_out)[0].tolist() == [
         0,
         1,
         2,
@@ -336,9 +341,9 @@ def test_posts_above_a_probability_are_drawn_in_the_proportions_of_gold():
 
 
 def test_a_random_share_is_of_all_answers():
-    rows, labels, _ = kept([VOTE], [None], "random", share=0.5)  # of seven
+    rows, labels, _ = select_posts([VOTE], [None], "random", share=0.5)  # of seven
     assert len(rows) == 3 and 7 not in rows and labels.tolist() == VOTE["label"][rows].tolist()
-    assert kept([VOTE], [None], "random", share=1.0)[0].tolist() == [0, 1, 2, 3, 4, 5, 6]
+    assert select_posts([VOTE], [None], "random", share=1.0)[0].tolist() == [0, 1, 2, 3, 4, 5, 6]
 
 
 HUNDRED = teacher(
@@ -347,7 +352,7 @@ HUNDRED = teacher(
 
 
 def of_fold(number, k=5, everyone=HUNDRED, **options):
-    return kept([everyone], [None], "random", part=(number, k), **options)[0].tolist()
+    return select_posts([everyone], [None], "random", part=(number, k), **options)[0].tolist()
 
 
 def test_draws_of_folds_share_no_post_and_hang_on_the_seed():
@@ -382,12 +387,12 @@ def test_too_large_a_draw_for_a_fold_is_refused():
 
 def test_what_a_fold_leaves_out_is_kept_in_no_way():
     beside = np.array([False, True, True, True, True, True, True, True])
-    assert kept([VOTE], [None], "confidence", share=0.4, beside=beside)[0].tolist() == [
+    assert select_posts([VOTE], [None], "confidence", share=0.4, beside=beside)[0].tolist() == [
         2,
         3,
         6,
     ]  # c in a's place
-    assert kept([VOTE], [None], "random", share=1.0, beside=beside)[0].tolist() == [
+    assert select_posts([VOTE], [None], "random", share=1.0, beside=beside)[0].tolist() == [
         1,
         2,
         3,
@@ -395,7 +400,7 @@ def test_what_a_fold_leaves_out_is_kept_in_no_way():
         5,
         6,
     ]
-    rows, _, _ = kept([FIRST, SECOND], [1.0, 1.0], "agreement", beside=beside[:6])
+    rows, _, _ = select_posts([FIRST, SECOND], [1.0, 1.0], "agreement", beside=beside[:6])
     assert rows.tolist() == [1, 3, 5]
 
 

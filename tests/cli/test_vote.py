@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from postgrad.predictors.voting import spread, vote
+from postgrad.predictors.voting import extend_to_all_posts, vote
 from postgrad.records.posts import write_posts
 from postgrad.records.predictions import (
     ABSTAIN,
@@ -106,7 +106,8 @@ def held_out(tmp_path, members=HELD):
 
 
 def test_a_held_out_post_is_answered_by_the_models_that_held_it_out(tmp_path):
-    frames = spread([read_predictions(path) for path in held_out(tmp_path)], list("abcd"), "0123")
+    members = [read_predictions(path) for path in held_out(tmp_path)]
+    frames = extend_to_all_posts(members, list("abcd"), "0123")
     labels = np.stack([frame["label"] for frame in frames])
     assert (labels == ABSTAIN).tolist() == [
         [False, False, True, True],

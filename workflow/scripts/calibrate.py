@@ -19,8 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from postgrad.predictors.calibration import CalibrateOptions, calibrated, fitted, metric_to_maximise
-from postgrad.predictors.temperature_scaling import nll
+from postgrad.predictors.calibration import (
+    CalibrateOptions,
+    apply_calibration,
+    fit_calibration,
+    metric_to_maximise,
+)
+from postgrad.predictors.temperature_scaling import negative_log_likelihood
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text, read_json
 from postgrad.records.options import read_options
@@ -67,12 +72,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     pool = dataset_predictions(read_predictions(args.pool), options.pool) if args.pool else None
 
     def told(labels: Any, logits: np.ndarray) -> dict[str, float]:
-        loss = nll(logits[answered], gold[answered], 1.0)
+        loss = negative_log_likelihood(logits[answered], gold[answered], 1.0)
         return {"score": metric_to_maximise(gold, labels, logits, options.task), "log loss": loss}
 
-    fit = fitted(
+    fit = fit_calibration(
         options, gold[answered], prediction_matrix(before, "logits")[answered],
-        score=lambda fit: metric_to_maximise(gold, *calibrated(before, fit), options.task),
+        score=lambda fit: metric_to_maximise(gold, *apply_calibration(before, fit), options.task),
         counts=counts and [counts[name] for name in options.labels],
         pool=None if pool is None else prediction_matrix(pool[pool["label"] != ABSTAIN]),
     )  # fmt: skip
@@ -85,12 +90,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     facts |= {"datasets": options.datasets, "posts": len(gold), **fit}
     facts |= {
         "before": told(before["label"], prediction_matrix(before, "logits")),
-        "after": told(*calibrated(before, fit)),
+        "after": told(*apply_calibration(before, fit)),
     }
     found = {}
     for dataset in options.datasets:
         frame = dataset_predictions(predictions, dataset)
-        labels, logits = calibrated(frame, fit)
+        labels, logits = apply_calibration(frame, fit)
         found[dataset] = prediction_rows(frame["post_id"], logits, labels=labels)
     write_predictions(found, args.out)
     write_text(json_text({**facts, "pool": None if pool is None else len(pool)}), args.fit)

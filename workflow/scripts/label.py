@@ -63,10 +63,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     files = list(named_files("--predictions", args.predictions, names).values())
     said = [read_predictions(file) for file in files]
     scored = [dataset_predictions(frame, dataset) for frame in said]
-    teachers = pseudo_labels.joined(
+    teachers = pseudo_labels.join_teachers(
         [frame[frame["post_id"].isin(pool.index)] for frame in scored], names, classes
     )
-    pseudo_labels.check_distinct(teachers, names)
+    pseudo_labels.check_teachers_differ(teachers, names)
     beside = None
     if args.held_out:
         beside = (
@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         gold, on_gold = both[0][0]["label"].to_numpy(dtype=np.int64), [frame for _, frame in both]
     two = len(names) > 1 and on_gold  # one teacher's own probabilities rank its answers
     temperatures = (
-        [pseudo_labels.calibration(frame, gold) for frame in on_gold]
+        [pseudo_labels.teacher_temperature(frame, gold) for frame in on_gold]
         if two
         else [None] * len(names)
     )
@@ -96,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     how = {key: getattr(options, key) for key in ("share", "above", "seed", "part")} | {
         "beside": beside
     }
-    rows, labels, shortfall = pseudo_labels.kept(
+    rows, labels, shortfall = pseudo_labels.select_posts(
         teachers, temperatures, options.keep, prior, budget, **how
     )
 
@@ -108,13 +108,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     ).tolist()
     write_posts(frame, args.out, LABELLED)
 
-    figures = pseudo_labels.flow(
+    figures = pseudo_labels.label_flow(
         teachers, labels, budget, shortfall, temperatures, on_gold, gold, beside
     )
     keys = ("node", "keep", "share", "above", "balance", "teachers", "classes", "fit")
     stem = {key: getattr(options, key) for key in keys} | {"pool": len(pool)}
     write_text(json_text({**stem, **figures}), args.flow)
-    word = pseudo_labels.verdict(teachers)
+    word = pseudo_labels.label_word(teachers)
     print(
         f"label {options.node}: {len(frame)} of {len(teachers[0])} scored posts kept by {options.keep}; "
         f"{sum(figures[word].values())} {word}, shortfall {sum(shortfall)}.",

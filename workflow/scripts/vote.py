@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from postgrad.predictors.voting import VoteOptions, check_members, spread, vote
+from postgrad.predictors.voting import VoteOptions, check_same_posts, extend_to_all_posts, vote
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
 from postgrad.records.options import read_options
@@ -53,8 +53,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     for dataset in options.datasets:
         frames = [dataset_predictions(member, dataset) for member in members]
         if dataset in shared:
-            frames = spread(frames, read_posts(shared[dataset])["post_id"], args.predictions)
-        check_members(frames, [f"{dataset} of {path}" for path in args.predictions])
+            frames = extend_to_all_posts(
+                frames, read_posts(shared[dataset])["post_id"], args.predictions
+            )
+        check_same_posts(frames, [f"{dataset} of {path}" for path in args.predictions])
         probs = np.stack([prediction_matrix(frame) for frame in frames])
         said = np.stack([frame["label"] for frame in frames])
         labels, logits, tied = vote(probs, said, options.rule, options.ties, options.weights)

@@ -7,7 +7,7 @@ from sklearn.ensemble import VotingClassifier
 from sklearn.preprocessing import LabelEncoder
 
 from postgrad.predictors import voting
-from postgrad.predictors.voting import vote, whole_weights
+from postgrad.predictors.voting import integer_weights, vote
 from postgrad.records.predictions import ABSTAIN, softmax
 
 WEIGHTS = [0.5, 1, 0.25, 2]
@@ -127,7 +127,7 @@ RATIOS = [
 
 @pytest.mark.parametrize("weights, found", RATIOS)
 def test_whole_weights(weights, found):
-    assert whole_weights(weights) == found
+    assert integer_weights(weights) == found
 
 
 @pytest.mark.parametrize("weights, fault", [

@@ -1,7 +1,7 @@
-"""Predictions fitted on gold posts: exchanged class priors, temperatures and thresholds.
+"""Calibrate predictions on gold posts: class priors, temperatures and thresholds.
 
-Everywhere z are logits (n, K), y gold labels (n,), pi class shares (K,). A fit is a record of plain
-numbers, which `applied` turns other logits by; it is what fit.json holds.
+A fit is a dict of plain numbers, which fit.json holds and `calibrated_logits` applies to other
+logits.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from postgrad.evaluation.metrics import score_predictions
-from postgrad.predictors.temperature_scaling import temperature
+from postgrad.predictors.temperature_scaling import fit_temperature
 from postgrad.records.predictions import ABSTAIN, prediction_matrix, softmax
 
 T = TypeVar("T")
@@ -36,6 +36,7 @@ class PickOptions:
 
     @property
     def task(self) -> tuple[list[str], list[int], str]:
+        """The labels, positive codes and metric, as `metric_to_maximise` takes them."""
         return self.labels, self.positive, self.metric
 
 
@@ -56,7 +57,7 @@ class CalibrateOptions(PickOptions):
 
     @property
     def pool(self) -> str | None:
-        """The dataset whose class shares are estimated, if it is one."""
+        """The dataset whose class shares are estimated, if the target is a dataset."""
         return self.target if isinstance(self.target, str) and "/" in self.target else None
 
 
@@ -66,11 +67,22 @@ def metric_to_maximise(
     logits: np.ndarray,
     task: tuple[Sequence[str], list[int], str],
 ) -> float:
-    """The official metric of n posts, of which a fit seeks the highest value.
+    """Return the official metric of n posts, which a fit maximises.
 
-    task: (names of the classes, positive codes, metric), as `scores` takes them.
+    Parameters
+    ----------
+    gold, labels
+        (n,) class codes.
+    logits
+        (n, K) logits.
+    task
+        Names of the classes, codes of the positive classes, and the metric, as
+        `score_predictions` takes them.
 
-    Raises ValueError if the metric does not exist: an AUC needs a post of every class.
+    Raises
+    ------
+    ValueError
+        If the metric does not exist for these posts: an AUC needs a post of every class.
     """
     value = score_predictions(gold, labels, softmax(logits), *task)["values"]["official"]
     if value is None:
@@ -79,49 +91,80 @@ def metric_to_maximise(
 
 
 def first_best(candidates: Sequence[T], score: Callable[[T], float]) -> tuple[T, list[float]]:
-    """(the first candidate of the highest score, [score of each]).
+    """Return the candidate with the highest score, and the scores of all candidates.
 
-    The order of the candidates breaks ties.
+    The first of equal candidates wins.
+
+    Examples
+    --------
+    >>> first_best(["a", "bb", "cc"], len)
+    ('bb', [1, 2, 2])
     """
     found = [score(candidate) for candidate in candidates]
     return candidates[found.index(max(found))], found
 
 
-def prior_adjusted(
+def prior_adjusted_logits(
     logits: ArrayLike, train: ArrayLike, target: ArrayLike, strength: float
 ) -> np.ndarray:
-    """(n, K) logits z_j + strength * log(pi_target_j / pi_train_j).
+    """Return logits z_j + strength * log(target_j / train_j) of posts.
 
-    train, target: (K,) shares. Two papers have this one formula. Post-hoc logit adjustment (Menon
-    et al. 2021) subtracts tau log pi_train. Posterior re-balancing (Tian et al. 2020) takes
-    p^(1-lambda) p_r^lambda, normalised, where p_r is p pi_target / pi_train, normalised. Their code
-    sets 1 / pi_train to 0 for a class without training posts, so such a class loses; here its
-    logarithm is that of the smallest float.
+    Two papers have this one formula. Post-hoc logit adjustment (Menon et al. 2021) subtracts
+    tau log train_j. Posterior re-balancing (Tian et al. 2020) takes p^(1-lambda) p_r^lambda,
+    normalised, where p_r is p target / train, normalised. Their code sets 1 / train_j to 0 for a
+    class without training posts, so that such a class loses; here its logarithm is that of the
+    smallest float.
+
+    Parameters
+    ----------
+    logits
+        (n, K) logits z.
+    train, target
+        (K,) shares of the classes.
+    strength
+        tau or lambda; 0 leaves the logits as they are.
     """
     train, target = np.asarray(train, dtype=np.float64), np.asarray(target, dtype=np.float64)
-    return np.asarray(logits) + strength * np.log(np.maximum(ratio(target, train), TINY))
+    return np.asarray(logits) + strength * np.log(np.maximum(share_ratio(target, train), TINY))
 
 
-def ratio(target: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """(K,) target / train, 0 where train is 0."""
+def share_ratio(target: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Return target / train of each class, and 0 where train is 0."""
     return np.divide(target, train, out=np.zeros_like(train), where=train > 0)
 
 
-def estimated_prior(probs: np.ndarray, train: ArrayLike) -> np.ndarray:
-    """(K,) the class shares of unlabelled posts by EM (Saerens, Latinne & Decaestecker 2002).
+def estimate_class_shares(probs: np.ndarray, train: ArrayLike) -> np.ndarray:
+    """Estimate the class shares of unlabelled posts by expectation maximisation.
 
-    probs: (m, K), posteriors under the shares train (K,). From q = train on, the posteriors are
-    p_ij q_j / train_j, normalised over j, and the next q is their mean. A class without training
-    posts stays at 0. Raises ValueError where m is 0.
+    The iteration begins with q = train. Each step takes the posteriors p_ij q_j / train_j,
+    normalised over j, and sets q to their mean (Saerens, Latinne and Decaestecker 2002). A class
+    without training posts stays at 0.
+
+    Parameters
+    ----------
+    probs
+        (m, K) posterior probabilities under the shares `train`.
+    train
+        (K,) shares of the classes in training.
+
+    Returns
+    -------
+    ndarray of shape (K,)
+
+    Raises
+    ------
+    ValueError
+        If m is 0.
     """
     if not len(probs):
         raise ValueError(
-            "no post is answered whose class shares could be estimated; name another split as target."
+            "no post of the target has an answer from which class shares could be estimated; "
+            "name another split as target."
         )
     train = np.asarray(train, dtype=np.float64)
     shares = train
     for _ in range(ROUNDS):
-        posterior = probs * ratio(shares, train)
+        posterior = probs * share_ratio(shares, train)
         posterior /= np.maximum(posterior.sum(axis=1, keepdims=True), TINY)
         before, shares = shares, posterior.mean(axis=0)
         if np.abs(shares - before).max() < CLOSE:
@@ -129,25 +172,43 @@ def estimated_prior(probs: np.ndarray, train: ArrayLike) -> np.ndarray:
     return shares
 
 
-def moved(logits: np.ndarray, positive: list[int], cut: float) -> np.ndarray:
-    """(n, K) logits, those of the positive classes lowered by `cut`, the log odds of a threshold.
+def threshold_shifted_logits(logits: np.ndarray, positive: list[int], cut: float) -> np.ndarray:
+    """Return logits with those of the positive classes lowered by `cut`.
 
-    With two classes the positive one then wins where its probability was above 1 / (1 + exp(-cut));
-    with more, where the best positive class beats the best other one by more than `cut`.
+    `cut` is the log odds of a threshold. With two classes the positive one then wins if its
+    probability was above 1 / (1 + exp(-cut)). With more classes it wins if the best positive class
+    was more than `cut` above the best other one.
+
+    Parameters
+    ----------
+    logits
+        (n, K) logits.
+    positive
+        Codes of the positive classes.
+    cut
+        A number; 0 leaves the logits as they are.
     """
     lowered = np.array(logits, dtype=np.float64)
     lowered[:, positive] -= cut
     return lowered
 
 
-def cuts(logits: np.ndarray, gold: np.ndarray, positive: list[int]) -> list[float]:
-    """The cuts that may be the best of n gold posts, nearest to 0 (a probability of .5) first; 0 is
-    among them.
+def candidate_cuts(logits: np.ndarray, gold: np.ndarray, positive: list[int]) -> list[float]:
+    """Return the cuts among which the best one for n gold posts is found.
 
-    A cut lies halfway between two margins, best positive logit less best other, and beyond the last
-    ones. Only those with a right positive answer just above and a wrong one just below are kept:
-    with two classes every other cut has one beside it that is no worse in F1, macro-F1 and
-    accuracy.
+    A cut lies halfway between two margins (best positive logit minus best other logit), or beyond
+    the last ones. Only cuts with a correct positive answer just above and a wrong one just below
+    are returned: with two classes every other cut has a neighbour that is no worse in F1, macro-F1
+    and accuracy. Cuts nearer to 0, which is a threshold of 0.5, come first, and 0 is among them.
+
+    Parameters
+    ----------
+    logits
+        (n, K) logits.
+    gold
+        (n,) class codes.
+    positive
+        Codes of the positive classes.
     """
     others = [code for code in range(logits.shape[1]) if code not in positive]
     margins = logits[:, positive].max(axis=1) - logits[:, others].max(axis=1)
@@ -160,7 +221,7 @@ def cuts(logits: np.ndarray, gold: np.ndarray, positive: list[int]) -> list[floa
     return sorted(found, key=lambda cut: (abs(cut), cut))
 
 
-def fitted(
+def fit_calibration(
     options: CalibrateOptions,
     gold: np.ndarray,
     logits: np.ndarray,
@@ -168,29 +229,51 @@ def fitted(
     counts: list[int] | None = None,
     pool: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """The record of one fit: its method and the numbers that `applied` needs.
+    """Fit one calibration on gold posts.
 
-    gold (n,), logits (n, K), n > 0: the posts with a gold label and an answer. score: a record ->
-    the official metric under it. For method prior alone, counts: (K,) training posts a class; pool:
-    (m, K) probabilities of unlabelled posts where the target is a split. temperature: the lowest
-    log loss (Guo et al. 2017). threshold: the best cut, the one nearest to .5 among equal ones.
-    prior: the best lambda, the smallest of equal ones.
+    Method temperature takes the temperature of the lowest log loss (Guo et al. 2017). Method
+    threshold takes the best cut, and among equal ones that nearest to a probability of 0.5. Method
+    prior takes the best lambda, and the smallest of equal ones.
+
+    Parameters
+    ----------
+    options
+        Method, labels, positive classes, target, and the values of lambda that are tried.
+    gold, logits
+        (n,) class codes and (n, K) logits of the posts with a gold label and an answer; n > 0.
+    score
+        A function from a record to the official metric that the record leads to.
+    counts
+        (K,) training posts of each class, for method prior.
+    pool
+        (m, K) probabilities of unlabelled posts, for method prior with a split as target.
+
+    Returns
+    -------
+    dict
+        The method and the numbers that `calibrated_logits` needs; fit.json holds it.
+
+    Raises
+    ------
+    ValueError
+        If method prior lacks `counts` or `pool`.
     """
     record: dict[str, Any] = {"method": options.method}
     if options.method == "temperature":
-        return {**record, "temperature": temperature(logits, gold)}
+        return {**record, "temperature": fit_temperature(logits, gold)}
     if options.method == "threshold":
         record["positive"] = options.positive
-        records = [{**record, "cut": cut} for cut in cuts(logits, gold, options.positive)]
+        records = [{**record, "cut": cut} for cut in candidate_cuts(logits, gold, options.positive)]
         best, _ = first_best(records, score)
         return {**best, "threshold": float(1 / (1 + np.exp(-best["cut"])))}
     if counts is None or (pool is None and options.pool):
         raise ValueError(
-            f"method prior to {options.target} needs the model and, where that is a split, its predictions."
+            f"method prior to {options.target} needs the model and, if that is a split, "
+            "its predictions."
         )
     train = np.asarray(counts) / np.sum(counts)
     if pool is not None:
-        target = estimated_prior(pool, train).tolist()
+        target = estimate_class_shares(pool, train).tolist()
     elif isinstance(options.target, dict):
         target = [options.target[name] for name in options.labels]
     else:
@@ -202,23 +285,31 @@ def fitted(
     return {**best, "tried": [list(pair) for pair in zip(sorted(options.lambda_), found)]}
 
 
-def applied(logits: np.ndarray, fit: Mapping[str, Any]) -> np.ndarray:
-    """(n, K) logits turned by the record of a fit."""
+def calibrated_logits(logits: np.ndarray, fit: Mapping[str, Any]) -> np.ndarray:
+    """Return logits changed as the record of a fit says.
+
+    Parameters
+    ----------
+    logits
+        (n, K) logits.
+    fit
+        What `fit_calibration` returned.
+    """
     if fit["method"] == "temperature":
         return logits / fit["temperature"]
     if fit["method"] == "threshold":
-        return moved(logits, fit["positive"], fit["cut"])
-    return prior_adjusted(logits, fit["train"], fit["target"], fit["lambda"])
+        return threshold_shifted_logits(logits, fit["positive"], fit["cut"])
+    return prior_adjusted_logits(logits, fit["train"], fit["target"], fit["lambda"])
 
 
-def calibrated(frame: pd.DataFrame, fit: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """(labels (n,), logits (n, K)) of predictions under a fit.
+def apply_calibration(frame: pd.DataFrame, fit: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels (n,) and logits (n, K) of predictions under a fit.
 
     A post without an answer stays as it is.
     """
     answered, logits = (frame["label"] != ABSTAIN).to_numpy(), prediction_matrix(frame, "logits")
     if answered.any():
-        logits[answered] = applied(logits[answered], fit)
+        logits[answered] = calibrated_logits(logits[answered], fit)
     return np.array(
         [row.argmax() if answer else ABSTAIN for row, answer in zip(logits, answered)], dtype=int
     ), logits

@@ -1,9 +1,8 @@
-"""Labels for posts from one or two teachers: where two agree, the most confident ones, or some at
-random.
+"""Choose pseudo-labelled posts from the predictions of one or two teachers.
 
 CTYUN-AI (SMM4H-2024 Task 6) keeps the posts on which two separately tuned models agree; controls
-take as many by calibrated confidence, or at random. Bai & Zhou (SMM4H-2020) take a tenth of a test
-set, as one vote labels it: at random in their code, and other posts for each fold.
+take as many by calibrated confidence, or at random. Bai and Zhou (SMM4H-2020) take a tenth of a
+test set with the labels of one vote: at random in their code, and other posts for each fold.
 """
 
 import random
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from postgrad.predictors.temperature_scaling import temperature
+from postgrad.predictors.temperature_scaling import fit_temperature
 from postgrad.records.predictions import ABSTAIN, prediction_matrix, softmax
 
 KEEP = ("agreement", "confidence", "random")
@@ -39,22 +38,37 @@ class LabelOptions:
     part: tuple[int, int] | None = None  # (i, k): a random draw is from the i-th of k parts
 
 
-def calibration(frame: pd.DataFrame, gold: np.ndarray) -> float | None:
-    """The temperature of one teacher on gold posts, fitted where it answers.
+def teacher_temperature(frame: pd.DataFrame, gold: np.ndarray) -> float | None:
+    """Return the temperature of one teacher, fitted on the gold posts that it answers.
 
-    None where it answers nowhere.
+    None if it answers none of them.
     """
     rows = (frame["label"] != ABSTAIN).to_numpy()
-    return temperature(prediction_matrix(frame, "logits")[rows], gold[rows]) if rows.any() else None
+    return (
+        fit_temperature(prediction_matrix(frame, "logits")[rows], gold[rows])
+        if rows.any()
+        else None
+    )
 
 
-def joined(
+def join_teachers(
     frames: Sequence[pd.DataFrame], names: Sequence[str], classes: int
 ) -> list[pd.DataFrame]:
-    """The teachers' predictions of the posts that all of them scored, each sorted by post_id.
+    """Return the teachers' predictions of the posts that all of them scored, sorted by post_id.
 
-    names: the teachers', for the errors. Raises ValueError where there is no such post, or where a
-    teacher does not predict `classes` classes.
+    Parameters
+    ----------
+    frames
+        The predictions of each teacher.
+    names
+        The teachers, for the messages.
+    classes
+        Number of classes.
+
+    Raises
+    ------
+    ValueError
+        If there is no such post, or if a teacher does not predict `classes` classes.
     """
     shared = sorted(set.intersection(*(set(frame["post_id"]) for frame in frames)))
     if not shared:
@@ -73,43 +87,58 @@ def joined(
     return found
 
 
-def check_distinct(teachers: Sequence[pd.DataFrame], names: Sequence[str]) -> None:
-    """Raise ValueError, naming the teachers, where two give the same logits for every post."""
+def check_teachers_differ(teachers: Sequence[pd.DataFrame], names: Sequence[str]) -> None:
+    """Raise `ValueError`, naming the teachers, if both give the same logits for every post."""
     first, *others = (prediction_matrix(frame, "logits") for frame in teachers)
     if any(np.array_equal(first, other) for other in others):
         raise ValueError(
-            f"teachers {names[0]} and {names[1]} give identical logits, so their agreement says nothing; "
+            f"teachers {names[0]} and {names[1]} give identical logits, "
+            "so their agreement says nothing; "
             "give one of them a different base or seed."
         )
 
 
-def decided(frame: pd.DataFrame) -> np.ndarray:
-    """(n,) whether a teacher has an answer: no abstention, and no tie at the highest logit."""
+def has_answer(frame: pd.DataFrame) -> np.ndarray:
+    """Return whether a teacher answers each post: neither abstention nor a tie of logits."""
     logits = prediction_matrix(frame, "logits")
     highest = (logits == logits.max(axis=1, keepdims=True)).sum(axis=1)
     return (frame["label"].to_numpy() != ABSTAIN) & (highest == 1)
 
 
-def agreed(teachers: Sequence[pd.DataFrame]) -> np.ndarray:
-    """(n,) whether two teachers answer with the same label; whether one answers at all."""
+def has_label(teachers: Sequence[pd.DataFrame]) -> np.ndarray:
+    """Return whether each post has a label: two teachers give the same one, or one gives any."""
     if len(teachers) == 1:
         return (teachers[0]["label"] != ABSTAIN).to_numpy()
     first, second = teachers
-    return decided(first) & decided(second) & (first["label"] == second["label"]).to_numpy()
+    return has_answer(first) & has_answer(second) & (first["label"] == second["label"]).to_numpy()
 
 
-def verdict(teachers: Sequence[pd.DataFrame]) -> str:
-    """What `agreed` says of these teachers, in a word."""
+def label_word(teachers: Sequence[pd.DataFrame]) -> str:
+    """Return the word under which the posts with a label are counted: agreed, or answered."""
     return "agreed" if len(teachers) > 1 else "answered"
 
 
-def answers(
+def teacher_answers(
     teachers: Sequence[pd.DataFrame], temperatures: Sequence[float | None]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(labels (n,), confidence (n,)) of n posts; ABSTAIN where a teacher gives no answer.
+    """Return the label of each post and the confidence in it.
 
-    One teacher: its own label, which a vote's rule for ties may have settled, and the probability
-    of that label. Two: the argmax of the mean of their calibrated probabilities, and its height.
+    With one teacher, the label is its own, in which a vote may have broken a tie, and the
+    confidence is the probability of that label. With two, the label is the argmax of the mean of
+    their calibrated probabilities, and the confidence is that mean.
+
+    Parameters
+    ----------
+    teachers
+        Predictions of the same n posts.
+    temperatures
+        The temperature of each teacher; one teacher alone needs none.
+
+    Returns
+    -------
+    labels : ndarray of shape (n,)
+        ABSTAIN if a teacher gives no answer.
+    confidence : ndarray of shape (n,)
     """
     silent = np.any([frame["label"] == ABSTAIN for frame in teachers], axis=0)
     if len(teachers) == 1:
@@ -124,9 +153,14 @@ def answers(
 
 
 def cohens_kappa(first: np.ndarray, second: np.ndarray) -> float | None:
-    """Agreement of two label vectors beyond chance.
+    """Return the agreement of two vectors of labels beyond chance (Cohen 1960).
 
-    None where chance alone would be perfect or n is 0.
+    None if there are no labels, or if chance alone would give full agreement.
+
+    Examples
+    --------
+    >>> cohens_kappa(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]))
+    0.5
     """
     if len(first) == 0:
         return None
@@ -137,13 +171,30 @@ def cohens_kappa(first: np.ndarray, second: np.ndarray) -> float | None:
     return None if expected == 1 else float((observed - expected) / (1 - expected))
 
 
-def prior_matched(labels: np.ndarray, prior: list[int] | np.ndarray, seed: int) -> np.ndarray:
-    """Rows (sorted) of the largest random subset of `labels` (n,) in the proportions of `prior`
-    (K,) counts.
+def prior_matched_rows(labels: np.ndarray, prior: list[int] | np.ndarray, seed: int) -> np.ndarray:
+    """Return the rows of the largest random subset of labels in given proportions.
 
-    Each class keeps floor(s * prior), s being the least ratio of labels to prior over the classes
-    that the prior holds. Without labels of such a class nothing is left. Raises ValueError for an
-    empty prior.
+    Each class keeps floor(s * prior) posts, where s is the least ratio of labels to prior over the
+    classes that the prior holds. If such a class has no label, nothing is left.
+
+    Parameters
+    ----------
+    labels
+        (n,) class codes.
+    prior
+        (K,) counts, whose proportions are kept.
+    seed
+        Seed of the draw.
+
+    Returns
+    -------
+    ndarray
+        Positions in `labels`, ascending.
+
+    Raises
+    ------
+    ValueError
+        If the prior holds no post.
     """
     if not sum(prior):
         raise ValueError("no gold posts to take the class prior from; set `balance: none`.")
@@ -157,7 +208,7 @@ def prior_matched(labels: np.ndarray, prior: list[int] | np.ndarray, seed: int) 
     return np.sort(np.array(rows, dtype=np.int64))
 
 
-def shared_out(counts: ArrayLike, share: float) -> np.ndarray:
+def share_of_counts(counts: ArrayLike, share: float) -> np.ndarray:
     """How many posts a share of each count is.
 
     Rounded down, but one at least where there is any. counts: (K,).
@@ -168,13 +219,27 @@ def shared_out(counts: ArrayLike, share: float) -> np.ndarray:
     return np.minimum(np.maximum(rounded, 1), counts)
 
 
-def most_confident(
+def most_confident_rows(
     labels: np.ndarray, confidence: np.ndarray, budget: list[int] | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows (sorted) of the most confident posts per class, and the shortfall per class.
+    """Return the most confident posts of each class.
 
-    labels, confidence: (n,); of equally confident posts the earlier one counts. budget: (K,) posts
-    per class. What a class cannot supply is filled from the most confident posts left.
+    What a class cannot supply is filled with the most confident posts that are left. The earlier of
+    equally confident posts comes first.
+
+    Parameters
+    ----------
+    labels, confidence
+        (n,) class codes and the confidence in them.
+    budget
+        (K,) how many posts of each class are wanted.
+
+    Returns
+    -------
+    rows : ndarray
+        Positions in `labels`, ascending.
+    shortfall : ndarray of shape (K,)
+        How many posts of each class were missing.
     """
     order = np.argsort(-confidence, kind="stable")
     chosen = np.zeros(len(labels), dtype=bool)
@@ -187,27 +252,48 @@ def most_confident(
     return np.flatnonzero(chosen), np.array(shortfall)
 
 
-def drawn(
+def draw_rows(
     rows: np.ndarray,
     wanted: int,
     beside: np.ndarray,
     seed: int,
     part: tuple[int, int] | None = None,
 ) -> np.ndarray:
-    """A random draw (sorted) of `wanted` posts among `rows` (m,) that `beside` (n,) lets in; all
-    where they are fewer.
+    """Draw posts at random.
 
-    part: (i, k), the draw is from the i-th of k equal parts of one seeded permutation of the rows,
-    so that no two of the k draws share a post. Raises ValueError where that part, what `beside`
-    leaves out included, is too small.
+    Parameters
+    ----------
+    rows
+        (m,) positions of the posts among which is drawn.
+    wanted
+        How many posts are drawn; all if there are fewer.
+    beside
+        (n,) whether a post may be drawn.
+    seed
+        Seed of the draw.
+    part
+        (i, k) if the draw is from the i-th of k equal parts of one random order of the rows, so
+        that no two of k draws share a post.
+
+    Returns
+    -------
+    ndarray
+        Positions, ascending.
+
+    Raises
+    ------
+    ValueError
+        If that part is too small, with the posts that `beside` excludes counted in.
     """
     rng = random.Random(seed)
     if part:
         (i, k), rows = part, np.array(rng.sample(list(rows), len(rows)), dtype=np.int64)
         rows = rows[(i - 1) * len(rows) // k : i * len(rows) // k]
         if len(rows) < wanted:
-            raise ValueError(f"part {i} of {k} holds {len(rows)} posts, and {wanted} are to be drawn; lower the share "
-                             "or the budget.")  # fmt: skip
+            raise ValueError(
+                f"part {i} of {k} holds {len(rows)} posts, and {wanted} are to be drawn; "
+                "lower the share or the budget."
+            )
     rows = rows[beside[rows]]
     if part:
         return np.sort(rows[:wanted])
@@ -215,7 +301,7 @@ def drawn(
     return rows[np.array(chosen, dtype=np.int64)]
 
 
-def kept(
+def select_posts(
     teachers: Sequence[pd.DataFrame],
     temperatures: Sequence[float | None],
     keep: str,
@@ -227,21 +313,54 @@ def kept(
     beside: np.ndarray | None = None,
     part: tuple[int, int] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which posts are kept, and their labels: (rows sorted, labels of these rows, shortfall per
-    class).
+    """Select the posts that become pseudo-labelled ones, and their labels.
 
-    teachers: predictions of the same n posts, sorted by post_id, of one teacher or two;
-    temperatures: one a teacher, None where there was no gold post to fit it on. beside: (n,)
-    whether a post may be kept, as those of a held-out fold may not; all where None. agreement: all
-    posts agreed on; with a `prior` (K,), the largest random subset in its proportions. confidence:
-    the posts whose answers are most probable, as many per class as in `budget` (K,), or this
-    `share` of each class of the answers, or all whose answer has at least the probability `above`;
-    of these with a prior, the largest random subset in its proportions. random: as many as the
-    budget in all, or this share of all answers; `part` as of `drawn`. The labels of both are those
-    of `answers`; the prior plays no part where a budget or a share says how many are kept. A share
-    counts what a fold holds out as well, so that it is the same number in each fold. Raises
-    ValueError for an unknown way to keep, and for one that lacks a teacher, a number or
-    temperatures.
+    Keep agreement selects all posts on which two teachers agree; with a prior, the largest random
+    subset in its proportions. Keep confidence selects the posts whose answers are most probable: as
+    many of each class as the budget says, or this share of the answers of each class, or all whose
+    answer has at least the probability `above`, and of these, with a prior, the largest random
+    subset in its proportions. Keep random draws as many as the budget has in all, or this share of
+    all answers.
+
+    With confidence and random, the labels are those of `teacher_answers`, and the prior plays no
+    part if a budget or a share says how many are kept. A share counts what a fold holds out as
+    well, so that it is the same number in each fold.
+
+    Parameters
+    ----------
+    teachers
+        Predictions of the same n posts, sorted by post_id, of one teacher or two.
+    temperatures
+        The temperature of each teacher, or None if there was no gold post to fit it on.
+    keep
+        agreement, confidence or random.
+    prior
+        (K,) counts of training posts.
+    budget
+        (K,) how many posts of each class are wanted.
+    share, above
+        A share of the answers; the least probability of an answer.
+    seed
+        Seed of what is drawn.
+    beside
+        (n,) whether a post may be kept, which those of a held-out fold may not. Default: all may.
+    part
+        As in `draw_rows`.
+
+    Returns
+    -------
+    rows : ndarray
+        Positions of the selected posts, ascending.
+    labels : ndarray
+        Their class codes.
+    shortfall : ndarray of shape (K,)
+        How many posts of each class were missing.
+
+    Raises
+    ------
+    ValueError
+        If the way to keep does not exist, or if a teacher, a number or the temperatures are
+        missing.
     """
     if keep not in KEEP:
         raise ValueError(f"keep {keep!r} does not exist; known: {', '.join(KEEP)}.")
@@ -251,12 +370,13 @@ def kept(
     if keep == "agreement":
         if len(teachers) < 2:
             raise ValueError(
-                "keep agreement needs two teachers; name a second one, or keep confidence or random."
+                "keep agreement needs two teachers; "
+                "name a second one, or keep confidence or random."
             )
-        rows = np.flatnonzero(agreed(teachers) & beside)
+        rows = np.flatnonzero(has_label(teachers) & beside)
         labels = teachers[0]["label"].to_numpy()[rows]
         if prior is not None:
-            chosen = prior_matched(labels, prior, seed)
+            chosen = prior_matched_rows(labels, prior, seed)
             rows, labels = rows[chosen], labels[chosen]
         return rows, labels, none
     if keep == "random" and ((budget is None) == (share is None) or above is not None):
@@ -271,35 +391,54 @@ def kept(
         raise ValueError(
             f"keep {keep} needs gold posts to calibrate two teachers on; name them under `fit`."
         )
-    labels, confidence = answers(teachers, temperatures)
+    labels, confidence = teacher_answers(teachers, temperatures)
     rows = np.flatnonzero(labels != ABSTAIN)
     if keep == "random":
-        wanted = int(shared_out(len(rows), share or 0.0)) if budget is None else int(sum(budget))
-        rows = drawn(rows, wanted, beside, seed, part)
+        wanted = (
+            int(share_of_counts(len(rows), share or 0.0)) if budget is None else int(sum(budget))
+        )
+        rows = draw_rows(rows, wanted, beside, seed, part)
         return rows, labels[rows], none
     if above is not None:
         rows = rows[beside[rows] & (confidence[rows] >= above)]
-        rows = rows if prior is None else rows[prior_matched(labels[rows], prior, seed)]
+        rows = rows if prior is None else rows[prior_matched_rows(labels[rows], prior, seed)]
         return rows, labels[rows], none
     budget = (
-        shared_out(class_counts(labels[rows], classes), share or 0.0) if budget is None else budget
+        share_of_counts(class_counts(labels[rows], classes), share or 0.0)
+        if budget is None
+        else budget
     )
     rows = rows[beside[rows]]
-    chosen, shortfall = most_confident(labels[rows], confidence[rows], budget)
+    chosen, shortfall = most_confident_rows(labels[rows], confidence[rows], budget)
     return rows[chosen], labels[rows[chosen]], shortfall
 
 
-def audit(teachers: Sequence[pd.DataFrame], gold: np.ndarray, classes: int) -> dict[str, Any]:
-    """How the teachers' labels do on gold posts, a label being what two agree on, or what one
-    answers.
+def audit_teachers(
+    teachers: Sequence[pd.DataFrame], gold: np.ndarray, classes: int
+) -> dict[str, Any]:
+    """Return how well the teachers' labels do on gold posts.
 
-    teachers: predictions of n posts; gold: (n,) labels. Returns n; `agreed` or, of one teacher,
-    `answered`: the share of posts with a label; classes: per class how many labels, under the same
-    word, the share of them that is right (accuracy) and the share of the class's posts that have
-    one (coverage); kappa between two teachers where both answer, else None; accuracy: one a
-    teacher, an abstention being wrong.
+    A label is what two teachers agree on, or what one answers.
+
+    Parameters
+    ----------
+    teachers
+        Predictions of n posts.
+    gold
+        (n,) class codes.
+    classes
+        Number of classes.
+
+    Returns
+    -------
+    dict
+        n. `agreed`, or `answered` with one teacher: the share of posts with a label. classes: for
+        each class, how many labels (under the same word), the share of them that is right
+        (accuracy) and the share of the class's posts that have one (coverage). kappa between two
+        teachers on the posts that both answer, or None. accuracy of each teacher, where an
+        abstention is wrong.
     """
-    named, labels, word = agreed(teachers), teachers[0]["label"].to_numpy(), verdict(teachers)
+    named, labels, word = has_label(teachers), teachers[0]["label"].to_numpy(), label_word(teachers)
     per_class, kappa = {}, None
     for code in range(classes):
         called, held = named & (labels == code), gold == code
@@ -309,7 +448,7 @@ def audit(teachers: Sequence[pd.DataFrame], gold: np.ndarray, classes: int) -> d
             "coverage": float(named[held].mean()) if held.any() else None,
         }
     if len(teachers) > 1:
-        both = decided(teachers[0]) & decided(teachers[1])
+        both = has_answer(teachers[0]) & has_answer(teachers[1])
         kappa = cohens_kappa(*(frame["label"].to_numpy()[both] for frame in teachers))
     return {
         "n": len(gold),
@@ -321,11 +460,17 @@ def audit(teachers: Sequence[pd.DataFrame], gold: np.ndarray, classes: int) -> d
 
 
 def class_counts(labels: ArrayLike, classes: int) -> np.ndarray:
-    """(K,) the number of posts per class; those without a label do not count."""
+    """Return the number of posts of each class; posts without a label are not counted.
+
+    Examples
+    --------
+    >>> class_counts([0, 1, 1, None], classes=3).tolist()
+    [1, 2, 0]
+    """
     return np.bincount(pd.Series(labels).dropna().astype(int), minlength=classes)
 
 
-def flow(
+def label_flow(
     teachers: Sequence[pd.DataFrame],
     labels: ArrayLike,
     budget: list[int] | np.ndarray | None,
@@ -335,11 +480,26 @@ def flow(
     gold: np.ndarray,
     beside: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """How many posts went where, for the report; classes are keyed by their code as a string.
+    """Return how many posts were scored, agreed on, wanted, kept and missing, for the report.
 
-    teachers: their predictions of the pool; labels: of the posts kept; budget (K,) or None;
-    shortfall (K,); on_gold, gold: the teachers' predictions of gold posts and their labels, for
-    `audit`; beside: as of `kept`.
+    Classes are keyed by their code as a string.
+
+    Parameters
+    ----------
+    teachers
+        Predictions of the pool.
+    labels
+        Labels of the posts that were kept.
+    budget
+        (K,) counts, or None.
+    shortfall
+        (K,) counts.
+    temperatures
+        The temperature of each teacher.
+    on_gold, gold
+        Predictions of gold posts and their labels, for `audit_teachers`.
+    beside
+        As in `select_posts`.
     """
     classes = prediction_matrix(teachers[0], "logits").shape[1]
 
@@ -351,11 +511,11 @@ def flow(
 
     return {
         "scored": len(teachers[0]),
-        verdict(teachers): named(agreed(teachers)),
-        "beside": None if beside is None else named(agreed(teachers) & beside),
+        label_word(teachers): named(has_label(teachers)),
+        "beside": None if beside is None else named(has_label(teachers) & beside),
         "budget": None if budget is None else by_class(budget),
         "kept": by_class(class_counts(labels, classes)),
         "shortfall": by_class(shortfall),
         "temperatures": temperatures,
-        "gold": audit(on_gold, gold, classes) if len(gold) else None,
+        "gold": audit_teachers(on_gold, gold, classes) if len(gold) else None,
     }

@@ -1,4 +1,4 @@
-"""Several predictions of the same posts as one: majority and soft votes, ties by a named rule."""
+"""Combine several predictions of the same posts by a majority vote or a soft vote."""
 
 import math
 from collections.abc import Sequence
@@ -27,9 +27,15 @@ class VoteOptions:
     weights: list[float] | None = None  # one a member
 
 
-def check_members(frames: Sequence[pd.DataFrame], names: Sequence[str]) -> None:
-    """Raise ValueError, naming the files, unless all members predict the same posts in the same
-    order.
+def check_same_posts(frames: Sequence[pd.DataFrame], names: Sequence[str]) -> None:
+    """Raise `ValueError`, naming the files, unless all members predict the same posts in one order.
+
+    Parameters
+    ----------
+    frames
+        The predictions of each member.
+    names
+        The members' files.
     """
     for frame, name in zip(frames[1:], names[1:], strict=True):
         if frame["post_id"].tolist() != frames[0]["post_id"].tolist():
@@ -43,15 +49,28 @@ def check_members(frames: Sequence[pd.DataFrame], names: Sequence[str]) -> None:
             )
 
 
-def spread(
+def extend_to_all_posts(
     frames: Sequence[pd.DataFrame], post_ids: Sequence[str], names: Sequence[str]
 ) -> list[pd.DataFrame]:
-    """The members' predictions over all n posts: a member abstains, at logits of 0, on posts that
-    it does not hold.
+    """Extend the predictions of each member to all n posts.
 
-    So a post is answered by the models that held it out, one fold of each. names: the members'
-    files. Raises ValueError where a member holds another post, or where a post has fewer members
-    than the rest.
+    A member abstains, with logits of 0, on posts that it does not predict. So each post gets its
+    answer from the models that held it out, one fold of each.
+
+    Parameters
+    ----------
+    frames
+        The predictions of each member.
+    post_ids
+        The n posts, in the order of the result.
+    names
+        The members' files.
+
+    Raises
+    ------
+    ValueError
+        If a member predicts a post twice or one outside `post_ids`, or if a post is predicted by
+        fewer members than another.
     """
     whole, posts, members = [], pd.Index(post_ids), np.zeros(len(post_ids), dtype=int)
     for frame, name in zip(frames, names, strict=True):
@@ -70,24 +89,29 @@ def spread(
         members[at] += 1
         whole.append(pd.DataFrame(columns))
     if few := int((members < members.max(initial=0)).sum()):
-        raise ValueError(f"{few} of {len(posts)} held-out posts are predicted by fewer members than the others, "
-                         f"{names[0]} among them; predict every fold.")  # fmt: skip
+        raise ValueError(
+            f"{few} of {len(posts)} held-out posts are predicted by fewer members than the others, "
+            f"{names[0]} among them; predict every fold."
+        )
     return whole
 
 
-def whole_weights(weights: Sequence[float]) -> list[int]:
-    """Weights as the smallest whole numbers in the same ratio, so that sums of them are exact and
-    ties are found.
+def integer_weights(weights: Sequence[float]) -> list[int]:
+    """Return weights as the smallest integers in the same ratio.
 
-    Six decimals count. Raises ValueError unless all of them are positive then.
+    Sums of integers are exact, so that ties are found. Six decimals of a weight count. Raise
+    `ValueError` if a weight is not positive.
 
-    >>> whole_weights([0.2, 0.1, 0.3])
+    Examples
+    --------
+    >>> integer_weights([0.2, 0.1, 0.3])
     [2, 1, 3]
     """
     millionths = [round(1_000_000 * weight) for weight in weights]
     if any(weight <= 0 for weight in millionths):
         raise ValueError(
-            f"the weights of a vote are positive numbers, found {min(weights):g}; leave that member out."
+            f"the weights of a vote are positive numbers, found {min(weights):g}; "
+            "leave that member out."
         )
     return [weight // math.gcd(*millionths) for weight in millionths]
 
@@ -154,7 +178,7 @@ def vote(
         )
     probs, labels = np.asarray(probs, dtype=np.float64), np.asarray(labels)
     m, n, classes = probs.shape
-    whole = np.array([1] * m if weights is None else whole_weights(weights))
+    whole = np.array([1] * m if weights is None else integer_weights(weights))
     if len(whole) != m:
         raise ValueError(f"{len(whole)} weights for {m} members; give each member one.")
     if n == 0:
