@@ -23,6 +23,7 @@ import yaml
 from made import kept
 from tree import ROOT, copy_of_tree, snakemake
 
+from postgrad.graph import queries
 from postgrad.runtime import launcher
 from postgrad.study.study import Study
 from postgrad.training.trainer import FIRST_STEPS
@@ -109,7 +110,7 @@ def test_nodes_without_several_ranks_behind_them_have_the_bytes_of_a_local_run(
 ):
     files = sorted(path.relative_to(demo) for path in (demo / "results/demo").rglob("*.parquet"))
     alike = [file for file in files if node_of(file) not in downstream]
-    assert len(alike) > 40 and len(files) - len(alike) > 15
+    assert len(alike) > 30 and len(files) - len(alike) > 10
     assert [
         str(file) for file in alike if (demo / file).read_bytes() != (sent[0] / file).read_bytes()
     ] == []
@@ -168,7 +169,8 @@ def test_each_job_is_one_submission_and_cheap_ones_share_theirs(sent):
     nodes = Counter(node.verb for node in graph.nodes.values())
     found = names(jobs)
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}
-    assert found.pop("predict") > nodes["finetune"]
+    files = Counter(graph.nodes[id].verb for id, _ in queries.predicted_datasets(graph))
+    assert found.pop("predict") == files["finetune"] >= nodes["finetune"]
     assert found == {**{verb: nodes[verb] for verb in ("augment", "label", "pretrain", "finetune")},
                      **{verb: 1 for verb, asked in graph.of_recipe.items() if asked},
                      "clean": 3, "audit": 3, "ctyun-scores": 1, "report": 1}  # fmt: skip
@@ -199,7 +201,7 @@ def test_a_learning_rate_resubmits_its_node_and_what_follows_and_other_gpus_noth
     site.write_text(site.read_text().replace("gpu_partition: null", "gpu_partition: gpu "))
     done, jobs = submitted(lambda: snakemake(folder, *DEMO))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert names(jobs) == {"finetune": 1, "predict": 2, "ctyun-scores": 1, "report": 1}
+    assert names(jobs) == {"finetune": 1, "predict": 1, "ctyun-scores": 1, "report": 1}
     assert all(
         "outdoors-expert@seed=1" in job["Comment"] for job in jobs if "finetune" in job["Comment"]
     )
