@@ -48,7 +48,7 @@ rule clean_work:
 onstart:
     # The only run of the study from here on; a second one ends in a sentence.
     try:
-        begin(STUDY.name, jobs_name(workflow.scheduler))
+        begin_run(STUDY.name, jobs_name(workflow.scheduler))
     except BlockingIOError as fault:
         remedy = "Wait for its end or end it"
         remedy += "; two minutes after its machine went down it counts as ended."

@@ -59,4 +59,4 @@ if __name__ == "__main__":
     if not signals.is_rank():
         sys.exit(launcher.run_ranks([sys.executable, *sys.argv], int(sys.argv[2])))
     run_all(Path(sys.argv[1]))
-    signals.leave()
+    signals.end_rank()

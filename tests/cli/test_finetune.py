@@ -263,7 +263,7 @@ def test_a_model_is_taken_back_without_a_library_to_train_it(tmp_path, bases, tr
     done = subprocess.run(
         command, cwd=made.ROOT / "workflow/scripts", capture_output=True, text=True
     )
-    assert done.returncode == 0 and done.stderr.endswith("finished model taken back\n"), done.stderr
+    assert done.returncode == 0 and done.stderr.endswith("finished model restored\n"), done.stderr
     assert digests(tmp_path / "new") == before
 
 

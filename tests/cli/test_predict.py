@@ -379,7 +379,7 @@ def test_predictions_are_taken_back_in_a_moment(tmp_path, models, dev):
     )  # not the clock, which others on the machine would slow
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
     sentence = (
-        "plain@seed=1: spec, version and inputs are as before; finished predictions taken back\n"
+        "plain@seed=1: spec, version and inputs are as before; finished predictions restored\n"
     )
     assert done.returncode == 0 and done.stderr == sentence
     np.testing.assert_array_equal(prediction_matrix(read_predictions(out)), prediction_matrix(rows))

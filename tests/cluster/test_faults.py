@@ -348,7 +348,7 @@ def test_a_training_is_killed(trainings, whole, place, resumed):
     jobs, ran = healed(trainings, place)
     assert ends(jobs) == ["FAILED", "COMPLETED"] and ran["resumed"] == resumed
     log = (trainings[0] / f"work/faults/log/faults/finetune/{place}.log").read_text()
-    assert ("taken back" in log) == (place == "after-model")
+    assert ("restored" in log) == (place == "after-model")
 
 
 def test_a_job_is_cancelled_by_scancel(trainings):
@@ -472,5 +472,5 @@ def test_killed_and_started_again_at_once(tree, whole):
         go_on(tree)
         again.ended()
     assert ends(sent(tree, "finetune")) == ["COMPLETED", "COMPLETED"]
-    assert "taken back" in (tree / "work/faults/log/faults/finetune/plain.log").read_text()
+    assert "restored" in (tree / "work/faults/log/faults/finetune/plain.log").read_text()
     complete(tree, whole)

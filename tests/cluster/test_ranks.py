@@ -358,7 +358,7 @@ def test_two_nodes_train_by_srun_and_no_shell_reads_a_value(tmp_path, bases, tra
     assert max((found[name] - tensor).abs().max() for name, tensor in expected.items()) < 1e-3
 
     again = subprocess.run(command, cwd=made.ROOT, capture_output=True, text=True)
-    assert again.returncode == 0 and "taken back" in again.stderr, (
+    assert again.returncode == 0 and "restored" in again.stderr, (
         "outside any job: no rank is started for that"
     )
 

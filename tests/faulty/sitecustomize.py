@@ -45,7 +45,7 @@ def meet(node):
     hoard = b"1" * GREEDY if node == "memory" else b""
     stopping = sys.modules["postgrad.runtime.signals"]
     while not os.path.exists(f"met/{node}.go") and (
-        hoard or node == "too-long" or not stopping.wanted()
+        hoard or node == "too-long" or not stopping.is_stop_requested()
     ):
         time.sleep(0.05)
 

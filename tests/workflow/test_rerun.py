@@ -83,7 +83,7 @@ NOTHING = {
 ONE_AFTER_ANOTHER = {
     "lr A, then B, then A again": (
         [node_edit("models", "ages-plain", lr=rate) for rate in (1.0e-2, 2.0e-2, 1.0e-2)],
-        ["made", "made", "taken back"],
+        ["made", "made", "restored"],
     ),
 }
 
@@ -302,7 +302,7 @@ def test_an_earlier_setting_returns_without_training(tmp_path, edits, expected):
         assert done.returncode == 0, done.stdout + done.stderr
         for verb, log in logs.items():
             told = (tree / "work/demo/log/ctyun" / log).read_text()
-            found[verb].append("taken back" if "taken back" in told else "made")
+            found[verb].append("restored" if "restored" in told else "made")
         predictions.append(target.read_bytes())
     assert found == {"finetune": expected, "predict": expected}
     assert predictions[0] == predictions[2] != predictions[1]

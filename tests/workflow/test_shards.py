@@ -158,7 +158,7 @@ def test_a_lost_shard_alone_is_done_again(again):
     logs = ran(again, result, "--config", "shards=4")
     log = f"small/{FILE.format(teacher='one')}"
     assert logs == {f"{log}.log", f"{log}.shards/3-of-4.log"}
-    assert "taken back" not in (again / f"work/demo/log/{log}.shards/3-of-4.log").read_text()
+    assert "restored" not in (again / f"work/demo/log/{log}.shards/3-of-4.log").read_text()
     assert files(again) == before
     assert nothing_to_do(again, 4), "what follows reads the same bytes"
 

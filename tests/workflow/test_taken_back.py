@@ -78,19 +78,19 @@ def run_again(demo, folder, edit, *arguments):
 
 
 def said_so(run, job):
-    """Whether a job's log says that the result was taken back."""
+    """Whether a job's log says that the result was restored."""
     assert job in run.ran, f"{job} did not run"
-    return "taken back" in log_of(run.tree, job).read_text()
+    return "restored" in log_of(run.tree, job).read_text()
 
 
 def predicted_anew(run, job):
-    """The datasets of which a job's log says that they were predicted and not taken back."""
+    """The datasets of which a job's log says that they were predicted and not restored."""
     assert job in run.ran, f"{job} did not run"
     return set(re.findall(r"posts of (\S+) predicted", log_of(run.tree, job).read_text()))
 
 
 def trainings(run):
-    """{node: "trained" or "taken back"} of the trainings that ran.
+    """{node: "trained" or "restored"} of the trainings that ran.
 
     Taken back: the log says so, and the weights under results/ are the very files that lay in work/
     before. Trained: the log does not, the weights under results/ are new, and work/ holds both
@@ -104,15 +104,13 @@ def trainings(run):
             now, held = weights(run.tree / "results" / place), weights(run.tree / "work" / place)
             if said_so(run, job):
                 assert now == kept == held and kept, (
-                    f"{job} says that it was taken back, but its weights are new"
+                    f"{job} says that it was restored, but its weights are new"
                 )
             else:
                 assert held == now | kept and not now & kept, (
-                    f"{job} does not say that it was taken back, but its weights are old or lost"
+                    f"{job} does not say that it was restored, but its weights are old or lost"
                 )
-            found[job.node.removesuffix("@seed=1")] = (
-                "taken back" if said_so(run, job) else "trained"
-            )
+            found[job.node.removesuffix("@seed=1")] = "restored" if said_so(run, job) else "trained"
     return found
 
 
@@ -148,9 +146,9 @@ def test_what_is_planned_is_what_runs(post_more):
 def test_a_post_more_in_the_pool_trains_its_readers_anew_and_no_teacher(post_more):
     assert without_floors(trainings(post_more)) == {
         "reader": "trained",
-        "qwen": "taken back",
-        "qwen15": "taken back",
-        "ages-plain": "taken back",
+        "qwen": "restored",
+        "qwen15": "restored",
+        "ages-plain": "restored",
         "ages-read": "trained",
         "ages-expert": "trained",
         "ages-confident": "trained",
@@ -182,7 +180,7 @@ def test_a_post_more_in_the_pool_leaves_other_predictions_as_they_are(post_more)
 
 @pytest.mark.parametrize("run", ["post_more", "idle_step"])
 def test_the_floor_is_taken_back(request, run):
-    assert trainings(request.getfixturevalue(run))["ages-floor"] == "taken back"
+    assert trainings(request.getfixturevalue(run))["ages-floor"] == "restored"
 
 
 def test_a_cleaning_step_that_alters_no_post_trains_nothing(idle_step):
@@ -199,7 +197,7 @@ def test_a_cleaning_step_that_alters_no_post_trains_nothing(idle_step):
             "ages-drawn",
         ]
         + ["disorders-read", "disorders-expert"],
-        "taken back",
+        "restored",
     )
 
 
@@ -215,6 +213,6 @@ def test_another_way_to_shuffle_trains_only_on_what_is_shuffled(other_shuffle):
     assert trainings(other_shuffle) == {
         "outdoors-exchanged": "trained",
         "outdoors-expert": "trained",
-        "outdoors-doubled": "taken back",
-        "outdoors-repeated": "taken back",
+        "outdoors-doubled": "restored",
+        "outdoors-repeated": "restored",
     }

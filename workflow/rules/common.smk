@@ -9,7 +9,7 @@ from postgrad.config.cluster import NAMES
 from postgrad.config.errors import stop_on_faults
 from postgrad.config.yaml_files import read_yaml
 from postgrad.records.names import SCORED, SPLITS, TEACHING
-from postgrad.runtime.study_lock import begin, jobs_name
+from postgrad.runtime.study_lock import begin_run, jobs_name
 from postgrad.study import cleanup, specs
 from postgrad.study.fingerprints import code, unconfirmed
 from postgrad.study.job_requests import JobRequests

@@ -15,7 +15,7 @@ from postgrad.models.model_folder import write_model_folder
 from postgrad.models.sources import BaseOptions, fetch_base, file_digests, link_model_files
 from postgrad.records.options import read_options
 from postgrad.runtime.cli import add_spec, parse_arguments, run
-from postgrad.runtime.locks import held
+from postgrad.runtime.locks import hold_lock
 
 TEXTS = 2000  # posts that a made model's tokenizer is trained on
 
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     facts |= {"rows": None, "classes": None, "tokens": None, "data": {}}
     source = fetch_base(options) if origins and options.make is None else None
     # Studies share it, and a killed run leaves its download behind.
-    with held(args.out), write_model_folder(args.out, facts) as folder:
+    with hold_lock(args.out), write_model_folder(args.out, facts) as folder:
         if source:
             facts["files"] = link_model_files(options.model, source, folder)
         elif options.make is not None:

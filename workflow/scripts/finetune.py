@@ -18,9 +18,9 @@ from postgrad.models.model_folder import model_key, read_training_posts, trainin
 from postgrad.records.options import read_options
 from postgrad.runtime import launcher, signals
 from postgrad.runtime.cli import add_spec, parse_arguments, run
-from postgrad.runtime.locks import held
-from postgrad.runtime.result_cache import restored
-from postgrad.runtime.signals import heeded
+from postgrad.runtime.locks import hold_lock
+from postgrad.runtime.result_cache import restore_result
+from postgrad.runtime.signals import handle_stop_signals
 from postgrad.training.options import FinetuneOptions
 
 VERSION = 1  # raise when the same spec gives another model
@@ -67,8 +67,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     facts["data"] = digests | chosen_on
     given = (args.base, frame, facts, args.work, args.out)
-    with heeded(), launcher.lock_unless_rank(held(args.work)):
-        if not signals.is_rank() and restored(args.work, facts, args.out):
+    with handle_stop_signals(), launcher.lock_unless_rank(hold_lock(args.work)):
+        if not signals.is_rank() and restore_result(args.work, facts, args.out):
             return
         if isinstance(options, LinearOptions):
             linear.finetune_linear_classifier(options, *given)
@@ -83,4 +83,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 if __name__ == "__main__":
     run(main)
-    signals.leave()
+    signals.end_rank()

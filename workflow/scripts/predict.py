@@ -6,7 +6,7 @@ python workflow/scripts/predict.py --spec spec.json --model results/public/ctyun
     --work work/public/ctyun/predict/plain --out results/public/ctyun/predict/plain/scored.parquet
 
 Each dataset is batched by itself, so its logits depend on no other. Finished ones are kept in
---work and taken back.
+--work and restored.
 """
 
 import argparse
@@ -30,9 +30,9 @@ from postgrad.records.predictions import (
     write_predictions,
 )
 from postgrad.runtime.cli import add_named_files, add_spec, named_files, parse_arguments, run
-from postgrad.runtime.locks import held
-from postgrad.runtime.result_cache import keep, move_older_work, restored
-from postgrad.runtime.signals import heeded
+from postgrad.runtime.locks import hold_lock
+from postgrad.runtime.result_cache import move_older_work, restore_result, store_result
+from postgrad.runtime.signals import handle_stop_signals
 
 VERSION = 1  # raise when the same model gives other predictions
 READ = (
@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     part = slice(int(shard) - 1, None, int(shards))
     parts, folder = [read_predictions(path) for path in args.shards], Path(*args.shards[:1]).parent
     found, scorer = {}, None
-    with heeded():
+    with handle_stop_signals():
         for dataset, file in files.items():
             frame = posts_to_predict(read_posts(file), dataset, options.pool)
             key = {
@@ -97,12 +97,12 @@ def main(argv: Sequence[str] | None = None) -> None:
                 **model,
             }
             place = Path(args.work) / (f"{dataset}.shards/{args.shard}" if args.shard else dataset)
-            with held(place), TemporaryDirectory(dir=place.parent, prefix=".") as beside:
+            with hold_lock(place), TemporaryDirectory(dir=place.parent, prefix=".") as beside:
                 move_older_work(
                     args.work, place
                 )  # up to version 0.1.0 a dataset had a folder of its own
                 piece = Path(beside) / KEPT
-                if not restored(args.work, key, piece, KEPT):
+                if not restore_result(args.work, key, piece, KEPT):
                     rows: Any = range(len(frame))
                     if parts:
                         logits = join_shards(
@@ -116,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                     write_predictions(
                         {dataset: prediction_rows(frame["post_id"].iloc[rows], logits)}, piece
                     )
-                    keep(args.work, key, piece, KEPT)
+                    store_result(args.work, key, piece, KEPT)
                     print(
                         f"{options.node}: {len(rows)} posts of {dataset} predicted", file=sys.stderr
                     )

@@ -17,9 +17,9 @@ from postgrad.records.options import read_options
 from postgrad.records.posts import first_by_hash
 from postgrad.runtime import launcher, signals
 from postgrad.runtime.cli import add_spec, parse_arguments, run
-from postgrad.runtime.locks import held
-from postgrad.runtime.result_cache import restored
-from postgrad.runtime.signals import heeded
+from postgrad.runtime.locks import hold_lock
+from postgrad.runtime.result_cache import restore_result
+from postgrad.runtime.signals import handle_stop_signals
 from postgrad.training.options import PretrainOptions
 
 VERSION = 1  # raise when the same spec gives another model
@@ -58,8 +58,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         "tokens": None,
         "data": digests,
     }
-    with heeded(), launcher.lock_unless_rank(held(args.work)):
-        if not signals.is_rank() and restored(args.work, facts, args.out):
+    with handle_stop_signals(), launcher.lock_unless_rank(hold_lock(args.work)):
+        if not signals.is_rank() and restore_result(args.work, facts, args.out):
             return
         launcher.launch_ranks(__file__, words, args, options.threads)
         os.environ.update(
@@ -72,4 +72,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 if __name__ == "__main__":
     run(main)
-    signals.leave()
+    signals.end_rank()

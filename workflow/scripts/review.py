@@ -38,7 +38,7 @@ from postgrad.records.predictions import (
     write_predictions,
 )
 from postgrad.runtime.cli import add_named_files, add_spec, named_files, parse_arguments, run
-from postgrad.runtime.signals import heeded
+from postgrad.runtime.signals import handle_stop_signals
 
 VERSION = 1  # raise when the same answers give other predictions, or a model is asked otherwise
 GATE = "gate"
@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     facts["reviewer"] = reviewer
     fit, found, reviews = dict.fromkeys(("margin", "before", "after", "p")) | {"on": True}, {}, {}
-    with heeded():
+    with handle_stop_signals():
         if options.fit:
             on_gold = dataset_predictions(predictions, options.fit)
             posts, before = align_with_gold(

@@ -22,7 +22,7 @@ from postgrad.records.json_files import json_text
 from postgrad.records.options import read_options
 from postgrad.records.posts import read_posts, read_posts_without_dropped, write_posts
 from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
-from postgrad.runtime.signals import heeded
+from postgrad.runtime.signals import handle_stop_signals
 
 VERSION = 1  # raise when the same answers give other posts, or the same posts other requests
 
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     files = named_files("--corpus", args.corpus)
     corpus = {split: read_posts(file)["text"] for split, file in files.items()}
     writing = PostWriter(read_posts_without_dropped(args.data, args.drop), corpus, options)
-    with heeded():
+    with handle_stop_signals():
         for model, answers in ask_functions(args.spec, args.reached, args.models).items():
             for answer in answers(writing.requests(model)):
                 writing.add_answer(answer)

@@ -265,8 +265,8 @@ TOLD = """
 import json, sys
 from talking import requests
 from postgrad.llm.client import answer_requests
-from postgrad.runtime.signals import heeded
-with heeded():
+from postgrad.runtime.signals import handle_stop_signals
+with handle_stop_signals():
     for answer in answer_requests(json.loads(sys.argv[1]), requests(), sys.argv[2]):
         print("got", flush=True)
 """

@@ -144,9 +144,9 @@ def in_a_rank(code, **environment):
 LAUNCHING = """
 import sys
 from postgrad.runtime import launcher
-from postgrad.runtime.locks import held
-from postgrad.runtime.signals import heeded
-with heeded(), held("work"):
+from postgrad.runtime.locks import hold_lock
+from postgrad.runtime.signals import handle_stop_signals
+with handle_stop_signals(), hold_lock("work"):
     code = launcher.run_ranks([sys.executable, "rank.py"], int(sys.argv[1]), grace=2)
 assert "torch" not in sys.modules
 sys.exit(code)
@@ -205,14 +205,14 @@ def test_each_rank_finds_its_own_number(launch, tmp_path, monkeypatch):
 
 STOPPING = """
 launcher.begin_rank(2)
-with signals.heeded():
-    signals.wait_for_steps()
+with signals.handle_stop_signals():
+    signals.defer_stop_signals()
     mine.write_text("ready")
-    while not signals.wanted():
+    while not signals.is_stop_requested():
         time.sleep(0.01)
     time.sleep(1 + rank)
-    pathlib.Path(f"checkpoint-{rank}").write_text(str(int(*signals.heard)))
-    signals.stop("a checkpoint is written" if rank == 0 else "")
+    pathlib.Path(f"checkpoint-{rank}").write_text(str(int(*signals.received)))
+    signals.exit_stopped("a checkpoint is written" if rank == 0 else "")
 """
 
 

@@ -19,7 +19,7 @@ import made
 import pytest
 
 from postgrad.runtime import locks
-from postgrad.runtime.locks import held, holder, lock_of
+from postgrad.runtime.locks import hold_lock, holder_record, lock_folder
 from postgrad.runtime.result_cache import COMPLETE
 
 SLURM = ("SLURM_JOB_ID", "SLURM_RESTART_COUNT")
@@ -27,9 +27,9 @@ SLURM = ("SLURM_JOB_ID", "SLURM_RESTART_COUNT")
 # work.
 WORKER = """
 import os, sys, time
-from postgrad.runtime.locks import held
-from postgrad.runtime.signals import heeded
-with heeded(), held(sys.argv[1]):
+from postgrad.runtime.locks import hold_lock
+from postgrad.runtime.signals import handle_stop_signals
+with handle_stop_signals(), hold_lock(sys.argv[1]):
     os.close(os.open(sys.argv[2], os.O_CREAT | os.O_EXCL))
     print("in", flush=True)
     time.sleep(float(sys.argv[3]))
@@ -42,13 +42,13 @@ with heeded(), held(sys.argv[1]):
 CROWD = """
 import os, signal, sys, time
 from postgrad.runtime import locks
-from postgrad.runtime.locks import held, lock_of
+from postgrad.runtime.locks import hold_lock, lock_folder
 locks.PATIENCE = 0.5
 work, busy, entered = sys.argv[1:]
 def enter(i):
-    with held(work):
+    with hold_lock(work):
         os.close(os.open(busy, os.O_CREAT | os.O_EXCL))
-        (own,) = lock_of(work).iterdir()
+        (own,) = lock_folder(work).iterdir()
         if i % 10 in (1, 2):
             own.write_text(own.read_text()[:20] if i % 10 == 1 else "")
         time.sleep(0.005)
@@ -99,8 +99,8 @@ def locked(work, age=0.0, text=None, **other):
 
     other: what differs from this process.
     """
-    record = holder() | {"token": "theirs"} | other
-    file = lock_of(work) / "theirs"
+    record = holder_record() | {"token": "theirs"} | other
+    file = lock_folder(work) / "theirs"
     file.parent.mkdir()
     file.write_text(json.dumps(record) if text is None else text)
     os.utime(file, (time.time() - age,) * 2)
@@ -122,7 +122,7 @@ def taken_in_time(work, seconds=5.0):
     One that is not stays with who holds it.
     """
     begun = time.monotonic()
-    with held(work):
+    with hold_lock(work):
         return time.monotonic() - begun < seconds
 
 
@@ -135,18 +135,18 @@ def still_waits(folder, looks, monkeypatch):
     def slept(seconds):
         seen.append(seconds)
         if len(seen) == looks:
-            next(lock_of(folder / "work").iterdir()).unlink()
+            next(lock_folder(folder / "work").iterdir()).unlink()
 
     clock = SimpleNamespace(monotonic=time.monotonic, strftime=time.strftime, sleep=slept)
     monkeypatch.setattr(locks, "time", clock)  # of this module alone: subprocess sleeps as well
-    with held(folder / "work"):
+    with hold_lock(folder / "work"):
         return len(seen) == looks
 
 
 def test_a_lock_is_given_back_after_the_body_and_after_an_exception(tmp_path):
     work = tmp_path / "deep" / "plain-seed=1"
-    with held(work):
-        files = list(lock_of(work).iterdir())
+    with hold_lock(work):
+        files = list(lock_folder(work).iterdir())
         record = json.loads(files[0].read_text())
         assert (
             len(files) == 1
@@ -155,7 +155,7 @@ def test_a_lock_is_given_back_after_the_body_and_after_an_exception(tmp_path):
             and record["host"]
         )
         assert not work.exists(), "work of another key is removed whole, so its lock lies beside it"
-    with pytest.raises(KeyError), held(work):
+    with pytest.raises(KeyError), hold_lock(work):
         raise KeyError
     assert list(work.parent.iterdir()) == []
 
@@ -163,7 +163,7 @@ def test_a_lock_is_given_back_after_the_body_and_after_an_exception(tmp_path):
 def test_a_lock_costs_milliseconds(tmp_path):
     begun = time.monotonic()
     for _ in range(20):
-        with held(tmp_path / "work"):
+        with hold_lock(tmp_path / "work"):
             pass
     assert (time.monotonic() - begun) / 20 < 0.1
 
@@ -173,7 +173,7 @@ def test_a_signal_gives_the_lock_back(tmp_path, number):
     one = worker(tmp_path, 60)
     assert one.stdout.readline() == "in\n"
     one.send_signal(getattr(signal, number))
-    assert one.wait(timeout=20) != 0 and not lock_of(tmp_path / "work").exists()
+    assert one.wait(timeout=20) != 0 and not lock_folder(tmp_path / "work").exists()
 
 
 def test_ten_processes_enter_one_at_a_time(tmp_path):
@@ -220,17 +220,17 @@ def test_of_two_who_find_a_holder_gone_the_slower_removes_nothing(tmp_path, monk
 
     A second lock in the place of the first.
     """
-    work, gone = tmp_path / "work", locks.gone
+    work, gone = tmp_path / "work", locks.is_holder_gone
     old = locked(work, pid=4194305)
 
     def slow(theirs, mine, age):
         answer = gone(theirs, mine, age)
         if theirs["token"] == "theirs":
             old.unlink()
-            (lock_of(work) / "newer").write_text(json.dumps(holder()))
+            (lock_folder(work) / "newer").write_text(json.dumps(holder_record()))
         return answer
 
-    monkeypatch.setattr(locks, "gone", slow)
+    monkeypatch.setattr(locks, "is_holder_gone", slow)
     assert still_waits(tmp_path, 3, monkeypatch)
 
 
@@ -291,7 +291,7 @@ def test_an_empty_lock_is_no_lock(tmp_path, monkeypatch):
 
     for change in (rename, refusing):
         monkeypatch.setattr(os, "rename", change)
-        lock_of(tmp_path / "work").mkdir()
+        lock_folder(tmp_path / "work").mkdir()
         assert taken_in_time(tmp_path / "work") and list(tmp_path.iterdir()) == []
 
 
@@ -344,7 +344,7 @@ def test_a_stale_handle_is_looked_at_again(tmp_path, place, name, monkeypatch):
     stale(monkeypatch, place, name, times=3)
     with (
         pytest.raises(BlockingIOError, match=f"process {os.getpid()} on"),
-        held(tmp_path / "work", wait=False),
+        hold_lock(tmp_path / "work", wait=False),
     ):
         pass
 
@@ -359,8 +359,8 @@ def test_a_handle_that_stays_stale_counts_as_a_held_lock(tmp_path, place, name, 
     with monkeypatch.context() as patched:
         stale(patched, place, name)
         with (
-            pytest.raises(BlockingIOError, match="someone unknown"),
-            held(tmp_path / "work", wait=False),
+            pytest.raises(BlockingIOError, match="an unknown process"),
+            hold_lock(tmp_path / "work", wait=False),
         ):
             pass
     assert taken_in_time(tmp_path / "work") and list(tmp_path.iterdir()) == []
@@ -368,7 +368,7 @@ def test_a_handle_that_stays_stale_counts_as_a_held_lock(tmp_path, place, name, 
 
 def test_a_rename_whose_handle_stays_stale_ends_with_the_servers_error(tmp_path, monkeypatch):
     stale(monkeypatch, os, "rename")
-    with pytest.raises(OSError, match="Stale file handle"), held(tmp_path / "work"):
+    with pytest.raises(OSError, match="Stale file handle"), hold_lock(tmp_path / "work"):
         pass
     assert list(tmp_path.iterdir()) == []
 
@@ -445,7 +445,7 @@ def test_a_requeued_job_takes_its_own_lock_and_its_neighbour_in_the_allocation_w
     assert taken_in_time(tmp_path / "work"), "it ran on this one, and its process has ended"
     locked(tmp_path / "work", **AWAY, restarts=1, age=locks.STALE + 5)
     assert taken_in_time(tmp_path / "work"), "no count of restarts came through: its age tells"
-    locked(tmp_path / "work", pid=os.getppid(), begun=locks.begun(os.getppid()))
+    locked(tmp_path / "work", pid=os.getppid(), begun=locks.process_start(os.getppid()))
     assert still_waits(tmp_path, 3, monkeypatch), "two processes of one allocation have one id"
 
 
@@ -455,7 +455,7 @@ def test_a_held_lock_is_touched_and_a_holder_without_one_ends(tmp_path):
     one = subprocess.Popen(command, cwd=made.ROOT / "workflow/scripts", stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE, text=True)  # fmt: skip
     assert one.stdout.readline() == "in\n"
-    file = next(lock_of(tmp_path / "work").iterdir())
+    file = next(lock_folder(tmp_path / "work").iterdir())
     os.utime(file, (1, 1))
     ends = time.monotonic() + 20
     while file.stat().st_mtime == 1 and time.monotonic() < ends:
@@ -467,9 +467,9 @@ def test_a_held_lock_is_touched_and_a_holder_without_one_ends(tmp_path):
 
 def test_what_a_holder_gives_back_late_is_not_the_next_ones(tmp_path):
     """One that slept past its time, and whose lock was taken: it removes its own file, by name."""
-    with held(tmp_path / "work"):
-        next(lock_of(tmp_path / "work").iterdir()).unlink()
-        newer = lock_of(tmp_path / "work") / "newer"
+    with hold_lock(tmp_path / "work"):
+        next(lock_folder(tmp_path / "work").iterdir()).unlink()
+        newer = lock_folder(tmp_path / "work") / "newer"
         newer.write_text("{}")
     assert newer.is_file()
 
@@ -503,7 +503,7 @@ def test_the_second_of_two_trainings_takes_the_firsts_result_back(tmp_path, path
     work, out = tmp_path / "work", tmp_path / "out"
     words = made.arguments(spec, **paths, work=work, out=out)
     first = finetuning(words)
-    wait_for(lambda: lock_of(work).exists(), first)
+    wait_for(lambda: lock_folder(work).exists(), first)
     second = finetuning(words)
     told = [process.communicate(timeout=80)[1] for process in (first, second)]
     assert (first.returncode, second.returncode) == (0, 0), told
@@ -512,19 +512,19 @@ def test_the_second_of_two_trainings_takes_the_firsts_result_back(tmp_path, path
     assert (
         len(lines) == 2
         and f"process {first.pid} on" in lines[0]
-        and lines[1].endswith("model taken back")
+        and lines[1].endswith("model restored")
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out.spec.json", "work"]
     begun = time.monotonic()
     assert finetuning(words).wait() == 0
-    print(f"taken back in {time.monotonic() - begun:.1f} s")
+    print(f"restored in {time.monotonic() - begun:.1f} s")
 
 
 def test_a_waiter_resumes_what_a_killed_holder_left(tmp_path, paths):
     spec = made.finetune_spec("encoder", epochs=24, dropout=0.1, checkpoint_steps=20)
     whole, work, out = tmp_path / "whole", tmp_path / "work", tmp_path / "out"
     first = finetuning(made.arguments(spec, **paths, work=work, out=out))
-    wait_for(lambda: lock_of(work).exists(), first)
+    wait_for(lambda: lock_folder(work).exists(), first)
     second = finetuning(made.arguments(spec, **paths, work=work, out=out))
     wait_for(lambda: list(work.glob(f"*/checkpoint-*/{COMPLETE}")), first)
     first.kill()
@@ -565,7 +565,7 @@ def test_pretrain_and_predict_wait_as_well(tmp_path, paths):
         work = (
             work / "moods/dev" if verb == "predict" else work
         )  # a dataset's predictions are kept by themselves
-        with held(work):
+        with hold_lock(work):
             one = subprocess.Popen([sys.executable, f"workflow/scripts/{verb}.py", *words], cwd=made.ROOT,
                                    stderr=subprocess.PIPE, text=True)  # fmt: skip
             assert f"{work.name}: process {os.getpid()} on" in one.stderr.readline()

@@ -17,12 +17,12 @@ from postgrad.runtime.result_cache import (
     KEY,
     MODEL,
     collapsed_seeds,
-    keep,
     move_older_work,
     note_collapse,
     open_work,
-    restored,
+    restore_result,
     result_folder,
+    store_result,
 )
 
 ONE, TWO = ({"spec": {"node": "plain"}, "version": version} for version in (1, 2))
@@ -81,15 +81,17 @@ def content(path):
 def test_an_equal_key_takes_the_result_back(tmp_path, name, capfd):
     out, work = made(tmp_path / "results" / "out", name, "a"), tmp_path / "work"
     before = content(out)
-    assert not restored(work, ONE, out, name)
-    keep(work, ONE, out, name)
-    vouching = out / "model.json" if name == MODEL else out
-    os.utime(vouching, (1, 1))
-    assert restored(work, ONE, out, name), "over what stands there, of which it is a second name"
+    assert not restore_result(work, ONE, out, name)
+    store_result(work, ONE, out, name)
+    marker = out / "model.json" if name == MODEL else out
+    os.utime(marker, (1, 1))
+    assert restore_result(work, ONE, out, name), (
+        "over what stands there, of which it is a second name"
+    )
     assert [path.name for path in out.parent.iterdir()] == ["out"]
-    assert vouching.stat().st_mtime > 1, "Snakemake takes an output older than its inputs for stale"
+    assert marker.stat().st_mtime > 1, "Snakemake takes an output older than its inputs for stale"
     os.rename(out, tmp_path / "elsewhere")
-    assert restored(work, ONE, out, name) and content(out) == before
+    assert restore_result(work, ONE, out, name) and content(out) == before
     assert names(work) == [result_folder(work, ONE).name] and names(result_folder(work, ONE)) == [
         KEY,
         name,
@@ -98,7 +100,7 @@ def test_an_equal_key_takes_the_result_back(tmp_path, name, capfd):
     assert (
         told
         == [
-            f"plain: spec, version and inputs are as before; finished {name.split('.')[0]} taken back"
+            f"plain: spec, version and inputs are as before; finished {name.split('.')[0]} restored"
         ]
         * 2
     )
@@ -107,26 +109,26 @@ def test_an_equal_key_takes_the_result_back(tmp_path, name, capfd):
 @pytest.mark.parametrize("name", RESULTS)
 def test_each_key_has_a_result_of_its_own_and_an_earlier_one_returns(tmp_path, name):
     work = tmp_path / "work"
-    keep(work, ONE, made(tmp_path / "one", name, "a"), name)
-    assert not restored(work, TWO, tmp_path / "out", name) and not (tmp_path / "out").exists()
-    keep(work, TWO, made(tmp_path / "two", name, "b"), name)
+    store_result(work, ONE, made(tmp_path / "one", name, "a"), name)
+    assert not restore_result(work, TWO, tmp_path / "out", name) and not (tmp_path / "out").exists()
+    store_result(work, TWO, made(tmp_path / "two", name, "b"), name)
     for key, source in ((ONE, "one"), (TWO, "two"), (ONE, "one")):
-        assert restored(work, key, tmp_path / "out", name)
+        assert restore_result(work, key, tmp_path / "out", name)
         assert content(tmp_path / "out") == content(tmp_path / source)
     assert len(names(work)) == 2
 
 
 def test_the_folder_of_a_key_is_named_by_its_digest_and_explains_itself(tmp_path):
-    keep(tmp_path, ONE, made(tmp_path / "one", MODEL, "a"))
+    store_result(tmp_path, ONE, made(tmp_path / "one", MODEL, "a"))
     folder = result_folder(tmp_path, ONE)
     text = (folder / KEY).read_text()
     assert json.loads(text) == ONE and folder.name == hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def test_the_time_of_the_key_says_when_its_result_was_last_used(tmp_path):
-    keep(tmp_path, ONE, made(tmp_path / "one", MODEL, "a"))
+    store_result(tmp_path, ONE, made(tmp_path / "one", MODEL, "a"))
     os.utime(result_folder(tmp_path, ONE) / KEY, (1, 1))
-    assert restored(tmp_path, ONE, tmp_path / "out")
+    assert restore_result(tmp_path, ONE, tmp_path / "out")
     assert (result_folder(tmp_path, ONE) / KEY).stat().st_mtime > 1
 
 
@@ -142,18 +144,22 @@ def test_a_kill_at_any_moment_leaves_no_key_beside_what_is_not_its_own(tmp_path,
         work = folder / "work"
         for key, letter in ((ONE, "a"), (TWO, "b")):
             whole[key["version"]] = content(made(folder / letter, name, letter))
-        keep(work, ONE, folder / "a", name)
+        store_result(work, ONE, folder / "a", name)
         with suppress(Killed), monkeypatch.context() as patched:
             kill_at(patched, step)
-            keep(work, TWO, folder / "b", name)
+            store_result(work, TWO, folder / "b", name)
             done = True
         assert all((path.parent / name).exists() for path in work.glob(f"*/{KEY}"))
-        assert restored(work, ONE, folder / "out", name) and content(folder / "out") == whole[1]
-        if restored(work, TWO, folder / "out", name):
+        assert (
+            restore_result(work, ONE, folder / "out", name) and content(folder / "out") == whole[1]
+        )
+        if restore_result(work, TWO, folder / "out", name):
             assert content(folder / "out") == whole[2]
             found += 1
-        keep(work, TWO, folder / "b", name)
-        assert restored(work, TWO, folder / "out", name) and content(folder / "out") == whole[2]
+        store_result(work, TWO, folder / "b", name)
+        assert (
+            restore_result(work, TWO, folder / "out", name) and content(folder / "out") == whole[2]
+        )
         if done:
             break
     assert step > 5 and 1 <= found < step
@@ -162,13 +168,13 @@ def test_a_kill_at_any_moment_leaves_no_key_beside_what_is_not_its_own(tmp_path,
 @pytest.mark.parametrize("name", RESULTS)
 def test_a_kill_while_it_is_taken_back_leaves_the_result_or_none(tmp_path, name, monkeypatch):
     work, one = tmp_path / "work", made(tmp_path / "one", name, "a")
-    keep(work, ONE, one, name)
+    store_result(work, ONE, one, name)
     done = False
     for step in count(1):
         out = tmp_path / str(step)
         with suppress(Killed), monkeypatch.context() as patched:
             kill_at(patched, step)
-            done = restored(work, ONE, out, name)
+            done = restore_result(work, ONE, out, name)
         assert content(result_folder(work, ONE) / name) == content(one) and (
             not out.exists() or content(out) == content(one)
         )
@@ -186,29 +192,31 @@ def test_a_result_is_kept_on_another_disk_too(tmp_path, name, monkeypatch):
 
     monkeypatch.setattr("os.link", refuse)
     out = made(tmp_path / "one", name, "a")
-    keep(tmp_path / "work", ONE, out, name)
+    store_result(tmp_path / "work", ONE, out, name)
     assert content(result_folder(tmp_path / "work", ONE) / name) == content(out)
-    assert restored(tmp_path / "work", ONE, tmp_path / "out", name) and content(
+    assert restore_result(tmp_path / "work", ONE, tmp_path / "out", name) and content(
         tmp_path / "out"
     ) == content(out)
 
 
 def test_what_is_no_result_is_not_taken_back_and_what_is_no_model_not_removed(tmp_path):
     work, out = tmp_path / "work", tmp_path / "out"
-    keep(work, ONE, made(tmp_path / "one", MODEL, "a"), MODEL)
+    store_result(work, ONE, made(tmp_path / "one", MODEL, "a"), MODEL)
     made(out / "inside", MODEL, "b")
     with pytest.raises(ValueError, match="contains folders"):
-        restored(work, ONE, out, MODEL)
+        restore_result(work, ONE, out, MODEL)
     (result_folder(work, ONE) / MODEL / "model.json").unlink()
-    assert not restored(work, ONE, tmp_path / "new", MODEL), (
+    assert not restore_result(work, ONE, tmp_path / "new", MODEL), (
         "a folder without model.json is no model"
     )
-    keep(work, ONE, tmp_path / "one", MODEL)
+    store_result(work, ONE, tmp_path / "one", MODEL)
     (result_folder(work, ONE) / KEY).unlink()
-    assert not restored(work, ONE, tmp_path / "new", MODEL) and not (tmp_path / "new").exists()
-    keep(work, ONE, made(tmp_path / "predictions", RESULTS[0], "a"), RESULTS[0])
+    assert (
+        not restore_result(work, ONE, tmp_path / "new", MODEL) and not (tmp_path / "new").exists()
+    )
+    store_result(work, ONE, made(tmp_path / "predictions", RESULTS[0], "a"), RESULTS[0])
     with pytest.raises(IsADirectoryError):
-        restored(work, ONE, tmp_path / "one", RESULTS[0])
+        restore_result(work, ONE, tmp_path / "one", RESULTS[0])
     assert content(tmp_path / "one")["weights"] == "a"
 
 
@@ -234,10 +242,10 @@ def test_a_training_goes_on_from_the_newest_complete_checkpoint_and_another_key_
 
 
 def test_a_training_of_another_key_leaves_a_finished_result_alone(tmp_path):
-    keep(tmp_path / "work", ONE, made(tmp_path / "one", MODEL, "a"))
+    store_result(tmp_path / "work", ONE, made(tmp_path / "one", MODEL, "a"))
     open_work(tmp_path / "work", TWO)
     checkpoint(tmp_path / "work", TWO, 9)
-    assert restored(tmp_path / "work", ONE, tmp_path / "out")
+    assert restore_result(tmp_path / "work", ONE, tmp_path / "out")
     assert open_work(tmp_path / "work", TWO).name == "checkpoint-9", (
         "taking ONE back costs TWO nothing"
     )
@@ -267,7 +275,10 @@ def test_a_kill_while_old_work_is_removed_leaves_nothing_to_go_on_from(tmp_path,
         if done:
             break
         if step > 1:  # at the first nothing had changed yet
-            assert not restored(work, ONE, tmp_path / "out", MODEL) and open_work(work, ONE) is None
+            assert (
+                not restore_result(work, ONE, tmp_path / "out", MODEL)
+                and open_work(work, ONE) is None
+            )
     assert step > 5
 
 
@@ -280,14 +291,16 @@ def test_no_checkpoint_outlives_the_finished_result(tmp_path, name):
     open_work(work, ONE)
     checkpoint(work, ONE, 9)
     checkpoint(work, ONE, 10, complete=False)
-    keep(work, ONE, out, name)
+    store_result(work, ONE, out, name)
     assert not list(work.rglob("checkpoint-*"))
     checkpoint(work, ONE, 10)
-    assert restored(work, ONE, tmp_path / "out", name) and not list(work.rglob("checkpoint-*"))
+    assert restore_result(work, ONE, tmp_path / "out", name) and not list(
+        work.rglob("checkpoint-*")
+    )
     open_work(work, TWO)
     checkpoint(work, TWO, 8)
     open_work(work, ONE)
-    keep(work, ONE, out, name)
+    store_result(work, ONE, out, name)
     assert not list(work.rglob("checkpoint-*"))
     assert names(work) == [result_folder(work, ONE).name] and names(result_folder(work, ONE)) == [
         KEY,
@@ -312,14 +325,14 @@ def older_work(folder, key, name, letter="a", steps=()):
 @pytest.mark.parametrize("name", RESULTS)
 def test_finished_work_of_the_older_layout_is_taken_back(tmp_path, name):
     work = older_work(tmp_path / "work", ONE, name)
-    assert not restored(work, TWO, tmp_path / "out", name)
-    assert restored(work, ONE, tmp_path / "out", name)
+    assert not restore_result(work, TWO, tmp_path / "out", name)
+    assert restore_result(work, ONE, tmp_path / "out", name)
     assert content(tmp_path / "out") == content(made(tmp_path / "same", name, "a"))
     assert names(work) == [result_folder(work, ONE).name]
     assert names(result_folder(work, ONE)) == sorted([KEY, name, "progress.jsonl"])
     older_work(tmp_path / "node/rain/dev", TWO, name, "b")
     move_older_work(tmp_path / "node", tmp_path / "node/rain/dev")
-    assert restored(tmp_path / "node", TWO, tmp_path / "out", name)
+    assert restore_result(tmp_path / "node", TWO, tmp_path / "out", name)
 
 
 def test_a_training_goes_on_from_a_checkpoint_of_the_older_layout(tmp_path):
@@ -342,7 +355,7 @@ def test_a_kill_at_any_moment_of_the_move_loses_no_finished_result(
     for step in count(1):
         work, whole = tmp_path / str(step), made(tmp_path / f"whole-{step}" / "whole", name, "a")
         if newer == "finished":
-            keep(work, ONE, whole, name)
+            store_result(work, ONE, whole, name)
         elif newer == "unfinished":
             open_work(work, ONE)
             checkpoint(work, ONE, 9)
@@ -356,9 +369,9 @@ def test_a_kill_at_any_moment_of_the_move_loses_no_finished_result(
             or (result_folder(work, ONE) / name).exists()
             or (newer == "unfinished")
         )
-        assert restored(work, ONE, tmp_path / "out", name) and content(tmp_path / "out") == content(
-            whole
-        )
+        assert restore_result(work, ONE, tmp_path / "out", name) and content(
+            tmp_path / "out"
+        ) == content(whole)
         if done:
             break
     assert step > 2 and names(work) == [result_folder(work, ONE).name]

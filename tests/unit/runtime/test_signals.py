@@ -17,7 +17,7 @@ import pytest
 
 import finetune
 from postgrad.runtime import signals
-from postgrad.runtime.locks import lock_of
+from postgrad.runtime.locks import lock_folder
 from postgrad.runtime.result_cache import COMPLETE
 
 STEPS = 120  # of the trainings below: 20 epochs of 24 posts in fours
@@ -159,11 +159,11 @@ def test_a_signal_while_the_finished_model_is_written_lets_it_be_finished(
     code = """
 import os, signal
 from postgrad.training import trainer
-keep = trainer.keep
+keep = trainer.store_result
 def kept(*args):
     os.kill(os.getpid(), signal.SIGTERM)
     return keep(*args)
-trainer.keep = kept
+trainer.store_result = kept
 """
     one = started(made.arguments(spec, **paths, work=work, out=out), code)
     assert one.communicate(timeout=60) and one.returncode == 0
@@ -201,15 +201,15 @@ predict.run(predict.main)
 
 def test_handlers_are_put_back_and_nothing_is_remembered():
     before = [signal.getsignal(number) for number in signals.SIGNALS]
-    with signals.heeded():
-        signals.wait_for_steps()
-        assert not signals.wanted()
+    with signals.handle_stop_signals():
+        signals.defer_stop_signals()
+        assert not signals.is_stop_requested()
         os.kill(os.getpid(), signal.SIGUSR1)
-        assert signals.wanted()
+        assert signals.is_stop_requested()
     assert [
         signal.getsignal(number) for number in signals.SIGNALS
-    ] == before and not signals.wanted()
-    with pytest.raises(SystemExit) as ended, signals.heeded():
+    ] == before and not signals.is_stop_requested()
+    with pytest.raises(SystemExit) as ended, signals.handle_stop_signals():
         os.kill(os.getpid(), signal.SIGUSR1)
         time.sleep(5)
     assert ended.value.code == 128 + signal.SIGUSR1
@@ -219,31 +219,31 @@ def test_a_launcher_passes_each_signal_on_and_waits(tmp_path):
     """What starts several ranks keeps the lock until they have ended, and ends with their code."""
     inner = """
 import sys, time
-from postgrad.runtime.signals import heeded, stop, wait_for_steps, wanted
-with heeded():
-    wait_for_steps()
+from postgrad.runtime.signals import defer_stop_signals, exit_stopped, handle_stop_signals, is_stop_requested
+with handle_stop_signals():
+    defer_stop_signals()
     print("here", file=sys.stderr, flush=True)
-    while not wanted():
+    while not is_stop_requested():
         time.sleep(0.01)
     time.sleep(0.3)
-    stop("a checkpoint is written")
+    exit_stopped("a checkpoint is written")
 """
     outer = """
 import sys
 from postgrad.runtime.launcher import run_ranks
-from postgrad.runtime.locks import held
-from postgrad.runtime.signals import heeded
-with heeded(), held(sys.argv[1]):
+from postgrad.runtime.locks import hold_lock
+from postgrad.runtime.signals import handle_stop_signals
+with handle_stop_signals(), hold_lock(sys.argv[1]):
     sys.exit(run_ranks([sys.executable, "-c", sys.argv[2]], 1))
 """
     work = tmp_path / "work"
     one = subprocess.Popen([sys.executable, "-c", outer, work, inner], cwd=made.ROOT / "workflow/scripts",
                            stderr=subprocess.PIPE, text=True)  # fmt: skip
     after_word(one, "here")
-    assert lock_of(work).exists()
+    assert lock_folder(work).exists()
     one.send_signal(signal.SIGTERM)
     assert (
         one.communicate(timeout=20)[1] == "a checkpoint is written\n"
         and one.returncode == signals.STOPPED
     )
-    assert not lock_of(work).exists()
+    assert not lock_folder(work).exists()

@@ -20,9 +20,9 @@ from postgrad.runtime import study_lock
 # A run of study `a` that sends jobs called argv[1], until its standard input ends.
 RUN = """
 import sys
-from postgrad.runtime.study_lock import begin
+from postgrad.runtime.study_lock import begin_run
 try:
-    begin("a", sys.argv[1] or None, sys.argv[2])
+    begin_run("a", sys.argv[1] or None, sys.argv[2])
 except BlockingIOError as fault:
     sys.exit(str(fault))
 print("in", flush=True)
@@ -88,7 +88,7 @@ def test_a_run_waits_for_the_jobs_of_the_last_one_and_tells_which(run, tmp_path)
     (tmp_path / "queue").write_text("12\n9\n12\n")
     one = run("new")
     assert one.stderr.readline() == (
-        "a: an earlier run left SLURM jobs 9, 12; waiting for their end (sooner: scancel --name=old)\n"
+        "a: an earlier run left SLURM jobs 9, 12; waiting for their end (to end them now: scancel --name=old)\n"
     )
     (tmp_path / "queue").write_text("12\n")
     assert "SLURM jobs 12;" in one.stderr.readline()
@@ -149,9 +149,9 @@ def test_the_name_of_jobs_is_read_again_where_its_file_handle_is_stale(tmp_path,
 
     monkeypatch.setattr(Path, "read_text", failing)
     assert (
-        study_lock.jobs_of(tmp_path / "run") == "old"
-        and study_lock.jobs_of(tmp_path / "none") == ""
+        study_lock.read_jobs_name(tmp_path / "run") == "old"
+        and study_lock.read_jobs_name(tmp_path / "none") == ""
     )
     left[0] = 10**6
     with pytest.raises(OSError, match="try again later"):
-        study_lock.jobs_of(tmp_path / "run")
+        study_lock.read_jobs_name(tmp_path / "run")

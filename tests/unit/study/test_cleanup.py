@@ -12,8 +12,8 @@ import pytest
 import yaml
 from study_files import SCALE, write_config
 
-from postgrad.runtime.locks import held
-from postgrad.runtime.result_cache import KEY, MODEL, keep, open_work, result_folder
+from postgrad.runtime.locks import hold_lock
+from postgrad.runtime.result_cache import KEY, MODEL, open_work, result_folder, store_result
 from postgrad.study import cleanup
 from postgrad.study.cleanup import leftovers, listing, plan
 
@@ -168,7 +168,7 @@ def model(folder, key, size, days):
         (out / name).unlink(missing_ok=True)
         (out / name).write_bytes(content)
     open_work(folder / "work" / NODE, key)
-    keep(folder / "work" / NODE, key, out)
+    store_result(folder / "work" / NODE, key, out)
     used(folder, key, days)
 
 
@@ -218,7 +218,7 @@ def test_each_dataset_and_shard_of_a_prediction_has_a_setting_in_use(tmp_path):
     keys = [key(rate, dataset=dataset) for dataset in ("rain/dev", "rain/test") for rate in (1, 2)]
     keys += [{**key(3, dataset="rain/dev"), "shard": f"{shard}-of-2"} for shard in (1, 2)]
     for one in keys:
-        keep(node, one, table, table.name)
+        store_result(node, one, table, table.name)
     found = plan(0, 0, root, work)
     assert rates(found.removed) == [1, 1] and rates(found.in_use) == [2, 2, 3, 3]
 
@@ -239,7 +239,7 @@ def test_results_of_a_node_that_is_gone_stand_in_the_list_once(tmp_path):
     table = tmp_path / "table.parquet"
     table.write_text("")
     for rate in (1, 2):
-        keep(work / "test/small/finetune/plane", key(rate), table, table.name)
+        store_result(work / "test/small/finetune/plane", key(rate), table, table.name)
     found = plan(0, 0, root, work)
     assert [held.folder for held in found.unknown] == [work / "test/small/finetune/plane"]
     assert found.earlier == found.in_use == []
@@ -276,7 +276,7 @@ def test_what_the_list_says_is_removed_is_removed_and_a_folder_at_work_is_not(
     root, work = tree(tmp_path)
     old = work_in(work, "old", "tets/small") / "old"
     monkeypatch.chdir(tmp_path)
-    with held(old):
+    with hold_lock(old):
         cleanup.main(["older_than=30", "keep_gb=1"])
     told = capsys.readouterr()
     assert (
@@ -288,7 +288,7 @@ def test_what_the_list_says_is_removed_is_removed_and_a_folder_at_work_is_not(
         not result_folder(work / NODE, key(0.001)).exists()
         and len(list((work / NODE).iterdir())) == 2
     )
-    with held(work / NODE):
+    with hold_lock(work / NODE):
         cleanup.main(["older_than=10"])
     assert len(list((work / NODE).iterdir())) == 2 and not old.exists()
     cleanup.main(["older_than=10.5"])

@@ -182,8 +182,8 @@ def answer_counts(answers: Iterable[Answer]) -> dict[str, Any]:
 
 def stop_if_requested(name: str) -> None:
     """End the job with exit code 75 if a signal asked it to stop. name: of the base."""
-    if signals.wanted():
-        signals.stop(
+    if signals.is_stop_requested():
+        signals.exit_stopped(
             f"base {name}: stopped on request; a rerun continues from the answers that are kept"
         )
 

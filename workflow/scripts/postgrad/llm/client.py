@@ -22,7 +22,7 @@ from postgrad.llm.answer_cache import (
 )
 from postgrad.models.model_folder import model_key, read_model_record
 from postgrad.runtime import signals
-from postgrad.runtime.locks import held
+from postgrad.runtime.locks import hold_lock
 
 
 def answer_requests(
@@ -60,7 +60,7 @@ def answer_requests(
         the budget is spent. With `failed: abstain`, a request without an answer is an abstention
         that is not kept, and the next request follows.
     """
-    with held(folder), signals.by_steps():
+    with hold_lock(folder), signals.deferred_stop_signals():
         answers, identity, reply_to = AnswerFolder(folder), base_identity(base), None
         spending = Spending(answers, base["base"], budget)
         asked: set[str] = set()

@@ -236,5 +236,5 @@ def retry_after_seconds(header: str | None) -> float:
 def wait_unless_stopped(seconds: float) -> None:
     """Wait, at most until a signal asks the job to stop."""
     end = time.monotonic() + seconds
-    while not signals.wanted() and (left := end - time.monotonic()) > 0:
+    while not signals.is_stop_requested() and (left := end - time.monotonic()) > 0:
         time.sleep(min(left, 0.2))

@@ -23,7 +23,7 @@ from postgrad.models.model_folder import read_base_record, write_model_folder
 from postgrad.models.prediction import PredictOptions, Scorer
 from postgrad.records.files import write_text
 from postgrad.records.posts import input_texts
-from postgrad.runtime.result_cache import keep, open_work
+from postgrad.runtime.result_cache import open_work, store_result
 
 WORD = re.compile(r"(?u)\b\w\w+\b")  # scikit-learn's default: two or more letters or digits
 # The bias of a class without training posts: next to a logit of 0 its probability is below 1e-8.
@@ -96,7 +96,7 @@ def finetune_linear_classifier(
     timing = {"seconds": round(time.monotonic() - start, 2), "tokens": tokens, "threads": 1}
     with write_model_folder(out, facts | {"tokens": tokens}, timing) as folder:
         save_linear_model(model, folder)
-    keep(work, facts, out)
+    store_result(work, facts, out)
 
 
 def train_linear_classifier(

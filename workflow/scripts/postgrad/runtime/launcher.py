@@ -108,7 +108,7 @@ def run_ranks(command: Sequence[str], ranks: int, grace: float = GRACE) -> int:
     everyone = common_environment(ranks, ranks, ADDRESS, free_port(), os.getpid())
     processes = []
     try:
-        with signals.passed_on() as start:
+        with signals.forward_signals() as start:
             for rank in range(ranks):
                 own = {"RANK": str(rank), "LOCAL_RANK": str(rank)}
                 processes.append(start(command, {**os.environ, **everyone, **own}))
@@ -137,7 +137,7 @@ def run_on_nodes(step: Sequence[str], nodes: int, ranks: int) -> int:
     outer = {
         name: value for name, value in os.environ.items() if name not in ("RANK", "LOCAL_RANK")
     }
-    with signals.passed_on() as start:
+    with signals.forward_signals() as start:
         return start(step, outer | everyone).wait()
 
 

@@ -1,11 +1,11 @@
-"""The lock on a node's work folder: two jobs never work on one result, on one machine or on
-several.
+"""Lock the work folder of a node, so that two jobs never work on the same result.
 
-The lock of `plain` is the folder `.plain.lock` beside it, and in it one file of the holder's, of a
-name that no other has. It is made beside and renamed, which fails where the folder holds a file:
-one wins, also on NFS and Lustre, where flock does not reach across machines. Who finds the holder
-gone removes that holder's file by its name and so never a newer one. A lock outlives nobody: the
-machine, SLURM or its age tells.
+The lock also holds between several machines. The lock of `plain` is the folder `.plain.lock` next
+to it, with one file of the holder that has a unique name. The folder is made under a temporary name
+and renamed. A rename fails if the lock folder holds a file, so that one process wins, also on NFS
+and Lustre, where flock does not work between machines. A process that finds that the holder is gone
+removes the file of this holder by its name, and so never a newer one. No lock stays after the end
+of its holder: the machine, SLURM or the age of the lock shows that it has ended.
 """
 
 import json
@@ -23,117 +23,160 @@ from errno import EEXIST, ENOTEMPTY, ESTALE
 from pathlib import Path
 from typing import Any
 
-BEAT = 10.0  # seconds between two touches of a held lock
-STALE = 120.0  # seconds without a touch after which a holder of whom nothing else is known is gone
-PATIENCE = (
-    15.0  # seconds between two looks, at most; at first 0.2, then half the time waited so far
-)
-LOOKS = 5  # at a lock whose file handle is stale, before it counts as held by someone unknown
-LOST = 75  # the exit code of a holder whose lock was taken from it; as that of a stopped training: try again
-Found = tuple[Path, dict[str, Any] | None, float]  # see `look`
-ENDED = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED",
-         "REVOKED", "TIMEOUT"}  # fmt: skip
+BEAT = 10.0  # seconds after which the holder touches its lock again
+# Seconds without a touch after which a holder counts as gone if nothing else is known of it.
+STALE = 120.0
+# The most seconds between two attempts. The first pause is 0.2 seconds, each later one half the time
+# waited so far.
+PATIENCE = 15.0
+# How often a lock with a stale file handle is read before its holder counts as unknown.
+LOOKS = 5
+# The exit code of a holder that lost its lock. As for a stopped training, it means: try again.
+LOST = 75
+LockState = tuple[Path, dict[str, Any] | None, float]  # see `read_lock`
+# The states of SLURM jobs that have ended.
+ENDED = {
+    "BOOT_FAIL",
+    "CANCELLED",
+    "COMPLETED",
+    "DEADLINE",
+    "FAILED",
+    "NODE_FAIL",
+    "OUT_OF_MEMORY",
+    "PREEMPTED",
+    "REVOKED",
+    "TIMEOUT",
+}
 
 
 @contextmanager
-def held(work: str | Path, wait: bool = True) -> Iterator[None]:
-    """Hold the lock on the folder `work`, given back however the body ends; another holder's end is
-    waited for.
+def hold_lock(work: str | Path, wait: bool = True) -> Iterator[None]:
+    """Hold the lock of a folder while the body runs.
 
-    Without `wait`, BlockingIOError with a sentence where another holds it. A process whose lock was
-    taken from it all the same (it slept for minutes) ends at once with exit code 75.
+    If the process finds that its lock was removed (it may have slept for minutes), it ends at once
+    with exit code 75.
+
+    Parameters
+    ----------
+    work
+        The folder.
+    wait
+        Whether to wait until another holder has ended. Default: True.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process holds the lock, and `wait` is false.
     """
-    lock, mine, told, came = lock_of(work), holder(), None, time.monotonic()
-    while (found := attempt(lock, mine)) is not None:
-        file, theirs, age = found
-        if gone(theirs, mine, age):
+    lock, own_record, printed, start = lock_folder(work), holder_record(), None, time.monotonic()
+    while (state := try_lock(lock, own_record)) is not None:
+        file, other_record, age = state
+        description = holder_description(other_record)
+        if is_holder_gone(other_record, own_record, age):
             remove_file(file)
-            tell(work, f"{told_of(theirs)} is gone; its lock is removed")
+            print_message(work, f"{description} is gone; its lock is removed")
         elif not wait:
-            raise BlockingIOError(f"{told_of(theirs)} works on this (lock: {lock})")
+            raise BlockingIOError(f"{description} works on this (lock: {lock})")
         else:
-            if told != told_of(theirs):
-                told = told_of(theirs)
-                tell(work, f"{told} works on this; waiting for its end (lock: {lock})")
-            time.sleep(min(max(0.2, (time.monotonic() - came) / 2), PATIENCE))
-    own, over = lock / mine["token"], threading.Event()
-    threading.Thread(target=beat, args=(own, over, work), daemon=True).start()
+            if printed != description:
+                printed = description
+                print_message(
+                    work, f"{description} works on this; waiting for its end (lock: {lock})"
+                )
+            time.sleep(min(max(0.2, (time.monotonic() - start) / 2), PATIENCE))
+    own_file, released = lock / own_record["token"], threading.Event()
+    threading.Thread(target=touch_lock, args=(own_file, released, work), daemon=True).start()
     try:
         yield
     finally:
-        over.set()
-        remove_file(own)
-        with suppress(OSError):  # another may have come in already
+        released.set()
+        remove_file(own_file)
+        with suppress(OSError):  # Another process may hold the lock already.
             lock.rmdir()
 
 
-def lock_of(work: str | Path) -> Path:
-    """The lock's folder: beside the work, since work of another key is removed whole."""
+def lock_folder(work: str | Path) -> Path:
+    """Return the folder of a lock.
+
+    It is next to the work folder, since the work of other keys is removed with its folders.
+    """
     return Path(work).with_name(f".{Path(work).name}.lock")
 
 
-def holder() -> dict[str, Any]:
-    """This process, as its lock tells it."""
+def holder_record() -> dict[str, Any]:
+    """Return the record of this process that its lock holds."""
     return {
         "token": secrets.token_hex(8),
         "job": os.environ.get("SLURM_JOB_ID"),
-        "restarts": int(
-            os.environ.get("SLURM_RESTART_COUNT") or 0
-        ),  # SLURM counts a job's requeues
+        # How often SLURM has requeued the job.
+        "restarts": int(os.environ.get("SLURM_RESTART_COUNT") or 0),
         "host": socket.gethostname(),
-        "kernel": kernel(),
+        "kernel": kernel_id(),
         "pid": os.getpid(),
-        "begun": begun(os.getpid()),
+        "begun": process_start(os.getpid()),
         "since": time.strftime("%Y-%m-%d %H:%M:%S"),
     }
 
 
-def attempt(lock: Path, mine: dict[str, Any]) -> Found | None:
-    """None where the lock is now this process's, else what `look` found of its holder."""
-    beside, stale = lock.with_name(f"{lock.name}.{mine['token']}"), 0
+def try_lock(lock: Path, own_record: dict[str, Any]) -> LockState | None:
+    """Try to take a lock; return None if this succeeds, and otherwise the result of `read_lock`."""
+    temporary, stale = lock.with_name(f"{lock.name}.{own_record['token']}"), 0
+    own_file = temporary / own_record["token"]
     try:
-        beside.mkdir(parents=True)
-        (beside / mine["token"]).write_text(json.dumps(mine), encoding="utf-8")
-        now = (beside / mine["token"]).stat().st_mtime
+        temporary.mkdir(parents=True)
+        own_file.write_text(json.dumps(own_record), encoding="utf-8")
+        now = own_file.stat().st_mtime
         while True:
             try:
-                os.rename(beside, lock)
+                os.rename(temporary, lock)
                 return None
             except OSError as fault:
-                if is_there(lock / mine["token"]):  # the server renamed, and its answer was lost
+                # The server may have renamed the folder although its answer was lost.
+                if is_there(lock / own_record["token"]):
                     return None
                 stale += fault.errno == ESTALE
                 if fault.errno not in (EEXIST, ENOTEMPTY, ESTALE) or stale > LOOKS:
                     raise
-            if found := look(lock, now):
-                return found
-            with suppress(
-                OSError
-            ):  # left empty by a killed process; not every file system renames onto that
+            if state := read_lock(lock, now):
+                return state
+            # A killed process may leave an empty folder, and not every file system renames a
+            # folder onto it.
+            with suppress(OSError):
                 lock.rmdir()
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
-def look(lock: Path, now: float) -> Found | None:
-    """(the holder's file, its record, seconds since its last touch), or None where nobody holds the
-    lock any more.
+def read_lock(lock: Path, now: float) -> LockState | None:
+    """Return who holds a lock, or None if nobody holds it any more.
 
-    `now` is the time of a file just made in the same place: clocks of two machines are not
-    compared. The record is None where it is torn. A file handle is stale where another machine
-    removed the file, and the next look finds what is there now. If it stays stale, the lock counts
-    as held, and nothing is known of the holder.
+    A file handle is stale if another machine removed the file; the lock is then read again. If the
+    handle stays stale, the lock counts as held by an unknown process.
+
+    Parameters
+    ----------
+    lock
+        The folder of the lock.
+    now
+        The time of a file that was just made in the same place: the clocks of two machines must
+        not be compared.
+
+    Returns
+    -------
+    file : Path
+        The file of the holder.
+    record : dict or None
+        The record of the holder. None if it is incomplete.
+    age : float
+        Seconds since the holder touched its file.
     """
     for _ in range(LOOKS):
         try:
             for file in lock.iterdir():
-                return (
-                    file,
-                    record(file.read_text(encoding="utf-8", errors="replace")),
-                    now - file.stat().st_mtime,
-                )
+                text = file.read_text(encoding="utf-8", errors="replace")
+                return file, parse_record(text), now - file.stat().st_mtime
             return None
-        except FileNotFoundError:  # given back since
+        except FileNotFoundError:  # The lock was released in the meantime.
             return None
         except OSError as fault:
             if fault.errno != ESTALE:
@@ -143,7 +186,7 @@ def look(lock: Path, now: float) -> Found | None:
 
 
 def is_there(path: Path) -> bool:
-    """Whether a file exists; one whose handle is stale does not."""
+    """Return whether a file exists; a file with a stale handle does not."""
     try:
         path.stat()
     except OSError:
@@ -152,7 +195,7 @@ def is_there(path: Path) -> bool:
 
 
 def remove_file(path: Path) -> None:
-    """Remove a file of a lock, unless another process or machine did so first."""
+    """Remove a file of a lock, unless another process or machine has removed it already."""
     try:
         path.unlink(missing_ok=True)
     except OSError as fault:
@@ -160,61 +203,78 @@ def remove_file(path: Path) -> None:
             raise
 
 
-def beat(own: Path, over: threading.Event, work: str | Path) -> None:
-    """Touch the lock until `over`; end the process where another took it, before both write."""
-    while not over.wait(BEAT):
+def touch_lock(own_file: Path, released: threading.Event, work: str | Path) -> None:
+    """Touch the file of a lock until it is released.
+
+    If the file is gone, end the process, before two processes write to the same folder.
+    """
+    while not released.wait(BEAT):
         try:
-            os.utime(own)
+            os.utime(own_file)
         except FileNotFoundError:
-            if not over.is_set():
-                tell(work, "this lock was taken away, so another may work here: ended at once")
+            if not released.is_set():
+                print_message(
+                    work,
+                    "this lock was taken away, so another process may work here: ended at once",
+                )
                 os._exit(LOST)
-        except OSError:  # a file server that is away comes back
+        except OSError:  # A file server that does not answer may come back.
             pass
 
 
-def record(text: str) -> dict[str, Any] | None:
-    """What a lock's file says of its holder; None where it is torn."""
+def parse_record(text: str) -> dict[str, Any] | None:
+    """Return the record of a holder from the text of its file; None if it is incomplete."""
     try:
-        theirs = json.loads(text)
+        record = json.loads(text)
     except ValueError:
         return None
-    return theirs if isinstance(theirs, dict) and theirs.keys() >= holder().keys() else None
+    return record if isinstance(record, dict) and record.keys() >= holder_record().keys() else None
 
 
-def gone(theirs: dict[str, Any] | None, mine: dict[str, Any], age: float) -> bool:
-    """Whether a lock's holder works no more. On this machine its process tells, elsewhere SLURM,
-    else the age.
+def is_holder_gone(
+    other_record: dict[str, Any] | None, own_record: dict[str, Any], age: float
+) -> bool:
+    """Return whether the holder of a lock has ended.
 
-    In one allocation several processes share a job's id, so the id alone makes no two of them one.
+    On this machine its process shows this, on another one SLURM, and otherwise the age of the lock.
+    Several processes of one allocation share the id of their job, so that an equal id does not mean
+    an equal process.
+
+    Parameters
+    ----------
+    other_record
+        The record of the holder. None if it is incomplete.
+    own_record
+        The record of this process.
+    age
+        Seconds since the holder touched its lock.
     """
-    if theirs is not None:
-        if theirs["kernel"] and theirs["kernel"] == mine["kernel"]:
-            return not runs(theirs["pid"], theirs["begun"])
-        if theirs["job"] and theirs["job"] == mine["job"] and theirs["restarts"] < mine["restarts"]:
-            return True  # requeued, and this is the newer run
-        if (
-            theirs["job"]
-            and theirs["job"] != mine["job"]
-            and (known := listed(theirs["job"])) is not None
-        ):
-            return not known
+    if other_record is not None:
+        if other_record["kernel"] and other_record["kernel"] == own_record["kernel"]:
+            return not is_process_running(other_record["pid"], other_record["begun"])
+        job = other_record["job"]
+        if job and job == own_record["job"] and other_record["restarts"] < own_record["restarts"]:
+            return True  # The job was requeued, and this process belongs to the newer run.
+        if job and job != own_record["job"] and (is_queued := is_job_queued(job)) is not None:
+            return not is_queued
     return age > STALE
 
 
-def told_of(theirs: dict[str, Any] | None) -> str:
-    if theirs is None:
-        return "someone unknown (a torn lock)"
-    job = f"SLURM job {theirs['job']}, " if theirs["job"] else ""
-    return f"{job}process {theirs['pid']} on {theirs['host']} since {theirs['since']}"
+def holder_description(record: dict[str, Any] | None) -> str:
+    """Return the words that name the holder of a lock in a message."""
+    if record is None:
+        return "an unknown process (its lock file is incomplete)"
+    job = f"SLURM job {record['job']}, " if record["job"] else ""
+    return f"{job}process {record['pid']} on {record['host']} since {record['since']}"
 
 
-def tell(work: str | Path, sentence: str) -> None:
-    print(f"{Path(work).name}: {sentence}", file=sys.stderr, flush=True)
+def print_message(work: str | Path, message: str) -> None:
+    """Print a message to stderr that begins with the name of a work folder or of a study."""
+    print(f"{Path(work).name}: {message}", file=sys.stderr, flush=True)
 
 
-def listed(job: str) -> bool | None:
-    """Whether SLURM knows a job as not ended; None where it does not answer."""
+def is_job_queued(job: str) -> bool | None:
+    """Return whether a job has not ended according to SLURM; None if SLURM does not answer."""
     command = ["squeue", "-h", "-j", str(job), "-o", "%T"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30)
@@ -225,10 +285,10 @@ def listed(job: str) -> bool | None:
     return bool(set(done.stdout.split()) - ENDED)
 
 
-def kernel() -> str | None:
-    """What processes are counted by.
+def kernel_id() -> str | None:
+    """Return the boot of this machine and the PID namespace, in which process ids are unique.
 
-    This boot of this machine and its PID namespace; None outside Linux.
+    None on systems other than Linux.
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -237,10 +297,10 @@ def kernel() -> str | None:
         return None
 
 
-def begun(pid: int) -> str | None:
-    """When a process began, in ticks since boot, which tells it from a later one of its number.
+def process_start(pid: int) -> str | None:
+    """Return when a process started, in ticks since the boot; None if it is not visible.
 
-    None if unseen.
+    This distinguishes it from a later process with the same id.
     """
     try:
         state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -249,12 +309,12 @@ def begun(pid: int) -> str | None:
     return None if state in "ZX" else fields[18]  # a zombie has ended
 
 
-def runs(pid: int, since: str | None) -> bool:
-    """Whether process `pid` of this machine is the one that began then."""
+def is_process_running(pid: int, start: str | None) -> bool:
+    """Return whether the process `pid` of this machine runs and is the one that started then."""
     try:
         os.kill(pid, 0)
-    except PermissionError:  # another user's, who may be out of sight
-        return begun(pid) in (None, since)
+    except PermissionError:  # A process of another user, which may not be visible.
+        return process_start(pid) in (None, start)
     except OSError:
         return False
-    return begun(pid) == since
+    return process_start(pid) == start

@@ -1,14 +1,14 @@
-"""A node's work folder: a folder for each key, with the finished result of that key or the
-checkpoints so far.
+"""Store the results of a node in its work folder and restore them when nothing has changed.
 
-The key is all that decides a result: the spec, the version and the digests of what is read. Its
-folder is named by the digest of the key and holds key.json, so that it explains itself. An equal
-key takes the finished result back, or goes on from the newest complete checkpoint. Finished results
-of other keys stay, so an earlier setting returns at once; `snakemake clean_work` lists and removes
-them.
+The work folder of a node has one folder for each key. It holds the finished result of this key, or
+the checkpoints so far. The key consists of all that decides a result: the spec, the version and the
+digests of the files that are read. Its folder is named by the digest of the key and holds the key
+itself in key.json. If the key is equal, the finished result is restored, or a training continues
+from the newest complete checkpoint. Finished results of other keys stay, so that an earlier setting
+needs no new computation; `snakemake clean_work` lists and removes them.
 
-Work of the older layout, with key.json and one result directly in the node's folder, is moved to
-the folder of its key at the first touch.
+In an older layout, key.json and one result are directly in the folder of the node. They are moved
+to the folder of their key at the first access.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from typing import Any
 from postgrad.records.files import link_or_copy, remove_path, replace_output, write_text
 
 KEY = "key.json"
-COMPLETE = "complete"  # the file that is written last into a checkpoint
+COMPLETE = "complete"  # the file that is written last to a checkpoint
 COLLAPSED = "collapsed.json"  # seeds whose training ended in one class
 MODEL = "model"  # the name of a finished model in the folder of its key
 
@@ -31,50 +31,51 @@ Key = dict[str, Any]  # spec, version and the digests of what is read
 
 
 def key_text(key: Key) -> str:
+    """Return the text of a key as key.json holds it."""
     return json.dumps(key, sort_keys=True)
 
 
 def digest(text: str) -> str:
-    """The name of the folder of the key with this text."""
+    """Return the name of the folder of the key with this text."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def result_folder(work: str | Path, key: Key) -> Path:
-    """The folder of this key in the work folder of its node."""
+    """Return the folder of a key in the work folder of its node."""
     return Path(work) / digest(key_text(key))
 
 
 def is_key_folder(path: Path) -> bool:
-    """Whether a folder has the name of a key's folder."""
+    """Return whether a path is a folder whose name is the digest of a key."""
     return bool(re.fullmatch("[0-9a-f]{16}", path.name)) and path.is_dir()
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether the folder of a key holds a finished result: a model, or a table of predictions."""
+    """Return whether the folder of a key holds a finished model or a table of predictions."""
     results = (path for path in folder.glob("*") if path.name == MODEL or path.suffix == ".parquet")
-    return (folder / KEY).is_file() and any(vouching(path).is_file() for path in results)
+    return (folder / KEY).is_file() and any(result_marker(path).is_file() for path in results)
 
 
-def holds(folder: Path, key: Key) -> bool:
-    """Whether what lies in the folder of a key is of this key.
+def has_key(folder: Path, key: Key) -> bool:
+    """Return whether the content of a folder belongs to this key.
 
-    A kill may have left a folder without one.
+    A process that was killed may have left a folder without key.json.
     """
-    held = folder / KEY
-    return held.is_file() and held.read_text(encoding="utf-8") == key_text(key)
+    key_file = folder / KEY
+    return key_file.is_file() and key_file.read_text(encoding="utf-8") == key_text(key)
 
 
 def open_work(work: str | Path, key: Key) -> Path | None:
-    """Begin a training of this key: return its newest complete checkpoint in `work`, or None.
+    """Prepare the work folder for a training and return its newest complete checkpoint, if any.
 
-    What other trainings left unfinished is removed. Finished results of other keys stay.
+    Unfinished work of other keys is removed. Finished results of other keys stay.
     """
     move_older_work(work)
     folder = result_folder(work, key)
     for other in Path(work).glob("*"):
         if is_key_folder(other) and other != folder and not is_finished(other):
             remove_result(other)
-    if not holds(folder, key):
+    if not has_key(folder, key):
         remove_result(folder)
         write_text(key_text(key), folder / KEY)
     complete = [path.parent for path in folder.glob(f"checkpoint-*/{COMPLETE}")]
@@ -82,68 +83,96 @@ def open_work(work: str | Path, key: Key) -> Path | None:
 
 
 def collapsed_seeds(work: str | Path, key: Key) -> list[int]:
-    """The seeds that `note_collapse` wrote into `work` for this key."""
+    """Return the seeds that `note_collapse` recorded in `work` for this key."""
     move_older_work(work)
     path = result_folder(work, key) / COLLAPSED
-    return (
-        json.loads(path.read_text(encoding="utf-8"))
-        if holds(path.parent, key) and path.is_file()
-        else []
-    )
+    if not (has_key(path.parent, key) and path.is_file()):
+        return []
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def note_collapse(work: str | Path, key: Key, seeds: list[int]) -> None:
-    """Go on with another seed.
+    """Record the seeds whose training ended in one class, and remove the checkpoints.
 
-    First no checkpoint is left, since the next seed would go on from it.
+    The checkpoints are removed first, since the next seed would continue from them.
     """
     folder = result_folder(work, key)
     remove_checkpoints(folder)
     write_text(json.dumps(seeds), folder / COLLAPSED)
 
 
-def keep(work: str | Path, key: Key, out: str | Path, name: str = MODEL) -> None:
-    """Keep the finished result `out`, a file or a folder, in `work` as links, and remove every
-    checkpoint of its key.
+def store_result(work: str | Path, key: Key, out: str | Path, name: str = MODEL) -> None:
+    """Store a finished result in the work folder as links, and remove the checkpoints of its key.
 
-    key.json comes last: whenever a kill comes, it never stands beside a result that is not there or
-    not its own.
+    key.json is written last. So even if the process is killed, there is no key.json without its
+    result or with the result of another key.
+
+    Parameters
+    ----------
+    work
+        The work folder of the node.
+    key
+        The key of the result.
+    out
+        The result, a file or a folder.
+    name
+        The name of the result in the folder of the key. Default: model.
     """
     move_older_work(work)
     folder = result_folder(work, key)
-    if not holds(folder, key):
+    if not has_key(folder, key):
         remove_result(folder)
-    with replace_output(folder / name) as beside:
-        link_or_copy(out, beside)
+    with replace_output(folder / name) as temporary:
+        link_or_copy(out, temporary)
     write_text(key_text(key), folder / KEY)
     remove_checkpoints(folder)
 
 
-def restored(work: str | Path, key: Key, out: str | Path, name: str = MODEL) -> bool:
-    """Whether `work` holds the finished result of this key; if so it stands in `out` again, nothing
-    computed.
+def restore_result(work: str | Path, key: Key, out: str | Path, name: str = MODEL) -> bool:
+    """Restore the finished result of a key from the work folder, if it is there.
 
-    The time of key.json then says when the result was last used, as it does after `keep`.
+    The modification time of key.json then says when the result was last used, as it does after
+    `store_result`.
+
+    Parameters
+    ----------
+    work
+        The work folder of the node.
+    key
+        The key of the result.
+    out
+        Where the result is restored. It replaces what is there.
+    name
+        The name of the result in the folder of the key. Default: model.
+
+    Returns
+    -------
+    bool
+        Whether the result was restored.
     """
     move_older_work(work)
     folder = result_folder(work, key)
-    kept = folder / name
-    if not (holds(folder, key) and vouching(kept).is_file()):
+    stored = folder / name
+    if not (has_key(folder, key) and result_marker(stored).is_file()):
         return False
-    with replace_output(out) as beside:
-        link_or_copy(kept, beside)
-        os.utime(vouching(beside))  # Snakemake takes an output older than its inputs for stale
+    with replace_output(out) as temporary:
+        link_or_copy(stored, temporary)
+        # Snakemake would make an output again that is older than its inputs.
+        os.utime(result_marker(temporary))
     os.utime(folder / KEY)
-    remove_checkpoints(folder)  # a kill may have come between keeping and removing
-    print(f"{key['spec']['node']}: spec, version and inputs are as before; finished {kept.stem} taken back",
-          file=sys.stderr)  # fmt: skip
+    remove_checkpoints(folder)  # if a process was killed between storing and removing
+    node = key["spec"]["node"]
+    print(
+        f"{node}: spec, version and inputs are as before; finished {stored.stem} restored",
+        file=sys.stderr,
+    )
     return True
 
 
-def vouching(result: Path) -> Path:
-    """The file whose presence says that a result is there.
+def result_marker(result: Path) -> Path:
+    """Return the file whose presence says that a result is complete.
 
-    A folder's model.json, or the file itself.
+    This is model.json in a model folder, and otherwise the result itself.
     """
     return result / "model.json" if result.is_dir() else result
 
@@ -155,8 +184,9 @@ def remove_checkpoints(folder: Path) -> None:
 
 
 def remove_result(folder: Path) -> None:
-    """Remove the folder of a key, its key.json first, so that a kill leaves no key beside half a
-    result.
+    """Remove the folder of a key.
+
+    key.json is removed first, so that a process that is killed leaves no key with half a result.
     """
     (folder / KEY).unlink(missing_ok=True)
     if folder.is_dir():
@@ -166,20 +196,22 @@ def remove_result(folder: Path) -> None:
 def move_older_work(work: str | Path, older: str | Path | None = None) -> None:
     """Move work of the older layout to the folder of its key in `work`.
 
-    key.json moves last: after a kill the next call moves the rest, and until then the new folder
-    has no key.
+    key.json is moved last. If the process is killed before, the next call moves the rest, and until
+    then the new folder has no key.
 
     Parameters
     ----------
-    older : path, optional
-        The folder in which key.json lies directly. Default: `work` itself.
+    work
+        The work folder of the node.
+    older
+        The folder that contains key.json directly. Default: `work`.
     """
     older = Path(older or work)
     if not (older / KEY).is_file():
         return
     folder = Path(work) / digest((older / KEY).read_text(encoding="utf-8"))
     parts = [path for path in older.iterdir() if path.name != KEY and not is_key_folder(path)]
-    if is_finished(folder):  # made anew since, by an equal key
+    if is_finished(folder):  # It was computed again since, with an equal key.
         (older / KEY).unlink()
         for path in parts:
             remove_path(path)

@@ -1,9 +1,8 @@
-"""Stopping well: a training that is told to stop ends its step and writes a checkpoint; all else
-ends at once.
+"""Stop a process at a signal: at once, or after the step that is being computed.
 
-SLURM tells a job to stop by SIGTERM before it kills it (preemption, scancel, the end of its time),
-and earlier where it is asked to: by `--signal=TERM@300`, since of USR1 the Snakemake around a job
-dies, and waits for it at TERM.
+SLURM sends SIGTERM to a job before it kills it: at a preemption, at scancel, and at the end of its
+time. It can be asked to send the signal earlier, with `--signal=TERM@300`. USR1 does not serve for
+this, since the Snakemake process around a job dies of it, while it waits for the job at TERM.
 """
 
 import os
@@ -16,89 +15,96 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-STOPPED = 75  # EX_TEMPFAIL of sysexits.h: run again, it goes on from the checkpoint
+# The exit code of a training that stopped after a checkpoint: EX_TEMPFAIL of sysexits.h. If it is
+# run again, it continues from the checkpoint.
+STOPPED = 75
 SIGNALS = (signal.SIGUSR1, signal.SIGTERM)
-# What started this rank: the id of the launching process, or srun. A stray RANK in a shell means
-# nothing.
+# The environment variable that names what started this rank: the id of the launching process, or
+# srun. A variable RANK that was left in a shell means nothing.
 LAUNCHER = "POSTGRAD_LAUNCHER"
-ECHO = 1.0  # seconds; srun and slurmstepd both pass a signal on, so one order may be heard twice
+# Seconds in which the same signal counts once: srun and slurmstepd both forward a signal.
+ECHO = 1.0
 
-heard: dict[int, float] = {}  # signal: when it was first heard
-patient = False  # whether a first signal waits for the end of a step
-children: list[
-    subprocess.Popen[bytes]
-] = []  # processes that are to hear all signals in this one's place
+received: dict[int, float] = {}  # when each signal was first received
+defers_stop = False  # whether the first signal waits for the end of a step
+children: list[subprocess.Popen[bytes]] = []  # processes that get all signals instead of this one
 
 
 @contextmanager
-def heeded() -> Iterator[None]:
-    """Inside, SIGUSR1 and SIGTERM end the process by way of every `finally`, with exit code 128 +
-    signal.
+def handle_stop_signals() -> Iterator[None]:
+    """End the process at SIGUSR1 or SIGTERM while the body runs, with exit code 128 + signal.
 
-    After `wait_for_steps` a first one is only noted, see `wanted`; the same one again ends the
-    process.
+    The process ends by an exception, so that every `finally` is executed. After
+    `defer_stop_signals` the first signal is only recorded, see `is_stop_requested`; the same signal
+    again ends the process.
     """
-    global patient
-    before = {number: signal.signal(number, hear) for number in SIGNALS}
+    global defers_stop
+    before = {number: signal.signal(number, handle_signal) for number in SIGNALS}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        heard.clear()
-        patient = False
+        received.clear()
+        defers_stop = False
 
 
-def hear(number: int, frame: FrameType | None) -> None:
-    now, again = time.monotonic(), number in heard
-    if again and now - heard[number] < ECHO:
+def handle_signal(number: int, frame: FrameType | None) -> None:
+    """Record a signal, and forward it to the children or end the process."""
+    now, again = time.monotonic(), number in received
+    if again and now - received[number] < ECHO:
         return
-    heard.setdefault(number, now)
+    received.setdefault(number, now)
     if children:
         for child in children:
             child.send_signal(number)
-    elif again or not patient:
-        os.write(
-            2, f"ended by {signal.Signals(number).name}\n".encode()
-        )  # print may not be called twice at once
+    elif again or not defers_stop:
+        # A handler may interrupt a call of print, which must not be entered twice.
+        os.write(2, f"ended by {signal.Signals(number).name}\n".encode())
         raise SystemExit(128 + number)
 
 
-def wait_for_steps() -> None:
-    """From here on somebody asks `wanted` after each step."""
-    global patient
-    patient = True
+def defer_stop_signals() -> None:
+    """Let the first signal wait from now on for a caller that asks `is_stop_requested`."""
+    global defers_stop
+    defers_stop = True
 
 
 @contextmanager
-def by_steps() -> Iterator[None]:
-    """Inside, a first signal waits for the end of a step: see `wait_for_steps`."""
-    global patient
-    before, patient = patient, True
+def deferred_stop_signals() -> Iterator[None]:
+    """Let the first signal wait while the body runs, as after `defer_stop_signals`."""
+    global defers_stop
+    before, defers_stop = defers_stop, True
     try:
         yield
     finally:
-        patient = before
+        defers_stop = before
 
 
-def wanted() -> bool:
-    """Whether a stop was asked for."""
-    return bool(heard)
+def is_stop_requested() -> bool:
+    """Return whether a signal to stop was received."""
+    return bool(received)
 
 
 @contextmanager
-def passed_on() -> Iterator[Callable[[Sequence[str], Mapping[str, str]], subprocess.Popen[bytes]]]:
-    """Yield a function (command, environment) that starts a process, which then hears all signals
-    in this one's place.
+def forward_signals() -> Iterator[
+    Callable[[Sequence[str], Mapping[str, str]], subprocess.Popen[bytes]]
+]:
+    """Forward all signals to the processes that are started in the body.
 
-    So this process can keep the lock until the processes have ended, whatever it is told meanwhile.
+    So this process can hold a lock until they have ended, whatever signal it receives.
+
+    Yields
+    ------
+    callable
+        A function of a command and its environment that starts the process and returns it.
     """
-    wait_for_steps()
+    defer_stop_signals()
 
     def start(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         child = subprocess.Popen(command, env=environment)
         children.append(child)
-        for number in list(heard):  # while it was being started
+        for number in list(received):  # signals that came while the process was being started
             child.send_signal(number)
         return child
 
@@ -108,11 +114,17 @@ def passed_on() -> Iterator[Callable[[Sequence[str], Mapping[str, str]], subproc
         children.clear()
 
 
-def stop(sentence: str | None) -> NoReturn:
-    """End the process with exit code 75 and this sentence, if any: one rank tells for all."""
-    if sentence:
-        print(sentence, file=sys.stderr, flush=True)
-    leave(STOPPED)
+def exit_stopped(message: str | None) -> NoReturn:
+    """End the process with exit code 75.
+
+    Parameters
+    ----------
+    message
+        A sentence for stderr. Of several ranks only one gives it.
+    """
+    if message:
+        print(message, file=sys.stderr, flush=True)
+    end_rank(STOPPED)
     raise SystemExit(STOPPED)
 
 
@@ -121,11 +133,10 @@ def is_rank() -> bool:
     return LAUNCHER in os.environ
 
 
-def leave(code: int = 0) -> None:
-    """End a rank whose work is done, at once: threads of gloo that still run abort Python's orderly
-    end, 1 in 24.
+def end_rank(code: int = 0) -> None:
+    """End a rank at once when its work is done; do nothing in a process that is not a rank.
 
-    In a process that is no rank, do nothing.
+    Threads of gloo that still run make the usual end of Python abort in 1 of 24 runs.
     """
     if is_rank():
         sys.stdout.flush()

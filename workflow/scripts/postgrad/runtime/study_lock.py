@@ -1,10 +1,10 @@
-"""One run of a study at a time, and none beside jobs that a killed run left in SLURM's queue.
+"""Allow one run of a study at a time, and none while SLURM still has jobs of a run that was killed.
 
-Snakemake's own lock on the folder outlives a killed run and then has to be removed by hand; ours
-does not. It lies at `work/<study>/.run.lock`, and `work/<study>/run` holds the name of the last
-run's SLURM jobs, written before the first of them is sent. No job, of whatever verb, is submitted
-while one of that name is left: so never two on one output, also of verbs without a lock, and also
-of what Snakemake itself removes around a job.
+Snakemake's own lock on the folder stays after a killed run and must then be removed by hand; this
+one does not. The lock is `work/<study>/.run.lock`, and the file `work/<study>/run` holds the name
+of the SLURM jobs of the last run. It is written before the first of them is submitted. No job is
+submitted while a job of that name is left. So two jobs never write the same output, even for verbs
+without a lock, and nothing disturbs the files that Snakemake itself removes before and after a job.
 """
 
 import atexit
@@ -15,38 +15,49 @@ from errno import ESTALE
 from pathlib import Path
 
 from postgrad.records.files import write_text
-from postgrad.runtime.locks import LOOKS, held, tell
+from postgrad.runtime.locks import LOOKS, hold_lock, print_message
 
-PAUSE = 5.0  # seconds between two looks at the queue
+PAUSE = 5.0  # seconds between two queries of the queue
 
 
-def begin(study: str, name: str | None = None, work: str | Path = "work") -> None:
-    """Make this process the only run of `study` until it ends; wait for the jobs that an earlier
-    one left.
+def begin_run(study: str, name: str | None = None, work: str | Path = "work") -> None:
+    """Make this process the only run of a study, and wait for the jobs that an earlier run left.
 
-    name: what SLURM calls the jobs of this run; None where it sends none. BlockingIOError with a
-    sentence where another run works on the study.
+    The lock is released when the process ends.
+
+    Parameters
+    ----------
+    study
+        The name of the study.
+    name
+        The name that the jobs of this run have in SLURM. None if it submits none.
+    work
+        The folder of all work.
+
+    Raises
+    ------
+    BlockingIOError
+        If another run works on the study.
     """
     place, stack = Path(work) / study / "run", ExitStack()
-    stack.enter_context(held(place, wait=False))
+    stack.enter_context(hold_lock(place, wait=False))
     atexit.register(stack.close)
-    if earlier := jobs_of(place):
+    if earlier := read_jobs_name(place):
         await_jobs(earlier, study)
     if name:
         write_text(name, place)
 
 
-def jobs_of(place: Path) -> str:
-    """The name of the jobs of an earlier run, as it noted it; empty where none did."""
+def read_jobs_name(place: Path) -> str:
+    """Return the name of the jobs of an earlier run; empty if no run has recorded one."""
     for _ in range(LOOKS):
         try:
             return place.read_text(encoding="utf-8").strip()
         except FileNotFoundError:
             return ""
         except OSError as fault:
-            if (
-                fault.errno != ESTALE
-            ):  # another machine replaced the file: the next look finds the new one
+            # A stale handle means that another machine replaced the file: read the new one.
+            if fault.errno != ESTALE:
                 raise
     raise OSError(
         ESTALE, "The name of the jobs of an earlier run cannot be read; try again later", str(place)
@@ -54,35 +65,37 @@ def jobs_of(place: Path) -> str:
 
 
 def jobs_name(scheduler: object) -> str | None:
-    """The name by which SLURM knows the jobs of this run, or None where it sends none.
+    """Return the name that the jobs of this run have in SLURM, or None if it submits none.
 
-    Snakemake has no public way to its executor. Where a later version calls it otherwise, this is
-    None as well, and a run after a killed one does not wait for the jobs that were left.
+    Snakemake has no public access to its executor. If a later version gives it another name, the
+    result is None as well, and a run after a killed one does not wait for the jobs that are left.
     """
     return getattr(getattr(scheduler, "_executor", None), "run_uuid", None)
 
 
 def await_jobs(name: str, study: str) -> None:
-    """Return once no job of this name is left in SLURM's queue.
+    """Wait until no job of this name is left in the queue of SLURM.
 
-    Tell of those that are, each time there are fewer.
+    The jobs that are left are printed whenever they change.
     """
-    told = None
-    while left := queued(name):
-        if left != told:
-            told = left
+    printed = None
+    while left := queued_jobs(name):
+        if left != printed:
+            printed = left
             shown = ", ".join(left[:5]) + (f" and {len(left) - 5} more" if left[5:] else "")
-            tell(
+            print_message(
                 study,
-                f"an earlier run left SLURM jobs {shown}; waiting for their end (sooner: scancel --name={name})",
+                f"an earlier run left SLURM jobs {shown}; waiting for their end (to end them now: "
+                f"scancel --name={name})",
             )
         time.sleep(PAUSE)
 
 
-def queued(name: str) -> list[str]:
-    """Ids of the jobs of this name that have not ended.
+def queued_jobs(name: str) -> list[str]:
+    """Return the ids of the jobs of this name that have not ended.
 
-    None where there is no SLURM; unknown where it is silent.
+    Without SLURM there are none. If SLURM does not answer, the only element says that the jobs are
+    unknown.
     """
     try:
         done = subprocess.run(

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from postgrad.config.errors import Fault
-from postgrad.runtime.locks import held
-from postgrad.runtime.result_cache import KEY, MODEL, is_finished, is_key_folder, vouching
+from postgrad.runtime.locks import hold_lock
+from postgrad.runtime.result_cache import KEY, MODEL, is_finished, is_key_folder, result_marker
 from postgrad.study.dry_run import differences
 from postgrad.study.study import Study
 
@@ -197,7 +197,7 @@ def stands_in_results(folder: Path, work: str | Path) -> bool:
     """Whether the model in the folder of a key is the one in results/, whenever either was last
     used.
     """
-    kept = vouching(folder / MODEL)
+    kept = result_marker(folder / MODEL)
     place = Path(work).with_name("results") / folder.parent.relative_to(work) / kept.name
     return kept.is_file() and place.is_file() and kept.read_bytes() == place.read_bytes()
 
@@ -283,7 +283,7 @@ def remove_folder(folder: Path) -> bool:
     """
     node = folder.parent if is_key_folder(folder) else folder
     try:
-        with held(node, wait=False):
+        with hold_lock(node, wait=False):
             for file in folder.rglob(KEY):
                 file.unlink()
             shutil.rmtree(folder)

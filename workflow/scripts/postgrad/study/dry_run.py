@@ -139,7 +139,7 @@ def upgrade_sentence(jobs: Sequence[Job]) -> str | None:
     )
     return (
         f"An earlier version of Postgrad made some of these results, so the jobs of {', '.join(verbs)} run again "
-        "once; a model, a prediction or an answer in work/ is taken back where its options and posts are the same."
+        "once; a model, a prediction or an answer in work/ is restored where its options and posts are the same."
     )
 
 

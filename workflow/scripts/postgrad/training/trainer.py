@@ -25,10 +25,10 @@ from postgrad.models.tokenization import IGNORE_INDEX
 from postgrad.runtime import signals
 from postgrad.runtime.result_cache import (
     COMPLETE,
-    keep,
     open_work,
     remove_checkpoints,
     result_folder,
+    store_result,
 )
 from postgrad.training import distributed
 from postgrad.training.best_epoch import BestEpochCallback
@@ -130,7 +130,7 @@ class CheckpointCallback(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Let signals wait for the end of a step, and give each rank a seed of its own."""
-        signals.wait_for_steps()
+        signals.defer_stop_signals()
         if not self.ranks.is_single_process:
             # Each rank drops other units. A resumed run restores the states of a checkpoint.
             torch.manual_seed(args.seed + self.ranks.rank)
@@ -155,7 +155,7 @@ class CheckpointCallback(TrainerCallback):
         now, is_last = time.monotonic(), state.global_step >= state.max_steps
         if is_last:
             control.should_save = False  # the model itself is written next
-        elif self.ranks.any_rank(signals.wanted()):
+        elif self.ranks.any_rank(signals.is_stop_requested()):
             control.should_save = control.should_training_stop = True
         is_due = (
             is_last
@@ -363,7 +363,7 @@ def train_model(
             f"{options.node}: stopped on request after step {step} of {trainer.state.max_steps}; "
             "a rerun continues from there"
         )
-        signals.stop(message if ranks.is_first else "")
+        signals.exit_stopped(message if ranks.is_first else "")
     return {
         "seconds": round(time.monotonic() - start, 2),
         "steps": trainer.state.global_step,
@@ -443,7 +443,7 @@ def save_trained_model(
         with write_model_folder(out, facts | {"tokens": tokens} | more_facts, timing) as folder:
             (convert(model) if convert else model).save_pretrained(folder)
             tokenizer.save_pretrained(folder)
-        keep(work, facts, out)
+        store_result(work, facts, out)
     ranks.barrier()
 
 
