@@ -4,7 +4,7 @@ from collections import Counter
 
 import pandas as pd
 
-from postgrad.augmentation.shuffling import AugmentOptions, augmented
+from postgrad.augmentation.shuffling import AugmentOptions, augment_posts
 from postgrad.augmentation.word_edits import KINDS
 
 LONG = "one two, three. four, five six. seven"  # five segments, 120 orders
@@ -39,7 +39,7 @@ def augmented_posts(frame, *, synonyms=None, budget=None, **options):
         "edits": KINDS,
         "rate": 0.1,
     }
-    return augmented(frame, AugmentOptions(**usual | options), synonyms, budget)
+    return augment_posts(frame, AugmentOptions(**usual | options), synonyms, budget)
 
 
 def class_sizes(frame):

@@ -10,8 +10,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from postgrad.augmentation.shuffling import AugmentOptions, augmented
-from postgrad.augmentation.synonyms import thesaurus, wordnet
+from postgrad.augmentation.shuffling import AugmentOptions, augment_posts
+from postgrad.augmentation.synonyms import read_synonyms, wordnet_path
 from postgrad.records.options import read_options
 from postgrad.records.posts import read_class_counts, read_posts_without_dropped, write_posts
 from postgrad.runtime.cli import add_spec, parse_arguments, run
@@ -32,8 +32,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     options = read_options(AugmentOptions, args.spec)
     posts = read_posts_without_dropped(args.data, args.drop)
-    synonyms = thesaurus(wordnet()) if "synonym" in (options.edits or []) else {}
-    frame, counts = augmented(posts, options, synonyms, read_class_counts(args.budget))
+    synonyms = read_synonyms(wordnet_path()) if "synonym" in (options.edits or []) else {}
+    frame, counts = augment_posts(posts, options, synonyms, read_class_counts(args.budget))
     write_posts(frame, args.out)
     per_class = ", ".join(f"{count} of class {label}" for label, count in counts["made"].items())
     print(

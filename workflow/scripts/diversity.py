@@ -26,7 +26,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from postgrad.augmentation.diversity import DiversityOptions, DiversityTask, measured
+from postgrad.augmentation.diversity import DiversityOptions, DiversityTask, measure_diversity
 from postgrad.models.model_folder import read_base_record
 from postgrad.records.files import write_text
 from postgrad.records.json_files import json_text
@@ -62,7 +62,7 @@ def entry(
     posts = {f"{name}/train": read_posts_without_dropped([train], [drop])} | {
         id: read_posts_without_dropped([data[id]], [drop]) for id in made
     }
-    found = measured(posts, task, partial(post_embeddings, folder))
+    found = measure_diversity(posts, task, partial(post_embeddings, folder))
     left_out = [
         {"dataset": part.dataset, "reason": part.reason}
         for part in task.sets

@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from postgrad.augmentation.resampling import ResampleOptions, resampled
+from postgrad.augmentation.resampling import ResampleOptions, resample_posts
 from postgrad.records.options import read_options
 from postgrad.records.posts import read_class_counts, read_posts_without_dropped, write_posts
 from postgrad.runtime.cli import add_spec, parse_arguments, run
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     options = read_options(ResampleOptions, args.spec)
     posts = read_posts_without_dropped(args.data, args.drop)
-    frame = resampled(posts, options, read_class_counts(args.budget))
+    frame = resample_posts(posts, options, read_class_counts(args.budget))
     write_posts(frame, args.out)
     before, after = (part["label"].value_counts().sort_index() for part in (posts, frame))
     per_class = ", ".join(

@@ -55,9 +55,9 @@ def test_self_bleu_by_hand():
 
 
 def test_the_nearest_length_counts_and_of_equals_the_shorter():
-    assert diversity.penalties([4, 3, 5]) == [1, pytest.approx(math.exp(1 - 4 / 3)), 1]
-    assert diversity.penalties([2, 2, 9]) == [1, 1, 1]
-    assert diversity.penalties([0, 3]) == [0, 1]
+    assert diversity.brevity_penalties([4, 3, 5]) == [1, pytest.approx(math.exp(1 - 4 / 3)), 1]
+    assert diversity.brevity_penalties([2, 2, 9]) == [1, 1, 1]
+    assert diversity.brevity_penalties([0, 3]) == [0, 1]
 
 
 def bleu(text, others, order):
@@ -101,23 +101,25 @@ def test_mean_cosine_is_that_of_all_pairs():
 
 def test_nearest_is_another_post():
     others, ids = np.array([EAST, EAST, NORTH]), ["a", "b", "c"]
-    assert diversity.nearest(others, ids, others, ids).tolist() == [
+    assert diversity.nearest_distances(others, ids, others, ids).tolist() == [
         0,
         0,
         1,
     ]  # c is nearest to itself, but that is no other
-    assert diversity.nearest(np.array([WEST, NORTH]), ["x", "y"], others, ids).tolist() == [1, 0]
+    assert diversity.nearest_distances(
+        np.array([WEST, NORTH]), ["x", "y"], others, ids
+    ).tolist() == [1, 0]
 
 
 def test_coverage_and_its_entropy():
     centres = np.array([EAST, NORTH, WEST, SOUTH])
-    assert diversity.coverage(np.array([EAST, EAST, NORTH, NORTH]), centres) == (
+    assert diversity.cluster_coverage(np.array([EAST, EAST, NORTH, NORTH]), centres) == (
         0.5,
         pytest.approx(0.5),
     )
-    assert diversity.coverage(centres, centres) == (1.0, pytest.approx(1))
-    assert diversity.coverage(np.array([SOUTH]), centres) == (0.25, 0.0)
-    assert diversity.coverage(np.array([SOUTH]), centres[:1]) == (1.0, 0.0)
+    assert diversity.cluster_coverage(centres, centres) == (1.0, pytest.approx(1))
+    assert diversity.cluster_coverage(np.array([SOUTH]), centres) == (0.25, 0.0)
+    assert diversity.cluster_coverage(np.array([SOUTH]), centres[:1]) == (1.0, 0.0)
 
 
 def test_the_silhouette_finds_the_clusters():
@@ -125,14 +127,14 @@ def test_the_silhouette_finds_the_clusters():
     vectors = np.concatenate(
         [centre + rng.normal(scale=0.05, size=(10, 2)) for centre in (EAST, NORTH, WEST)]
     )
-    tried = diversity.silhouettes(vectors, seed=1)
+    tried = diversity.silhouette_scores(vectors, seed=1)
     assert list(tried) == list(range(2, 16)) and max(tried, key=tried.get) == 3 and tried[3] > 0.8
-    assert list(diversity.silhouettes(vectors[:6], seed=1)) == [2, 3]
+    assert list(diversity.silhouette_scores(vectors[:6], seed=1)) == [2, 3]
 
 
 def test_the_map_is_a_unit_square_and_the_same_again():
     vectors = turned(posts(30, 30))
-    one, again = (diversity.plane(vectors, 30, seed=1) for _ in range(2))
+    one, again = (diversity.map_coordinates(vectors, 30, seed=1) for _ in range(2))
     assert (
         one.shape == (60, 2)
         and one.min() == 0
@@ -147,15 +149,15 @@ def test_the_map_is_a_unit_square_and_the_same_again():
 
 def test_groups_are_of_one_size_whatever_the_order_of_rows():
     datasets = {"t/train": posts(40, 20), "new": posts(0, 15, name="new")}
-    n, groups = diversity.groups_of(datasets, ["no", "yes"], sample=1000)
+    n, groups = diversity.equal_groups(datasets, ["no", "yes"], sample=1000)
     assert [(g["dataset"], g["label"], g["rows"]) for g in groups] == [
         ("t/train", "no", 40), ("t/train", "yes", 20), ("new", "yes", 15)
     ]  # fmt: skip
     assert n == 15 and {len(group["posts"]) for group in groups} == {15}
     shuffled = {name: frame.sample(frac=1, random_state=1) for name, frame in datasets.items()}
-    again = diversity.groups_of(shuffled, ["no", "yes"], sample=1000)[1]
+    again = diversity.equal_groups(shuffled, ["no", "yes"], sample=1000)[1]
     assert [{*g["posts"]["post_id"]} for g in groups] == [{*g["posts"]["post_id"]} for g in again]
-    assert diversity.groups_of(datasets, ["no", "yes"], sample=12)[0] == 12
+    assert diversity.equal_groups(datasets, ["no", "yes"], sample=12)[0] == 12
 
 
 def task(clusters, perplexity):
@@ -171,14 +173,14 @@ def task(clusters, perplexity):
 
 
 def test_a_group_of_few_posts_does_not_shrink_the_others():
-    n, groups = diversity.groups_of({"t/train": posts(40, 9)}, ["no", "yes"], sample=1000)
+    n, groups = diversity.equal_groups({"t/train": posts(40, 9)}, ["no", "yes"], sample=1000)
     assert n == 40 and groups[1] == {
         "dataset": "t/train",
         "label": "yes",
         "rows": 9,
         "reason": "fewer than 10 posts",
     }
-    found = diversity.measured({"t/train": posts(9, 9)}, task(10, 30), turned)
+    found = diversity.measure_diversity({"t/train": posts(9, 9)}, task(10, 30), turned)
     assert found["n"] == 0 and all("reason" in group for group in found["groups"])
 
 
@@ -196,7 +198,7 @@ def test_copies_and_new_posts_are_told_apart():
         "alike": posts(30, name="alike", repeated=True),
         "whole": whole,
     }
-    found = diversity.measured(datasets, task(4, 5), turned)
+    found = diversity.measure_diversity(datasets, task(4, 5), turned)
     of = {(group["dataset"], group["label"]): group for group in found["groups"]}
     assert found["n"] == 30 and found["reference"] == 60 and found["clusters"] == 4
     assert (
@@ -218,5 +220,5 @@ def test_copies_and_new_posts_are_told_apart():
 
 def test_the_map_holds_a_part_of_many_posts(monkeypatch):
     monkeypatch.setattr(diversity, "MAPPED", 12)
-    found = diversity.measured({"t/train": posts(30, 30)}, task(4, 5), turned)
+    found = diversity.measure_diversity({"t/train": posts(30, 30)}, task(4, 5), turned)
     assert [len(group["points"]) for group in found["groups"]] == [12, 12]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from gold_posts import TEXT, class_sizes, posts_of_classes
 
-from postgrad.augmentation.resampling import ResampleOptions, resampled
+from postgrad.augmentation.resampling import ResampleOptions, resample_posts
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -19,7 +19,7 @@ def test_every_class_gets_exactly_its_size_and_posts_are_used_evenly(seed):
         ("smallest", min(before)),
         (n := rng.randint(1, 70), n),
     ):
-        made = resampled(posts_of_classes(*before), ResampleOptions("n", seed, to))
+        made = resample_posts(posts_of_classes(*before), ResampleOptions("n", seed, to))
         assert class_sizes(made) == [size] * len(before) and made["post_id"].is_unique
         assert len(made) == len(made.drop_duplicates(["post_id"]))
         for label, count in enumerate(before):
@@ -30,12 +30,12 @@ def test_every_class_gets_exactly_its_size_and_posts_are_used_evenly(seed):
 
 
 def test_a_budget_gives_each_class_its_own_size():
-    made = resampled(posts_of_classes(4, 2, 5), ResampleOptions("n", 1), budget={0: 3, 1: 5})
+    made = resample_posts(posts_of_classes(4, 2, 5), ResampleOptions("n", 1), budget={0: 3, 1: 5})
     assert (
         class_sizes(made) == [3, 5] and made["post_id"].is_unique
     )  # none of class 2, of which the budget has none
     with pytest.raises(ValueError, match="n: no post to copy for class 1 of its budget"):
-        resampled(posts_of_classes(4), ResampleOptions("n", 1), budget={0: 3, 1: 5})
+        resample_posts(posts_of_classes(4), ResampleOptions("n", 1), budget={0: 3, 1: 5})
 
 
 def test_those_that_stay_keep_all_and_copies_name_their_root():
@@ -43,7 +43,7 @@ def test_those_that_stay_keep_all_and_copies_name_their_root():
     made_before = gold.tail(1).assign(
         post_id="p1-0~m~0", parent="p1-0", origin="augment", text="other"
     )
-    made = resampled(
+    made = resample_posts(
         pd.concat([gold, made_before], ignore_index=True), ResampleOptions("n", 1, "largest")
     )
     assert made.head(6).equals(pd.concat([gold, made_before], ignore_index=True))
@@ -60,13 +60,13 @@ def test_those_that_stay_keep_all_and_copies_name_their_root():
 def test_the_draw_hangs_on_the_seed_and_not_on_the_order_of_the_files():
     frame = posts_of_classes(30, 10)
     one, again, other = (
-        set(resampled(frame, ResampleOptions("n", seed, "smallest"))["post_id"])
+        set(resample_posts(frame, ResampleOptions("n", seed, "smallest"))["post_id"])
         for seed in (1, 1, 2)
     )
     assert one == again != other
     assert (
         set(
-            resampled(frame[::-1].reset_index(drop=True), ResampleOptions("n", 1, "smallest"))[
+            resample_posts(frame[::-1].reset_index(drop=True), ResampleOptions("n", 1, "smallest"))[
                 "post_id"
             ]
         )
@@ -82,4 +82,4 @@ def test_the_draw_hangs_on_the_seed_and_not_on_the_order_of_the_files():
 ])  # fmt: skip
 def test_what_cannot_be_balanced_is_refused(frame, fault):
     with pytest.raises(ValueError, match=fault):
-        resampled(frame, ResampleOptions("n", 1, "largest"))
+        resample_posts(frame, ResampleOptions("n", 1, "largest"))

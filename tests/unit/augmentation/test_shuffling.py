@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from gold_posts import LONG, augmented_posts, posts
 
-from postgrad.augmentation.shuffling import segments, shuffled, sources
+from postgrad.augmentation.shuffling import shuffle_segments, source_counts, split_segments
 
 
 @pytest.mark.parametrize(
@@ -28,19 +28,19 @@ from postgrad.augmentation.shuffling import segments, shuffled, sources
     ],
 )
 def test_protected_segments(text, expected):
-    assert segments(text) == expected
+    assert split_segments(text) == expected
 
 
 def test_naive_segments_split_at_every_delimiter():
-    assert segments("a 3.5 b,c d... e", split="naive") == ["a 3.", "5 b,", "c d...", "e"]
+    assert split_segments("a 3.5 b,c d... e", split="naive") == ["a 3.", "5 b,", "c d...", "e"]
 
 
 @pytest.mark.parametrize("keyword", ["st. john's hill", "river, St. John's Hill"])
 def test_a_keyword_stays_whole_in_any_case(keyword):
     text = "up St. John's hill, down again. home"
-    assert segments(text) == ["up St.", "John's hill,", "down again.", "home"]
-    assert segments(text, keyword) == ["up St. John's hill,", "down again.", "home"]
-    assert segments(text, keyword, "naive") == segments(text)
+    assert split_segments(text) == ["up St.", "John's hill,", "down again.", "home"]
+    assert split_segments(text, keyword) == ["up St. John's hill,", "down again.", "home"]
+    assert split_segments(text, keyword, "naive") == split_segments(text)
 
 
 def test_shuffling_keeps_words_and_length():
@@ -53,7 +53,7 @@ def test_shuffling_keeps_words_and_length():
 
 def test_every_order_is_about_equally_likely():
     rng = random.Random(0)
-    counts = Counter(shuffled(["a", "b", "c"], set(), rng) for _ in range(6000))
+    counts = Counter(shuffle_segments(["a", "b", "c"], set(), rng) for _ in range(6000))
     assert len(counts) == 6 and min(counts.values()) > 850
 
 
@@ -70,7 +70,7 @@ def test_white_space_alone_makes_no_new_order():
 
 def test_fill_goes_round_evenly_up_to_the_largest_measured_class():
     labels = [0] * 7 + [1] * 3 + [2] * 2
-    times = sources(labels, 0, "largest", random.Random(1))
+    times = source_counts(labels, 0, "largest", random.Random(1))
     assert sum(times[row] for row in range(7)) == 0
     assert sorted(times[row] for row in (7, 8, 9)) == [1, 1, 2]
     assert sorted(times[row] for row in (10, 11)) == [2, 3]
@@ -79,7 +79,7 @@ def test_fill_goes_round_evenly_up_to_the_largest_measured_class():
 def test_the_seed_says_which_posts_fill_a_class():
     labels = [0] * 20 + [1] * 15
     used = [
-        tuple(sources(labels, 0, "largest", random.Random(seed))[row] for row in range(35))
+        tuple(source_counts(labels, 0, "largest", random.Random(seed))[row] for row in range(35))
         for seed in (1, 1, 2)
     ]
     assert used[0] == used[1] != used[2] and sum(used[0]) == 5
@@ -87,7 +87,7 @@ def test_the_seed_says_which_posts_fill_a_class():
 
 def test_copies_and_fill_together_level_gold_with_copies():
     labels = [0] * 5 + [1] * 2
-    times = sources(labels, 2, "largest", random.Random(1))
+    times = source_counts(labels, 2, "largest", random.Random(1))
     assert [times[row] for row in range(5)] == [2] * 5
     assert 2 + times[5] + times[6] == 5 * 3
 

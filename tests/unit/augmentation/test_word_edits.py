@@ -12,24 +12,24 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from postgrad.augmentation.synonyms import thesaurus, wordnet
+from postgrad.augmentation.synonyms import read_synonyms, wordnet_path
 from postgrad.augmentation.word_edits import (
     KINDS,
     NEIGHBOURS,
     STOP_WORDS,
-    edited,
-    expansions,
-    in_case,
+    edit_text,
+    expansion_share,
+    match_case,
     word_spans,
 )
 
-SYNONYMS = thesaurus(wordnet())
+SYNONYMS = read_synonyms(wordnet_path())
 
 
 def drawn(text, kinds, n=200, rate=0.1, keyword=None, synonyms=SYNONYMS):
     """The different results of n draws."""
     return {
-        edited(text, kinds, rate, synonyms, 1, random.Random(seed), keyword) for seed in range(n)
+        edit_text(text, kinds, rate, synonyms, 1, random.Random(seed), keyword) for seed in range(n)
     }
 
 
@@ -60,7 +60,7 @@ def test_a_tenth_of_the_words_is_edited():
     edits = total = 0
     rng = random.Random(1)
     for text in random_posts(10_000):
-        new = edited(text, KINDS[:3], 0.1, SYNONYMS, 1, rng)
+        new = edit_text(text, KINDS[:3], 0.1, SYNONYMS, 1, rng)
         edits, total = edits + len(changed(text, new)), total + len(text.split())
     assert 0.09 < edits / total < 0.11
 
@@ -74,7 +74,7 @@ def test_a_short_post_has_one_edit_and_a_rate_is_kept_to():
 
 def test_a_seed_gives_the_same_texts():
     one, two, other = (
-        [edited(text, KINDS, 0.1, SYNONYMS, 0.5, rng) for text in random_posts(200)]
+        [edit_text(text, KINDS, 0.1, SYNONYMS, 0.5, rng) for text in random_posts(200)]
         for rng in map(random.Random, (1, 1, 2))
     )
     assert one == two != other
@@ -122,9 +122,9 @@ def test_short_forms_are_written_out_as_often_as_long_ones_are_shortened():
     many = ["I'm sure he didn't, she didn't and they won't"] * 50 + [
         "it's what we do not, isn't it"
     ] * 50
-    assert expansions(many) == 50 / (50 * 4 + 50)
-    assert expansions(["we do not 'go'"]) == 1 and expansions(["so 'it' isn't"]) == 0
-    assert edited("I'm sure he didn't", ["contraction"], 0.1, {}, 0, random.Random(1)) is None
+    assert expansion_share(many) == 50 / (50 * 4 + 50)
+    assert expansion_share(["we do not 'go'"]) == 1 and expansion_share(["so 'it' isn't"]) == 0
+    assert edit_text("I'm sure he didn't", ["contraction"], 0.1, {}, 0, random.Random(1)) is None
 
 
 def test_handles_hashtags_links_and_numbers_stay_whole():
@@ -144,7 +144,7 @@ def test_stop_words_and_the_keyword_stay():
     "old, new", [("kettle", "pot"), ("KETTLE", "POT"), ("Kettle", "Pot"), ("keTtle", None)]
 )
 def test_the_case_of_a_word_stays(old, new):
-    assert in_case("pot", old) == new
+    assert match_case("pot", old) == new
 
 
 def test_misspelt_words_keep_case_and_apostrophes():
@@ -210,8 +210,8 @@ def test_no_surface_mark_tells_a_copy_from_its_original():
     Copies in ALEX's manner are told at once.
     """
     originals, rng = list(posts_with_marks(2000)), random.Random(1)
-    share = expansions(originals)
-    copies = [edited(text, KINDS, 0.1, SYNONYMS, share, rng) for text in originals]
+    share = expansion_share(originals)
+    copies = [edit_text(text, KINDS, 0.1, SYNONYMS, share, rng) for text in originals]
     assert None not in copies and not set(copies) & set(originals)
     assert abs(told_apart(originals, copies) - 0.5) < 0.03
     in_the_papers_manner = [

@@ -9,8 +9,8 @@ import pytest
 from gold_posts import class_sizes, posts_of_classes
 from study_files import write_config
 
-from postgrad.augmentation.resampling import ResampleOptions, resampled
-from postgrad.augmentation.shuffling import AugmentOptions, augmented
+from postgrad.augmentation.resampling import ResampleOptions, resample_posts
+from postgrad.augmentation.shuffling import AugmentOptions, augment_posts
 from postgrad.config.errors import Fault
 from postgrad.records.options import read_options
 from postgrad.records.posts import read_posts_without_dropped, write_posts
@@ -78,9 +78,9 @@ def test_the_sequences_of_alex_are_recipes_with_exact_counts(tmp_path, name):
         )
         spec = json.loads(node_spec(study, "small", node.id))
         if node.verb == "augment":
-            made, _ = augmented(frame, read_options(AugmentOptions, spec))
+            made, _ = augment_posts(frame, read_options(AugmentOptions, spec))
         else:
-            made = resampled(frame, read_options(ResampleOptions, spec))
+            made = resample_posts(frame, read_options(ResampleOptions, spec))
         assert class_sizes(made) == COUNTS[name][node.id] and made["post_id"].is_unique
         write_posts(made, tmp_path / f"{node.id}.parquet")
     assert set(made["parent"].dropna()) <= set(posts_of_classes(5, 12, 4)["post_id"])

@@ -1,8 +1,7 @@
-"""How varied the posts of a dataset are beside the train posts of its task: words, embeddings,
-clusters, and a map.
+"""Measure how varied the posts of a dataset are: words, embeddings, clusters and a map.
 
-Counts of n-grams, self-BLEU and coverage grow with the number of posts, so groups that stand side
-by side hold equally many. An embedding has length 1: products are cosines.
+Counts of n-grams, self-BLEU and coverage grow with the number of posts, so that groups that are
+compared have equally many. An embedding has length 1, so that products are cosines.
 """
 
 import math
@@ -63,7 +62,7 @@ class DiversityOptions:
 class Group(TypedDict):
     """Posts of one dataset and class, and what is measured of them.
 
-    `rows`: how many the dataset has of the class.
+    `rows` is how many posts of the class the dataset has.
     """
 
     dataset: str
@@ -81,11 +80,11 @@ class Group(TypedDict):
 
 
 class Diversity(TypedDict):
-    """What stands under a task in diversity.json.
+    """The entry of one task in diversity.json.
 
-    n: posts of each group. reference: train posts that are clustered. silhouettes: [number of
-    clusters, silhouette] of each number that was tried. Without a group of enough posts n is 0, and
-    only the groups stand there.
+    `n` is the number of posts of each group, `reference` that of the train posts that are
+    clustered, and `silhouettes` lists [number of clusters, silhouette] for each number that was
+    tried. If no group has enough posts, `n` is 0 and only `groups` is present.
     """
 
     n: int
@@ -95,14 +94,27 @@ class Diversity(TypedDict):
     silhouettes: NotRequired[list[list[float]]]
 
 
-def groups_of(
+def equal_groups(
     datasets: Mapping[str, pd.DataFrame], labels: Sequence[str], sample: int
 ) -> tuple[int, list[Group]]:
-    """n, and equally many posts of each dataset and class, drawn by their ids.
+    """Return n and, of each dataset and class, n posts that are chosen by their ids.
 
-    datasets: {name: posts}. labels: the K class names. n: as many as the smallest group has,
-    `sample` at most. A group of fewer than FEWEST posts has a `reason` in the place of its posts;
-    an empty one is none.
+    Parameters
+    ----------
+    datasets
+        The posts of each dataset.
+    labels
+        The K labels in class order.
+    sample
+        The largest n.
+
+    Returns
+    -------
+    n : int
+        The size of the smallest group of at least FEWEST posts, and at most `sample`.
+    groups : list of Group
+        A group of fewer than FEWEST posts has a `reason` instead of posts, and an empty one is left
+        out.
     """
     found: list[Group] = []
     for name, frame in datasets.items():
@@ -120,17 +132,24 @@ def groups_of(
     return n, found
 
 
-def measured(
+def measure_diversity(
     datasets: Mapping[str, pd.DataFrame],
     task: DiversityTask,
     embedded: Callable[[pd.DataFrame], np.ndarray],
 ) -> Diversity:
-    """How varied the datasets of a task are.
+    """Measure how varied the datasets of a task are.
 
-    datasets: {name: posts}, the train posts first: `sample` of each class at most are the reference
-    that is clustered and that posts are near to. embedded: posts -> (n, d) unit rows.
+    Parameters
+    ----------
+    datasets
+        The posts of each dataset, the train posts first. At most `task.sample` train posts of each
+        class are the reference, which is clustered and to which distances are measured.
+    task
+        Labels, sizes and seeds.
+    embedded
+        A function from posts to (n, d) embeddings of length 1.
     """
-    n, groups = groups_of(datasets, task.labels, task.sample)
+    n, groups = equal_groups(datasets, task.labels, task.sample)
     kept = [group for group in groups if "posts" in group]
     if not kept:
         return {"n": 0, "groups": groups}
@@ -143,10 +162,10 @@ def measured(
         return np.array([row_of[post_id] for post_id in posts["post_id"]])
 
     known = vectors[rows(reference)]
-    centres = centres_of(known, min(task.clusters, len(known)), task.seed)
+    centres = cluster_centres(known, min(task.clusters, len(known)), task.seed)
     shown = [rows(first_by_hash(group["posts"], MAPPED)) for group in kept]
     used = np.unique(np.concatenate(shown))
-    points = dict(zip(used, plane(vectors[used], task.perplexity, task.seed).tolist()))
+    points = dict(zip(used, map_coordinates(vectors[used], task.perplexity, task.seed).tolist()))
     for group, places in zip(kept, shown):
         posts = group.pop("posts")
         own, texts = vectors[rows(posts)], posts["text"].tolist()
@@ -155,10 +174,14 @@ def measured(
             "self_bleu": self_bleu(texts),
         }
         group["cosine"] = mean_cosine(own)
-        group["nearest"] = float(nearest(own, posts["post_id"], known, reference["post_id"]).mean())
-        group["coverage"], group["entropy"] = coverage(own, centres)
+        group["nearest"] = float(
+            nearest_distances(own, posts["post_id"], known, reference["post_id"]).mean()
+        )
+        group["coverage"], group["entropy"] = cluster_coverage(own, centres)
         group["points"] = [points[place] for place in places]
-    tried: list[list[float]] = [[k, value] for k, value in silhouettes(known, task.seed).items()]
+    tried: list[list[float]] = [
+        [k, value] for k, value in silhouette_scores(known, task.seed).items()
+    ]
     return {
         "n": n,
         "reference": len(known),
@@ -173,25 +196,37 @@ def measured(
 
 
 def ngrams(text: str, n: int) -> list[tuple[str, ...]]:
-    """The n-grams of a text's lower-case words, which white space parts."""
+    """Return the n-grams of the lower-case words of a text, which white space separates.
+
+    Examples
+    --------
+    >>> ngrams("Rain again today", 2)
+    [('rain', 'again'), ('again', 'today')]
+    """
     words = text.lower().split()
     return [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
 
 
 def unique_ngrams(texts: Iterable[str], n: int) -> int:
-    """How many different n-grams the texts hold; none crosses from one text to the next."""
+    """Return how many different n-grams the texts have; none spans two texts.
+
+    Examples
+    --------
+    >>> unique_ngrams(["rain again", "rain now"], 1)
+    3
+    """
     return len({gram for text in texts for gram in ngrams(text, n)})
 
 
 def self_bleu(texts: Sequence[str], order: int = ORDER) -> float:
-    """The mean BLEU of each text with all others as its references (Zhu et al. 2018, Texygen); 1:
-    all are alike.
+    """Return the mean BLEU of each text with all others as its references.
 
-    BLEU = BP exp(mean of log p_n, n = 1..order), as in Papineni et al. 2002: p_n is the share of a
-    text's n-grams that are matched, each at most as often as the one reference that has it most
-    often; BP = min(1, exp(1 - r/c)), c the text's length and r the nearest to it of the
-    references', of equals the shorter. Where no n-gram is matched, 0.1 in the place of none (Chen &
-    Cherry 2014, smoothing 1, as in Texygen's code); 0 for a text that shares no word.
+    It is 1 if all texts are alike (Texygen, Zhu et al. 2018). BLEU is BP exp(mean over n of log
+    p_n), n = 1..order, as in Papineni et al. 2002. p_n is the share of a text's n-grams that are
+    matched, each at most as often as in the reference that has it most often. BP is min(1, exp(1 -
+    r/c)), where c is the length of the text and r the nearest length of a reference; the shorter of
+    two equally near lengths counts. If no n-gram is matched, 0.1 replaces the count (Chen and
+    Cherry 2014, smoothing 1, as in Texygen's code). A text that shares no word has 0.
     """
     bleu = [0.0] * len(texts)
     for n in range(1, order + 1):
@@ -213,13 +248,19 @@ def self_bleu(texts: Sequence[str], order: int = ORDER) -> float:
                 bleu[i] = -math.inf
             bleu[i] += math.log((matched or 0.1) / max(1, own.total())) / order
     lengths = [len(text.split()) for text in texts]
-    return sum(math.exp(value) * brief for value, brief in zip(bleu, penalties(lengths))) / len(
-        texts
-    )
+    return sum(
+        math.exp(value) * brief for value, brief in zip(bleu, brevity_penalties(lengths))
+    ) / len(texts)
 
 
-def penalties(lengths: Sequence[int]) -> list[float]:
-    """BLEU's brevity penalty of each text, all others being its references."""
+def brevity_penalties(lengths: Sequence[int]) -> list[float]:
+    """Return the brevity penalty of BLEU of each text, with all others as references.
+
+    Examples
+    --------
+    >>> [round(penalty, 3) for penalty in brevity_penalties([2, 4])]
+    [0.368, 1.0]
+    """
     known, found = Counter(lengths), []
     for own in lengths:
         others = known - Counter([own])
@@ -233,50 +274,66 @@ def penalties(lengths: Sequence[int]) -> list[float]:
 
 
 def mean_cosine(vectors: np.ndarray) -> float:
-    """The mean cosine of all pairs of different rows; vectors: (n, d) of length 1, n from 2 on."""
+    """Return the mean cosine of all pairs of different rows.
+
+    Parameters
+    ----------
+    vectors
+        (n, d) rows of length 1, n > 1.
+    """
     n = len(vectors)
     return float((np.square(vectors.sum(axis=0)).sum() - n) / (n * (n - 1)))
 
 
-def nearest(
+def nearest_distances(
     vectors: np.ndarray, ids: ArrayLike, others: np.ndarray, other_ids: ArrayLike
 ) -> np.ndarray:
-    """(n,) distances 1 - cosine from each row to the nearest of `others`.
+    """Return the distance 1 - cosine from each row to the nearest of other rows.
 
-    A post with the same id is none of them.
+    Parameters
+    ----------
+    vectors, others
+        (n, d) and (m, d) rows of length 1.
+    ids, other_ids
+        Their posts. A post with the same id is not compared.
+
+    Returns
+    -------
+    ndarray of shape (n,)
     """
     distances = 1 - vectors @ others.T
     distances[np.asarray(ids)[:, None] == np.asarray(other_ids)[None, :]] = np.inf
     return np.maximum(distances.min(axis=1), 0)
 
 
-def centres_of(vectors: np.ndarray, k: int, seed: int) -> np.ndarray:
-    """(k, d) centres of k-means, the best of four starts."""
+def cluster_centres(vectors: np.ndarray, k: int, seed: int) -> np.ndarray:
+    """Return the (k, d) centres of k-means, the best of four starts."""
     return KMeans(k, n_init=4, random_state=seed).fit(vectors).cluster_centers_
 
 
-def silhouettes(vectors: np.ndarray, seed: int) -> dict[int, float]:
-    """{k.
+def silhouette_scores(vectors: np.ndarray, seed: int) -> dict[int, float]:
+    """Return the mean silhouette of k-means, by k.
 
-    Mean silhouette} of k-means for each k of COUNTS that leaves two posts to a cluster on average.
+    The numbers k of COUNTS are tried that leave at least two posts for each cluster on average.
     """
     tried = [k for k in COUNTS if 2 * k <= len(vectors)]
-    members = {k: assigned(vectors, centres_of(vectors, k, seed)) for k in tried}
+    members = {k: nearest_centres(vectors, cluster_centres(vectors, k, seed)) for k in tried}
     return {
         k: float(silhouette_score(vectors, own)) for k, own in members.items() if len(set(own)) > 1
     }
 
 
-def assigned(vectors: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """(n,) the nearest centre of each row, the first of equally near ones."""
+def nearest_centres(vectors: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Return the nearest centre of each row; the first of equally near ones wins."""
     return (np.square(centres).sum(axis=1) - 2 * vectors @ centres.T).argmin(axis=1)
 
 
-def coverage(vectors: np.ndarray, centres: np.ndarray) -> tuple[float, float]:
-    """(share of the clusters that hold a row, entropy of their shares of the rows over that of
-    equal shares).
+def cluster_coverage(vectors: np.ndarray, centres: np.ndarray) -> tuple[float, float]:
+    """Return the share of the clusters that have a row, and a normalised entropy.
+
+    The entropy is that of the clusters' shares of the rows, divided by that of equal shares.
     """
-    shares = np.bincount(assigned(vectors, centres), minlength=len(centres)) / len(vectors)
+    shares = np.bincount(nearest_centres(vectors, centres), minlength=len(centres)) / len(vectors)
     held = shares[shares > 0]
     entropy = (
         -float((held * np.log(held)).sum()) / math.log(len(centres)) if len(centres) > 1 else 0.0
@@ -284,11 +341,22 @@ def coverage(vectors: np.ndarray, centres: np.ndarray) -> tuple[float, float]:
     return len(held) / len(centres), entropy + 0.0
 
 
-def plane(vectors: np.ndarray, perplexity: float, seed: int) -> np.ndarray:
-    """(n, 2) t-SNE of the first 50 principal components, in the unit square, three digits after the
-    point.
+def map_coordinates(vectors: np.ndarray, perplexity: float, seed: int) -> np.ndarray:
+    """Return t-SNE coordinates of the first 50 principal components.
 
-    perplexity: a third of the rows at most.
+    Parameters
+    ----------
+    vectors
+        (n, d) rows.
+    perplexity
+        Perplexity of t-SNE, which is lowered to a third of the rows if they are few.
+    seed
+        Seed of t-SNE.
+
+    Returns
+    -------
+    ndarray of shape (n, 2)
+        Coordinates in the unit square with three decimals.
     """
     parts = min(50, *vectors.shape)
     reduced = PCA(parts, svd_solver="full").fit_transform(vectors)

@@ -1,7 +1,4 @@
-"""A dataset of classes of one size.
-
-Posts left out of the larger ones, copies added to the smaller ones.
-"""
+"""Balance a dataset: leave posts of larger classes out, and copy posts of smaller classes."""
 
 import random
 from collections import Counter
@@ -16,7 +13,7 @@ import pandas as pd
 class ResampleOptions:
     """The options of one balanced dataset.
 
-    to: largest, smallest, or how many posts each class gets.
+    `to` is largest, smallest, or how many posts each class gets.
     """
 
     node: str
@@ -24,19 +21,30 @@ class ResampleOptions:
     to: str | int | None = None  # None with a budget
 
 
-def resampled(
+def resample_posts(
     posts: pd.DataFrame, options: ResampleOptions, budget: Mapping[int, int] | None = None
 ) -> pd.DataFrame:
-    """The posts of a union, balanced by class: those that stay, in the order given, and copies
-    behind them.
+    """Return posts balanced by class: the posts that stay, in their order, and then copies.
 
-    posts: labelled posts (posts.POSTS). budget, where `to` is None: {class: how many posts it
-    gets}, none where a class is not in it. A larger class keeps posts drawn without replacement. A
-    smaller one keeps all, and its copies go round a random order of the class, so that the uses of
-    two posts differ by one at most. A copy is named `<parent>~<node>~<k>`, where the parent of a
-    derived post is its own parent; it keeps text, label and origin. Raises ValueError for
-    unlabelled posts, for none, where a post stands in the union twice, and for a class of the
-    budget without posts.
+    A larger class keeps posts that are drawn without replacement. A smaller one keeps all posts,
+    and copies follow a random order of the class, so that the uses of two posts differ by at most
+    one. A copy has the id `<parent>~<node>~<k>`, where the parent of a derived post is its own
+    parent; it keeps text, label and origin.
+
+    Parameters
+    ----------
+    posts
+        Labelled posts with the columns of `POSTS`.
+    options
+        The options of the node.
+    budget
+        How many posts each class gets, if `options.to` is None. A class that is missing gets none.
+
+    Raises
+    ------
+    ValueError
+        If there is no post, a post has no label or occurs twice, or a class of the budget has no
+        post.
     """
     node, to = options.node, options.to
     if unlabelled := int(posts["label"].isna().sum()):
@@ -45,7 +53,8 @@ def resampled(
         )
     if twice := int(posts["post_id"].duplicated().sum()):
         raise ValueError(
-            f"{node}: {twice} posts stand in its datasets twice; name no dataset that another one holds."
+            f"{node}: {twice} posts stand in its datasets twice; "
+            "name no dataset that another one holds."
         )
     if posts.empty:
         raise ValueError(f"{node}: its datasets hold no posts; see the logs of what made them.")
@@ -56,11 +65,11 @@ def resampled(
         budget = dict.fromkeys(sizes, to if isinstance(to, int) else named[str(to)])
     if lacking := sorted(label for label in budget if label not in sizes):
         raise ValueError(
-            f"{node}: no post to copy for class {lacking[0]} of its budget; name datasets that have some."
+            f"{node}: no post to copy for class {lacking[0]} of its budget; "
+            "name datasets that have some."
         )
-    order = (
-        posts["post_id"].argsort(kind="stable").tolist()
-    )  # the draw must not hang on the order of the files
+    # The draw must not depend on the order of the files.
+    order = posts["post_id"].argsort(kind="stable").tolist()
     labels = posts["label"].astype(int).tolist()
     kept: list[int] = []
     copies: list[int] = []

@@ -1,10 +1,9 @@
-"""New posts from labelled ones: reordered segments (CTYUN-AI, SMM4H-2024 Task 3) or edited words
-(ALEX, SMM4H-2023).
+"""Make new posts from labelled ones by a new order of segments, or by edited words.
 
-`shuffle` cuts a post into segments after commas and full stops and puts them together in another
-order: the words and their number stay. `edit` changes a few words (word_edits.py). Label and
-keyword stay. The control `duplicate` makes the same number of posts from the same sources with the
-text unchanged.
+`shuffle` (CTYUN-AI, SMM4H-2024 Task 3) cuts a post into segments after commas and full stops and
+puts them together in another order; the words and their number stay. `edit` (ALEX, SMM4H-2023)
+changes a few words, see word_edits.py. Label and keyword stay. The control `duplicate` makes the
+same number of posts from the same sources with the text unchanged.
 """
 
 import random
@@ -16,7 +15,7 @@ from itertools import cycle, islice
 
 import pandas as pd
 
-from postgrad.augmentation.word_edits import KINDS, edited, expansions
+from postgrad.augmentation.word_edits import KINDS, edit_text, expansion_share
 
 TRIES = 10  # draws for one new post before its text is repeated, or it is left out
 # Where a text is cut: behind a comma or full stop, in `protected` only at white space, which leaves
@@ -30,11 +29,22 @@ HIDE, SHOW = str.maketrans(",.", "\x00\x01"), str.maketrans("\x00\x01", ",.")
 METHODS = ("shuffle", "duplicate", "edit")
 
 
-def segments(text: str, keyword: str | None = None, split: str = "protected") -> list[str]:
-    """The segments of one text, in order, each with its delimiter and without white space around
-    it.
+def split_segments(text: str, keyword: str | None = None, split: str = "protected") -> list[str]:
+    """Return the segments of a text in order, each with its delimiter and stripped.
 
-    keyword: terms that `protected` leaves whole, one or several between commas; case plays no part.
+    Parameters
+    ----------
+    text
+        A text.
+    keyword
+        One or several terms, separated by commas, that `protected` does not cut. Case is ignored.
+    split
+        protected or naive, see CUTS.
+
+    Examples
+    --------
+    >>> split_segments("It rains, again. See a.b now.")
+    ['It rains,', 'again.', 'See a.b now.']
     """
     hidden = text.strip()
     if keyword is not None and split == "protected":
@@ -49,10 +59,12 @@ def segments(text: str, keyword: str | None = None, split: str = "protected") ->
     return parts if hidden == text else [part.translate(SHOW) for part in parts]
 
 
-def shuffled(parts: Sequence[str], refused: Container[str], rng: random.Random) -> str | None:
-    """The segments in a random order, joined by one space.
+def shuffle_segments(
+    parts: Sequence[str], refused: Container[str], rng: random.Random
+) -> str | None:
+    """Return the segments in a random order, joined by spaces.
 
-    None where ten orders gave only refused texts.
+    None if ten orders gave only texts that are refused.
     """
     for _ in range(TRIES):
         text = " ".join(
@@ -63,7 +75,7 @@ def shuffled(parts: Sequence[str], refused: Container[str], rng: random.Random) 
     return None
 
 
-def sources(
+def source_counts(
     labels: Sequence[int],
     copies: int,
     fill: str | None,
@@ -71,12 +83,27 @@ def sources(
     classes: Iterable[int] | None = None,
     budget: Mapping[int, int] | None = None,
 ) -> Counter[int]:
-    """How many new posts are made from each post: {row: n}.
+    """Return how many new posts are made from each post, by its row.
 
-    Every row of `classes` (None: of all) `copies` times; then, with fill `largest`, rows of each of
-    them until the class with its copies equals the largest measured class with its copies; or as
-    many of each as the budget says, {class: n}. They go round a random order of the class, so that
-    the uses of two of its posts differ by one at most.
+    Every row of the chosen classes counts `copies` times. With `fill` largest, rows are then added
+    to each of these classes until it is as large, with its copies, as the largest class with its
+    own; with a budget, as many are added to each class as it says. They follow a random order of
+    the class, so that the uses of two of its posts differ by at most one.
+
+    Parameters
+    ----------
+    labels
+        (n,) class codes.
+    copies
+        New posts of each post.
+    fill
+        largest or None.
+    rng
+        The source of the random order.
+    classes
+        Codes of the chosen classes. Default: all.
+    budget
+        How many new posts of each class are made.
     """
     chosen = set(labels) if classes is None else set(classes) & set(labels)
     times = Counter({row: copies for row, label in enumerate(labels) if label in chosen})
@@ -95,7 +122,7 @@ def sources(
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentOptions:
-    """The options of one node of new posts."""
+    """The options of one dataset of new posts."""
 
     node: str
     method: str  # shuffle, duplicate or edit
@@ -104,26 +131,45 @@ class AugmentOptions:
     fill: str | None = None  # largest: each class is filled up to the largest one
     classes: list[int] | None = None  # codes of those to make posts of; default: all
     split: str | None = None  # of method shuffle: where a post is cut
-    edits: list[str] | None = None  # of method edit: see word_edits.edited
+    edits: list[str] | None = None  # of method edit: see word_edits.edit_text
     rate: float | None = None  # of method edit: the share of a post's words that are edited
 
 
-def augmented(
+def augment_posts(
     posts: pd.DataFrame,
     options: AugmentOptions,
     synonyms: Mapping[str, list[str]] | None = None,
     budget: Mapping[int, int] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, dict[int, int]]]:
-    """The new posts of a node, and how many were made, left unchanged or left out, by reason and
-    class.
+    """Return the new posts of a node, and how many were made or not made, for which reason.
 
-    posts: labelled posts (posts.POSTS). Rows that share a parent count on in one series of post_ids
-    `<parent>~<node>~<k>`; the parent of a derived post is its own parent. Where `shuffle` finds
-    fewer than two segments, or no new order, the text is repeated and counted. Where `edit` finds
-    no word to edit, or nothing new, there is no post, and it is counted. synonyms: see
-    word_edits.edited. budget: {class: how many new posts}, None without one. Returns (frame,
-    {"made": {class: n}, "one segment": {class: n}, "no new order": {class: n}, "no edit": {class:
-    n}}). Raises ValueError for unlabelled posts and for options that make nothing.
+    Rows that share a parent continue one series of ids `<parent>~<node>~<k>`; the parent of a
+    derived post is its own parent. If `shuffle` finds fewer than two segments, or no new order, the
+    text is repeated and counted. If `edit` finds no word to edit, or nothing new, there is no post,
+    and it is counted.
+
+    Parameters
+    ----------
+    posts
+        Labelled posts with the columns of `POSTS`.
+    options
+        The options of the node.
+    synonyms
+        As in `edit_text`.
+    budget
+        How many new posts of each class are made. Default: as many as `copies` and `fill` say.
+
+    Returns
+    -------
+    posts : DataFrame
+    counts : dict
+        For each of "made", "one segment", "no new order" and "no edit": how many posts of each
+        class.
+
+    Raises
+    ------
+    ValueError
+        If a post has no label, or the options make nothing.
     """
     node, method, split, fill = options.node, options.method, options.split, options.fill
     copies, edits = options.copies, options.edits or []
@@ -137,22 +183,22 @@ def augmented(
         )
     if not copies and fill is None and budget is None:
         raise ValueError(
-            f"{node}: nothing to make; set `copies` to a number from 1, `fill: largest`, or a budget."
+            f"{node}: nothing to make; set `copies` to a number from 1, `fill: largest`, "
+            "or a budget."
         )
     if unlabelled := int(posts["label"].isna().sum()):
         raise ValueError(
             f"{node}: {unlabelled} of {len(posts)} posts have no label; name a labelled split."
         )
     rng = random.Random(options.seed)
-    posts = posts.sort_values(
-        "post_id", kind="stable"
-    )  # the draw must not hang on the order of the file
+    # The draw must not depend on the order of the file.
+    posts = posts.sort_values("post_id", kind="stable")
     texts, labels = posts["text"].tolist(), posts["label"].astype(int).tolist()
     keywords = [None if pd.isna(word) else word for word in posts["keyword"]]
     roots = posts["parent"].fillna(posts["post_id"]).tolist()
-    times = sources(labels, copies, fill, rng, options.classes, budget)
+    times = source_counts(labels, copies, fill, rng, options.classes, budget)
     expand = (
-        expansions(texts[row] for row in times)
+        expansion_share(texts[row] for row in times)
         if method == "edit" and "contraction" in edits
         else 0
     )
@@ -162,18 +208,17 @@ def augmented(
     counts: dict[str, Counter[int]] = {
         reason: Counter() for reason in ("made", "one segment", "no new order", "no edit")
     }
-    seen: dict[
-        str | int, set[str]
-    ] = {}  # of each source, the texts that are no new ones; for edits, of all posts with one parent
+    # The texts that are not new: those of each source, or for edits of all posts with one parent.
+    seen: dict[str | int, set[str]] = {}
     for row, n in times.items():
         text, label, root = texts[row], labels[row], roots[row]
-        parts = segments(text, keywords[row], split or "") if method == "shuffle" else []
+        parts = split_segments(text, keywords[row], split or "") if method == "shuffle" else []
         refused = seen.setdefault(root if method == "edit" else row, set())
         refused |= {text, " ".join(parts)}
         for _ in range(n):
             if method == "edit":
                 draws = (
-                    edited(
+                    edit_text(
                         text, edits, options.rate or 0.0, synonyms or {}, expand, rng, keywords[row]
                     )
                     for _ in range(TRIES)
@@ -183,7 +228,7 @@ def augmented(
                     counts["no edit"][label] += 1
                     continue
             else:
-                new = shuffled(parts, refused, rng) if len(parts) > 1 else None
+                new = shuffle_segments(parts, refused, rng) if len(parts) > 1 else None
                 if new is None and method == "shuffle":
                     counts["no new order" if len(parts) > 1 else "one segment"][label] += 1
                 new = text if new is None else new

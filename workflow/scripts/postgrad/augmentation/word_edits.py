@@ -1,10 +1,9 @@
-"""Small edits of a post's words that keep its label: misspellings, synonyms, contractions (ALEX,
-SMM4H-2023).
+"""Edit a few words of a post so that its label stays (ALEX, SMM4H-2023).
 
-All that is not edited stays byte for byte: mentions, hashtags, links, numbers, punctuation, spaces.
-An edited word keeps its case, and nearly its length. ALEX's own copies lost their apostrophes and
-had other mentions, so that a model could tell a copy, and with it the class of which copies were
-made, without reading it.
+The edits are misspellings, synonyms and contractions. All that is not edited keeps its bytes:
+mentions, hashtags, links, numbers, punctuation and spaces. An edited word keeps its case, and
+nearly its length. ALEX's own copies lost their apostrophes and had other mentions, so that a model
+could recognise a copy, and with it the class of which copies were made, without reading it.
 """
 
 import math
@@ -31,14 +30,16 @@ OTHERS = {a: [b for b in KEYS if a != b] for a in KEYS}
 # Words that carry grammar, or turn a meaning round; the pronouns' and auxiliaries' short forms are
 # below.
 STOP_WORDS = set(
-    """a about above after again against all although am an and any are as at be because been before being below
-    between both but by can cannot could did do does doing down during each either else ever every few for from
-    further had has have having he her here hers herself him himself his how i if in into is it its itself just less
-    may me might mine more most much must my myself neither never no nobody none nor not nothing now nowhere of off on
-    once only or other our ours ourselves out over own same shall she should since so some such than that the their
-    theirs them themselves then there these they this those though through to too under unless until up upon us very
-    was we were what when where whether which while who whom whose why will with within without would yet you your
-    yours yourself yourselves""".split()
+    """a about above after again against all although am an and any are as at be because been
+    before being below between both but by can cannot could did do does doing down during each
+    either else ever every few for from further had has have having he her here hers herself
+    him himself his how i if in into is it its itself just less may me might mine more most
+    much must my myself neither never no nobody none nor not nothing now nowhere of off on
+    once only or other our ours ourselves out over own same shall she should since so some
+    such than that the their theirs them themselves then there these they this those though
+    through to too under unless until up upon us very was we were what when where whether
+    which while who whom whose why will with within without would yet you your yours yourself
+    yourselves""".split()
 )
 # Short forms with one long form each, so that both ways are open; 's and 'd have several, and 've
 # none that fits before every noun.
@@ -55,18 +56,29 @@ CONTRACTED = {long: short for short, long in EXPANDED.items()}
 
 
 def word_spans(text: str) -> list[tuple[int, int]]:
-    """[(start, end)] of a text's words, those left out that stand in mentions, hashtags, links and
-    numbers.
+    """Return (start, end) of each word of a text.
+
+    Words inside mentions, hashtags, links and numbers are left out.
+
+    Examples
+    --------
+    >>> word_spans("So wet @home")
+    [(0, 2), (3, 6)]
     """
     whole = [match.span() for match in WHOLE.finditer(text)]
     found = [match.span() for match in WORD.finditer(text)]
     return [span for span in found if not any(start <= span[0] < end for start, end in whole)]
 
 
-def in_case(new: str, old: str) -> str | None:
-    """`new` in the case of `old`.
+def match_case(new: str, old: str) -> str | None:
+    """Return `new` in the case of `old`: lower, upper, or with a first capital.
 
-    Lower, upper or a capital in front; None where old is in another (iPhone).
+    None if `old` is in another case.
+
+    Examples
+    --------
+    >>> match_case("damp", "Wet"), match_case("damp", "iPhone")
+    ('Damp', None)
     """
     for case in (str.lower, lambda text: text[:1].upper() + text[1:].lower(), str.upper):
         if case(old) == old:
@@ -74,10 +86,12 @@ def in_case(new: str, old: str) -> str | None:
     return None
 
 
-def with_letter(word: str, choices: Mapping[str, Sequence[str]], rng: random.Random) -> str | None:
-    """The word with one of its letters a to z exchanged for another of that letter's choices.
+def replace_letter(
+    word: str, choices: Mapping[str, Sequence[str]], rng: random.Random
+) -> str | None:
+    """Return a word with one of its letters replaced by one of that letter's choices.
 
-    None without any.
+    None if no letter has choices.
     """
     places = [place for place, letter in enumerate(word) if letter.lower() in choices]
     if not places:
@@ -87,46 +101,61 @@ def with_letter(word: str, choices: Mapping[str, Sequence[str]], rng: random.Ran
     return word[:place] + (new.upper() if word[place].isupper() else new) + word[place + 1 :]
 
 
-def contraction(text: str, spans: Sequence[tuple[int, int]], i: int) -> tuple[int, str | None]:
-    """(end, new) where the i-th word of a text is a short form, or begins a long one; (end, None)
-    elsewhere.
+def contracted_form(text: str, spans: Sequence[tuple[int, int]], i: int) -> tuple[int, str | None]:
+    """Return the contracted or expanded form at the i-th word of a text, and where it ends.
 
-    A pronoun's long form is only shortened before a further word: "yes, we are." has no short form.
-    A text without an apostrophe gets none, since its writer may not use any, and the last one
+    The form is None if the word is neither a short form nor the begin of a long one. The long form
+    of a pronoun is shortened only before another word: "yes, we are." has no short form. A text
+    without an apostrophe gets none, since its writer may not use any, and the last apostrophe
     stays.
+
+    Parameters
+    ----------
+    text
+        A text.
+    spans
+        Its words, as `word_spans` returns them.
+    i
+        The position of a word in `spans`.
+
+    Returns
+    -------
+    end : int
+        Where the replaced text ends.
+    new : str or None
+        What replaces it.
     """
     start, end = spans[i]
     signs = [letter for letter in text if letter in "'’"]
     old = text[start:end].replace("’", "'")
     if old.lower() in EXPANDED:
-        return end, in_case(EXPANDED[old.lower()], old) if len(signs) > 1 else None
+        return end, match_case(EXPANDED[old.lower()], old) if len(signs) > 1 else None
     if old.lower() != "cannot" and i + 1 < len(spans):
         end = spans[i + 1][1]
     long = text[start:end]
-    short = in_case(CONTRACTED.get(long.lower(), ""), long)
+    short = match_case(CONTRACTED.get(long.lower(), ""), long)
     if not short or not signs or ("n't" not in short.lower() and not WORD.match(text, end + 1)):
         return end, None
     return end, short.replace("'", signs[0])
 
 
-def expansions(texts: Iterable[str]) -> float:
-    """The share of short forms to write out, so that as many are written out as long ones are
-    shortened; 1 at most.
+def expansion_share(texts: Iterable[str]) -> float:
+    """Return the share of short forms that may be written out, at most 1.
 
-    Posts hold far more short forms than long ones. Were each as likely to be edited, copies would
-    lack apostrophes.
+    With this share, as many short forms are written out as long ones are shortened. Posts have far
+    more short forms than long ones: if each were edited as often, copies would lack apostrophes.
     """
     short = long = 0
     for text in texts:
         spans = word_spans(text)
         for i, (start, _) in enumerate(spans):
-            end, new = contraction(text, spans, i)
+            end, new = contracted_form(text, spans, i)
             if new:
                 short, long = (short + 1, long) if len(new) > end - start else (short, long + 1)
     return min(1, long / max(1, short))
 
 
-def edited(
+def edit_text(
     text: str,
     kinds: Sequence[str],
     rate: float,
@@ -135,14 +164,29 @@ def edited(
     rng: random.Random,
     keyword: str | None = None,
 ) -> str | None:
-    """The text with the share `rate` of its words edited, one at least; None where no word can be.
+    """Return a text with some of its words edited, or None if no word can be.
 
-    kinds: some of KINDS. synonyms: {word: [other words]}; those are taken that are one letter
-    longer or shorter at most. expand: the share of short forms that may be written out
-    (expansions). Words come in a random order, and each gets the first, in a random order, of the
-    kinds that change it. Words of one letter, stop words and the keyword's words are left alone,
-    but for contractions, which change no word. The number of edits is rate times the number of
-    words, rounded up or down at random; two words that are contracted count as one edit.
+    The number of edits is `rate` times the number of words, rounded up or down at random, and at
+    least one; two words that are contracted count as one edit. Words come in a random order, and
+    each gets the first kind, in a random order of kinds, that changes it. Words of one letter, stop
+    words and the words of the keyword are edited by contractions only, which change no word.
+
+    Parameters
+    ----------
+    text
+        A text.
+    kinds
+        Some of KINDS.
+    rate
+        The share of the words that is edited.
+    synonyms
+        Other words for a word; those are used whose length differs by at most one letter.
+    expand
+        The share of short forms that may be written out, see `expansion_share`.
+    rng
+        The source of random choices.
+    keyword
+        What the label of the post is about.
     """
     spans = word_spans(text)
     wanted = max(1, int(rate * len(spans) + rng.random()))
@@ -161,7 +205,7 @@ def edited(
         for kind in rng.sample(kinds, len(kinds)):
             reach, other = end, None
             if kind == "contraction":
-                reach, other = contraction(text, spans, i)
+                reach, other = contracted_form(text, spans, i)
                 if other and (
                     reach - 1 in taken or len(other) > reach - start and rng.random() >= expand
                 ):
@@ -172,9 +216,9 @@ def edited(
                 near = [
                     one for one in synonyms.get(word.lower(), []) if abs(len(one) - len(word)) <= 1
                 ]
-                other = in_case(rng.choice(near), word) if near else None
+                other = match_case(rng.choice(near), word) if near else None
             else:
-                other = with_letter(word, NEIGHBOURS if kind == "keyboard" else OTHERS, rng)
+                other = replace_letter(word, NEIGHBOURS if kind == "keyboard" else OTHERS, rng)
             if other:
                 new[start] = reach, other
                 break
