@@ -125,11 +125,11 @@ def test_a_rank_writes_and_prints_nothing(tmp_path, capsys, monkeypatch):
         ("[1]", "--spec [1]: there is no such file; give JSON"),
         (
             '{"a": 1',
-            "--spec is no JSON: Expecting ',' delimiter in line 1, column 8; quote it for the "
-            "shell, or give",
+            "--spec is not valid JSON: Expecting ',' delimiter in line 1, column 8; quote it for "
+            "the shell, or give",
         ),
         ("list.json", "list.json: expected a JSON object, which begins with {, found list"),
-        ("half.json", "half.json is no JSON: Expecting value in line 2, column 1"),
+        ("half.json", "half.json is not valid JSON: Expecting value in line 2, column 1"),
     ],
 )
 def test_what_is_no_spec_is_refused(tmp_path, given, sentence):

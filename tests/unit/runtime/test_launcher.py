@@ -29,8 +29,16 @@ def machine(**given):
 
 def test_what_srun_is_asked_for():
     words = launcher.srun_words(4, 8, 8, JOB)
-    assert words == ["srun", "--export=ALL", "--nodes=4", "--ntasks=32", "--ntasks-per-node=8", "--cpus-per-task=8",
-                     "--kill-on-bad-exit=0", "--wait=30"]  # fmt: skip
+    assert words == [
+        "srun",
+        "--export=ALL",
+        "--nodes=4",
+        "--ntasks=32",
+        "--ntasks-per-node=8",
+        "--cpus-per-task=8",
+        "--kill-on-bad-exit=0",
+        "--wait=30",
+    ]
     assert launcher.srun_words(4, 8, 8, JOB | {"CUDA_VISIBLE_DEVICES": ""}) == words
     assert launcher.srun_words(4, 8, 8, JOB | {"CUDA_VISIBLE_DEVICES": "0,1"}) == [
         *words,
@@ -57,8 +65,14 @@ def test_what_all_ranks_find_in_their_environment(monkeypatch):
     for name in ("OMP_NUM_THREADS", "TORCH_CPP_LOG_LEVEL"):
         monkeypatch.delenv(name, raising=False)
     assert launcher.common_environment(32, 8, "node1", 20007, "srun") == {
-        "POSTGRAD_LAUNCHER": "srun", "WORLD_SIZE": "32", "LOCAL_WORLD_SIZE": "8", "MASTER_ADDR": "node1",
-        "MASTER_PORT": "20007", "OMP_NUM_THREADS": "1", "TORCH_CPP_LOG_LEVEL": "ERROR"}  # fmt: skip
+        "POSTGRAD_LAUNCHER": "srun",
+        "WORLD_SIZE": "32",
+        "LOCAL_WORLD_SIZE": "8",
+        "MASTER_ADDR": "node1",
+        "MASTER_PORT": "20007",
+        "OMP_NUM_THREADS": "1",
+        "TORCH_CPP_LOG_LEVEL": "ERROR",
+    }
 
 
 def test_the_options_of_a_training():
@@ -72,10 +86,10 @@ def test_the_options_of_a_training():
 @pytest.mark.parametrize(
     ("failed", "sentence"),
     [
-        ({1: 3}, "rank 1 with exit code 3; no other of the 3 ranks could go on"),
+        ({1: 3}, "rank 1 with exit code 3; the others of the 3 ranks were ended"),
         (
             {2: -9, 0: 1},
-            "rank 2 with SIGKILL, rank 0 with exit code 1; no other of the 3 ranks could go on",
+            "rank 2 with SIGKILL, rank 0 with exit code 1; the others of the 3 ranks were ended",
         ),
         (
             {0: 1, 1: 1, 2: -15},
@@ -85,8 +99,8 @@ def test_the_options_of_a_training():
 )
 def test_the_sentence_names_the_ranks_and_their_codes(failed, sentence):
     assert (
-        launcher.failure(failed, 3)
-        == f"launcher: ranks ended before their work was done: {sentence}"
+        launcher.failure_message(failed, 3)
+        == f"launcher: ranks ended before their work was complete: {sentence}"
     )
 
 
@@ -196,7 +210,10 @@ def told(folder, ranks, process):
 def test_each_rank_finds_its_own_number(launch, tmp_path, monkeypatch):
     monkeypatch.setenv("RANK", "9")
     names = ["RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "WORLD_SIZE", "MASTER_ADDR"]
-    code = f"launcher.begin_rank(3)\nmine.write_text(json.dumps([os.environ[name] for name in {names}]))"
+    code = (
+        "launcher.begin_rank(3)\n"
+        f"mine.write_text(json.dumps([os.environ[name] for name in {names}]))"
+    )
     process = launch(code, 3)
     assert process.wait(60) == 0
     found = [json.loads((tmp_path / "told" / str(rank)).read_text()) for rank in range(3)]
@@ -252,10 +269,10 @@ time.sleep(600)
     ranks, begun = told(tmp_path, 3, process), time.monotonic()
     said = process.communicate(timeout=60)[1]
     assert process.returncode == 1 and time.monotonic() - begun < 20
-    ends = "rank 1 with exit code 3, rank 2 with exit code 1; no other of the 3 ranks could go on"
+    ends = "rank 1 with exit code 3, rank 2 with exit code 1; the others of the 3 ranks were ended"
     assert said.splitlines() == [
         "a neighbour is gone",
-        f"launcher: ranks ended before their work was done: {ends}",
+        f"launcher: ranks ended before their work was complete: {ends}",
     ]
     assert not any(runs_for_long(int(text)) for text in ranks.values())
 

@@ -89,9 +89,15 @@ def worker(folder, seconds, **environment):
         str(folder / "busy"),
         str(seconds),
     ]
-    return subprocess.Popen(command, cwd=made.ROOT / "workflow/scripts", env=os.environ | environment, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # fmt: skip
+    return subprocess.Popen(
+        command,
+        cwd=made.ROOT / "workflow/scripts",
+        env=os.environ | environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def locked(work, age=0.0, text=None, **other):
@@ -452,8 +458,13 @@ def test_a_requeued_job_takes_its_own_lock_and_its_neighbour_in_the_allocation_w
 def test_a_held_lock_is_touched_and_a_holder_without_one_ends(tmp_path):
     code = "import sys; from postgrad.runtime import locks; locks.BEAT = 0.05\n" + WORKER
     command = [sys.executable, "-c", code, str(tmp_path / "work"), str(tmp_path / "busy"), "60"]
-    one = subprocess.Popen(command, cwd=made.ROOT / "workflow/scripts", stdout=subprocess.PIPE,
-                           stderr=subprocess.PIPE, text=True)  # fmt: skip
+    one = subprocess.Popen(
+        command,
+        cwd=made.ROOT / "workflow/scripts",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert one.stdout.readline() == "in\n"
     file = next(lock_folder(tmp_path / "work").iterdir())
     os.utime(file, (1, 1))
@@ -545,8 +556,13 @@ def test_a_waiter_resumes_what_a_killed_holder_left(tmp_path, paths):
 def test_pretrain_and_predict_wait_as_well(tmp_path, paths):
     """Each tells whose lock it is and waits; a lock that is given back lets it in."""
     model = tmp_path / "model"
-    words = made.arguments(made.linear_spec(), base=made.made_base(tmp_path / "floor", "linear"), data=paths["data"],
-                           work=tmp_path / "work", out=model)  # fmt: skip
+    words = made.arguments(
+        made.linear_spec(),
+        base=made.made_base(tmp_path / "floor", "linear"),
+        data=paths["data"],
+        work=tmp_path / "work",
+        out=model,
+    )
     assert finetuning(words).wait() == 0
     given = {
         "predict": (
@@ -566,8 +582,12 @@ def test_pretrain_and_predict_wait_as_well(tmp_path, paths):
             work / "moods/dev" if verb == "predict" else work
         )  # a dataset's predictions are kept by themselves
         with hold_lock(work):
-            one = subprocess.Popen([sys.executable, f"workflow/scripts/{verb}.py", *words], cwd=made.ROOT,
-                                   stderr=subprocess.PIPE, text=True)  # fmt: skip
+            one = subprocess.Popen(
+                [sys.executable, f"workflow/scripts/{verb}.py", *words],
+                cwd=made.ROOT,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
             assert f"{work.name}: process {os.getpid()} on" in one.stderr.readline()
             assert not options["out"].exists() and not work.exists()
         told = one.communicate(timeout=60)[1]

@@ -54,8 +54,12 @@ def weights(folder):
 def started(words, code=""):
     """A training in its own process. code: what is done before it begins."""
     main = f"import sys, time, finetune\n{code}\nfinetune.run(finetune.main)"
-    return subprocess.Popen([sys.executable, "-c", main, *words], cwd=made.ROOT / "workflow/scripts",
-                            stderr=subprocess.PIPE, text=True)  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-c", main, *words],
+        cwd=made.ROOT / "workflow/scripts",
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 # Each step is told, and takes as long as a signal needs to arrive.
@@ -180,16 +184,25 @@ def test_a_prediction_ends_at_once_and_shows_nothing(tmp_path, paths):
             made.linear_spec(), base=base, data=paths["data"], work=tmp_path / "w", out=model
         )
     )
-    words = made.arguments(made.predict_spec("linear", node="floor"), model=model, data=["moods/dev", paths["data"]],
-                           work=tmp_path / "work", out=out)  # fmt: skip
+    words = made.arguments(
+        made.predict_spec("linear", node="floor"),
+        model=model,
+        data=["moods/dev", paths["data"]],
+        work=tmp_path / "work",
+        out=out,
+    )
     code = """
 import sys, time, predict
 from postgrad.models import linear
 linear.linear_logits = lambda *_: (print("here", file=sys.stderr, flush=True), time.sleep(60))
 predict.run(predict.main)
 """
-    one = subprocess.Popen([sys.executable, "-c", code, *words], cwd=made.ROOT / "workflow/scripts",
-                           stderr=subprocess.PIPE, text=True)  # fmt: skip
+    one = subprocess.Popen(
+        [sys.executable, "-c", code, *words],
+        cwd=made.ROOT / "workflow/scripts",
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     after_word(one, "here")
     one.send_signal(signal.SIGTERM)
     assert one.wait(timeout=20) == 128 + signal.SIGTERM
@@ -219,7 +232,8 @@ def test_a_launcher_passes_each_signal_on_and_waits(tmp_path):
     """What starts several ranks keeps the lock until they have ended, and ends with their code."""
     inner = """
 import sys, time
-from postgrad.runtime.signals import defer_stop_signals, exit_stopped, handle_stop_signals, is_stop_requested
+from postgrad.runtime.signals import defer_stop_signals, exit_stopped
+from postgrad.runtime.signals import handle_stop_signals, is_stop_requested
 with handle_stop_signals():
     defer_stop_signals()
     print("here", file=sys.stderr, flush=True)
@@ -237,8 +251,12 @@ with handle_stop_signals(), hold_lock(sys.argv[1]):
     sys.exit(run_ranks([sys.executable, "-c", sys.argv[2]], 1))
 """
     work = tmp_path / "work"
-    one = subprocess.Popen([sys.executable, "-c", outer, work, inner], cwd=made.ROOT / "workflow/scripts",
-                           stderr=subprocess.PIPE, text=True)  # fmt: skip
+    one = subprocess.Popen(
+        [sys.executable, "-c", outer, work, inner],
+        cwd=made.ROOT / "workflow/scripts",
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     after_word(one, "here")
     assert lock_folder(work).exists()
     one.send_signal(signal.SIGTERM)

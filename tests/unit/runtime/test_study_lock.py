@@ -49,8 +49,15 @@ def run(tmp_path):
         )
         command = [sys.executable, "-c", code, name, str(tmp_path / "work")]
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        started.append(subprocess.Popen(command, cwd=made.ROOT / "workflow/scripts", env=os.environ | {"PATH": path},
-                                        text=True, **pipes))  # fmt: skip
+        started.append(
+            subprocess.Popen(
+                command,
+                cwd=made.ROOT / "workflow/scripts",
+                env=os.environ | {"PATH": path},
+                text=True,
+                **pipes,
+            )
+        )
         return started[-1]
 
     yield start
@@ -88,7 +95,8 @@ def test_a_run_waits_for_the_jobs_of_the_last_one_and_tells_which(run, tmp_path)
     (tmp_path / "queue").write_text("12\n9\n12\n")
     one = run("new")
     assert one.stderr.readline() == (
-        "a: an earlier run left SLURM jobs 9, 12; waiting for their end (to end them now: scancel --name=old)\n"
+        "a: an earlier run left SLURM jobs 9, 12; waiting for their end "
+        "(to end them now: scancel --name=old)\n"
     )
     (tmp_path / "queue").write_text("12\n")
     assert "SLURM jobs 12;" in one.stderr.readline()

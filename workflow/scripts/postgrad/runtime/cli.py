@@ -1,7 +1,4 @@
-"""What every command line shares.
-
-Its spec, the command in its log, and one sentence for a fault of the user.
-"""
+"""Command lines of the scripts: their spec, the command in their log, and messages for faults."""
 
 import json
 import shlex
@@ -15,17 +12,19 @@ from postgrad.runtime.signals import is_rank
 
 
 class Parser(Protocol):
-    """The part of `argparse.ArgumentParser` that the library knows."""
+    """The part of `argparse.ArgumentParser` that the library uses."""
 
-    def add_argument(self, *name_or_flags: str, **settings: Any) -> Any: ...
+    def add_argument(self, *name_or_flags: str, **settings: Any) -> Any:
+        """Add an option."""
 
-    def parse_args(self, args: Sequence[str]) -> Any: ...
+    def parse_args(self, args: Sequence[str]) -> Any:
+        """Parse the words of a command line."""
 
 
 def run(main: Callable[[], object]) -> None:
-    """Run a script's `main()`.
+    """Run the function `main` of a script.
 
-    ValueError and FileNotFoundError become `<verb>: <sentence>` and exit code 1.
+    `ValueError` and `FileNotFoundError` are printed as `<verb>: <message>`, and the exit code is 1.
     """
     try:
         main()
@@ -33,38 +32,55 @@ def run(main: Callable[[], object]) -> None:
         sys.exit(f"{sys.argv[0].rsplit('/', 1)[-1].removesuffix('.py')}: {fault}")
 
 
-def add_spec(parser: Parser, told: str) -> None:
-    """Add the option `--spec` to a parser. told: what the spec holds, for its help."""
-    parser.add_argument(
-        "--spec", required=True, help=f"{told}, as JSON or as the path of a JSON file"
-    )
-
-
-def add_named_files(parser: Parser, option: str, words: tuple[str, ...], told: str) -> None:
-    """Add an option that names a file, and is given once for each file: `named_files` reads what it
-    collects.
-
-    words: what the help calls its words, the file last.
-    """
-    parser.add_argument(
-        option, action="append", nargs=len(words), metavar=words, default=[], help=told
-    )
-
-
-def parse_arguments(parser: Parser, words: Sequence[str] | None = None) -> Any:
-    """Parse the command line of a script, keep its spec beside its result and print the command
-    that repeats it.
-
-    The spec is written to `spec_path(out)` before the work begins, so that a stage that fails can
-    be repeated as well. The command is printed on one line, quoted for a shell, and names this
-    file. Ranks write and print nothing.
+def add_spec(parser: Parser, content: str) -> None:
+    """Add the option `--spec` to a parser.
 
     Parameters
     ----------
     parser
-        It has the options `--spec` (see `add_spec`) and `--out`.
+        The parser of a script.
+    content
+        What the spec holds, for the help.
+    """
+    parser.add_argument(
+        "--spec", required=True, help=f"{content}, as JSON or as the path of a JSON file"
+    )
+
+
+def add_named_files(parser: Parser, option: str, words: tuple[str, ...], text: str) -> None:
+    """Add an option that gives a file a name, and that is repeated for each file.
+
+    `named_files` reads what argparse collects for it.
+
+    Parameters
+    ----------
+    parser
+        The parser of a script.
+    option
+        The option with its hyphens.
     words
-        Default: the words of this process.
+        What the help calls the words of the option; the file is the last.
+    text
+        The help of the option.
+    """
+    parser.add_argument(
+        option, action="append", nargs=len(words), metavar=words, default=[], help=text
+    )
+
+
+def parse_arguments(parser: Parser, words: Sequence[str] | None = None) -> Any:
+    """Parse the command line of a script, write its spec to a file and print the command.
+
+    The spec is written to `spec_path(out)` before the work begins, so that a stage that fails can
+    be repeated as well. The command that repeats the stage is printed on one line, quoted for a
+    shell, and refers to this file. Ranks write and print nothing.
+
+    Parameters
+    ----------
+    parser
+        The parser, with the options `--spec` (see `add_spec`) and `--out`.
+    words
+        The words of the command line. Default: those of this process.
 
     Returns
     -------
@@ -93,7 +109,7 @@ def parse_arguments(parser: Parser, words: Sequence[str] | None = None) -> Any:
 
 
 def spec_path(out: str | Path) -> Path:
-    """The file that keeps the spec of a result, a file or a folder.
+    """Return the file that holds the spec of a result, which is a file or a folder.
 
     Examples
     --------
@@ -106,22 +122,32 @@ def spec_path(out: str | Path) -> Path:
 
 
 def read_spec(given: str) -> dict[str, Any]:
-    """The spec that `--spec` gives.
+    """Return the spec that the option `--spec` gives.
 
-    JSON, which begins with a brace, or the path of a file that holds it.
+    Parameters
+    ----------
+    given
+        JSON, which begins with a brace, or the path of a JSON file.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file, the text is not JSON, or the JSON is not an object.
     """
     is_json = given.lstrip().startswith("{")
     place = "--spec" if is_json else f"--spec {given}"
     if not is_json and not Path(given).is_file():
         raise ValueError(
-            f"{place}: there is no such file; give JSON, which begins with {{, or the path of a JSON file"
+            f"{place}: there is no such file; give JSON, which begins with {{, or the path of a "
+            "JSON file"
         )
     try:
         spec = json.loads(given if is_json else Path(given).read_text(encoding="utf-8"))
     except json.JSONDecodeError as fault:
         where = f"line {fault.lineno}, column {fault.colno}"
         raise ValueError(
-            f"{place} is no JSON: {fault.msg} in {where}; quote it for the shell, or give a file"
+            f"{place} is not valid JSON: {fault.msg} in {where}; quote it for the shell, "
+            "or give a file"
         ) from None
     if not isinstance(spec, dict):
         raise ValueError(
@@ -133,24 +159,23 @@ def read_spec(given: str) -> dict[str, Any]:
 def named_files(
     option: str, given: Iterable[Sequence[str]], names: Iterable[Any] | None = None
 ) -> dict[Any, str]:
-    """The files of `--option NAME FILE`, an option that is given once for each file, as {name:
-    file}.
+    """Return the files that a repeated option `--option NAME FILE` gives, by their names.
 
     Parameters
     ----------
     option
-        The option with its hyphens, for the sentences.
+        The option with its hyphens, which errors name.
     given
-        As argparse collects them under `action="append"`: the name, of one word or several, and the
-        file.
+        The words that argparse collects with `action="append"`: for each file one or more words of
+        its name, and the file.
     names
-        The names that must be given, in the order of the result: str, or tuples of str where a name
-        has several words. Default: whichever are given.
+        The names that must be given, in the order of the result. A name of several words is a tuple
+        of str. Default: all names that are given, in their order.
 
     Raises
     ------
     ValueError
-        A name is given twice, one of `names` is missing, or a name is none of them.
+        If a name is given twice, one of `names` is missing, or a name is not one of them.
 
     Examples
     --------
@@ -164,7 +189,8 @@ def named_files(
         name: Any = words[0] if len(words) == 1 else tuple(words)
         if name in files:
             raise ValueError(
-                f"{option} names {' '.join(words)} twice: {files[name]} and {file}; give it one file."
+                f"{option} names {' '.join(words)} twice: {files[name]} and {file}; "
+                "give it one file."
             )
         files[name] = file
     if names is None:
@@ -175,8 +201,8 @@ def named_files(
         ("has a file for the unknown", files, wanted),
     ):
         if wrong := [name for name in first if name not in others]:
-            told = " ".join([wrong[0]] if isinstance(wrong[0], str) else wrong[0])
+            shown = " ".join([wrong[0]] if isinstance(wrong[0], str) else wrong[0])
             raise ValueError(
-                f"{option} {fault} {told}; give each name of the spec one file, and no other."
+                f"{option} {fault} {shown}; give each name of the spec one file, and no other."
             )
     return {name: files[name] for name in wanted}

@@ -1,10 +1,10 @@
-"""Several processes (ranks) for one training: the script that asks for them starts itself again,
-once for each rank.
+"""Start the processes (ranks) of one training on one node or on several.
 
-A rank finds its number and the meeting point of all ranks in RANK, LOCAL_RANK, LOCAL_WORLD_SIZE,
-WORLD_SIZE, MASTER_ADDR and MASTER_PORT, as torch.distributed expects. On one node the launching
-process starts the ranks itself; on several nodes one `srun` does. The launching process keeps the
-lock, passes signals on and does not import torch.
+The script that needs several processes starts itself again, once for each rank. A rank finds its
+number and the address at which all ranks meet in RANK, LOCAL_RANK, LOCAL_WORLD_SIZE, WORLD_SIZE,
+MASTER_ADDR and MASTER_PORT, as torch.distributed expects. On one node the launching process starts
+the ranks itself; on several nodes `srun` starts them. The launching process holds the lock,
+forwards signals and does not import torch.
 """
 
 import ctypes
@@ -23,26 +23,29 @@ from postgrad.runtime.cli import Parser
 from postgrad.runtime.signals import LAUNCHER, STOPPED, is_rank
 
 ADDRESS = "127.0.0.1"
-GRACE = 30.0  # seconds in which the other ranks may end by themselves after one has failed
-PAUSE = 0.05  # seconds between two looks at the ranks
+GRACE = 30.0  # seconds that the other ranks have to end by themselves after one has failed
+PAUSE = 0.05  # seconds between two checks of the ranks
 
 
 class Machine(Protocol):
-    """What `add_arguments` reads, as argparse holds it."""
+    """The options of `add_arguments` after parsing."""
 
     nodes: int
     ranks: int  # on each node
-    zero: int  # DeepSpeed's stage
+    zero: int  # the ZeRO stage of DeepSpeed
     cpus: int | None  # of the job on each node
 
 
 def add_arguments(parser: Parser) -> None:
-    """Add the options of a training that say how many processes take part.
+    """Add the options that say how many processes a training has.
 
     No result depends on them.
     """
     parser.add_argument(
-        "--nodes", type=int, default=1, help="more than one: inside a SLURM job of so many"
+        "--nodes",
+        type=int,
+        default=1,
+        help="number of nodes; more than one needs a SLURM job of as many",
     )
     parser.add_argument(
         "--ranks", type=int, default=1, help="processes on each node: one for each of its GPUs"
@@ -54,7 +57,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def lock_unless_rank(lock: AbstractContextManager[None]) -> AbstractContextManager[None]:
-    """Return the lock for a process that is no rank.
+    """Return a lock for a process that is not a rank, and an empty context for a rank.
 
     Ranks work under the lock of the process that launched them.
     """
@@ -62,28 +65,33 @@ def lock_unless_rank(lock: AbstractContextManager[None]) -> AbstractContextManag
 
 
 def launch_ranks(script: str, words: Sequence[str], machine: Machine, threads: int) -> None:
-    """Start the ranks of a training and end this process with their exit code, or return where it
-    is to train itself.
+    """Start the ranks of a training and end this process with their exit code.
 
-    It is to train itself where it is a rank, and where one process without ZeRO is asked for.
+    Return without starting ranks if this process itself must train: if it is a rank, or if one
+    process without ZeRO is requested.
 
     Parameters
     ----------
-    script : path of the calling script
-    words : the arguments of the calling script
-    machine : what `add_arguments` read
-    threads : threads of one rank
+    script
+        The path of the calling script.
+    words
+        The arguments of the calling script.
+    machine
+        The parsed options of `add_arguments`.
+    threads
+        The threads of one rank.
 
     Raises
     ------
     ValueError
-        If a number is out of range, if another number of ranks was started than is asked for, or if
-        several nodes are asked for outside a SLURM job.
+        If a number is out of range, if the number of ranks that were started is not the requested
+        one, or if several nodes are requested outside a SLURM job.
     """
     nodes, ranks, zero = machine.nodes, machine.ranks, machine.zero
     if nodes < 1 or ranks < 1 or zero not in range(4):
         raise ValueError(
-            f"--nodes {nodes} --ranks {ranks} --zero {zero}: give 1 or more, 1 or more, and 0, 1, 2 or 3"
+            f"--nodes {nodes} --ranks {ranks} --zero {zero}: give 1 or more, 1 or more, "
+            "and 0, 1, 2 or 3"
         )
     if is_rank():
         begin_rank(nodes * ranks)
@@ -99,58 +107,94 @@ def launch_ranks(script: str, words: Sequence[str], machine: Machine, threads: i
 
 
 def run_ranks(command: Sequence[str], ranks: int, grace: float = GRACE) -> int:
-    """Run a command in so many processes on this node and return one exit code for all of them.
+    """Run a command in several processes on this node and return one exit code for all of them.
 
-    It is 0 where all ranks end with 0, and 75 where a rank has stopped after a checkpoint.
-    Otherwise it is 1, and a sentence says which ranks have failed. Ranks that still run `grace`
-    seconds after the first failure are killed.
+    Parameters
+    ----------
+    command
+        The command of each rank.
+    ranks
+        The number of processes.
+    grace
+        Ranks that still run so many seconds after the first failure are killed.
+
+    Returns
+    -------
+    int
+        0 if all ranks end with 0, and 75 if a rank has stopped after a checkpoint. Otherwise it is
+        1, and a message says which ranks have failed.
     """
-    everyone = common_environment(ranks, ranks, ADDRESS, free_port(), os.getpid())
+    shared = common_environment(ranks, ranks, ADDRESS, free_port(), os.getpid())
     processes = []
     try:
         with signals.forward_signals() as start:
             for rank in range(ranks):
                 own = {"RANK": str(rank), "LOCAL_RANK": str(rank)}
-                processes.append(start(command, {**os.environ, **everyone, **own}))
+                processes.append(start(command, {**os.environ, **shared, **own}))
             failed = wait_for_ranks(processes, grace)
     finally:
         kill(processes)
     if STOPPED in failed.values():
         return STOPPED
     if failed:
-        print(failure(failed, ranks), file=sys.stderr, flush=True)
+        print(failure_message(failed, ranks), file=sys.stderr, flush=True)
     return 1 if failed else 0
 
 
 def run_on_nodes(step: Sequence[str], nodes: int, ranks: int) -> int:
     """Run the ranks of several nodes in one step of the SLURM job, and return its exit code.
 
-    srun itself passes signals on, tells which rank has ended with which code, and ends the others.
+    srun itself forwards signals, prints which rank has ended with which code, and ends the others.
+
+    Parameters
+    ----------
+    step
+        The command that starts all ranks: srun, its options and the command of a rank.
+    nodes
+        The number of nodes.
+    ranks
+        The number of ranks on each node.
     """
-    port = (
-        20000 + int(os.environ["SLURM_JOB_ID"]) % 20000
-    )  # two jobs on one node meet at different ports
+    # Two jobs on one node need different ports.
+    port = 20000 + int(os.environ["SLURM_JOB_ID"]) % 20000
     # This process runs on the first node of the job, and so does rank 0.
-    everyone = common_environment(nodes * ranks, ranks, socket.gethostname(), port, "srun")
-    # A rank takes its number from srun: one that stands in this shell's environment would be the
-    # same for all.
+    shared = common_environment(nodes * ranks, ranks, socket.gethostname(), port, "srun")
+    # A rank takes its number from srun. A number in the environment of this shell would be the same
+    # for all ranks.
     outer = {
         name: value for name, value in os.environ.items() if name not in ("RANK", "LOCAL_RANK")
     }
     with signals.forward_signals() as start:
-        return start(step, outer | everyone).wait()
+        return start(step, outer | shared).wait()
 
 
 def srun_words(nodes: int, ranks: int, cpus: int, environment: Mapping[str, str]) -> list[str]:
-    """Return `srun` and its options, which stand before the command of a rank. cpus: of one rank.
+    """Return `srun` and its options, to be followed by the command of a rank.
 
-    Snakemake's SLURM executor leaves hardly any SLURM variable, so each option is given by name.
-    Ranks end one after another within moments, also after a checkpoint: only those that still run
-    after `GRACE` are killed.
+    The SLURM executor of Snakemake removes nearly all SLURM variables, so each option is given
+    explicitly. Ranks do not end at the same moment, also after a checkpoint; only those that still
+    run `GRACE` seconds after the first are killed.
+
+    Parameters
+    ----------
+    nodes
+        The number of nodes.
+    ranks
+        The number of ranks on each node.
+    cpus
+        The CPUs of one rank.
+    environment
+        The environment of this process.
+
+    Raises
+    ------
+    ValueError
+        If this process is not inside a SLURM job.
     """
     if "SLURM_JOB_ID" not in environment:
         raise ValueError(
-            f"--nodes {nodes} needs a SLURM job of {nodes} nodes: start it so, or give --nodes 1"
+            f"--nodes {nodes} needs a SLURM job of {nodes} nodes: start it in one, "
+            "or give --nodes 1"
         )
     step = [
         "srun",
@@ -166,15 +210,34 @@ def srun_words(nodes: int, ranks: int, cpus: int, environment: Mapping[str, str]
 
 
 def cpus_per_rank(ranks: int, threads: int, cpus: int | None = None) -> int:
-    """Return the CPUs of one rank.
+    """Return the number of CPUs of one rank.
 
-    Those that the job has on a node, shared out; by default as many as its threads.
+    Parameters
+    ----------
+    ranks
+        The number of ranks on each node.
+    threads
+        The threads of one rank.
+    cpus
+        The CPUs of the job on each node, of which each rank has an equal share. Default: as many as
+        the threads of all ranks.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer CPUs than ranks.
+
+    Examples
+    --------
+    >>> cpus_per_rank(ranks=3, threads=1, cpus=64)
+    21
     """
     if cpus is None:
         return threads
     if cpus < ranks:
         raise ValueError(
-            f"--cpus {cpus} --ranks {ranks}: each rank needs a CPU; ask for {ranks} CPUs on each node"
+            f"--cpus {cpus} --ranks {ranks}: each rank needs a CPU; ask for {ranks} CPUs on "
+            "each node"
         )
     return cpus // ranks
 
@@ -182,37 +245,55 @@ def cpus_per_rank(ranks: int, threads: int, cpus: int | None = None) -> int:
 def common_environment(
     world: int, ranks: int, address: str, port: int, launcher: int | str
 ) -> dict[str, str]:
-    """Return the variables that all ranks share.
+    """Return the environment variables that all ranks share.
 
-    launcher: the process that starts them, or srun.
+    Parameters
+    ----------
+    world
+        The number of all ranks.
+    ranks
+        The number of ranks on each node.
+    address, port
+        Where the ranks meet.
+    launcher
+        The id of the process that starts the ranks, or "srun".
     """
-    found: dict[str, object] = {
+    variables: dict[str, object] = {
         LAUNCHER: launcher,
         "WORLD_SIZE": world,
         "LOCAL_WORLD_SIZE": ranks,
         "MASTER_ADDR": address,
-    }
-    found |= {
         "MASTER_PORT": port,
+        # Until the number of threads of the spec is set.
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", 1),
-    }  # until the spec's are set
-    # By default each rank remarks that all parameters are used.
-    found["TORCH_CPP_LOG_LEVEL"] = os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR")
-    return {name: str(value) for name, value in found.items()}
+        # Without this each rank prints a note that all parameters are used.
+        "TORCH_CPP_LOG_LEVEL": os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR"),
+    }
+    return {name: str(value) for name, value in variables.items()}
 
 
 def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind((ADDRESS, 0))
-        return taken.getsockname()[1]
+    """Return a port of this machine that no process uses."""
+    with socket.socket() as bound:
+        bound.bind((ADDRESS, 0))
+        return bound.getsockname()[1]
 
 
 def wait_for_ranks(processes: Sequence[subprocess.Popen[bytes]], grace: float) -> dict[int, int]:
-    """Wait until all ranks have ended and return {rank: exit code} of those that failed, in the
-    order of their ends.
+    """Wait until all ranks have ended and return the exit codes of those that failed.
 
-    Those that still run `grace` seconds after the first has failed are killed; they are not in the
-    result.
+    Parameters
+    ----------
+    processes
+        The processes of the ranks, in the order of their numbers.
+    grace
+        Ranks that still run so many seconds after the first failure are killed. They are not in the
+        result.
+
+    Returns
+    -------
+    dict
+        The exit code of each rank that failed, in the order in which they ended.
     """
     failed: dict[int, int] = {}
     until: float | None = None
@@ -229,26 +310,29 @@ def wait_for_ranks(processes: Sequence[subprocess.Popen[bytes]], grace: float) -
 
 
 def note_failures(failed: dict[int, int], processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Add the exit codes of the ranks that have failed since the last call to `failed`."""
     for rank, process in enumerate(processes):
         if process.returncode:
             failed.setdefault(rank, process.returncode)
 
 
 def kill(processes: Iterable[subprocess.Popen[bytes]]) -> None:
+    """Kill the processes that still run, and wait for their ends."""
     for process in processes:
         if process.poll() is None:
             process.kill()
             process.wait()
 
 
-def failure(failed: Mapping[int, int], ranks: int) -> str:
-    """Say which of the ranks have failed, and that the others were ended, if any."""
+def failure_message(failed: Mapping[int, int], ranks: int) -> str:
+    """Return a message that names the ranks that failed, and says whether others were ended."""
     ends = [f"rank {rank} with {exit_word(code)}" for rank, code in failed.items()]
-    others = "" if len(failed) == ranks else f"; no other of the {ranks} ranks could go on"
-    return f"launcher: ranks ended before their work was done: {', '.join(ends)}{others}"
+    others = "" if len(failed) == ranks else f"; the others of the {ranks} ranks were ended"
+    return f"launcher: ranks ended before their work was complete: {', '.join(ends)}{others}"
 
 
 def exit_word(code: int) -> str:
+    """Return the words for an exit code; a negative code is the number of a signal."""
     return f"exit code {code}" if code > 0 else signal.Signals(-code).name
 
 
@@ -256,26 +340,23 @@ def exit_word(code: int) -> str:
 
 
 def begin_rank(world: int) -> None:
-    """Make this process die with its launcher, and put its number into its environment.
+    """Prepare this process to be a rank that ends with its launcher, and set its number.
 
-    Raise `ValueError` if the launcher started another number of ranks than `world`.
+    Raise `ValueError` if the launcher did not start `world` ranks.
     """
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(
-            1, signal.SIGKILL
-        )  # PR_SET_PDEATHSIG: no rank trains on without the lock's holder
+        # 1 is PR_SET_PDEATHSIG: no rank continues after the end of the process that holds the lock.
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     launcher = os.environ[LAUNCHER]
     if launcher != "srun" and os.getppid() != int(launcher):
-        raise SystemExit(
-            "the process that launched this rank has ended"
-        )  # before this process could follow it
-    made = int(os.environ["WORLD_SIZE"])
-    if made != world:
+        # It ended before the call of prctl.
+        raise SystemExit("the process that launched this rank has ended")
+    started = int(os.environ["WORLD_SIZE"])
+    if started != world:
         raise ValueError(
-            f"{made} ranks were started, and --nodes times --ranks asks for {world}: give the same number"
+            f"{started} ranks were started, and --nodes times --ranks asks for {world}: "
+            "give the same number"
         )
     if launcher == "srun":
-        os.environ["RANK"], os.environ["LOCAL_RANK"] = (
-            os.environ["SLURM_PROCID"],
-            os.environ["SLURM_LOCALID"],
-        )
+        os.environ["RANK"] = os.environ["SLURM_PROCID"]
+        os.environ["LOCAL_RANK"] = os.environ["SLURM_LOCALID"]

@@ -26,8 +26,8 @@ from typing import Any
 BEAT = 10.0  # seconds after which the holder touches its lock again
 # Seconds without a touch after which a holder counts as gone if nothing else is known of it.
 STALE = 120.0
-# The most seconds between two attempts. The first pause is 0.2 seconds, each later one half the time
-# waited so far.
+# The most seconds between two attempts. The first pause is 0.2 seconds, each later one half of the
+# time waited so far.
 PATIENCE = 15.0
 # How often a lock with a stale file handle is read before its holder counts as unknown.
 LOOKS = 5
