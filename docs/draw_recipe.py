@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import jinja2
 
-from postgrad.config.errors import Fault
+from postgrad.config.errors import ConfigError
 from postgrad.config.yaml_files import as_list
 from postgrad.study.study import Study
 from postgrad.verbs.registry import VERBS
@@ -54,7 +54,7 @@ class Spot(NamedTuple):
 def graph_of(recipe):
     """The graph of a recipe of config/ at the paper's size, where every node runs.
 
-    A wrong recipe raises Fault.
+    A wrong recipe raises ConfigError.
     """
     return Study({"study": "a800", "recipes": [recipe], "check_data": False}).graphs[recipe]
 
@@ -331,7 +331,7 @@ def main(recipes):
     recipes = recipes or sorted(path.stem for path in Path("config/recipes").glob("*.yaml"))
     try:
         pictures = {Path(f"docs/graphs/{recipe}.svg"): svg(graph_of(recipe)) for recipe in recipes}
-    except Fault as fault:
+    except ConfigError as fault:
         sys.exit(str(fault))
     for path, picture in pictures.items():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from postgrad.config.schemas import schema
+from postgrad.config.schemas import read_schema
 from postgrad.graph.protocol import NodeVerb
 from postgrad.verbs.registry import VERBS
 
@@ -119,7 +119,9 @@ NOTHING = "–"
 
 def page() -> str:
     """The text of docs/reference.md."""
-    sections = {heading: [f"{text}\n", *file_tables(schema(name))] for name, heading, text in FILES}
+    sections = {
+        heading: [f"{text}\n", *file_tables(read_schema(name))] for name, heading, text in FILES
+    }
     headings = [*sections, "Nodes"]
     contents = "".join(f"- [{heading}](#{anchor(heading)})\n" for heading in headings)
     parts = [HEAD, contents]
@@ -130,7 +132,9 @@ def page() -> str:
     for section, verbs in VERBS.sections.items():
         parts.append(f"### {section.capitalize()}\n\n{SECTION_TEXT[section]}\n")
         further = (
-            [verb for verb in schema("verbs") if verb not in own] if section == "models" else []
+            [verb for verb in read_schema("verbs") if verb not in own]
+            if section == "models"
+            else []
         )
         for verb in [*verbs, *further]:
             parts += [f"#### {verb}\n\n{purpose(verb)}\n", *verb_tables(verb)]
@@ -173,7 +177,7 @@ def purpose(verb: str) -> str:
 
 def verb_tables(verb: str) -> list[str]:
     """The tables of a verb: its keys that name others, and its options."""
-    body, parts = schema("verbs")[verb], []
+    body, parts = read_schema("verbs")[verb], []
     if body["references"]:
         parts.append(table(REFERENCES, reference_rows(VERBS.nodes[verb], body["references"])))
     if body["options"]:

@@ -13,7 +13,7 @@ from report_files import SPEC, Page, inputs, report
 from study_files import TASK, write_config
 from tree import ROOT, copy_of_tree, snakemake
 
-from postgrad.config.errors import Fault
+from postgrad.config.errors import ConfigError
 from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import DROPPED, write_posts
 from postgrad.report import diversity_map, text_tables
@@ -439,7 +439,7 @@ def test_faults(tmp_path, asked, place, sentence):
     write = write_config(tmp_path, lambda content: content.update(diversity={"rain": asked}), None,
                          lambda content: content["bases"].update(small={}), None,
                          lambda content: content.update(small=SMALL, other=SMALL))  # fmt: skip
-    with pytest.raises(Fault) as fault:
+    with pytest.raises(ConfigError) as fault:
         Study({"study": "test", "check_data": False}, root=write)
     (told,) = fault.value.sentences
     assert f"recipes/small.yaml: diversity.{place}" in told and sentence in told
@@ -455,7 +455,7 @@ def test_a_fold_and_another_task_are_no_datasets(tmp_path):
         }
         content["diversity"]["hail"] = ASKED
 
-    with pytest.raises(Fault) as fault:
+    with pytest.raises(ConfigError) as fault:
         study_in(tmp_path, change=change)
     told = "\n".join(fault.value.sentences)
     assert "diversity.rain.sets: 'pooled' is made by fold, which makes no posts" in told
@@ -485,7 +485,7 @@ def test_for_makes_it_once_for_each_task(tmp_path):
         change(content)
         content["diversity"]["rain"] = {**ASKED, "sets": ["rain-more"]}
 
-    with pytest.raises(Fault, match="diversity.rain: rain stands there twice; keep one"):
+    with pytest.raises(ConfigError, match="diversity.rain: rain stands there twice; keep one"):
         study_in(tmp_path, change=twice)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from study_files import write_config
 
-from postgrad.config.errors import Fault
+from postgrad.config.errors import ConfigError
 from postgrad.records.posts import write_posts
 from postgrad.records.predictions import (
     ABSTAIN,
@@ -119,6 +119,6 @@ def test_candidates_of_two_tasks_are_refused(tmp_path):
         content["predictors"]["best"] = {"pick": ["plain", "snowy"], "fit": "rain/dev"}
 
     with pytest.raises(
-        Fault, match="predictors.best: the posts of one node .* one task; found rain, snow"
+        ConfigError, match="predictors.best: the posts of one node .* one task; found rain, snow"
     ):
         graph_of(tmp_path, recipe=recipe)

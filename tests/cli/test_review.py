@@ -15,7 +15,7 @@ from talking import server
 from tree import ROOT, copy_of_tree, scored, snakemake
 
 import review
-from postgrad.config.errors import Fault
+from postgrad.config.errors import ConfigError
 from postgrad.evaluation.bootstrap import bootstrap_p_value
 from postgrad.graph import queries
 from postgrad.llm import stand_in
@@ -535,7 +535,7 @@ def test_the_prompts_text_is_in_the_spec_and_what_an_answer_costs_is_not(tmp_pat
         write = tmp_path / name / "config/tasks/rain.yaml"
         try:
             study = study_of(tmp_path / name, model="judge", **change)
-        except Fault:  # the task gives no leave yet
+        except ConfigError:  # the task gives no leave yet
             write.write_text(write.read_text() + "endpoints: true\n")
             study = Study({"study": "test", "check_data": False}, root=tmp_path / name / "config")
         found[name] = specs.node_spec(study, "small", "checked@seed=1")
@@ -563,7 +563,7 @@ def test_a_model_in_a_folder_computes_as_its_scale_predicts(tmp_path):
     found = requests.resources("review", "small", "checked@seed=1", None, None, attempt=1)
     assert found["cpus_per_task"] == 3
     with pytest.raises(
-        Fault,
+        ConfigError,
         match="here.yaml: bases.judge.predict: tiny is to write, and needs threads, attention",
     ):
         study_of(tmp_path / "b", model={"model": "tiny"})
@@ -608,7 +608,7 @@ FAULTS = {
 def test_a_wrong_review_is_told_before_the_graph_is_built(tmp_path, case):
     change, sentence = FAULTS[case]
     body = {key: value for key, value in {**BODY, **change}.items() if value is not None}
-    with pytest.raises(Fault, match=sentence):
+    with pytest.raises(ConfigError, match=sentence):
         study_of(tmp_path, body)
 
 
@@ -630,13 +630,13 @@ PROMPTS = {
 @pytest.mark.parametrize("case", PROMPTS)
 def test_a_wrong_prompt_is_told_before_the_graph_is_built(tmp_path, case):
     change, sentence = PROMPTS[case]
-    with pytest.raises(Fault, match=sentence):
+    with pytest.raises(ConfigError, match=sentence):
         study_of(tmp_path, prompt=change)
 
 
 def test_no_post_goes_to_an_endpoint_without_leave(tmp_path):
     with pytest.raises(
-        Fault, match="checked.reviewer: judge is an endpoint, and no post of rain goes to one"
+        ConfigError, match="checked.reviewer: judge is an endpoint, and no post of rain goes to one"
     ):
         study_of(tmp_path, model="judge")
 
@@ -654,7 +654,8 @@ def test_held_out_posts_may_stand_among_the_examples(tmp_path):
 
     body = {**BODY, "review": "mean", "fit": "rain/held-out"}
     with pytest.raises(
-        Fault, match="checked.fit: rain/held-out holds the posts of train that the prompt shows"
+        ConfigError,
+        match="checked.fit: rain/held-out holds the posts of train that the prompt shows",
     ):
         study_of(tmp_path / "a", body, more=folded)
     graph = study_of(tmp_path / "b", {**body, "shots": 0}, more=folded).graphs["small"]
@@ -667,7 +668,7 @@ def test_held_out_posts_may_stand_among_the_examples(tmp_path):
         content["score"]["checked"] = ["rain/held-out"]
 
     with pytest.raises(
-        Fault, match="rain/held-out is not there: checked shows its model posts of train"
+        ConfigError, match="rain/held-out is not there: checked shows its model posts of train"
     ):
         study_of(tmp_path / "c", {**body, "fit": "rain/dev"}, more=scored_there)
 
@@ -719,7 +720,7 @@ def test_no_post_of_alex_goes_to_a_server(tmp_path):
     scale = yaml.safe_load((root / "scales/laptop.yaml").read_text())
     scale["bases"]["gpt-3.5-turbo"] = {}
     (root / "scales/laptop.yaml").write_text(yaml.safe_dump(scale))
-    with pytest.raises(Fault, match="is an endpoint, and no post of smm4h.* goes to one"):
+    with pytest.raises(ConfigError, match="is an endpoint, and no post of smm4h.* goes to one"):
         Study({"study": "public", "recipes": ["alex"], "check_data": False}, root=root)
 
 

@@ -11,7 +11,7 @@ import json
 import pytest
 from tree import ROOT
 
-from postgrad.config.schemas import schema
+from postgrad.config.schemas import read_schema
 from postgrad.graph.queries import predicted_datasets, scored
 from postgrad.records.options import read_options
 from postgrad.study import specs
@@ -50,7 +50,7 @@ ADDED = {
     "pick": {"node", "of", "fit", "labels", "positive", "metric", "datasets"},
     "review": {"node", "of", "fit", "labels", "positive", "metric", "datasets", "asked"},
 }
-ADDED = {verb: ADDED.get(verb, {"node"}) for verb in READING if verb in schema("verbs")}
+ADDED = {verb: ADDED.get(verb, {"node"}) for verb in READING if verb in read_schema("verbs")}
 
 
 def classes(verb):
@@ -78,7 +78,7 @@ def test_fields_are_the_options_of_the_schema_and_what_the_spec_adds(verb):
     fields = {
         field.name.rstrip("_") for kind in classes(verb) for field in dataclasses.fields(kind)
     }
-    assert fields == set(schema("verbs")[verb]["options"]) | ADDED[verb]
+    assert fields == set(read_schema("verbs")[verb]["options"]) | ADDED[verb]
 
 
 @pytest.mark.parametrize("verb", ADDED)
@@ -86,7 +86,7 @@ def test_a_default_of_the_code_is_that_of_the_schema(verb):
     """Where the schema states a default, each dataclass with that option has it, or needs it."""
     stated = {
         key: body["default"]
-        for key, body in schema("verbs")[verb]["options"].items()
+        for key, body in read_schema("verbs")[verb]["options"].items()
         if "default" in body
     }
     for kind in classes(verb):
@@ -101,7 +101,7 @@ def test_defaults_are_compared_at_all():
     stated = [
         (verb, key)
         for verb in ADDED
-        for key, body in schema("verbs")[verb]["options"].items()
+        for key, body in read_schema("verbs")[verb]["options"].items()
         if "default" in body
     ]
     fields = {

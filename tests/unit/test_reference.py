@@ -7,7 +7,7 @@ import write_reference
 import yaml
 from tree import ROOT
 
-from postgrad.config.schemas import schema
+from postgrad.config.schemas import read_schema
 
 SCHEMAS = sorted(path.stem for path in (ROOT / "workflow/schemas").glob("*.yaml"))
 
@@ -46,7 +46,7 @@ def keys(body):
 @pytest.mark.parametrize("name", [name for name in SCHEMAS if name != "verbs"])
 def test_every_key_of_a_file_has_a_row_with_a_sentence(name):
     told = rows()
-    assert keys(schema(name)) and keys(schema(name)) <= {
+    assert keys(read_schema(name)) and keys(read_schema(name)) <= {
         key for key, meaning in told.items() if meaning
     }
 

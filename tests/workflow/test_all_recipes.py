@@ -8,7 +8,7 @@ import pytest
 import yaml
 from tree import copy_of_tree, snakemake
 
-from postgrad.config.errors import Fault
+from postgrad.config.errors import ConfigError
 from postgrad.study import specs
 from postgrad.study.study import Study
 
@@ -141,7 +141,7 @@ def test_a_fault_of_another_recipe_is_told_where_it_is_asked_for(tree):
     write(tree, "recipes/third", {"title": "Third", "tasks": {"own": "smm4h22-task77"}, **FLOOR})
     assert snakemake(tree, "-n").returncode == 0
     said = refused(tree, "-n", "all_recipes")
-    assert "Nothing was run: 2 to mend in the configuration." in said
+    assert "Nothing was run: the configuration has 2 mistakes." in said
     assert "no node 'flor'; did you mean 'floor'" in said and "did you mean 'smm4h22-task7'" in said
     assert "did you mean 'floor'" in refused(tree, "-n", "results/two/second/score/score.json")
 
@@ -160,7 +160,7 @@ def test_posts_are_made_for_every_task_that_the_study_names(tree):
     change(tree, "studies/two", made={"seed": 1, "posts": {"smm4h22-task7": POSTS}})
     assert study(tree).graph("first").nodes
     with pytest.raises(
-        Fault, match="made.posts: smm4h24-task5 is missing; say how many posts it gets"
+        ConfigError, match="made.posts: smm4h24-task5 is missing; say how many posts it gets"
     ):
         study(tree).graph("second")
 
@@ -168,5 +168,7 @@ def test_posts_are_made_for_every_task_that_the_study_names(tree):
 def test_no_recipe_takes_the_name_of_the_folder(tree):
     (tree / "config/recipes/second.yaml").rename(tree / "config/recipes/all_recipes.yaml")
     change(tree, "studies/two", bind={})
-    with pytest.raises(Fault, match="'all_recipes' is a folder of results; rename the recipe"):
+    with pytest.raises(
+        ConfigError, match="'all_recipes' is a folder of results; rename the recipe"
+    ):
         study(tree).read(["all_recipes"])

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from tree import ROOT
 
-from postgrad.config.errors import Fault
+from postgrad.config.errors import ConfigError
 from postgrad.study.study import Study
 from postgrad.verbs.registry import VERBS
 
@@ -39,7 +39,7 @@ def test_no_post_of_a_shared_task_goes_to_a_server(tmp_path):
     scale = yaml.safe_load(path.read_text())
     scale["bases"]["gpt-4"] = {}
     path.write_text(yaml.safe_dump(scale))
-    with pytest.raises(Fault, match="is an endpoint, and no post of smm4h.* goes to one"):
+    with pytest.raises(ConfigError, match="is an endpoint, and no post of smm4h.* goes to one"):
         graph("utrad", "public", root=tmp_path / "config")
 
 

@@ -18,7 +18,7 @@ from broken import CASES, FAULTS, MEAN, MEMBER, POOLED, RECIPE, STUDY, both, dro
 from study_files import RAIN, write_config
 from tree import ROOT
 
-from postgrad.config.errors import Fault, told_once
+from postgrad.config.errors import ConfigError, merge_alike_messages
 from postgrad.study.study import Study
 
 
@@ -53,12 +53,12 @@ def expected(case):
 def test_a_fault_names_its_place_and_remedy(tmp_path, monkeypatch, name):
     broken(tmp_path, CASES[name])
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(ConfigError) as caught:
         Study(yaml.safe_load(Path("config/config.yaml").read_text()))
     assert re.search(expected(CASES[name]), str(caught.value)), str(caught.value)
     kind = name.partition(":")[0]
     if kind != "path":  # where posts are not there, every file of theirs is told
-        assert len(told_once(caught.value.sentences)) == 1, str(caught.value)
+        assert len(merge_alike_messages(caught.value.sentences)) == 1, str(caught.value)
     assert all(
         re.match(r"config/[\w/.-]+\.yaml", sentence) for sentence in caught.value.sentences[:1]
     )
@@ -88,7 +88,7 @@ def test_all_faults_are_told_at_once(tmp_path, monkeypatch):
     content["models"]["plain"] |= {"lr": "1e-5", "data": ["rain/dev", "agred"]}
     content["models"]["two"]["finetune"] = "bigg"
     (config / RECIPE).write_text(yaml.safe_dump(content))
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(ConfigError) as caught:
         Study({"study": "test"})
     places = [sentence.split(": ")[1] for sentence in caught.value.sentences]
     assert sorted(places) == sorted(
@@ -108,7 +108,7 @@ def test_all_faults_are_told_at_once(tmp_path, monkeypatch):
 def test_what_hangs_on_a_broken_node_is_not_told_again(tmp_path, monkeypatch):
     broken(tmp_path, (RECIPE, put("models.reader.pretrain", "bigg"), None, None))
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(ConfigError) as caught:
         Study({"study": "test"})
     assert len(caught.value.sentences) == 1  # expert, again, together and the chain stand on reader
 
@@ -123,7 +123,7 @@ def test_gold_posts_of_members_that_could_not_be_read_may_stand_in_folds(tmp_pat
     )
     broken(tmp_path, (RECIPE, changes, None, None))
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(ConfigError) as caught:
         Study({"study": "test"})
     remedy = (
         "pick needs gold posts; name the task's dev, or held-out where dev is in folds, under fit."
@@ -150,24 +150,24 @@ def test_faults_that_differ_in_the_node_alone_stand_once():
         "config/recipes/z.yaml: models.a.lr: expected a number: 'y'.",
         "config/bases.yaml: it is no YAML.",
     ]
-    assert told_once([alike[0], others[0], *alike[1:], others[1], *named, *quoted]) == [
+    assert merge_alike_messages([alike[0], others[0], *alike[1:], others[1], *named, *quoted]) == [
         f"{file}: models.a.lr, models.b.lr, models.c.lr: expected a number: 'y'.",
         *others,
         f"{file}: score.one, score.all: "
         "each of them learns from rain/dev in folds; fold train alone.",
         f"{file}: score.one, score.all: each of them is made by augment; name another.",
     ]
-    assert told_once(named[:1]) == named[:1]
+    assert merge_alike_messages(named[:1]) == named[:1]
     differing = [
         f"{file}: score.{node}: {node} learns from {split}."
         for node, split in (("one", "a/dev"), ("all", "b/dev"))
     ]
-    assert told_once(differing) == differing
+    assert merge_alike_messages(differing) == differing
     paths = [
         f"config/tasks/x.yaml: splits.{split}.file: x/{split}.csv is not there."
         for split in ("dev", "test")
     ]
-    assert told_once(paths) == paths  # a name within a path is no node
+    assert merge_alike_messages(paths) == paths  # a name within a path is no node
 
 
 def snakemake(folder, *arguments):
@@ -247,6 +247,6 @@ def test_no_fault_repeats_a_long_text(tmp_path, monkeypatch):
     secret = "it has rained since tuesday and i still cannot sleep"
     broken(tmp_path, (RECIPE, put("models.plain.lr", secret), None, None))
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(Fault, match=f"a text of {len(secret)} characters") as caught:
+    with pytest.raises(ConfigError, match=f"a text of {len(secret)} characters") as caught:
         Study({"study": "test"})
     assert "tuesday" not in str(caught.value)

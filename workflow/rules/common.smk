@@ -5,8 +5,8 @@ import os
 
 from snakemake.exceptions import WorkflowError
 
-from postgrad.config.cluster import NAMES
-from postgrad.config.errors import stop_on_faults
+from postgrad.config.cluster import SUBMISSION_RESOURCES
+from postgrad.config.errors import exit_on_config_error
 from postgrad.config.yaml_files import read_yaml
 from postgrad.records.names import SCORED, SPLITS, TEACHING
 from postgrad.runtime.study_lock import begin_run, jobs_name
@@ -16,14 +16,14 @@ from postgrad.study.job_requests import JobRequests
 from postgrad.study.paths import Paths, UnknownNode, option_words, path_list
 from postgrad.study.study import Study
 
-with stop_on_faults():
+with exit_on_config_error():
     read_yaml("config/config.yaml")  # Snakemake's own sentence names neither file nor line
 
 
 configfile: "config/config.yaml"
 
 
-with stop_on_faults():
+with exit_on_config_error():
     STUDY = Study(config)
 
 PATHS = Paths(STUDY)
@@ -50,7 +50,9 @@ def look_up(method):
 
     def call(wildcards):
         try:
-            with stop_on_faults():  # only now is a recipe read that the study does not ask for
+            with (
+                exit_on_config_error()
+            ):  # only now is a recipe read that the study does not ask for
                 return method(*map(wildcards.get, names))
         except UnknownNode as error:
             raise WorkflowError(str(error))
@@ -105,7 +107,9 @@ def machine(verb):
             )[name]
         )(wildcards)
 
-    return {name: resource(name) for name in NAMES} if STUDY.cluster is not None else {}
+    return (
+        {name: resource(name) for name in SUBMISSION_RESOURCES} if STUDY.cluster is not None else {}
+    )
 
 
 # Snakemake does not track a param whose function takes `resources`, so that other GPUs or another

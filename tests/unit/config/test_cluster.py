@@ -3,8 +3,13 @@
 import pytest
 from study_files import write_config
 
-from postgrad.config.cluster import LAUNCH, LITTLE, NAMES, resources
-from postgrad.config.errors import Fault
+from postgrad.config.cluster import (
+    DEFAULT_REQUEST,
+    LAUNCH_RESOURCES,
+    SUBMISSION_RESOURCES,
+    job_resources,
+)
+from postgrad.config.errors import ConfigError
 from postgrad.graph import queries
 from postgrad.study import specs
 from postgrad.study.study import Study
@@ -22,18 +27,25 @@ CLUSTER = {
 
 def given(ask, cluster=CLUSTER, attempt=1):
     """Only what stands on the submission, not how its processes are launched."""
-    found = resources({"cpus": 2, **LITTLE, **ask}, cluster, attempt)
-    assert tuple(found) == (*NAMES, *LAUNCH)
+    found = job_resources({"cpus": 2, **DEFAULT_REQUEST, **ask}, cluster, attempt)
+    assert tuple(found) == (*SUBMISSION_RESOURCES, *LAUNCH_RESOURCES)
     return {
-        name: value for name, value in found.items() if value is not None and name not in LAUNCH
+        name: value
+        for name, value in found.items()
+        if value is not None and name not in LAUNCH_RESOURCES
     }
 
 
 def test_a_job_without_gpus_names_no_model():
     """The plugin takes a model alone for one GPU."""
     assert given({"mem_mb": 10, "minutes": 5}) == {
-        "nodes": 1, "cpus_per_task": 2, "mem_mb": 10, "runtime": 5, "gpu": 0, "slurm_partition": "cpu",
-    }  # fmt: skip
+        "nodes": 1,
+        "cpus_per_task": 2,
+        "mem_mb": 10,
+        "runtime": 5,
+        "gpu": 0,
+        "slurm_partition": "cpu",
+    }
 
 
 def test_gpus_are_counted_over_all_nodes_and_only_several_nodes_have_mpi():
@@ -51,7 +63,9 @@ def test_each_attempt_has_more_memory_and_time_up_to_what_a_node_has():
 
 @pytest.mark.parametrize("minutes, early", [(1440, 600), (100, 600), (60, 360), (1, 6)])
 def test_a_training_is_told_to_stop_in_time_for_a_checkpoint(minutes, early):
-    asked = resources({"cpus": 2, **LITTLE, "minutes": minutes}, {}, attempt=1, stops=True)
+    asked = job_resources(
+        {"cpus": 2, **DEFAULT_REQUEST, "minutes": minutes}, {}, attempt=1, stops=True
+    )
     assert asked["slurm_extra"] == f"--signal=TERM@{early}"
 
 
@@ -65,8 +79,8 @@ def study(folder, machine=None, **config):
 
 def test_no_spec_holds_a_machine_fact(tmp_path):
     plain = study(tmp_path / "plain")
-    large = study(tmp_path / "large", {verb: {"gpus": 8, "nodes": 2} for verb in ("pretrain", "finetune", "predict")},
-                  cluster=CLUSTER)  # fmt: skip
+    machine = {verb: {"gpus": 8, "nodes": 2} for verb in ("pretrain", "finetune", "predict")}
+    large = study(tmp_path / "large", machine, cluster=CLUSTER)
     for id in plain.graphs["small"].nodes:
         assert specs.node_spec(plain, "small", id) == specs.node_spec(large, "small", id)
     files = queries.predicted_datasets(plain.graphs["small"])
@@ -78,7 +92,7 @@ def test_no_spec_holds_a_machine_fact(tmp_path):
 
 
 def test_more_than_a_node_has_is_refused(tmp_path):
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(ConfigError) as caught:
         study(tmp_path, {"finetune": {"gpus": 16, "cpus": 128}}, cluster=CLUSTER)
     gpus, cpus = sorted(caught.value.sentences, reverse=True)
     assert (
@@ -97,7 +111,8 @@ def test_a_vote_for_which_a_model_waits_is_told_from_one_that_only_scores(tmp_pa
     def recipe(content):
         content["predictors"]["jury"] = {"vote": ["plain"], "rule": "majority", "ties": "lowest"}
         content["predictors"]["checked"] = {
-            "review": "jury", "reviewer": "big", "prompt": "check", "check": "yes", "otherwise": "no", "shots": 0,
+            "review": "jury", "reviewer": "big", "prompt": "check", "check": "yes",
+            "otherwise": "no", "shots": 0,
             "gate": "always", "seed": 1,
         }  # fmt: skip
         content["datasets"]["agreed"]["teachers"] = ["jury", "two"]
@@ -128,7 +143,7 @@ def test_a_vote_for_which_a_model_waits_is_told_from_one_that_only_scores(tmp_pa
 
 def test_a_training_has_a_process_for_each_gpu_unless_the_scale_says_otherwise():
     asks = [{}, {"gpus": 8, "nodes": 4, "zero": 3}, {"ranks": 2, "nodes": 2}]
-    found = [resources({"cpus": 2, **LITTLE, **ask}, CLUSTER, 1) for ask in asks]
+    found = [job_resources({"cpus": 2, **DEFAULT_REQUEST, **ask}, CLUSTER, 1) for ask in asks]
     assert [(job["nodes"], job["ranks"], job["zero"]) for job in found] == [
         (1, 1, 0),
         (4, 8, 3),

@@ -5,8 +5,8 @@ import pytest
 from tree import ROOT
 
 from postgrad.config import task_files
-from postgrad.config.errors import Faults
-from postgrad.config.schemas import fitting, schema
+from postgrad.config.errors import ConfigErrors
+from postgrad.config.schemas import read_schema, valid_part
 from postgrad.config.yaml_files import read_yaml
 from postgrad.demo.file_formats import COLUMNS
 from postgrad.demo.grammar import SHARES
@@ -17,10 +17,10 @@ TASKS = sorted((ROOT / "config/tasks").glob("*.yaml"))
 
 @pytest.mark.parametrize("path", TASKS, ids=lambda path: path.stem)
 def test_a_task_file_has_no_fault(path):
-    body, faults = read_yaml(path), Faults()
-    fitting(body, schema("task"), path.name, faults)
-    faults.end()
-    task_files.task(body, path.name)
+    body, faults = read_yaml(path), ConfigErrors()
+    valid_part(body, read_schema("task"), path.name, faults)
+    faults.raise_any()
+    task_files.check_task(body, path.name)
 
 
 def test_the_demo_makes_posts_for_every_shared_task():

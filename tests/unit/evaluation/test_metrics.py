@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
-from postgrad.config.schemas import schema
+from postgrad.config.schemas import read_schema
 from postgrad.evaluation.metrics import OFFICIAL, official_metric, score_predictions
 from postgrad.records.predictions import ABSTAIN, softmax
 
@@ -62,4 +62,4 @@ def test_the_official_metric_alone_is_that_of_the_scores(metric, positive):
 
 
 def test_a_task_may_name_every_metric():
-    assert schema("task")["properties"]["metric"]["enum"] == list(OFFICIAL)
+    assert read_schema("task")["properties"]["metric"]["enum"] == list(OFFICIAL)

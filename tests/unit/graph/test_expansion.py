@@ -11,7 +11,7 @@ import pytest
 import yaml
 from study_files import RECIPE, TASK, write_config
 
-from postgrad.config.errors import Fault, told_once
+from postgrad.config.errors import ConfigError, merge_alike_messages
 from postgrad.study import specs
 from postgrad.study.study import Study
 
@@ -175,7 +175,7 @@ def test_a_fault_is_told_once_for_all_tasks_by_the_names_of_the_file(
     tmp_path, old, new, places, words
 ):
     assert SHORT.count(old) == 1
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(ConfigError) as caught:
         study_in(tmp_path, SHORT.replace(old, new))
     assert sorted(sentence.split(": ")[1] for sentence in caught.value.sentences) == sorted(places)
     assert all(re.search(words, sentence) for sentence in caught.value.sentences), caught.value
@@ -191,7 +191,7 @@ def test_a_fault_of_one_task_names_its_node(tmp_path):
     def third(content):
         content["labels"].append({"name": "sleet", "value": "2", "word": "sleet", "digit": "2"})
 
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(ConfigError) as caught:
         study_in(tmp_path, sections, snow=third)
     places = [sentence.split(": ")[1] for sentence in caught.value.sentences]
     assert places == ["models.adverse-one.class_weights", "predictors.adverse-even.target"], (
@@ -202,9 +202,9 @@ def test_a_fault_of_one_task_names_its_node(tmp_path):
 def test_one_wrong_word_in_an_anchor_of_a_recipe_for_two_tasks_is_one_sentence(tmp_path):
     wrong = SHORT.replace("one:    {finetune: big, data: [task/train], seed: 11}",
                           "one:    &a {finetune: bigg, data: [task/train], seed: 11}\n  third:  {<<: *a, seed: 3}")  # fmt: skip
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(ConfigError) as caught:
         study_in(tmp_path, wrong)
-    (sentence,) = told_once(caught.value.sentences)
+    (sentence,) = merge_alike_messages(caught.value.sentences)
     assert (
         ": models.one.finetune, models.third.finetune: there is no base or model 'bigg'; did you mean 'big'"
         in sentence
@@ -214,10 +214,12 @@ def test_one_wrong_word_in_an_anchor_of_a_recipe_for_two_tasks_is_one_sentence(t
 def test_what_nodes_of_all_tasks_lack_stands_once(tmp_path):
     defaults = deepcopy(RECIPE["defaults"])
     del defaults["finetune"]["weight_decay"], defaults["finetune"]["c"]
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(ConfigError) as caught:
         study_in(tmp_path, {**yaml.safe_load(SHORT), "defaults": defaults})
     remedy = "give it in the node or in defaults.finetune or in the scale here."
-    assert sorted(sentence.split(": ", 1)[1] for sentence in told_once(caught.value.sentences)) == [
+    assert sorted(
+        sentence.split(": ", 1)[1] for sentence in merge_alike_messages(caught.value.sentences)
+    ) == [
         f"models.one, models.expert, models.member: finetune needs weight_decay; {remedy}",
         f"models.two: finetune needs c; {remedy}",
     ]
@@ -229,13 +231,14 @@ def test_two_nodes_never_get_one_name(tmp_path):
     sections["for"] = {"task": ["cold", "cold-wet"]}
     sections["models"]["wet-one"] = sections["models"]["one"]
     with pytest.raises(
-        Fault, match="models.one: two entries would be called 'cold-wet-one'; rename this one."
+        ConfigError,
+        match="models.one: two entries would be called 'cold-wet-one'; rename this one.",
     ):
         study_in(tmp_path, sections)
 
 
 def test_without_for_the_word_is_an_unknown_task(tmp_path):
     with pytest.raises(
-        Fault, match="models.one.data: there is no task 'task'; known: adverse, violence"
+        ConfigError, match="models.one.data: there is no task 'task'; known: adverse, violence"
     ):
         study_in(tmp_path, SHORT.replace("for: {task: [violence, adverse]}\n", ""))

@@ -10,7 +10,7 @@ from itertools import combinations
 import pytest
 from study_files import write_config
 
-from postgrad.config.errors import Fault
+from postgrad.config.errors import ConfigError
 from postgrad.graph import queries
 from postgrad.graph.defaults import BASED, defaults_schema
 from postgrad.graph.options import node_schema, options
@@ -107,7 +107,7 @@ def test_of_two_levels_the_later_wins(tmp_path, levels, mode):
 
     there = [level for level in levels if level < 4 or mode == "faithful"]
     if not there:
-        with pytest.raises(Fault, match="finetune needs lr"):
+        with pytest.raises(ConfigError, match="finetune needs lr"):
             study_in(tmp_path, {"mode": mode}, recipe=recipe, scale=scale)
         return
     graph = study_in(tmp_path, {"mode": mode}, recipe=recipe, scale=scale).graphs["small"]
@@ -194,7 +194,7 @@ def test_an_option_may_be_read_beside_the_faithful_value_of_the_defaults(tmp_pat
 
     options = study_in(tmp_path / "a", recipe=recipe).graphs["small"].nodes["plain@seed=1"].options
     assert "gamma" not in options
-    with pytest.raises(Fault, match="finetune needs gamma"):  # the other nodes
+    with pytest.raises(ConfigError, match="finetune needs gamma"):  # the other nodes
         study_in(tmp_path / "b", {"mode": "faithful"}, recipe=recipe)
 
 

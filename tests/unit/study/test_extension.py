@@ -8,7 +8,7 @@ import yaml
 from snakemake.cli import parse_config
 from study_files import RECIPE, STUDY, TASK, write_config
 
-from postgrad.config.errors import Fault
+from postgrad.config.errors import ConfigError
 from postgrad.study import specs
 from postgrad.study.extension import merged, place_of
 from postgrad.study.study import Study
@@ -32,7 +32,7 @@ def study_in(folder, config=None, studies=None, scales=None, recipes=None):
 
 
 def sentences(folder, config=None, **files):
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(ConfigError) as caught:
         study_in(folder, config, **files)
     return caught.value.sentences
 

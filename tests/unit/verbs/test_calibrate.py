@@ -5,7 +5,7 @@ import json
 import pytest
 from study_files import write_config
 
-from postgrad.config.errors import Fault
+from postgrad.config.errors import ConfigError
 from postgrad.graph import queries
 from postgrad.study import specs
 from postgrad.study.study import Study
@@ -99,7 +99,7 @@ def test_ranges_of_lambda_may_be_an_axis(tmp_path):
     ],
 )
 def test_a_range_that_has_no_numbers_is_refused(tmp_path, body, told):
-    with pytest.raises(Fault, match=told):
+    with pytest.raises(ConfigError, match=told):
         graph_of(tmp_path, fair=body)
 
 
@@ -110,7 +110,7 @@ def test_a_prior_among_the_methods_of_an_axis_needs_its_lambda(tmp_path):
         "target": "uniform",
         "each": {"method": ["temperature", "prior"]},
     }
-    with pytest.raises(Fault, match="predictors.fair: calibrate needs lambda"):
+    with pytest.raises(ConfigError, match="predictors.fair: calibrate needs lambda"):
         graph_of(tmp_path, fair=body)
 
 
@@ -160,7 +160,9 @@ def test_without_dev_a_calibration_is_not_run(tmp_path):
 
 def test_votes_over_models_of_other_posts_have_no_one_prior(tmp_path):
     jury = {"vote": ["plain", "expert"], "rule": "soft", "ties": "lowest"}
-    with pytest.raises(Fault, match="plain@seed=1 and expert@seed=1 learn from different posts"):
+    with pytest.raises(
+        ConfigError, match="plain@seed=1 and expert@seed=1 learn from different posts"
+    ):
         graph_of(tmp_path / "a", jury=jury, fair={**PRIOR, "calibrate": "jury"})
     _, graph = graph_of(
         tmp_path / "b",
@@ -198,6 +200,6 @@ def test_unlabelled_posts_of_a_test_set_must_be_owned_up_to(tmp_path):
 )
 def test_a_threshold_needs_a_metric_that_it_moves(tmp_path, change, fault):
     cut = {"calibrate": "plain", "fit": "rain/dev", "method": "threshold"}
-    with pytest.raises(Fault, match=f"predictors.fair.method: .*{fault}") as caught:
+    with pytest.raises(ConfigError, match=f"predictors.fair.method: .*{fault}") as caught:
         graph_of(tmp_path, task=change, fair=cut)
     assert len(caught.value.sentences) == 1

@@ -6,7 +6,7 @@ from broken import BASES, GPT, put
 from study_files import write_config
 from tree import ROOT
 
-from postgrad.config.errors import Fault
+from postgrad.config.errors import ConfigError
 from postgrad.study.specs import clean_spec
 from postgrad.study.study import Study
 from postgrad.verbs import language_models
@@ -40,7 +40,7 @@ def test_posts_leave_where_task_and_study_allow_it(tmp_path, task, endpoints):
             language_models.posts_leave(read, "gpt", "rain", "recipe.yaml: checked.review") is None
         )
         return
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(ConfigError) as caught:
         language_models.posts_leave(read, "gpt", "rain", "recipe.yaml: checked.review")
     (sentence,) = caught.value.sentences
     assert sentence.startswith("recipe.yaml: checked.review: gpt is an endpoint, and ")
@@ -96,7 +96,7 @@ def test_no_fault_shows_a_key(tmp_path):
         root = write_config(
             tmp_path / place, bases=put("gpt", {**GPT, place: "http://sk-0123456789@x"})
         )
-        with pytest.raises(Fault) as caught:
+        with pytest.raises(ConfigError) as caught:
             Study({"study": "test", "check_data": False}, root=root)
         assert f"gpt.{place}" in str(caught.value) and "0123456789" not in str(caught.value)
 

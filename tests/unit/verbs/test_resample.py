@@ -11,7 +11,7 @@ from study_files import write_config
 
 from postgrad.augmentation.resampling import ResampleOptions, resample_posts
 from postgrad.augmentation.shuffling import AugmentOptions, augment_posts
-from postgrad.config.errors import Fault
+from postgrad.config.errors import ConfigError
 from postgrad.records.options import read_options
 from postgrad.records.posts import read_posts_without_dropped, write_posts
 from postgrad.study.specs import node_spec
@@ -109,7 +109,7 @@ EVEN = {"even": {"resample": ["rain/train", "filled"], "to": "largest"}}
      "there is no label 'maybe'"),
 ])  # fmt: skip
 def test_faults(tmp_path, datasets, data, place, sentence):
-    with pytest.raises(Fault) as fault:
+    with pytest.raises(ConfigError) as fault:
         study_in(tmp_path, datasets, data)
     assert any(f"{place}" in one and sentence in one for one in fault.value.sentences), (
         fault.value.sentences

@@ -8,7 +8,7 @@ import yaml
 from broken import GPT, put
 from study_files import write_config
 
-from postgrad.config.errors import Fault
+from postgrad.config.errors import ConfigError
 from postgrad.study.specs import node_spec
 from postgrad.study.study import Study
 
@@ -95,7 +95,7 @@ def test_without_a_writer_the_node_and_what_stands_on_it_are_not_run(tmp_path):
     ({"temperature": "high"}, "datasets.made.temperature", "expected a number"),
 ])  # fmt: skip
 def test_faults(tmp_path, made, place, sentence):
-    with pytest.raises(Fault) as fault:
+    with pytest.raises(ConfigError) as fault:
         study_in(tmp_path, made)
     assert any(place in one and sentence in one for one in fault.value.sentences), (
         fault.value.sentences
@@ -107,7 +107,7 @@ def test_faults(tmp_path, made, place, sentence):
     ("{own}", "{number} is missing"),
 ])  # fmt: skip
 def test_a_prompt_of_wrong_fields_is_refused(tmp_path, user, sentence):
-    with pytest.raises(Fault) as fault:
+    with pytest.raises(ConfigError) as fault:
         study_in(tmp_path, prompt={"user": user})
     assert any("prompts/ask.yaml" in one and sentence in one for one in fault.value.sentences), (
         fault.value.sentences
@@ -115,19 +115,20 @@ def test_a_prompt_of_wrong_fields_is_refused(tmp_path, user, sentence):
 
 
 def test_a_task_whose_posts_have_keywords_is_refused(tmp_path):
-    with pytest.raises(Fault, match="datasets.made: the posts of rain have a keyword each"):
+    with pytest.raises(ConfigError, match="datasets.made: the posts of rain have a keyword each"):
         study_in(tmp_path, task=put("splits.train.columns.keyword", "keyword"))
 
 
 def test_posts_go_to_an_endpoint_only_with_leave(tmp_path):
     with pytest.raises(
-        Fault, match="datasets.made.writers: gpt4 is an endpoint, and no post of rain goes to one"
+        ConfigError,
+        match="datasets.made.writers: gpt4 is an endpoint, and no post of rain goes to one",
     ):
         study_in(tmp_path, writer="gpt4")
 
 
 def test_a_model_in_a_folder_draws_no_words(tmp_path):
-    with pytest.raises(Fault, match="datasets.made.temperature: tiny is a model in a folder"):
+    with pytest.raises(ConfigError, match="datasets.made.temperature: tiny is a model in a folder"):
         study_in(tmp_path, {"temperature": 0.7}, writer="tiny")
 
 

@@ -1,4 +1,4 @@
-"""Mistakes in configuration files as sentences, which are gathered and shown together."""
+"""Errors in configuration files, which are collected and shown together."""
 
 import re
 import sys
@@ -11,11 +11,16 @@ PLACE = re.compile(r"(?<=\.yaml): [^\s:]+(?=: )")  # in a sentence: the key, beh
 T = TypeVar("T")
 
 
-class Fault(ValueError):
-    """Mistakes in configuration files, a sentence each: which file, which key, what was found, what
-    to do.
+class ConfigError(ValueError):
+    """Mistakes in configuration files, one message each.
 
-    Without a sentence: what was asked for hangs on something whose fault is told already.
+    A message says which file, which key, what was found and what to do. An error without a message
+    says that something is unusable because of a mistake that was already reported.
+
+    Parameters
+    ----------
+    *sentences
+        The messages.
     """
 
     def __init__(self, *sentences: str) -> None:
@@ -23,28 +28,33 @@ class Fault(ValueError):
         self.sentences = sentences
 
 
-class Faults(list[str]):
-    """Sentences of faults, each once, gathered while the reading goes on."""
+class ConfigErrors(list[str]):
+    """Messages of errors, each once, which are collected while reading continues."""
 
     @contextmanager
-    def gathered(self) -> Iterator[None]:
-        """The faults of the body, instead of the first of them ending everything."""
+    def collecting(self) -> Iterator[None]:
+        """Collect a `ConfigError` of the body instead of raising it."""
         try:
             yield
-        except Fault as fault:
+        except ConfigError as fault:
             self.extend(sentence for sentence in fault.sentences if sentence not in self)
 
-    def end(self) -> None:
-        """Raise what was gathered, if anything was."""
+    def raise_any(self) -> None:
+        """Raise all collected messages as one `ConfigError`, if there are any."""
         if self:
-            raise Fault(*self)
+            raise ConfigError(*self)
 
 
-def told_once(sentences: Iterable[str]) -> list[str]:
-    """Tell faults that differ in the node alone as one sentence, which lists their places.
+def merge_alike_messages(sentences: Iterable[str]) -> list[str]:
+    """Merge messages that differ only in their node into one message that lists all places.
 
-    A slip in an anchor, say, is found at each node that takes the anchor in. Where the sentences
-    name the nodes of their places, the common one says "each of them".
+    A mistake in a YAML anchor, for example, is found at each node that uses the anchor. If the
+    messages name the nodes of their places, the merged one says "each of them".
+
+    Examples
+    --------
+    >>> merge_alike_messages(["a.yaml: models.x.lr: too large.", "a.yaml: models.y.lr: too large."])
+    ['a.yaml: models.x.lr, models.y.lr: too large.']
     """
     alike = _grouped(sentences, lambda place, finding: finding)
     single = [group[0] for group in alike.values() if len(group) == 1]
@@ -59,7 +69,15 @@ def told_once(sentences: Iterable[str]) -> list[str]:
 def _grouped(
     sentences: Iterable[str], said: Callable[[str, str], str]
 ) -> dict[tuple[str, str], list[str]]:
-    """{(file, what is found): sentences}; said: a function of a place and what is found there."""
+    """Return messages by (file, finding).
+
+    Parameters
+    ----------
+    sentences
+        The messages.
+    said
+        A function of a place and of what is found there, which returns the finding to compare.
+    """
     groups: dict[tuple[str, str], list[str]] = {}
     for sentence in sentences:
         key = (sentence, "")
@@ -70,45 +88,71 @@ def _grouped(
 
 
 def _without_node(place: str, finding: str) -> str:
-    """What is found, with "each of them" for the node of the place, as in models.plain.lr.
+    """Return a finding with "each of them" for the node of its place, such as x in models.x.lr.
 
-    Paths stay as they are.
+    Paths are left unchanged.
     """
     name = re.escape((place.split(".") + [place])[1])
     return re.sub(rf"'{name}'|(?<![\w@/.-]){name}(?![\w@/-]|\.\w)", "each of them", finding)
 
 
 def place_of(sentence: str) -> str:
-    """The key at which a sentence finds a fault; "" where it names a file alone."""
+    """Return the key that a message is about; "" if it names only a file.
+
+    Examples
+    --------
+    >>> place_of("a.yaml: models.x.lr: too large.")
+    'models.x.lr'
+    """
     match = PLACE.search(sentence)
     return match[0][2:] if match else ""
 
 
 @contextmanager
-def stop_on_faults() -> Iterator[None]:
-    """A Fault of the body ends the program, with a sentence for each mistake and without a
-    traceback.
-    """
+def exit_on_config_error() -> Iterator[None]:
+    """End the program on a `ConfigError` of the body, with its messages and without a traceback."""
     try:
         yield
-    except Fault as fault:
-        sentences = told_once(fault.sentences)
-        sys.exit(
-            "\n  ".join(
-                [f"Nothing was run: {len(sentences)} to mend in the configuration.", *sentences]
-            )
-        )
+    except ConfigError as fault:
+        sentences = merge_alike_messages(fault.sentences)
+        count = f"{len(sentences)} mistake{'s' * (len(sentences) != 1)}"
+        sys.exit("\n  ".join([f"Nothing was run: the configuration has {count}.", *sentences]))
 
 
-def nearest(word: object, known: Iterable[object]) -> str:
-    """The remedy for an unknown name: the nearest known one, or all of them."""
+def name_suggestion(word: object, known: Iterable[object]) -> str:
+    """Return the end of a message about an unknown name: the nearest known name, or all of them.
+
+    Examples
+    --------
+    >>> name_suggestion("trian", ["train", "dev"])
+    "did you mean 'train'?"
+    >>> name_suggestion("x", ["train", "dev"])
+    'known: dev, train.'
+    """
     names = sorted(map(str, known))
     close = get_close_matches(str(word), names, 1)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names) or 'none'}."
 
 
 def lookup(table: Mapping[str, T], name: str, where: str, what: str) -> T:
-    """table[name], or a Fault that names the place and the nearest right name."""
+    """Return table[name].
+
+    Parameters
+    ----------
+    table
+        The known names and their values.
+    name
+        The name to look up.
+    where
+        The place that gives the name, for the message.
+    what
+        What kind of thing is named, for the message: "label", for example.
+
+    Raises
+    ------
+    ConfigError
+        If the name is unknown. The message names the place and the nearest known name.
+    """
     if name not in table:
-        raise Fault(f"{where}: there is no {what} {name!r}; {nearest(name, table)}")
+        raise ConfigError(f"{where}: there is no {what} {name!r}; {name_suggestion(name, table)}")
     return table[name]

@@ -1,7 +1,6 @@
-"""What must hold within a task file, and the raw posts that it names: Fault with place, finding and
-remedy.
+"""Checks of a task file that compare several of its keys, and of the raw posts that it names.
 
-What a key alone must hold stands in workflow/schemas.
+What concerns one key alone is checked by its schema in workflow/schemas.
 """
 
 import codecs
@@ -10,14 +9,22 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from postgrad.config.errors import Fault, Faults, lookup
-from postgrad.config.schemas import found
+from postgrad.config.errors import ConfigError, ConfigErrors, lookup
+from postgrad.config.schemas import describe_value
 from postgrad.config.yaml_files import as_list
 
 
-def task(body: Mapping[str, Any], where: str) -> None:
-    """Nothing; Fault, a sentence each, for what the parts of a task file say against each other."""
-    faults = Faults()
+def check_task(body: Mapping[str, Any], where: str) -> None:
+    """Raise `ConfigError`, with all mistakes, if parts of a task file contradict each other.
+
+    Parameters
+    ----------
+    body
+        The content of the task file, which fits its schema.
+    where
+        The file, for the messages.
+    """
+    faults = ConfigErrors()
     names = [label["name"] for label in body["labels"]]
     for key in ("name", "value", "word", "digit"):
         values = [str(label[key]) for label in body["labels"]]
@@ -26,7 +33,7 @@ def task(body: Mapping[str, Any], where: str) -> None:
                 f"{where}: labels: two labels have the {key} {twice[0]!r}; give each its own."
             )
     for label in body.get("positive", []):
-        with faults.gathered():
+        with faults.collecting():
             lookup(dict.fromkeys(names), label, f"{where}: positive", "label")
     if body["metric"] == "f1" and not body.get("positive"):
         faults.append(
@@ -37,39 +44,45 @@ def task(body: Mapping[str, Any], where: str) -> None:
             f"{where}: metric: auc needs two labels, found {len(names)}; choose macro_f1."
         )
     for part in [_prompt, _splits, _divide]:
-        with faults.gathered():
+        with faults.collecting():
             part(body, where)
-    faults.end()
+    faults.raise_any()
 
 
 def _prompt(body: Mapping[str, Any], where: str) -> None:
+    """Check that the prompt has the field {text} once, and only fields that exist."""
     text, where = body["prompt"], f"{where}: prompt"
     fields = re.findall(r"\{([^{}]*)\}", text)
     for field in fields:
         lookup(dict.fromkeys(["text", "keyword"]), field, where, "field")
     if fields.count("text") != 1:
-        raise Fault(
-            f"{where}: found {{text}} {fields.count('text')} times; write it once, where the post goes."
+        raise ConfigError(
+            f"{where}: found {{text}} {fields.count('text')} times; "
+            "write it once, where the post goes."
         )
     if text.rstrip().endswith("}"):
-        raise Fault(
-            f"{where}: it ends with a field; write a word after it, such as Answer:, for the answer to follow."
+        raise ConfigError(
+            f"{where}: it ends with a field; write a word after it, such as Answer:, "
+            "for the answer to follow."
         )
     for split, part in body["splits"].items():
         if "keyword" in fields and part.get("columns") and "keyword" not in part["columns"]:
-            raise Fault(
-                f"{where}: it reads {{keyword}}, and splits.{split}.columns names no keyword; add it to one."
+            raise ConfigError(
+                f"{where}: it reads {{keyword}}, and splits.{split}.columns names no keyword; "
+                "add it to one."
             )
 
 
 def _splits(body: Mapping[str, Any], where: str) -> None:
-    faults, parts = Faults(), body.get("divide", {}).get("parts", {})
+    """Check that each split has a file or a share of `divide`, and the columns that it needs."""
+    faults, parts = ConfigErrors(), body.get("divide", {}).get("parts", {})
     for split, part in body["splits"].items():
         place = f"{where}: splits.{split}"
         if not part:
             if split not in parts:
                 faults.append(
-                    f"{place}: no file, and divide.parts does not name it; give it a file, or a part."
+                    f"{place}: no file, and divide.parts does not name it; "
+                    "give it a file, or a part."
                 )
             continue
         if ("file" in part) == ("files" in part):
@@ -88,57 +101,69 @@ def _splits(body: Mapping[str, Any], where: str) -> None:
         select = part.get("select", {})
         if select.get("min_words", 0) > select.get("max_words", select.get("min_words", 0)):
             faults.append(
-                f"{place}.select: min_words is more than max_words, so no post is left; exchange them."
+                f"{place}.select: min_words is more than max_words, so no post is left; "
+                "exchange them."
             )
-        with faults.gathered():
+        with faults.collecting():
             _columns(body, part, place)
-    faults.end()
+    faults.raise_any()
 
 
 def _divide(body: Mapping[str, Any], where: str) -> None:
+    """Check the shares and the columns of a file that is divided into splits."""
     divide = body.get("divide")
     if divide is None:
         return
-    faults, place = Faults(), f"{where}: divide"
+    faults, place = ConfigErrors(), f"{where}: divide"
     for split in divide["parts"]:
-        with faults.gathered():
+        with faults.collecting():
             lookup(body["splits"], split, f"{place}.parts", "split")
     if abs(sum(divide["parts"].values()) - 1) > 1e-9:
         faults.append(
-            f"{place}.parts: the shares sum to {sum(divide['parts'].values()):g}; make them sum to 1."
+            f"{place}.parts: the shares sum to {sum(divide['parts'].values()):g}; "
+            "make them sum to 1."
         )
     if "label" not in divide["columns"]:
         faults.append(f"{place}.columns: label is missing; name the file's column.")
-    with faults.gathered():
+    with faults.collecting():
         _columns(body, divide, place)
-    faults.end()
+    faults.raise_any()
 
 
 def _columns(body: Mapping[str, Any], part: Mapping[str, Any], where: str) -> None:
-    """What a file's columns and encoding must be, in a split and in divide."""
+    """Check the columns and the encoding of a file of a split or of `divide`."""
     if isinstance(part.get("columns", {}).get("label"), dict) and len(body["labels"]) != 2:
-        raise Fault(
-            f"{where}.columns.label: among gives two classes, and the task has {len(body['labels'])} labels."
+        raise ConfigError(
+            f"{where}.columns.label: among gives two classes, "
+            f"and the task has {len(body['labels'])} labels."
         )
     try:
         codecs.lookup(part.get("encoding", "utf-8"))
     except LookupError:
-        name = found(part["encoding"])
-        raise Fault(
-            f"{where}.encoding: there is no encoding {name}; write utf-8, or cp1252 for old exports."
+        name = describe_value(part["encoding"])
+        raise ConfigError(
+            f"{where}.encoding: there is no encoding {name}; "
+            "write utf-8, or cp1252 for old exports."
         ) from None
 
 
-def raw_files(
+def check_raw_files(
     body: Mapping[str, Any],
     files: Iterable[tuple[str, Mapping[str, Any], Iterable[Path]]],
     where: str,
 ) -> None:
-    """Nothing; Fault with a sentence for each raw file of a task that is not there.
+    """Raise `ConfigError`, with a message for each file, if raw files of a task are missing.
 
-    files: (key path in the task file, part of the file, paths) as Study.raw_parts gives them.
+    Parameters
+    ----------
+    body
+        The content of the task file.
+    files
+        (key path in the task file, part of the file, paths), as `Study.raw_parts` returns them.
+    where
+        The task file, for the messages.
     """
-    faults = Faults()
+    faults = ConfigErrors()
     for key, part, paths in files:
         for path in paths:
             if not path.is_file():
@@ -148,6 +173,7 @@ def raw_files(
                 names = ", ".join(" or ".join(as_list(column)) for column in columns)
                 state = "is no file" if path.exists() else "is not there"
                 faults.append(
-                    f"{where}: {key}: {path} {state}; expected are the columns {names}; {body['source']}."
+                    f"{where}: {key}: {path} {state}; "
+                    f"expected are the columns {names}; {body['source']}."
                 )
-    faults.end()
+    faults.raise_any()

@@ -5,7 +5,7 @@ share.
 from itertools import product
 from typing import Any
 
-from postgrad.config.errors import Fault, lookup
+from postgrad.config.errors import ConfigError, lookup
 from postgrad.graph.protocol import NodeVerb, Point
 
 
@@ -39,7 +39,7 @@ def points_of(
                 if all(axes[key] == other[key] for key in axes.keys() & other.keys()):
                     joined.append(({**axes, **other}, own, {**bound, name: [id]}))
         if points and graph.ids[name] and not joined:
-            raise Fault(
+            raise ConfigError(
                 f"{where}: no value of a shared axis of {name!r} is also one of this node's; check each:."
             )
         points = joined
@@ -55,7 +55,7 @@ def _reduced(graph: Any, names: list[str], over: list[str] | None, where: str) -
     for axis in (over or []) if axes or any(graph.ids[name] for name in names) else []:
         lookup(dict.fromkeys(axes), axis, f"{where}.over", "axis of its members")
     if over == [] and len(names) == 1:
-        raise Fault(
+        raise ConfigError(
             f"{where}.over: without an axis {names[0]} stands alone at each point; name a second member or an axis."
         )
     kept = axes - set(axes if over is None else over)
@@ -74,7 +74,7 @@ def _reduced(graph: Any, names: list[str], over: list[str] | None, where: str) -
             if all(shared.get(key, value) == value for key, value in point)
         ]
         if points and groups and not joined:
-            raise Fault(
+            raise ConfigError(
                 f"{where}: no value of a shared axis of {name!r} is also one of the other members'; check each:."
             )
         points = joined

@@ -6,8 +6,8 @@ What every node of a verb says, or every node of it on one base, unless it says 
 from functools import cache
 from typing import Any
 
-from postgrad.config.errors import Fault, Faults, lookup, nearest
-from postgrad.config.schemas import fitting, schema
+from postgrad.config.errors import ConfigError, ConfigErrors, lookup, name_suggestion
+from postgrad.config.schemas import read_schema, valid_part
 from postgrad.graph.options import each_schema, options, options_schema, references, verbs
 from postgrad.graph.protocol import SECTIONS, Verbs
 
@@ -25,7 +25,9 @@ def defaults_schema(verb: str) -> dict[str, Any]:
     Every key of its nodes but its own, and `bases` where nodes stand on one.
     """
     is_of_nodes = verb != "predict"
-    described = schema("recipe")["properties"]["defaults"]["additionalProperties"]["properties"]
+    described = read_schema("recipe")["properties"]["defaults"]["additionalProperties"][
+        "properties"
+    ]
     values = dict(options(verb))
     if is_of_nodes:
         values["each"] = {**each_schema(verb), "description": described["each"]["description"]}
@@ -42,7 +44,7 @@ def defaults_schema(verb: str) -> dict[str, Any]:
 
 
 def with_defaults(
-    raw: dict[str, Any], where: str, bases: dict[str, Any], faults: Faults, records: Verbs
+    raw: dict[str, Any], where: str, bases: dict[str, Any], faults: ConfigErrors, records: Verbs
 ) -> tuple[dict[str, Any], set[str]]:
     """Check a recipe's defaults, and let its nodes say what the defaults say for them.
 
@@ -54,7 +56,7 @@ def with_defaults(
         The path of that file.
     bases : dict
         The bases of config/bases.yaml.
-    faults : Faults
+    faults : ConfigErrors
         Gathers what is wrong with the defaults.
     records : Verbs
         The records of all verbs.
@@ -71,7 +73,7 @@ def with_defaults(
     defaults: dict[str, dict[str, Any]] = {}
     lost: dict[str, set[str]] = {}
     for verb, body in raw.get("defaults", {}).items():
-        with faults.gathered():
+        with faults.collecting():
             lookup(dict.fromkeys(verbs()), verb, f"{where}: defaults", "verb")
             if verb in body:
                 faults.append(
@@ -79,11 +81,11 @@ def with_defaults(
                 )
             body = {key: value for key, value in body.items() if key != verb}
             defaults[verb] = (
-                fitting(body, defaults_schema(verb), where, faults, ("defaults", verb)) or {}
+                valid_part(body, defaults_schema(verb), where, faults, ("defaults", verb)) or {}
             )
             lost[verb] = (body.keys() & references(verb).keys()) - defaults[verb].keys()
             for base in defaults[verb].get("bases", {}):
-                with faults.gathered():
+                with faults.collecting():
                     lookup(bases, base, f"{where}: defaults.{verb}.bases", "base")
     made: dict[str, Any] = {**raw, "defaults": defaults}
     broken: set[str] = set()
@@ -100,7 +102,7 @@ def with_defaults(
     return made, broken
 
 
-def check_bases(graph: Any, where: str, faults: Faults) -> None:
+def check_bases(graph: Any, where: str, faults: ConfigErrors) -> None:
     """Gather a fault for each base under defaults on which no node of the verb stands.
 
     Nothing would read it.
@@ -114,9 +116,9 @@ def check_bases(graph: Any, where: str, faults: Faults) -> None:
         ]
         roots = {graph.root(name)[0] for name in standing}
         for base in body["bases"]:
-            with faults.gathered():
+            with faults.collecting():
                 if base not in roots:
                     place = f"{where}: defaults.{verb}.bases"
-                    raise Fault(
-                        f"{place}: no node of {made_by} stands on {base!r}; {nearest(base, roots)}"
+                    raise ConfigError(
+                        f"{place}: no node of {made_by} stands on {base!r}; {name_suggestion(base, roots)}"
                     )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
-from postgrad.config.errors import Fault, Faults, lookup
+from postgrad.config.errors import ConfigError, ConfigErrors, lookup
 from postgrad.graph.protocol import SECTIONS, Verbs
 
 
@@ -18,19 +18,19 @@ def listed(raw: dict[str, Any], where: str) -> tuple[str, list[str]]:
     """(word, tasks): what stands in the places of the tasks that a recipe's `for` lists, and those,
     in its order.
 
-    Raises Fault where the word is a task's own name, or a listed name is no task of the recipe.
+    Raises ConfigError where the word is a task's own name, or a listed name is no task of the recipe.
     where: its path.
     """
     ((word, tasks),) = raw["for"].items()
-    place, faults = f"{where}: for.{word}", Faults()
+    place, faults = f"{where}: for.{word}", ConfigErrors()
     if word in raw["tasks"]:
         faults.append(
             f"{place}: {word!r} is a task's own name; choose a word that stands for each listed task."
         )
     for task in tasks:
-        with faults.gathered():
+        with faults.collecting():
             lookup(raw["tasks"], task, place, "task")
-    faults.end()
+    faults.raise_any()
     return word, tasks
 
 
@@ -48,7 +48,7 @@ def expanded(
 
     nodes: names of all nodes in the file, those that could not be read among them; bases: those of
     config/bases.yaml, which keep their names wherever they stand; verbs: the records of all verbs.
-    Raises Fault where two entries would get one name.
+    Raises ConfigError where two entries would get one name.
     """
 
     def any_node(name: str) -> bool:
@@ -67,7 +67,7 @@ def expanded(
                 ):  # a fault, which names the base as it is written
                     own = name
                 elif own in made[section]:
-                    raise Fault(
+                    raise ConfigError(
                         f"{where}: {section}.{name}: two entries would be called {own!r}; rename this one."
                     )
                 if section in SECTIONS:
@@ -86,7 +86,9 @@ def expanded(
         for name, body in raw.get(verb, {}).items():
             for task in tasks if name == word else [name]:
                 if task in made[verb]:
-                    raise Fault(f"{where}: {verb}.{name}: {task} stands there twice; keep one.")
+                    raise ConfigError(
+                        f"{where}: {verb}.{name}: {task} stands there twice; keep one."
+                    )
                 naming = [key for key in record.naming if key in body and name == word]
                 named = {key: _renamed(body[key], word, task, any_node) for key in naming}
                 made[verb][task] = {**body, **named}

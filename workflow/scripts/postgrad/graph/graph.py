@@ -10,8 +10,8 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from postgrad.config.errors import Fault, Faults, lookup
-from postgrad.config.schemas import fitting
+from postgrad.config.errors import ConfigError, ConfigErrors, lookup
+from postgrad.config.schemas import valid_part
 from postgrad.graph.defaults import check_bases
 from postgrad.graph.nodes import RESERVED, Node
 from postgrad.graph.options import (
@@ -41,7 +41,7 @@ class Graph:
         study: Any,
         recipe: str,
         raw: dict[str, Any],
-        faults: Faults,
+        faults: ConfigErrors,
         verbs: Verbs,
         broken: Collection[str] = (),
         left_out: Collection[str] = (),
@@ -52,7 +52,7 @@ class Graph:
         self.paper_tasks = raw["tasks"]
         self.tasks = {**raw["tasks"], **study.bind.get(recipe, {})}
         for alias in study.bind.get(recipe, {}):
-            with faults.gathered():
+            with faults.collecting():
                 lookup(
                     raw["tasks"],
                     alias,
@@ -61,7 +61,7 @@ class Graph:
                 )
         self.tasks = {alias: task for alias, task in self.tasks.items() if alias not in left_out}
         for alias, task in self.tasks.items():
-            with faults.gathered():
+            with faults.collecting():
                 bound = alias in study.bind.get(recipe, {})
                 study.task(
                     task,
@@ -75,7 +75,7 @@ class Graph:
         self.broken = set(broken)
         for section, own in self.verbs.sections.items():
             for name, body in raw.get(section, {}).items():
-                with faults.gathered():
+                with faults.collecting():
                     self._declare(section, own, name, body, faults)
         self.broken |= set(broken)  # what is missing in them has been told already
         self.sound = not faults  # where values were taken out, none can be said to be missing
@@ -96,7 +96,7 @@ class Graph:
                 "", "tasks", listed, [task for task in listed if task not in left_out], "study"
             )
         for name in self.raw:
-            with faults.gathered():
+            with faults.collecting():
                 self.resolve(name)
         self.score, self.compare = targets(self, raw, faults)
         self.of_recipe = {
@@ -108,11 +108,16 @@ class Graph:
             check_bases(self, self.where, faults)
 
     def _declare(
-        self, section: str, own: tuple[str, ...], name: str, body: dict[str, Any], faults: Faults
+        self,
+        section: str,
+        own: tuple[str, ...],
+        name: str,
+        body: dict[str, Any],
+        faults: ConfigErrors,
     ) -> None:
         where = f"{self.where}: {section}.{name}"
         if name in self.raw:
-            raise Fault(
+            raise ConfigError(
                 f"{where}: {name!r} is also a node under {self._section(name)}; choose another name."
             )
         self.broken.add(name)  # until all of it is read
@@ -120,25 +125,25 @@ class Graph:
         if not found:
             refuse_unknown_verb(self.verbs, section, body, where)
         if len(found) != 1:
-            raise Fault(
+            raise ConfigError(
                 f"{where}: say exactly one of {', '.join(own)}; found {', '.join(found) or 'none'}."
             )
         verb = found[0]
         self.raw[name], self.places[name] = (verb, body), where
         if not re.fullmatch("[a-z0-9][a-z0-9-]*", name):
-            raise Fault(
+            raise ConfigError(
                 f"{where}: a name is made of lower-case letters, digits and hyphens; rename {name!r}."
             )
         if name in {*self.study.bases, *self.tasks, *verbs(), *RESERVED}:
-            raise Fault(
+            raise ConfigError(
                 f"{where}: {name!r} is already a base, a task or a verb; choose another name."
             )
-        fits = fitting(body, node_schema(verb), self.where, faults, (section, name))
+        fits = valid_part(body, node_schema(verb), self.where, faults, (section, name))
         if fits is not None and not references(verb).keys() & (body.keys() - fits.keys()):
             self.raw[name] = (verb, fits)
             self.broken.discard(name)
 
-    def _told_missing(self, faults: Faults) -> list[str]:
+    def _told_missing(self, faults: ConfigErrors) -> list[str]:
         """A sentence for each node that needs options which nobody gives."""
         for name, lacks in [] if faults else missing_to_predict(self):
             if lacks and name not in self.lacking.setdefault(("predict", lacks), []):
@@ -168,10 +173,10 @@ class Graph:
     def resolve(self, name: str) -> list[str]:
         """The ids of a name's nodes, made at the first call.
 
-        Raises Fault; without a sentence for a broken name.
+        Raises ConfigError; without a sentence for a broken name.
         """
         if name in self.broken:
-            raise Fault()
+            raise ConfigError()
         if name in self._open:
             raise self._cycle(self._open[self._open.index(name) :])
         if name not in self.ids:
@@ -180,7 +185,7 @@ class Graph:
                 made = made_nodes(self, name)
                 self.nodes.update({node.id: node for node in made})
                 self.ids[name] = [node.id for node in made]
-            except Fault:
+            except ConfigError:
                 self.broken.add(name)
                 raise
             finally:
@@ -212,7 +217,7 @@ class Graph:
             verb, body = self.raw[seen[-1]]
             base, where = body[verb], f"{self.places[seen[-1]]}.{verb}"
             if base in self.broken:
-                raise Fault()
+                raise ConfigError()
             if base not in self.raw:
                 lookup(
                     {**self.study.bases, **dict.fromkeys(self._models())},
@@ -224,7 +229,7 @@ class Graph:
             if base in seen:
                 raise self._cycle(seen[seen.index(base) :])
             if base not in self._models():
-                raise Fault(
+                raise ConfigError(
                     f"{where}: {base!r} is made by {self.raw[base][0]}; name a base or a model."
                 )
             seen.append(base)
@@ -234,10 +239,10 @@ class Graph:
             name for name, (verb, _) in self.raw.items() if verb in self.verbs.sections["models"]
         ]
 
-    def _cycle(self, names: list[str]) -> Fault:
+    def _cycle(self, names: list[str]) -> ConfigError:
         """The same sentence wherever the cycle is entered."""
         first = names.index(min(names))
         names = [*names[first:], *names[:first]]
-        return Fault(
+        return ConfigError(
             f"{self.places[names[0]]}: {' -> '.join([*names, names[0]])} is a cycle; break it."
         )

@@ -5,19 +5,19 @@ Folds, fits and posts that stand there once.
 
 from typing import Any
 
-from postgrad.config.errors import Fault
+from postgrad.config.errors import ConfigError
 from postgrad.graph.nodes import Node
 from postgrad.graph.split_rules import untouched
 from postgrad.records.names import FOLD, HELD_OUT
 
 
 def check(graph: Any, node: Node, where: str) -> None:
-    """Raise Fault where a node reads a post twice, stands on folds that do not fit, or is fitted on
+    """Raise ConfigError where a node reads a post twice, stands on folds that do not fit, or is fitted on
     what it learnt.
     """
     check_sources(graph, node, where)
     if FOLD in node.axes and len(node.folds) > 1:
-        raise Fault(
+        raise ConfigError(
             f"{where}: it stands on {' and '.join(node.folds)}, which hold out other posts; let all under it share one "
             f"dataset made by {' or '.join(graph.verbs.making('folds'))}, or let a "
             f"{' or '.join(graph.verbs.that('joins_folds'))} reduce fold first."
@@ -27,27 +27,29 @@ def check(graph: Any, node: Node, where: str) -> None:
 
 
 def check_sources(graph: Any, node: Node, where: str) -> None:
-    """Raise Fault where a split stands beside its folds, or anything beside a set that is whole."""
+    """Raise ConfigError where a split stands beside its folds, or anything beside a set that is whole."""
     pooled = {
         split: id for id in node.folds for split in graph.nodes[id].sources if id in node.sources
     }
     for source in node.sources:
         if source in pooled:
             name = graph.nodes[pooled[source]].name
-            raise Fault(f"{where}: {source} stands in {name} already, in folds; name only {name}.")
+            raise ConfigError(
+                f"{where}: {source} stands in {name} already, in folds; name only {name}."
+            )
     verbs = graph.verbs
     if verbs.nodes[node.verb].stands_alone or len(node.sources) == 1:
         return
     for other in (graph.nodes[id] for id in node.sources if id in graph.nodes):
         if verbs.nodes[other.verb].stands_alone:
-            raise Fault(
+            raise ConfigError(
                 f"{where}: {other.name} is made by {other.verb} and holds the whole set; name it alone, or let a "
                 f"further {other.verb} take it and the others."
             )
 
 
 def check_fit(graph: Any, node: Node, fit: str, where: str) -> None:
-    """Raise Fault where what a node is fitted or audited on was learnt below it, or is not there as
+    """Raise ConfigError where what a node is fitted or audited on was learnt below it, or is not there as
     one set.
     """
     record = graph.verbs.nodes[node.verb]
@@ -60,6 +62,6 @@ def check_fit(graph: Any, node: Node, fit: str, where: str) -> None:
         for fold in graph.nodes[id].folds
     }
     if fit.endswith(f"/{HELD_OUT}") and len(held) > 1:
-        raise Fault(
+        raise ConfigError(
             f"{where}: {' and '.join(node.members)} stand on folds of different splits; fold the same ones."
         )

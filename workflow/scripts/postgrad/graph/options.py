@@ -9,8 +9,8 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
-from postgrad.config.errors import Fault, nearest
-from postgrad.config.schemas import schema
+from postgrad.config.errors import ConfigError, name_suggestion
+from postgrad.config.schemas import read_schema
 from postgrad.graph.protocol import Verbs
 from postgrad.graph.queries import scored
 
@@ -21,7 +21,7 @@ EACH = "^[A-Za-z0-9][A-Za-z0-9._+-]*$"  # the name of a value stands in names of
 
 
 def verbs() -> tuple[str, ...]:
-    return tuple(schema("verbs"))
+    return tuple(read_schema("verbs"))
 
 
 def references(verb: str) -> Options:
@@ -29,7 +29,7 @@ def references(verb: str) -> Options:
 
     They stand on a node or in a recipe's defaults.
     """
-    return schema("verbs")[verb]["references"]
+    return read_schema("verbs")[verb]["references"]
 
 
 def options(verb: str, kind: str | None = None) -> Options:
@@ -37,7 +37,7 @@ def options(verb: str, kind: str | None = None) -> Options:
 
     Its schema} of what a kind of model reads (causal, encoder, linear); of all kinds for None.
     """
-    found = schema("verbs")[verb]["options"]
+    found = read_schema("verbs")[verb]["options"]
     return {
         key: body
         for key, body in found.items()
@@ -116,7 +116,7 @@ def each_schema(verb: str) -> Options:
 
 
 def refuse_unknown_verb(records: Verbs, section: str, body: dict[str, Any], where: str) -> None:
-    """Raise Fault that names the verb of a node which has none of its section.
+    """Raise ConfigError that names the verb of a node which has none of its section.
 
     A misspelt one, or another section's.
     """
@@ -125,8 +125,10 @@ def refuse_unknown_verb(records: Verbs, section: str, body: dict[str, Any], wher
     for key in unknown[:1]:
         for other, own in records.sections.items():
             if key in own:
-                raise Fault(f"{where}: {key} stands under {other}; move the node there.")
-        raise Fault(f"{where}: {key!r} is not a verb of a node; {nearest(key, records.nodes)}")
+                raise ConfigError(f"{where}: {key} stands under {other}; move the node there.")
+        raise ConfigError(
+            f"{where}: {key!r} is not a verb of a node; {name_suggestion(key, records.nodes)}"
+        )
 
 
 def missing(verb: str, kind: str | None, values: Mapping[str, list[Any]]) -> tuple[str, ...]:
@@ -149,7 +151,7 @@ def unread(
     faithful: Options,
     where: str,
 ) -> None:
-    """Raise Fault for an option that a node gives and that nothing there reads.
+    """Raise ConfigError for an option that a node gives and that nothing there reads.
 
     values: as of missing. faithful: the node's values of mode faithful, those of the defaults among
     them.
@@ -164,7 +166,7 @@ def unread(
             (other, wanted), *_ = options(verb, kind)[key]["when"].items()
             if not values[other]:  # misspelt, say, and told already
                 continue
-            raise Fault(
+            raise ConfigError(
                 f"{where}.{key}: nothing reads it here; leave it out, or write {other}: {' or '.join(wanted)}."
             )
 

@@ -131,7 +131,7 @@ class NodeVerb(Verb):
     ) -> tuple[dict[str, str], str | None]:
         """({model of the scale.
 
-        The base that the node names}, why the node is not run). Raises Fault.
+        The base that the node names}, why the node is not run). Raises ConfigError.
         """
         return {}, None
 
@@ -151,7 +151,7 @@ class NodeVerb(Verb):
     ) -> str | None:
         """Why a node is not run, by the values that its options may take.
 
-        Raises Fault where they do not fit.
+        Raises ConfigError where they do not fit.
         """
         return None
 
@@ -191,7 +191,7 @@ class NodeVerb(Verb):
         return None
 
     def check(self, graph: Any, node: Node, where: str) -> None:
-        """Raise Fault where a resolved node could not do what it says."""
+        """Raise ConfigError where a resolved node could not do what it says."""
 
     def spec(self, graph: Any, node: Node) -> dict[str, Any]:
         """All that decides a node's result beside its inputs and code."""
@@ -224,7 +224,7 @@ class RecipeVerb(Verb):
     ) -> dict[str, dict[str, Any]]:
         """Task -> the entry with all its options, with a `reason` where it is not run.
 
-        Faults go to `faults`.
+        Errors go to `faults`.
         """
         return {}
 

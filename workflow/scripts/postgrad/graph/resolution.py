@@ -7,7 +7,7 @@ None of the steps mentions a verb; what differs from verb to verb is asked of it
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from postgrad.config.errors import Fault, Faults, lookup
+from postgrad.config.errors import ConfigError, ConfigErrors, lookup
 from postgrad.config.yaml_files import as_list
 from postgrad.graph import node_checks, split_rules
 from postgrad.graph.axes import points_of
@@ -61,7 +61,7 @@ class Draft:
 def made_nodes(graph: Any, name: str) -> list[Node]:
     """The nodes of a name.
 
-    None where it is not run, which `graph.not_run` then says. Raises Fault.
+    None where it is not run, which `graph.not_run` then says. Raises ConfigError.
     """
     draft = read_names(graph, name)
     reason = reason_not_to_run(graph, draft)
@@ -81,11 +81,11 @@ def made_nodes(graph: Any, name: str) -> list[Node]:
 def read_names(graph: Any, name: str) -> Draft:
     """What a node names, each name looked up and resolved, and its options.
 
-    Raises Fault with all that is wrong.
+    Raises ConfigError with all that is wrong.
     """
     verb, body = graph.raw[name]
     record, where = graph.verbs.nodes[verb], graph.places[name]
-    faults = Faults()
+    faults = ConfigErrors()
     fit = record.fit_split(graph, body)
     reads = [(record.data_key, source) for source in as_list(body.get(record.data_key, []))]
     reads += [("fit", fit)] if fit else []
@@ -107,18 +107,18 @@ def read_names(graph: Any, name: str) -> Draft:
     )
     if draft.base:
         draft.names += [draft.base] if draft.base in graph.raw else []
-        with faults.gathered():
+        with faults.collecting():
             draft.root, draft.kind = graph.root(name)
             if draft.base in graph.raw:
                 graph.resolve(draft.base)
     without_model = None
-    with faults.gathered():
+    with faults.collecting():
         draft.asked, without_model = record.asked_models(graph, body, where)
     for key, named in named_nodes(record, body):
-        with faults.gathered():
+        with faults.collecting():
             look_up_node(graph, record.names[key], named, f"{where}.{key}")
     for key, source in reads:
-        with faults.gathered():
+        with faults.collecting():
             draft.lacking = draft.lacking or split_rules.split(
                 graph, record, key, body, source, where
             )
@@ -128,7 +128,7 @@ def read_names(graph: Any, name: str) -> Draft:
         ids = [id for member in draft.members for id in graph.ids.get(member, [])]
         gold = split_rules.gold_to_fit_on(graph, ids)
         faults.append(f"{where}: {verb} needs gold posts; name {gold} under fit.")
-    faults.end()
+    faults.raise_any()
     draft.lacking = draft.lacking or without_model
     draft.options, draft.each = resolve_options(graph, name, verb, body, draft.root, draft.kind)
     draft.values = {key: [value] for key, value in draft.options.items()}
@@ -155,28 +155,28 @@ def named_folds(body: dict[str, Any]) -> list[str]:
 def look_up_node(graph: Any, what: str | None, name: str, where: str) -> None:
     """Resolve a name that stands under a key.
 
-    Raises Fault where it is no node, or none that may stand there.
+    Raises ConfigError where it is no node, or none that may stand there.
     """
     if name not in graph.broken:
         allowed = graph.verbs.making(what)
         refuse_base(graph, name, allowed, where)
         verb, _ = lookup(graph.raw, name, where, "node")
         if not allowed:
-            raise Fault(f"{where}: {name!r} is made by {verb}; name a split.")
+            raise ConfigError(f"{where}: {name!r} is made by {verb}; name a split.")
         if verb not in allowed:
-            raise Fault(
+            raise ConfigError(
                 f"{where}: {name!r} is made by {verb}; name a node made by {' or '.join(allowed)}."
             )
     graph.resolve(name)
 
 
 def task_of(graph: Any, names: list[str], where: str) -> str | None:
-    """The one task of splits and nodes. Raises Fault where they are of several."""
+    """The one task of splits and nodes. Raises ConfigError where they are of several."""
     tasks = {name.partition("/")[0] for name in names if "/" in name}
     for name in (name for name in names if "/" not in name):
         tasks |= {graph.nodes[id].task for id in graph.resolve(name)}
     if len(tasks) > 1:
-        raise Fault(
+        raise ConfigError(
             f"{where}: the posts of one node carry labels of one task; found {', '.join(sorted(tasks))}."
         )
     return next(iter(tasks), None)
@@ -188,7 +188,7 @@ def task_of(graph: Any, names: list[str], where: str) -> str | None:
 def reason_not_to_run(graph: Any, draft: Draft) -> str | None:
     """Why a node whose file is sound is not run in this study, or None.
 
-    Raises Fault where its options do not fit.
+    Raises ConfigError where its options do not fit.
     """
     reason = draft.record.reason_of_values(graph, draft.body, draft.values, draft.fit, draft.where)
     return (
@@ -208,7 +208,7 @@ def reason_not_to_run(graph: Any, draft: Draft) -> str | None:
 def other_labels(graph: Any, draft: Draft) -> str | None:
     """Why a node is not run that names labels which the study's task in its place has not, or None.
 
-    Where no study has put another task there, the check of the verb raises Fault instead.
+    Where no study has put another task there, the check of the verb raises ConfigError instead.
     """
     bound = graph.study.bind.get(graph.recipe, {}).get(draft.task)
     names = {label["name"] for label in graph.study.task(bound)["labels"]} if bound else set()
@@ -232,7 +232,7 @@ def no_model(graph: Any, draft: Draft) -> str | None:
 
 
 def check_options(graph: Any, draft: Draft) -> None:
-    """Raise Fault for an option that nothing reads, and note those that are given nowhere."""
+    """Raise ConfigError for an option that nothing reads, and note those that are given nowhere."""
     faithful = faithful_values(graph, draft.verb, draft.body, draft.root)
     unread(draft.verb, draft.kind, draft.body, draft.values, faithful, draft.where)
     if lacks := missing(draft.verb, draft.kind, draft.values):
@@ -243,7 +243,7 @@ def check_options(graph: Any, draft: Draft) -> None:
 
 
 def nodes_at(graph: Any, draft: Draft, points: list[Point]) -> list[Node]:
-    """A node at each point. Raises Fault where one of them could not do what it says."""
+    """A node at each point. Raises ConfigError where one of them could not do what it says."""
     made = []
     for axes, own, bound in draft.record.split_points(points, draft.options):
         node = node_at(graph, draft, axes, {**draft.options, **own}, bound)

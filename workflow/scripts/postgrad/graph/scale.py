@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from postgrad.config.errors import Fault
+from postgrad.config.errors import ConfigError
 
 
 def kind_at_scale(study: Any, base: str, where: str) -> str | None:
@@ -12,7 +12,7 @@ def kind_at_scale(study: Any, base: str, where: str) -> str | None:
     """
     place = f"{study.root}/scales/{study.scale_name}.yaml: bases"
     if base not in study.scale["bases"]:
-        raise Fault(
+        raise ConfigError(
             f"{where}: {place} does not name {base!r}; add it there, with the model that stands for it, or null."
         )
     model = study.model_of(base)

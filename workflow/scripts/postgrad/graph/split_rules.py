@@ -1,11 +1,11 @@
 """Which posts a node may read, be fitted on and be scored on.
 
-What breaks a rule raises Fault with its remedy.
+What breaks a rule raises ConfigError with its remedy.
 """
 
 from typing import Any
 
-from postgrad.config.errors import Fault, lookup, nearest
+from postgrad.config.errors import ConfigError, lookup, name_suggestion
 from postgrad.graph.nodes import Node
 from postgrad.graph.options import references
 from postgrad.graph.protocol import FOLDS, NodeVerb
@@ -16,12 +16,12 @@ SCORED = ("test", "cross")
 
 
 def split_of(graph: Any, name: str, where: str) -> tuple[str, str]:
-    """(the recipe's name of the task, split) of `ages/train`; Fault where either does not exist."""
+    """(the recipe's name of the task, split) of `ages/train`; ConfigError where either does not exist."""
     alias, _, part = name.partition("/")
     lookup(graph.tasks, alias, where, "task")
     if part not in (*SPLITS, HELD_OUT):
-        raise Fault(
-            f"{where}: {name!r}: {part!r} is not a split; {nearest(part, (*SPLITS, HELD_OUT))}"
+        raise ConfigError(
+            f"{where}: {name!r}: {part!r} is not a split; {name_suggestion(part, (*SPLITS, HELD_OUT))}"
         )
     return alias, part
 
@@ -29,7 +29,7 @@ def split_of(graph: Any, name: str, where: str) -> tuple[str, str]:
 def split(
     graph: Any, record: NodeVerb, key: str, body: dict[str, Any], source: str, where: str
 ) -> str | None:
-    """Why a node is not run for want of a split, or None; Fault where it would read one that it may
+    """Why a node is not run for want of a split, or None; ConfigError where it would read one that it may
     not.
 
     key: the one that names the split. What is chosen or scored on is never trained on, and only
@@ -56,7 +56,7 @@ def split(
         else:
             why = "is what models learn from" if part == "train" else "has no labels to learn"
         reader = record.name if key == record.data_key else key
-        raise Fault(f"{where}: {source} {why}; {reader} may read {names}.")
+        raise ConfigError(f"{where}: {source} {why}; {reader} may read {names}.")
     task = graph.tasks[alias]
     return (
         None
@@ -97,24 +97,24 @@ def no_dev(graph: Any, task: str | None, values: dict[str, list[Any]]) -> str | 
 
 
 def scored_split(graph: Any, name: str, where: str) -> bool:
-    """Whether a task has the split on which is scored; Fault where it can have no gold labels."""
+    """Whether a task has the split on which is scored; ConfigError where it can have no gold labels."""
     alias, part = split_of(graph, name, where)
     if part == "unlabeled":
-        raise Fault(
+        raise ConfigError(
             f"{where}: {name} has no gold labels to score on; name one of {', '.join(SPLITS[:-1])}."
         )
     return part in (*graph.study.task(graph.tasks[alias])["splits"], HELD_OUT)
 
 
 def untouched(graph: Any, made: Node, dataset: str, where: str) -> None:
-    """Raise Fault where a predictor has learnt the gold labels of a dataset that it is scored or
+    """Raise ConfigError where a predictor has learnt the gold labels of a dataset that it is scored or
     fitted on.
     """
     alias, _, part = dataset.partition("/")
     if part == HELD_OUT and (why := never_held_out(graph, made)):
-        raise Fault(f"{where}: {dataset} is not there: {why}.")
+        raise ConfigError(f"{where}: {dataset} is not there: {why}.")
     if part == "dev" and dataset in made.learnt:
-        raise Fault(
+        raise ConfigError(
             f"{where}: {made.name} learns from {dataset} in folds; fold train alone, or score and fit on "
             f"{alias}/{HELD_OUT}."
         )

@@ -22,7 +22,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from postgrad.config.errors import Fault
+from postgrad.config.errors import ConfigError
 from postgrad.runtime.locks import hold_lock
 from postgrad.runtime.result_cache import KEY, MODEL, is_finished, is_key_folder, result_marker
 from postgrad.study.dry_run import differences
@@ -141,7 +141,7 @@ def referred(study: str, recipe: str, root: str | Path = "config") -> set[tuple[
         )
         try:
             nodes = Study(config, root=root).graphs[recipe].nodes.values()
-        except Fault:
+        except ConfigError:
             if scale:  # the recipe cannot be made at that scale
                 continue
             return None

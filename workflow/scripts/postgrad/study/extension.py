@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from postgrad.config.errors import Fault
+from postgrad.config.errors import ConfigError
 
 Content = Mapping[str, Any]
 Files = Sequence[tuple[str, Content]]
@@ -27,7 +27,7 @@ def study_files(
 
     Raises
     ------
-    Fault
+    ConfigError
         If a study extends itself, directly or through others; without a sentence if a file cannot
         be read.
     """
@@ -36,10 +36,10 @@ def study_files(
     while following is not None:
         if following in found:
             names = list(found)[list(found).index(following) :]
-            raise Fault(_cycle(names, [found[name][0] for name in names]))
+            raise ConfigError(_cycle(names, [found[name][0] for name in names]))
         path, content = read(following, named)
         if content is None:
-            raise Fault()
+            raise ConfigError()
         found[following] = path, content
         following, named = content.get("extends"), f"{path}: extends"
     return list(found.values())

@@ -49,7 +49,7 @@ class JobRequests:
     def resources(
         self, verb: str, recipe: str, node: str, file: str | None, shard: str | None, attempt: int
     ) -> dict[str, Any]:
-        """Return what a job asks of the cluster, under `cluster.NAMES` and `cluster.LAUNCH`.
+        """Return what a job asks of the cluster, under `cluster.SUBMISSION_RESOURCES` and `cluster.LAUNCH_RESOURCES`.
 
         Parameters
         ----------
@@ -76,8 +76,8 @@ class JobRequests:
             base = graph.root(made.name)[0]
         machine = self.study.scale["bases"].get(base, {}).get("machine", {})
         cpus = self.threads(recipe, node) if verb else 1
-        return cluster.resources(
-            {"cpus": cpus, **cluster.LITTLE, **machine.get(verb, {})},
+        return cluster.job_resources(
+            {"cpus": cpus, **cluster.DEFAULT_REQUEST, **machine.get(verb, {})},
             self.study.cluster or {},
             attempt,
             stops=verb in ("pretrain", "finetune"),
@@ -85,7 +85,7 @@ class JobRequests:
 
     def launch_options(self, verb: str, recipe: str, node: str) -> list[str]:
         """Return the words of a training's command line that say how many processes train."""
-        return cluster.launch_words(self._resources(verb, recipe, node, 1))
+        return cluster.launch_arguments(self._resources(verb, recipe, node, 1))
 
     def model_access(self, recipe: str, node: str) -> str:
         """Return, as JSON, how the language models of a node are reached and what each may cost."""

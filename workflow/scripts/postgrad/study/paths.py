@@ -210,7 +210,7 @@ class Paths:
     def reported(self, scope: str) -> list[str]:
         """The recipes of a report.
 
-        Of scope `all_recipes/` all, else those that the study asks for. Raises Fault.
+        Of scope `all_recipes/` all, else those that the study asks for. Raises ConfigError.
         """
         if not scope:
             return self.study.recipes

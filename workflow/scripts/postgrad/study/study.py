@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from postgrad.config import cluster, task_files
-from postgrad.config.errors import Fault, Faults, lookup, nearest
-from postgrad.config.schemas import fitting, schema, without_required
+from postgrad.config.errors import ConfigError, ConfigErrors, lookup, name_suggestion
+from postgrad.config.schemas import read_schema, valid_part, without_required_keys
 from postgrad.config.yaml_files import as_list, read_yaml
 from postgrad.graph.defaults import with_defaults
 from postgrad.graph.expansion import expanded, listed
@@ -32,24 +32,24 @@ class Study:
     it names.
 
     config: Snakemake's config; `study` names the file, and its other keys overlay the study's.
-    `recipes`: those that are asked for; `graph` gives that of any recipe. Raises Fault with a
+    `recipes`: those that are asked for; `graph` gives that of any recipe. Raises ConfigError with a
     sentence for each mistake: file, key path, what was found, remedy. The raw posts must be there
     unless `check_data` is false.
     """
 
     def __init__(self, config: Mapping[str, Any], root: Path | str = "config") -> None:
-        self.root, self.faults = Path(root), Faults()
+        self.root, self.faults = Path(root), ConfigErrors()
         self._tasks: dict[str, dict[str, Any] | None] = {}
         self._prompts: dict[str, dict[str, str] | None] = {}
         self._told = f"{self.root}/config.yaml or --config"
-        self._config = self._fits(_typed(config), schema("config"), self._told)
+        self._config = self._fits(_typed(config), read_schema("config"), self._told)
         if self._config is None or "study" not in self._config:
-            self.faults.end()
+            self.faults.raise_any()
         self.name, config = self._config["study"], self._config
         self.where = f"{self.root}/studies/{self.name}.yaml"
         raw = self._read_study()
         if raw is None:
-            self.faults.end()
+            self.faults.raise_any()
         self.check_data, self.cluster = config.get("check_data", True), config.get("cluster")
         if "made" in raw and "data" in {**raw, **config}:
             self.faults.append(
@@ -81,35 +81,35 @@ class Study:
             self._read_recipe(recipe, f"{self.place('recipes')}: recipes")
         self._check_bindings()
         self._check_posts(self.recipes)
-        self.faults.end()
+        self.faults.raise_any()
 
     # -- files ------------------------------------------------------------------------------------
 
     def _fits(
         self, content: Any, schema: dict[str, Any], where: str, path: Sequence[str | int] = ()
     ) -> Any:
-        return fitting(content, schema, where, self.faults, path)
+        return valid_part(content, schema, where, self.faults, path)
 
     def _read_study(self) -> Any:
         """The study's file over those that it extends, less what does not fit.
 
         None if too little is left.
         """
-        part, before = without_required(schema("study")), len(self.faults)
+        part, before = without_required_keys(read_schema("study")), len(self.faults)
         files: extension.Files = []
 
         def read(name: str, named: str) -> tuple[str, Any]:
             return f"{self.root}/studies/{name}.yaml", self._file("studies", name, part, named)
 
-        with self.faults.gathered():
+        with self.faults.collecting():
             files = extension.study_files(self.name, read, f"{self._told}: study")
         if not files:
             return None
         self._files, raw = files, extension.merged(files)
         lacking = (
-            Faults() if len(self.faults) > before else self.faults
+            ConfigErrors() if len(self.faults) > before else self.faults
         )  # a broken value does not count as missing
-        return fitting(raw, schema("study"), self.where, lacking)
+        return valid_part(raw, read_schema("study"), self.where, lacking)
 
     def place(self, *keys: str) -> str:
         """The file of the study, or of one that it extends, whose value stands under these keys.
@@ -125,10 +125,12 @@ class Study:
         named: the place that names it.
         """
         path = self.root / folder / f"{name}.yaml"
-        with self.faults.gathered():
+        with self.faults.collecting():
             if not path.is_file():
                 known = [file.stem for file in path.parent.glob("*.yaml")]
-                raise Fault(f"{named}: there is no file {path}; {nearest(name, known)}")
+                raise ConfigError(
+                    f"{named}: there is no file {path}; {name_suggestion(name, known)}"
+                )
             return self._fits(read_yaml(path), schema, str(path))
         return None
 
@@ -151,9 +153,9 @@ class Study:
         path = self.root / "bases.yaml"
         self.bases: dict[str, dict[str, Any]] = {}
         told: dict[str, Any] = {}
-        with self.faults.gathered():
+        with self.faults.collecting():
             told = read_yaml(path)
-            self.bases = self._fits(told, schema("bases"), str(path)) or {}
+            self.bases = self._fits(told, read_schema("bases"), str(path)) or {}
         self.bases = {name: self.bases.get(name, {"kind": None}) for name in told}
         for name, body in self.bases.items():
             sizes = body.get("make")
@@ -162,15 +164,15 @@ class Study:
                     f"{path}: {name}.make.hidden: {sizes['hidden']} is no multiple of twice the heads."
                 )
         self.scale: Any = self._file(
-            "scales", self.scale_name, schema("scale"), f"{self.place('scale')}: scale"
+            "scales", self.scale_name, read_schema("scale"), f"{self.place('scale')}: scale"
         )
         if self.scale is None or "bases" not in self.scale:
             self.scale = {"bases": {name: {} for name in self.bases}}
         for base, body in self.scale["bases"].items():
             where = f"{self.root}/scales/{self.scale_name}.yaml"
-            with self.faults.gathered():
+            with self.faults.collecting():
                 lookup(self.bases, base, f"{where}: bases", "base")
-            with self.faults.gathered():
+            with self.faults.collecting():
                 if body.get("model") is not None:
                     lookup(self.bases, body["model"], f"{where}: bases.{base}.model", "base")
             for verb in ("pretrain", "finetune", "predict"):
@@ -179,8 +181,8 @@ class Study:
                         self._fits(body[verb], options_schema(verb), where, ("bases", base, verb))
                         or {}
                     )
-        with self.faults.gathered():
-            cluster.check(
+        with self.faults.collecting():
+            cluster.check_machine_requests(
                 self.scale, self.cluster or {}, f"{self.root}/scales/{self.scale_name}.yaml"
             )
 
@@ -188,7 +190,7 @@ class Study:
         if recipe in RESERVED:
             self.faults.append(f"{named}: {recipe!r} is a folder of results; rename the recipe.")
         path = self.root / "recipes" / f"{recipe}.yaml"
-        raw = self._file("recipes", recipe, schema("recipe"), named)
+        raw = self._file("recipes", recipe, read_schema("recipe"), named)
         content = read_yaml(path) if raw is not None else {}
         if raw is None or (
             "for" in content and "for" not in raw
@@ -205,7 +207,7 @@ class Study:
         word: str | None = None
         tasks: list[str] = []
         left_out: list[str] = []
-        with self.faults.gathered():
+        with self.faults.collecting():
             raw, lacking = with_defaults(raw, str(path), self.bases, self.faults, VERBS)
             broken |= lacking
             if "for" in raw:
@@ -219,13 +221,13 @@ class Study:
     def read(self, recipes: Iterable[str]) -> None:
         """Read the graphs of these recipes, asked for or not.
 
-        Raises Fault as the study itself does.
+        Raises ConfigError as the study itself does.
         """
         for recipe in recipes:
             if recipe not in self.graphs:
                 self._read_recipe(recipe, f"{self.root}/recipes")
         self._check_posts(recipes)
-        self.faults.end()
+        self.faults.raise_any()
 
     def task(self, name: str, named: str = "") -> dict[str, Any]:
         """The task file of that name, read once, its parts held against each other where each fits.
@@ -234,10 +236,10 @@ class Study:
         """
         if name not in self._tasks:
             before = len(self.faults)
-            body = self._file("tasks", name, schema("task"), named)
-            with self.faults.gathered():
+            body = self._file("tasks", name, read_schema("task"), named)
+            with self.faults.collecting():
                 if len(self.faults) == before:
-                    task_files.task(body, f"{self.root}/tasks/{name}.yaml")
+                    task_files.check_task(body, f"{self.root}/tasks/{name}.yaml")
             self._tasks[name] = body
         return self._tasks[name] or _ANY_TASK
 
@@ -248,13 +250,13 @@ class Study:
         named: the place that names it.
         """
         if name not in self._prompts:
-            self._prompts[name] = self._file("prompts", name, schema("prompt"), named)
+            self._prompts[name] = self._file("prompts", name, read_schema("prompt"), named)
         return self._prompts[name]
 
     def _check_bindings(self) -> None:
         """What a study says about recipes and tasks that it does not run."""
         for recipe in self.bind:
-            with self.faults.gathered():
+            with self.faults.collecting():
                 lookup(
                     dict.fromkeys(self.all_recipes()),
                     recipe,
@@ -279,10 +281,10 @@ class Study:
             or any(map(self._broken_task, tasks))
         ):
             return
-        lacking = Faults()
+        lacking = ConfigErrors()
         for task in tasks:
-            with lacking.gathered():
-                task_files.raw_files(
+            with lacking.collecting():
+                task_files.check_raw_files(
                     self.task(task), self.raw_parts(task), f"{self.root}/tasks/{task}.yaml"
                 )
         if lacking:
@@ -299,7 +301,7 @@ class Study:
         return sorted(path.stem for path in (self.root / "recipes").glob("*.yaml"))
 
     def graph(self, recipe: str) -> Graph:
-        """The graph of a recipe, asked for or not, read at the first look. Raises Fault."""
+        """The graph of a recipe, asked for or not, read at the first look. Raises ConfigError."""
         if recipe not in self.graphs:
             self.read([recipe])
         return self.graphs[recipe]

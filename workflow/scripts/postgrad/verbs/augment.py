@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from postgrad.config.errors import Fault
+from postgrad.config.errors import ConfigError
 from postgrad.graph.nodes import Node
 from postgrad.graph.protocol import DATASET, NEW_POSTS, Files, NodeVerb
 from postgrad.verbs.classes import check_classes, class_codes
@@ -17,11 +17,11 @@ class Augment(NodeVerb):
 
     def check(self, graph: Any, node: Node, where: str) -> None:
         if not (node.options.get("copies") or node.options.get("fill") or node.budget):
-            raise Fault(
+            raise ConfigError(
                 f"{where}: nothing to make; set copies to a number from 1, fill: largest, or a budget."
             )
         if node.budget and "fill" in node.options:
-            raise Fault(
+            raise ConfigError(
                 f"{where}: fill and budget both say how many posts there are; leave one out."
             )
         check_classes(graph, node, where)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from postgrad.config.errors import Fault
+from postgrad.config.errors import ConfigError
 from postgrad.graph.nodes import Node
 from postgrad.graph.protocol import FOLDS, PREDICTOR, Files, NodeVerb
 from postgrad.graph.queries import label_names, models_under, scoring, task_file
@@ -25,15 +25,15 @@ class Calibrate(NodeVerb):
         if not names:  # the task's file is broken, which is told already
             return
         if method == "threshold" and set(task.get("positive", [])) in (set(), set(names)):
-            raise Fault(
+            raise ConfigError(
                 f"{where}.method: a threshold parts positive classes from others, and {place} names none."
             )
         if method == "threshold" and task.get("metric") == "auc":
-            raise Fault(
+            raise ConfigError(
                 f"{where}.method: no threshold changes an AUC, the metric of {place}; choose temperature."
             )
         if method == "prior" and node.options.get("lambda") == []:
-            raise Fault(
+            raise ConfigError(
                 f"{where}.lambda: the range is empty; write a `to` that is at least `from`."
             )
         if method == "prior":
@@ -80,29 +80,31 @@ def prior_model(paths: Any, recipe: str, node: str) -> list[str]:
 
 
 def check_target(node: Node, names: list[str], place: str, where: str) -> None:
-    """Raise Fault where method prior has no target, or shares that are not one for each label.
+    """Raise ConfigError where method prior has no target, or shares that are not one for each label.
 
     place: the task file.
     """
     if node.target is None:
-        raise Fault(
+        raise ConfigError(
             f"{where}: method prior needs a target; write target: uniform, shares, or a split without labels."
         )
     if isinstance(node.target, dict):
         if node.target.keys() != set(names):
-            raise Fault(f"{where}.target: give each label of {place} a share: {', '.join(names)}.")
+            raise ConfigError(
+                f"{where}.target: give each label of {place} a share: {', '.join(names)}."
+            )
         if abs(sum(node.target.values()) - 1) > 1e-9:
-            raise Fault(
+            raise ConfigError(
                 f"{where}.target: the shares sum to {sum(node.target.values()):g}; make them sum to 1."
             )
 
 
 def check_one_prior(graph: Any, node: Node, where: str) -> None:
-    """Raise Fault where the models under a node learnt from different posts."""
+    """Raise ConfigError where the models under a node learnt from different posts."""
     first, *others = [model for id in node.members for model in models_under(graph, id)]
     for other in others:
         if learnt_from(graph, other) != learnt_from(graph, first):
-            raise Fault(
+            raise ConfigError(
                 f"{where}.calibrate: {first} and {other} learn from different posts, so there is no one class prior "
                 "to take out; calibrate each by itself, and vote or pick behind that."
             )

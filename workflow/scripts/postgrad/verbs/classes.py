@@ -8,7 +8,7 @@ from postgrad.graph.queries import label_names
 
 
 def check_classes(graph: Any, node: Node, where: str) -> None:
-    """Raise Fault where `classes` names what is no label of the task."""
+    """Raise ConfigError where `classes` names what is no label of the task."""
     names = label_names(graph, node)
     for label in (
         node.options.get("classes", []) if names else []

@@ -6,7 +6,7 @@ How varied the posts of datasets are. A section of a recipe: task -> the dataset
 from collections.abc import Iterable
 from typing import Any
 
-from postgrad.config.errors import Fault, Faults, lookup
+from postgrad.config.errors import ConfigError, ConfigErrors, lookup
 from postgrad.graph import split_rules
 from postgrad.graph.protocol import NEW_POSTS, Files, RecipeVerb
 from postgrad.graph.scale import kind_at_scale
@@ -24,7 +24,7 @@ class Diversity(RecipeVerb):
     naming = ("sets",)
 
     def resolve(
-        self, graph: Any, section: dict[str, Any], faults: Faults
+        self, graph: Any, section: dict[str, Any], faults: ConfigErrors
     ) -> dict[str, dict[str, Any]]:
         """Task -> {embed, model, sets, sample, clusters, perplexity, seed}, with a `reason` where
         it is not run.
@@ -35,7 +35,7 @@ class Diversity(RecipeVerb):
         found: dict[str, dict[str, Any]] = {}
         for alias, body in sorted(section.items()):
             where = f"{graph.where}: diversity.{alias}"
-            with faults.gathered():
+            with faults.collecting():
                 lookup(graph.tasks, alias, f"{graph.where}: diversity", "task")
                 lookup(graph.study.bases, body["embed"], f"{where}.embed", "base")
                 kind = kind_at_scale(graph.study, body["embed"], f"{where}.embed")
@@ -48,7 +48,7 @@ class Diversity(RecipeVerb):
                     of_kind = f"embeddings need an encoder; {base} is of kind {kind} at this scale"
                     found[alias]["reason"] = of_kind if kind else nothing
                 for name in body["sets"]:
-                    with faults.gathered():
+                    with faults.collecting():
                         found[alias]["sets"] += measured_sets(graph, name, alias, f"{where}.sets")
         return found
 
@@ -103,7 +103,7 @@ def measured_sets(graph: Any, name: str, alias: str, where: str) -> list[dict[st
     if "/" in name:
         split_rules.split_of(graph, name, where)
         if name != f"{alias}/train":
-            raise Fault(
+            raise ConfigError(
                 f"{where}: {name} is no dataset of {alias}; name {alias}/train, or nodes that make its posts."
             )
         return []
@@ -112,12 +112,14 @@ def measured_sets(graph: Any, name: str, alias: str, where: str) -> list[dict[st
     verb, _ = lookup(graph.raw, name, where, "node")
     if verb not in graph.verbs.making(NEW_POSTS):
         allowed = " or ".join(graph.verbs.making(NEW_POSTS))
-        raise Fault(
+        raise ConfigError(
             f"{where}: {name!r} is made by {verb}, which makes no posts; name a node made by {allowed}."
         )
     for id in graph.ids[name][:1]:
         if graph.nodes[id].task != alias:
-            raise Fault(f"{where}: {name!r} holds posts of {graph.nodes[id].task}, not {alias}.")
+            raise ConfigError(
+                f"{where}: {name!r} holds posts of {graph.nodes[id].task}, not {alias}."
+            )
     if name in graph.not_run:
         return [{"dataset": name, "reason": f"not run: {graph.not_run[name]}"}]
     return [{"dataset": id} for id in graph.ids[name]]

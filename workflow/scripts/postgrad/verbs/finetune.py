@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from postgrad.config.errors import Fault
+from postgrad.config.errors import ConfigError
 from postgrad.graph.nodes import Node
 from postgrad.graph.options import options
 from postgrad.graph.protocol import DATASET, PREDICTOR, Files, NodeVerb
@@ -38,24 +38,24 @@ class Finetune(NodeVerb):
         if node.options.get("drw") is not None:
             share, epochs = node.options["drw"], node.options["epochs"]
             if share * epochs < 1:
-                raise Fault(
+                raise ConfigError(
                     f"{where}.drw: {share:g} of {epochs:g} epochs is before the second, so nothing is deferred; train "
                     "for more epochs, or leave it out."
                 )
             if node.options["class_weights"] != "none":
-                raise Fault(
+                raise ConfigError(
                     f"{where}.drw: it sets the weights of the classes itself; write class_weights: none beside it."
                 )
         if isinstance(weights := node.options.get("class_weights"), dict):
             names = label_names(graph, node)
             if names and graph.sound and weights.keys() != set(names):
                 task = graph.tasks[node.task]
-                raise Fault(
+                raise ConfigError(
                     f"{where}.class_weights: give each label of {task} a weight: {', '.join(names)}."
                 )
         fewest, most = node.options.get("ngrams", (1, 1))
         if fewest > most:
-            raise Fault(
+            raise ConfigError(
                 f"{where}.ngrams: {[fewest, most]} holds no length of a term; write the smaller first."
             )
 

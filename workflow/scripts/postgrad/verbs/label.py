@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from postgrad.config.errors import Fault
+from postgrad.config.errors import ConfigError
 from postgrad.graph.nodes import Node
 from postgrad.graph.protocol import DATASET, FOLDS, NEW_POSTS, PREDICTOR, Files, NodeVerb
 from postgrad.graph.queries import label_names
@@ -35,16 +35,16 @@ class Label(NodeVerb):
     ) -> str | None:
         """Why a node is not run.
 
-        Raises Fault where teachers, budget and share do not fit the way to keep.
+        Raises ConfigError where teachers, budget and share do not fit the way to keep.
         """
         lacking = None
         for keep in values.get("keep", []):
             if keep == "agreement" and "budget" in body:
-                raise Fault(
+                raise ConfigError(
                     f"{where}.budget: agreement keeps what the teachers agree on; leave the budget to its controls."
                 )
             if keep == "agreement" and len(body.get("teachers", [])) == 1:
-                raise Fault(
+                raise ConfigError(
                     f"{where}.teachers: agreement is of two; name a second one, or keep confidence or random."
                 )
             numbers = {"budget": body, "share": values} | (
@@ -54,7 +54,7 @@ class Label(NodeVerb):
             if keep != "agreement" and len(given) != 1 and (given or graph.sound):
                 above = ", or a probability under above" if keep == "confidence" else ""
                 found = f"found {' and '.join(given)}; keep one" if given else "found none"
-                raise Fault(
+                raise ConfigError(
                     f"{where}: keep {keep} needs a budget, the label node whose counts it keeps to, or a share{above}; "
                     f"{found}."
                 )
@@ -87,14 +87,14 @@ class Label(NodeVerb):
     def check(self, graph: Any, node: Node, where: str) -> None:
         if node.part and node.part[1] * node.options.get("share", 0) > 1 + 1e-9:
             share, k = node.options["share"], node.part[1]
-            raise Fault(
+            raise ConfigError(
                 f"{where}.share: {share:g} of the posts for each of {k} folds is more than all of them; write "
                 f"{1 / k:.3g} at most, or leave folds out."
             )
         if len(node.members) > 1:
             one, other = (graph.nodes[id] for id in node.members)
             if logits_key(one) == logits_key(other):
-                raise Fault(
+                raise ConfigError(
                     f"{where}.teachers: {one.name} and {other.name} are the same model ({one.base}) trained in the "
                     "same way at this scale, so they agree on everything; give them different bases or seeds."
                 )

@@ -6,7 +6,7 @@ Which ones at this scale, whether posts may go there, and what they are told.
 from pathlib import Path
 from typing import Any
 
-from postgrad.config.errors import Fault, Faults, lookup, nearest
+from postgrad.config.errors import ConfigError, ConfigErrors, lookup, name_suggestion
 from postgrad.config.yaml_files import as_list
 from postgrad.graph.nodes import Node
 from postgrad.graph.options import predict_defaults
@@ -47,16 +47,16 @@ class AskingVerb(NodeVerb):
     ) -> tuple[dict[str, str], str | None]:
         """Bases that become one model are asked as one.
 
-        Raises Fault for a name that is no base, and for none.
+        Raises ConfigError for a name that is no base, and for none.
         """
         found: dict[str, str] = {}
-        faults, why = Faults(), None
+        faults, why = ConfigErrors(), None
         if self.asks not in body:
-            raise Fault(
+            raise ConfigError(
                 f"{where}: {self.name} asks a language model; name a base under {self.asks}."
             )
         for base in as_list(body[self.asks]):
-            with faults.gathered():
+            with faults.collecting():
                 lookup(graph.study.bases, base, f"{where}.{self.asks}", "base")
                 kind = kind_at_scale(graph.study, base, f"{where}.{self.asks}")
                 if kind is None:
@@ -70,11 +70,11 @@ class AskingVerb(NodeVerb):
                     )
                 else:
                     found.setdefault(graph.study.model_of(base), base)
-        faults.end()
+        faults.raise_any()
         return found, why
 
     def check(self, graph: Any, node: Node, where: str) -> None:
-        """Raise Fault where posts may not go to the models of a node, or its prompt does not fit."""
+        """Raise ConfigError where posts may not go to the models of a node, or its prompt does not fit."""
         for model, base in node.asked.items():
             posts_leave(graph.study, model, graph.tasks[node.task], f"{where}.{self.asks}")
             described(graph, model, base)
@@ -93,7 +93,7 @@ class AskingVerb(NodeVerb):
 
 
 def posts_leave(study: Any, base: str, task: str, where: str) -> None:
-    """Raise Fault where posts of a task would go to an endpoint without the leave of its data
+    """Raise ConfigError where posts of a task would go to an endpoint without the leave of its data
     agreement or the study.
 
     base: the model of bases.yaml that a node asks, where: the node's place. An address on this
@@ -103,12 +103,12 @@ def posts_leave(study: Any, base: str, task: str, where: str) -> None:
         return
     finding = f"{where}: {base} is an endpoint, and"
     if not study.task(task).get("endpoints", False):
-        raise Fault(
+        raise ConfigError(
             f"{finding} no post of {task} goes to one; name another base, or, if the data agreement allows it, write "
             f"endpoints: true in {study.root}/tasks/{task}.yaml."
         )
     if study.endpoints is None:
-        raise Fault(
+        raise ConfigError(
             f"{finding} this study sends no posts to one; name another base, or write endpoints: {{requests: 1000, "
             f"tokens: 1000000}}, the most to spend, in {study.where}."
         )
@@ -129,16 +129,16 @@ def prompt_file(graph: Any, node: Node) -> str:
 
 
 def check_prompt(prompt: dict[str, str], record: AskingVerb, file: str | Path) -> None:
-    """Raise Fault for a field that the verb does not fill in, or that the user's text lacks."""
+    """Raise ConfigError for a field that the verb does not fill in, or that the user's text lacks."""
     for role in ("system", "user"):
         for field in FIELD.findall(prompt[role]):
             if field not in record.fields:
-                raise Fault(
-                    f"{file}: {role}: {record.name} fills in no {{{field}}}; {nearest(field, record.fields)}"
+                raise ConfigError(
+                    f"{file}: {role}: {record.name} fills in no {{{field}}}; {name_suggestion(field, record.fields)}"
                 )
     for field in record.needed_fields:
         if field not in FIELD.findall(prompt["user"]):
-            raise Fault(
+            raise ConfigError(
                 f"{file}: user: {{{field}}} is missing; write it where the model is to read it."
             )
 
@@ -147,7 +147,7 @@ def described(graph: Any, model: str, base: str) -> dict[str, Any]:
     """All of a model that decides its answers but the weights in its folder: what stands in a
     node's spec.
 
-    Raises Fault where a model in a folder lacks an option of predict, by which it computes.
+    Raises ConfigError where a model in a folder lacks an option of predict, by which it computes.
     """
     study = graph.study
     body = {key: value for key, value in study.bases[model].items() if key not in REACHING}
@@ -159,7 +159,9 @@ def described(graph: Any, model: str, base: str) -> dict[str, Any]:
     }
     if lacks := [key for key in COMPUTING if key not in given]:
         place = f"{study.root}/scales/{study.scale_name}.yaml: bases.{base}.predict"
-        raise Fault(f"{place}: {model} is to write, and needs {', '.join(lacks)}; give it there.")
+        raise ConfigError(
+            f"{place}: {model} is to write, and needs {', '.join(lacks)}; give it there."
+        )
     return {"base": model, "kind": "causal", **{key: given[key] for key in COMPUTING}}
 
 

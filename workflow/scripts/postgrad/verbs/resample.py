@@ -3,7 +3,7 @@
 from itertools import combinations
 from typing import Any
 
-from postgrad.config.errors import Fault
+from postgrad.config.errors import ConfigError
 from postgrad.graph.nodes import Node
 from postgrad.graph.protocol import DATASET, NEW_POSTS, Files, NodeVerb
 from postgrad.graph.split_rules import posts_in
@@ -17,15 +17,17 @@ class Resample(NodeVerb):
 
     def check(self, graph: Any, node: Node, where: str) -> None:
         if node.budget and "to" in node.options:
-            raise Fault(f"{where}: to and budget both say how many posts there are; leave one out.")
+            raise ConfigError(
+                f"{where}: to and budget both say how many posts there are; leave one out."
+            )
         if not node.budget and "to" not in node.options and graph.sound:
-            raise Fault(
+            raise ConfigError(
                 f"{where}: resample needs to, the size of each class, or a budget, a dataset of that size."
             )
         names = {id: graph.nodes[id].name if id in graph.nodes else id for id in node.sources}
         for one, other in combinations(node.sources, 2):
             for twice in sorted(posts_in(graph, one) & posts_in(graph, other)):
-                raise Fault(
+                raise ConfigError(
                     f"{where}.resample: {names[one]} and {names[other]} both hold the posts of {twice}; name one."
                 )
 

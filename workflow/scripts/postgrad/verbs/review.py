@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from postgrad.config.errors import Fault, lookup
+from postgrad.config.errors import ConfigError, lookup
 from postgrad.graph.nodes import Node
 from postgrad.graph.protocol import PREDICTOR, Files
 from postgrad.graph.queries import label_names, predictors_behind_scores, scoring
@@ -78,18 +78,18 @@ class Review(AskingVerb):
 
 
 def check_gate_and_examples(graph: Any, node: Node, where: str) -> None:
-    """Raise Fault where labels, gate and examples do not fit the task, its posts and the prompt."""
+    """Raise ConfigError where labels, gate and examples do not fit the task, its posts and the prompt."""
     names = label_names(graph, node)
     for key, others in RECORD.labels.items() if names else ():
         lookup(dict.fromkeys([*names, *others]), node.options[key], f"{where}.{key}", "label")
     if node.options["gate"] != ALWAYS:
         if not node.fit:
             gold = gold_to_fit_on(graph, node.members)
-            raise Fault(
+            raise ConfigError(
                 f"{where}: a gate is fitted on gold posts; name {gold} under fit, or write gate: always."
             )
         if "alpha" not in node.options:
-            raise Fault(
+            raise ConfigError(
                 f"{where}: a gate opens where a paired test shows a gain; write alpha: 0.05, or gate: always."
             )
     prompt = prompt_of(graph, node, where)
@@ -98,11 +98,11 @@ def check_gate_and_examples(graph: Any, node: Node, where: str) -> None:
         and prompt
         and "examples" not in FIELD.findall(prompt["system"] + prompt["user"])
     ):
-        raise Fault(
+        raise ConfigError(
             f"{where}.shots: {prompt_file(graph, node)} has no {{examples}}; write them there, or shots: 0."
         )
     if node.options["shots"] and node.fit == f"{node.task}/{HELD_OUT}":
-        raise Fault(
+        raise ConfigError(
             f"{where}.fit: {node.fit} holds the posts of train that the prompt shows; write shots: 0."
         )
 

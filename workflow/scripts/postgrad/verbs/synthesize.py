@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from postgrad.config.errors import Fault
+from postgrad.config.errors import ConfigError
 from postgrad.graph.nodes import Node
 from postgrad.graph.protocol import DATASET, NEW_POSTS, Files
 from postgrad.graph.queries import task_file
@@ -33,7 +33,7 @@ class Synthesize(AskingVerb):
             and "attributes" not in FIELD.findall(prompt["user"])
         ):
             file = prompt_file(graph, node)
-            raise Fault(
+            raise ConfigError(
                 f"{where}.attributes: {file} shows none; write {{attributes}} there, or name another prompt."
             )
 
@@ -64,25 +64,25 @@ class Synthesize(AskingVerb):
 
 
 def check_writing(graph: Any, node: Node, where: str) -> None:
-    """Raise Fault where a node could not get its posts, or they would lack what the posts of its
+    """Raise ConfigError where a node could not get its posts, or they would lack what the posts of its
     task have.
     """
     name, options, task = graph.tasks[node.task], node.options, task_file(graph, node)
     parts = [task["splits"].get("train") or {}, task.get("divide", {})]
     if any("keyword" in part.get("columns", {}) for part in parts):
-        raise Fault(
+        raise ConfigError(
             f"{where}: the posts of {name} have a keyword each, and a written post has none; choose another task."
         )
     given = {"calls", "per_call", "count"} <= options.keys()
     calls, posts, count = (options[key] if given else 0 for key in ("calls", "per_call", "count"))
     if calls * posts * len(node.asked) < count:
-        raise Fault(
+        raise ConfigError(
             f"{where}.calls: {calls} calls of {posts} posts to each of {len(node.asked)} writers cannot give {count}; "
             "write more calls, or a smaller count."
         )
     local = [model for model in node.asked if graph.study.bases[model]["kind"] == "causal"]
     if local and options.get("temperature"):
-        raise Fault(f"{where}.temperature: {local[0]} is a model in a folder and writes the likeliest word alone; "
+        raise ConfigError(f"{where}.temperature: {local[0]} is a model in a folder and writes the likeliest word alone; "
                     "write temperature: 0, or name an endpoint.")  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from postgrad.config.errors import Fault, lookup
+from postgrad.config.errors import ConfigError, lookup
 from postgrad.config.yaml_files import as_list
 from postgrad.graph.nodes import Node
 from postgrad.graph.protocol import PREDICTOR, Files, NodeVerb
@@ -24,13 +24,13 @@ class Vote(NodeVerb):
         fit: str | None,
         where: str,
     ) -> str | None:
-        """None. Raises Fault if a weight is of no member, or if a member has none."""
+        """None. Raises ConfigError if a weight is of no member, or if a member has none."""
         members = as_list(body["vote"])
         for name in body.get("weights", {}):
             lookup(dict.fromkeys(members), name, f"{where}.weights", "member")
         without = [name for name in members if name not in body.get("weights", members)]
         if without and graph.sound:
-            raise Fault(
+            raise ConfigError(
                 f"{where}.weights: {' and '.join(without)} has none; give each member a weight."
             )
         return None
