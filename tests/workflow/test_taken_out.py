@@ -17,9 +17,9 @@ names = [module.name for module in pkgutil.walk_packages(postgrad.__path__, "pos
 assert len(names) > 80
 for name in names:
     import_module(name)
-from postgrad.study.fingerprints import code, unconfirmed
+from postgrad.study.fingerprints import code_fingerprint, unconfirmed_message
 from postgrad.verbs.registry import VERBS
-assert unconfirmed() is None and all(code(verb) for verb in VERBS)
+assert unconfirmed_message() is None and all(code_fingerprint(verb) for verb in VERBS)
 print(*VERBS)
 """
 

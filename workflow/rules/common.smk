@@ -11,7 +11,7 @@ from postgrad.config.yaml_files import read_yaml
 from postgrad.records.names import SCORED, SPLITS, TEACHING
 from postgrad.runtime.study_lock import begin_run, jobs_name
 from postgrad.study import cleanup, specs
-from postgrad.study.fingerprints import code, unconfirmed
+from postgrad.study.fingerprints import code_fingerprint, unconfirmed_message
 from postgrad.study.job_requests import JobRequests
 from postgrad.study.paths import Paths, UnknownNode, option_words, path_list
 from postgrad.study.study import Study
@@ -29,7 +29,7 @@ with exit_on_config_error():
 PATHS = Paths(STUDY)
 REQUESTS = JobRequests(STUDY, PATHS)
 
-if sentence := unconfirmed():
+if sentence := unconfirmed_message():
     logger.warning(sentence)
 
 

@@ -16,7 +16,7 @@ rule demo:
         "../../envs/base.yaml"
     params:
         spec=specs.demo_spec(STUDY),
-        code=code("demo"),
+        code=code_fingerprint("demo"),
         folder=lambda wildcards: STUDY.data,
     message:
         "Making up posts"
@@ -37,7 +37,7 @@ rule clean:
         "../../envs/base.yaml"
     params:
         spec=lambda wildcards: specs.clean_spec(STUDY, wildcards.task),
-        code=code("clean"),
+        code=code_fingerprint("clean"),
         folder=lambda wildcards: STUDY.data,
     message:
         "Cleaning {wildcards.task}: every raw row to a split or to the ledger"
@@ -60,7 +60,7 @@ rule audit:
         "../../envs/base.yaml"
     params:
         spec=lambda wildcards: specs.audit_spec(STUDY, wildcards.task),
-        code=code("audit"),
+        code=code_fingerprint("audit"),
     message:
         "Looking for duplicates and leaks in {wildcards.task}"
     shell:
@@ -81,7 +81,7 @@ rule augment:
         "../../envs/base.yaml"
     params:
         spec=spec,
-        code=code("augment"),
+        code=code_fingerprint("augment"),
         reads=reads,
     message:
         "Augmenting: {wildcards.recipe}/{wildcards.node}"
@@ -103,7 +103,7 @@ rule resample:
         "../../envs/base.yaml"
     params:
         spec=spec,
-        code=code("resample"),
+        code=code_fingerprint("resample"),
         reads=reads,
     message:
         "Balancing: {wildcards.recipe}/{wildcards.node}"
@@ -130,7 +130,7 @@ rule synthesize:
         **machine("synthesize"),
     params:
         spec=spec,
-        code=code("synthesize"),
+        code=code_fingerprint("synthesize"),
         reads=reads,
         corpus=words("corpus"),
         reached=reached,
@@ -160,7 +160,7 @@ rule label:
         "../../envs/base.yaml"
     params:
         spec=spec,
-        code=code("label"),
+        code=code_fingerprint("label"),
         reads=reads,
         teachers=words("pool", "predictions"),
     message:
@@ -187,7 +187,7 @@ rule fold:
         "../../envs/base.yaml"
     params:
         spec=spec,
-        code=code("fold"),
+        code=code_fingerprint("fold"),
         reads=reads,
     message:
         "Holding out a fold: {wildcards.recipe}/{wildcards.node}"

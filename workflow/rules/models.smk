@@ -16,7 +16,7 @@ rule base:
         "../../envs/train.yaml"
     params:
         spec=lambda wildcards: specs.base_spec(STUDY, wildcards.model),
-        code=code("base"),
+        code=code_fingerprint("base"),
     message:
         "Fetching or making the base {wildcards.model}"
     shell:
@@ -40,7 +40,7 @@ rule pretrain:
         **machine("pretrain"),
     params:
         spec=spec,
-        code=code("pretrain"),
+        code=code_fingerprint("pretrain"),
         reads=reads,
         launch=launch("pretrain"),
     message:
@@ -69,7 +69,7 @@ rule finetune:
         **machine("finetune"),
     params:
         spec=spec,
-        code=code("finetune"),
+        code=code_fingerprint("finetune"),
         reads=reads,
         launch=launch("finetune"),
     message:

@@ -26,7 +26,7 @@ rule predict:
         spec=lambda wildcards: specs.predict_spec(
             STUDY, wildcards.recipe, wildcards.node, wildcards.file
         ),
-        code=code("predict"),
+        code=code_fingerprint("predict"),
         reads=reads,
         data=words("data", verb="predict"),
         shard=lambda wildcards: os.path.basename(wildcards.shard),
@@ -54,7 +54,7 @@ rule vote:
         "../../envs/base.yaml"
     params:
         spec=spec,
-        code=code("vote"),
+        code=code_fingerprint("vote"),
         reads=reads,
         posts=words("posts"),
     message:
@@ -82,7 +82,7 @@ rule calibrate:
         "../../envs/base.yaml"
     params:
         spec=spec,
-        code=code("calibrate"),
+        code=code_fingerprint("calibrate"),
         reads=reads,
     message:
         "Calibrating, {wildcards.file}: {wildcards.recipe}/{wildcards.node}"
@@ -107,7 +107,7 @@ rule pick:
         "../../envs/base.yaml"
     params:
         spec=spec,
-        code=code("pick"),
+        code=code_fingerprint("pick"),
         reads=reads,
         candidates=words("predictions"),
     message:
@@ -136,7 +136,7 @@ rule review:
         **machine("review"),
     params:
         spec=spec,
-        code=code("review"),
+        code=code_fingerprint("review"),
         reads=reads,
         data=words("data"),
         reached=reached,

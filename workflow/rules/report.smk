@@ -21,7 +21,7 @@ rule score:
         "../../envs/base.yaml"
     params:
         spec=lambda wildcards: specs.score_spec(STUDY, wildcards.recipe),
-        code=code("score"),
+        code=code_fingerprint("score"),
         reads=lambda wildcards: specs.score_reads(STUDY, wildcards.recipe),
         pairs=named(predictions=PATHS.scored_predictions, gold=PATHS.scored_posts),
     message:
@@ -44,7 +44,7 @@ rule compare:
         "../../envs/base.yaml"
     params:
         spec=lambda wildcards: specs.compare_spec(STUDY, wildcards.recipe),
-        code=code("compare"),
+        code=code_fingerprint("compare"),
     message:
         "Comparing along the chains of {wildcards.recipe}"
     shell:
@@ -66,7 +66,7 @@ rule diversity:
         "../../envs/train.yaml"
     params:
         spec=lambda wildcards: specs.recipe_spec(STUDY, wildcards.recipe, verb="diversity"),
-        code=code("diversity"),
+        code=code_fingerprint("diversity"),
         reads=lambda wildcards: specs.recipe_reads(STUDY, wildcards.recipe, verb="diversity"),
         files=words("train", "drop", "base", "data", verb="diversity"),
     message:
@@ -91,7 +91,7 @@ rule report:
         spec=lambda wildcards: specs.report_spec(
             STUDY, PATHS.reported(wildcards.scope), PATHS.page(wildcards.scope)
         ),
-        code=code("report"),
+        code=code_fingerprint("report"),
         files=lambda wildcards: option_words(PATHS.report_files(wildcards.scope)),
     message:
         "Writing the report"

@@ -5,7 +5,11 @@ import sys
 
 import pytest
 
-from postgrad.study.environment import missing_packages, missing_sentence, path_with_interpreter
+from postgrad.study.environment import (
+    missing_packages,
+    missing_packages_message,
+    path_with_interpreter,
+)
 
 HERE = os.path.dirname(sys.executable)
 FILE = "# A comment.\npyyaml==6.0.3   # reads\nno-such-one==1.0  # one\n\nPyTest==9.2.0\nno.such_two==2.0  # two\n"
@@ -18,7 +22,7 @@ def test_missing_packages_are_found_by_the_names_of_distributions(tmp_path):
 
 def test_one_sentence_names_packages_file_and_remedy(tmp_path):
     (tmp_path / "requirements.txt").write_text(FILE)
-    sentence = missing_sentence(tmp_path / "requirements.txt")
+    sentence = missing_packages_message(tmp_path / "requirements.txt")
     assert (
         f"{sys.executable} lacks no-such-one, no.such_two of requirements.txt" in sentence
         and "make env" in sentence
@@ -30,7 +34,7 @@ def test_nothing_is_said_where_nothing_is_missing(tmp_path):
     (tmp_path / "requirements.txt").write_text(
         "pyyaml==0.0.1  # another version is no missing package\n"
     )
-    assert missing_sentence(tmp_path / "requirements.txt") is None
+    assert missing_packages_message(tmp_path / "requirements.txt") is None
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,9 @@ def scripts(tmp_path, monkeypatch):
 
 
 def fingerprint(verb):
-    fingerprints.code.cache_clear()
-    fingerprints.parsed.cache_clear()
-    return fingerprints.code(verb)
+    fingerprints.code_fingerprint.cache_clear()
+    fingerprints.parse_module.cache_clear()
+    return fingerprints.code_fingerprint(verb)
 
 
 def test_comments_docstrings_and_formatting_change_nothing(scripts):
@@ -76,25 +76,25 @@ def test_an_expensive_verb_without_a_version_is_a_fault(scripts):
 
 
 def test_a_changed_tree_is_told_until_version_or_lock_is_touched(scripts):
-    fingerprints.LOCK.write_text(json.dumps(fingerprints.versions()))
-    assert fingerprints.unconfirmed() is None
+    fingerprints.LOCK.write_text(json.dumps(fingerprints.versions_of_expensive_verbs()))
+    assert fingerprints.unconfirmed_message() is None
     (scripts / "finetune.py").write_text("VERSION = 3\nprint(1)\n")
-    assert fingerprints.unconfirmed().startswith(
+    assert fingerprints.unconfirmed_message().startswith(
         "The code behind finetune changed, its VERSION did not, and nothing"
     )
     (scripts / "finetune.py").write_text("VERSION = 4\nprint(1)\n")
-    assert fingerprints.unconfirmed() is None
+    assert fingerprints.unconfirmed_message() is None
     (scripts / "finetune.py").write_text("VERSION = 3\nprint(1)\n")
-    fingerprints.LOCK.write_text(json.dumps(fingerprints.versions()))
-    assert fingerprints.unconfirmed() is None
+    fingerprints.LOCK.write_text(json.dumps(fingerprints.versions_of_expensive_verbs()))
+    assert fingerprints.unconfirmed_message() is None
 
 
 def test_several_changed_trees_are_told_in_one_line(scripts):
     for verb, version in (("finetune", 3), ("pretrain", 1)):
         (scripts / f"{verb}.py").write_text(f"from postgrad import ties\nVERSION = {version}\n")
-    fingerprints.LOCK.write_text(json.dumps(fingerprints.versions()))
+    fingerprints.LOCK.write_text(json.dumps(fingerprints.versions_of_expensive_verbs()))
     (scripts / "postgrad" / "ties.py").write_text("one = 2\n")
-    sentence = fingerprints.unconfirmed()
+    sentence = fingerprints.unconfirmed_message()
     assert sentence.startswith(
         "The code behind finetune and pretrain changed, their VERSION did not, and nothing"
     )
@@ -132,7 +132,7 @@ def test_a_relative_import_is_refused(scripts, line):
 
 
 def test_the_modules_behind_a_verb(scripts):
-    names = {str(path.relative_to(scripts)) for path in fingerprints.modules("vote")}
+    names = {str(path.relative_to(scripts)) for path in fingerprints.modules_of_verb("vote")}
     assert names == {"vote.py", "postgrad/voting.py", "postgrad/ties.py"}
 
 
@@ -155,9 +155,9 @@ def test_a_module_is_read_by_the_verbs_that_need_it_and_no_other(module, verbs):
     """
     path = fingerprints.SCRIPTS / "postgrad" / f"{module}.py"
     scripts = [script.stem for script in fingerprints.SCRIPTS.glob("*.py")]
-    assert {verb for verb in scripts if path in fingerprints.modules(verb)} == verbs.intersection(
-        scripts
-    )
+    assert {
+        verb for verb in scripts if path in fingerprints.modules_of_verb(verb)
+    } == verbs.intersection(scripts)
 
 
 def test_the_lock_is_that_of_the_tree():
@@ -165,6 +165,6 @@ def test_the_lock_is_that_of_the_tree():
 
     Raise its VERSION if results change, then lock again.
     """
-    assert json.loads(fingerprints.LOCK.read_text()) == fingerprints.versions(), (
-        "cd workflow/scripts; python -m postgrad.study.fingerprints"
-    )
+    assert (
+        json.loads(fingerprints.LOCK.read_text()) == fingerprints.versions_of_expensive_verbs()
+    ), "cd workflow/scripts; python -m postgrad.study.fingerprints"

@@ -1,6 +1,6 @@
-"""The environment that runs the workflow: packages that it lacks, and which `python` the jobs call.
+"""Check the environment that runs the workflow: missing packages, and which `python` the jobs call.
 
-This is read before anything else of the library and imports the standard library alone.
+This module is imported before all others of the library and imports the standard library only.
 """
 
 import os
@@ -11,10 +11,9 @@ from pathlib import Path
 
 
 def missing_packages(requirements: Path | str) -> list[str]:
-    """Names that a requirements file pins and this environment has not installed, in the order of
-    the file.
+    """Return the packages of a requirements file that are not installed, in the order of the file.
 
-    Versions are not compared, since a site may have another build.
+    Versions are not compared, because a site may have another build.
     """
     missing = []
     for line in Path(requirements).read_text(encoding="utf-8").splitlines():
@@ -26,27 +25,26 @@ def missing_packages(requirements: Path | str) -> list[str]:
     return missing
 
 
-def missing_sentence(requirements: Path | str) -> str | None:
-    """One sentence on the packages that this environment lacks, or None."""
+def missing_packages_message(requirements: Path | str) -> str | None:
+    """Return a message about the packages that this environment lacks, or None."""
     missing = missing_packages(requirements)
     if not missing:
         return None
     return (
-        f"Nothing was run: {sys.executable} lacks {', '.join(missing)} of {Path(requirements).name}; run `make env` "
-        "and call .venv/bin/snakemake, or run `python -m pip install -r requirements.txt -c constraints.txt`."
+        f"Nothing was run: {sys.executable} lacks {', '.join(missing)} of "
+        f"{Path(requirements).name}; run `make env` and call .venv/bin/snakemake, or run "
+        "`python -m pip install -r requirements.txt -c constraints.txt`."
     )
 
 
 def put_interpreter_first() -> None:
-    """Change PATH in this process's environment by `path_with_interpreter`, for all jobs that it
-    starts.
-    """
+    """Set PATH to `path_with_interpreter` for all jobs that this process starts."""
     os.environ["PATH"] = path_with_interpreter(os.environ.get("PATH", ""))
 
 
 def path_with_interpreter(path: str) -> str:
-    """The search path `path` with the folder of the running interpreter first, so that `python` is
-    this one.
+    """Return a search path with the folder of the running interpreter first, so that it is
+    `python`.
     """
     folder = os.path.dirname(sys.executable)
     folders = path.split(os.pathsep) if path else []

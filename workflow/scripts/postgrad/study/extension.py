@@ -58,7 +58,8 @@ def merged(files: Files) -> dict[str, Any]:
     Mappings are merged key by key, at all depths. Of any other value, lists included, that of the
     first file that has the key stands.
 
-    >>> merged([("b.yaml", {"extends": "a", "bind": {"x": {"p": 3}}}), ("a.yaml", {"bind": {"x": {"p": 1, "q": 2}}})])
+    >>> own = {"extends": "a", "bind": {"x": {"p": 3}}}
+    >>> merged([("b.yaml", own), ("a.yaml", {"bind": {"x": {"p": 1, "q": 2}}})])
     {'bind': {'x': {'p': 3, 'q': 2}}}
     """
     whole: dict[str, Any] = {}

@@ -1,11 +1,11 @@
-"""What a rule's outputs depend on beside its inputs: the code behind it.
+"""Fingerprints of the code behind each rule, on which its outputs depend in addition to its inputs.
 
-Snakemake sees neither an imported module nor a script called from `shell:`. So each rule carries
-`code`: for cheap verbs a hash of the syntax tree (docstrings left out) of the script and every
-local module that it imports; for expensive verbs the `VERSION` in the script, raised by hand when
-results change, since a tidied module must not retrain a 72B model. A lock file holds the tree that
-each VERSION was last confirmed for: `python -m postgrad.study.fingerprints`, in workflow/scripts,
-writes it.
+Snakemake sees neither an imported module nor a script that `shell:` calls. Therefore each rule has
+a param `code`. For a cheap verb it is a hash of the syntax trees, without docstrings, of its script
+and of every local module that the script imports. For an expensive verb it is the `VERSION` in the
+script, which is raised by hand when results change, because a model of 72B parameters must not be
+trained again for a tidied module. A lock file contains the tree for which each VERSION was last
+confirmed. `python -m postgrad.study.fingerprints`, run in workflow/scripts, writes it.
 """
 
 import ast
@@ -23,23 +23,36 @@ LOCK = SCRIPTS / "versions.json"
 FINDER = "pkgutil"
 
 
-def shape(tree: Any, words: list[str], imported: set[str]) -> None:
-    """Append a syntax tree as words, and the dotted names of `postgrad`, and pkgutil, that it
-    imports.
+def append_tree_words(tree: Any, words: list[str], imported: set[str]) -> None:
+    """Append a syntax tree as words, and the modules that it imports.
 
-    Raises ValueError for a relative import, since which module it names depends on where the file
-    lies. Docstrings are left out, and so are empty fields, whose names differ between Pythons, and
-    `ctx`, which follows from the place.
+    Docstrings are left out. So are empty fields, whose names differ between Python versions, and
+    `ctx`, which follows from the place in the tree.
+
+    Parameters
+    ----------
+    tree
+        A node of a syntax tree, a list of nodes, or a value.
+    words
+        Gets the words of the tree.
+    imported
+        Gets the dotted names of imported modules of `postgrad`, and pkgutil.
+
+    Raises
+    ------
+    ValueError
+        For a relative import, because its meaning depends on the folder of the file.
     """
     if isinstance(tree, list):
         words.append("[")
         for item in tree:
-            shape(item, words, imported)
+            append_tree_words(item, words, imported)
         words.append("]")
     elif isinstance(tree, ast.AST):
         if isinstance(tree, ast.ImportFrom) and tree.level:
             raise ValueError(
-                f"line {tree.lineno}: a relative import; write `from postgrad.<package> import <module>`."
+                f"line {tree.lineno}: a relative import; "
+                "write `from postgrad.<package> import <module>`."
             )
         if (
             isinstance(tree, ast.ImportFrom)
@@ -60,7 +73,7 @@ def shape(tree: Any, words: list[str], imported: set[str]) -> None:
                 value = value[1:]
             if value is not None and value != [] and name != "ctx":
                 words.append(name)
-                shape(value, words, imported)
+                append_tree_words(value, words, imported)
     else:
         words.append(repr(tree))
 
@@ -74,26 +87,37 @@ def _is_docstring(node: ast.AST) -> bool:
 
 
 @cache
-def code(verb: str) -> str:
-    """The fingerprint of a verb's code.
+def code_fingerprint(verb: str) -> str:
+    """Return the fingerprint of a verb's code: VERSION of an expensive verb, else a hash of its
+    code.
 
-    Raises ValueError where an expensive verb's script declares no VERSION.
+    Raise `ValueError` if the script of an expensive verb declares no VERSION.
     """
-    return version(verb) if verb in EXPENSIVE else tree_hash(verb)
+    return declared_version(verb) if verb in EXPENSIVE else tree_hash(verb)
 
 
 @cache
-def parsed(path: Path, changed: int) -> tuple[str, set[Path]]:
-    """(shape of a file's syntax tree as text, paths of the local modules that it imports and of
-    their packages).
+def parse_module(path: Path, changed: int) -> tuple[str, set[Path]]:
+    """Return the syntax tree of a file as text, and the local modules that it imports.
 
-    A module that imports pkgutil looks for modules in its own package, so all of them count as
-    imported. changed: the file's time of change. Most modules stand behind many verbs: to read each
-    once saves 0.15 s a start.
+    Parameters
+    ----------
+    path
+        The file.
+    changed
+        The time of its last change. Most modules are imported by many verbs: the cache, which reads
+        each of them once, saves 0.15 s a start.
+
+    Returns
+    -------
+    tree : str
+    imported : set of Path
+        The imported modules and their packages. A module that imports pkgutil looks for modules in
+        its own package, so all of these count as imported.
     """
     words: list[str] = []
     imported: set[str] = set()
-    shape(ast.parse(path.read_text(encoding="utf-8")), words, imported)
+    append_tree_words(ast.parse(path.read_text(encoding="utf-8")), words, imported)
     paths = set(path.parent.glob("*.py")) if FINDER in imported else set()
     for parts in (name.split(".") for name in imported):
         for depth in range(1, len(parts) + 1):
@@ -102,34 +126,35 @@ def parsed(path: Path, changed: int) -> tuple[str, set[Path]]:
     return " ".join(words), {path for path in paths if path.exists()}
 
 
-def modules(verb: str) -> dict[Path, str]:
-    """{path.
-
-    Shape of its syntax tree} of a verb's script and of every local module that it imports, at any
-    depth.
+def modules_of_verb(verb: str) -> dict[Path, str]:
+    """Return the syntax tree, as text, of a verb's script and of all local modules behind it, by
+    path.
     """
     found: dict[Path, str] = {}
     todo = [SCRIPTS / f"{verb}.py"]
     while todo:
         path = todo.pop()
         if path not in found:
-            found[path], imported = parsed(path, path.stat().st_mtime_ns)
+            found[path], imported = parse_module(path, path.stat().st_mtime_ns)
             todo += imported
     return found
 
 
 def tree_hash(verb: str) -> str:
-    """The hash of the syntax trees of all modules behind a verb, and of its templates."""
+    """Return the hash of the syntax trees of all modules behind a verb, and of its templates."""
     digest = hashlib.sha256()
-    for path, tree in sorted(modules(verb).items()):
+    for path, tree in sorted(modules_of_verb(verb).items()):
         digest.update(f"{path.relative_to(SCRIPTS).as_posix()}\n{tree}\n".encode())
         for template in sorted(path.parent.glob(f"{verb}.*.j2")):
             digest.update(template.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def version(verb: str) -> str:
-    """The VERSION that an expensive verb's script declares."""
+def declared_version(verb: str) -> str:
+    """Return the VERSION that an expensive verb's script declares.
+
+    `ValueError` if there is none.
+    """
     for node in ast.parse((SCRIPTS / f"{verb}.py").read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and [getattr(t, "id", "") for t in node.targets] == [
             "VERSION"
@@ -138,29 +163,33 @@ def version(verb: str) -> str:
     raise ValueError(f"{verb}.py declares no VERSION.")
 
 
-def versions() -> dict[str, dict[str, str]]:
-    """What the lock file should hold: {verb: {"version", "tree"}} of the expensive verbs."""
-    return {verb: {"version": version(verb), "tree": tree_hash(verb)} for verb in EXPENSIVE}
+def versions_of_expensive_verbs() -> dict[str, dict[str, str]]:
+    """Return what the lock file should contain.
 
-
-def unconfirmed() -> str | None:
-    """One sentence on the expensive verbs whose code changed while neither VERSION nor lock did, or
-    None.
+    The VERSION and tree hash of each expensive verb.
     """
+    return {
+        verb: {"version": declared_version(verb), "tree": tree_hash(verb)} for verb in EXPENSIVE
+    }
+
+
+def unconfirmed_message() -> str | None:
+    """Return a message about expensive verbs whose code changed without a new VERSION, or None."""
     locked = json.loads(LOCK.read_text(encoding="utf-8"))
     verbs = sorted(
         verb
-        for verb, now in versions().items()
+        for verb, now in versions_of_expensive_verbs().items()
         if now["tree"] != locked[verb]["tree"] and now["version"] == locked[verb]["version"]
     )
     if not verbs:
         return None
     whose = "their" if len(verbs) > 1 else "its"
     return (
-        f"The code behind {' and '.join(verbs)} changed, {whose} VERSION did not, and nothing reruns for it: raise "
-        "VERSION in the script if results change; then run `python -m postgrad.study.fingerprints` in workflow/scripts."
+        f"The code behind {' and '.join(verbs)} changed, {whose} VERSION did not, and nothing reruns "
+        "for it: raise VERSION in the script if results change; then run "
+        "`python -m postgrad.study.fingerprints` in workflow/scripts."
     )
 
 
 if __name__ == "__main__":
-    LOCK.write_text(json.dumps(versions(), indent=1) + "\n", encoding="utf-8")
+    LOCK.write_text(json.dumps(versions_of_expensive_verbs(), indent=1) + "\n", encoding="utf-8")

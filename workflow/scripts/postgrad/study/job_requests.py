@@ -49,7 +49,7 @@ class JobRequests:
     def resources(
         self, verb: str, recipe: str, node: str, file: str | None, shard: str | None, attempt: int
     ) -> dict[str, Any]:
-        """Return what a job asks of the cluster, under `cluster.SUBMISSION_RESOURCES` and `cluster.LAUNCH_RESOURCES`.
+        """Return what a job asks of the cluster, as `cluster.job_resources` does.
 
         Parameters
         ----------

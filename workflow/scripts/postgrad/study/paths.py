@@ -1,10 +1,10 @@
-"""Where the files that a rule reads lie: look-ups on a study that return paths and change nothing.
+"""Paths of the files that a rule reads: look-ups on a study that return paths and change nothing.
 
-The parameters of a look-up bear the names of the rules' wildcards: `recipe`, `node` (the id of a
+The parameters of a look-up have the names of the rules' wildcards: `recipe`, `node` (the id of a
 node, such as `ages-expert@seed=1`), `file` (`scored` or `teaching`), `shard` and `scope`.
 workflow/rules/common.smk fills them in by these names. A look-up returns one path, a list of paths,
-or, where a file has to be told from others, {name: path}. Which look-ups the job of a verb needs,
-and under which role, stands in its record in postgrad/verbs.
+or {name: path} if the files must be distinguished. The record of a verb in postgrad/verbs says
+which look-ups its job needs, and under which role.
 """
 
 import os
@@ -18,12 +18,15 @@ from postgrad.verbs.registry import VERBS
 
 
 class UnknownNode(Exception):
-    """A path names a node that its recipe does not have in this study."""
+    """Raised if a path names a node that its recipe does not have in this study."""
 
 
 class Paths:
-    """The paths of a study's results, `results/<study>/...`, and of the bases that all studies
-    share.
+    """The paths of a study's results, `results/<study>/...`, and of the bases, which studies share.
+
+    Parameters
+    ----------
+    study : Study
     """
 
     def __init__(self, study: Any):
@@ -31,7 +34,7 @@ class Paths:
         self._inputs: dict[tuple[Any, ...], dict[str, Files]] = {}
 
     def node(self, recipe: str, node: str) -> Node:
-        """The node with this id. Raises UnknownNode where the recipe has none."""
+        """Return the node with this id. Raise `UnknownNode` if the recipe does not have it."""
         graph = self.study.graph(recipe)
         if node not in graph.nodes:
             raise UnknownNode(f"{graph.where}: there is no node {node!r} in this study.")
@@ -40,9 +43,14 @@ class Paths:
     def inputs(
         self, verb: str | None, recipe: str, node: str, file: str, shard: str
     ) -> dict[str, Files]:
-        """What a job reads, by role, as the record of its verb says.
+        """Return the files that a job reads, by role, as the record of its verb lists them.
 
-        verb: None for that of the node.
+        Parameters
+        ----------
+        verb
+            The verb of the job. None for the verb of the node.
+        recipe, node, file, shard
+            The wildcards of the job.
         """
         job = (verb, recipe, node, file, shard)
         if job not in self._inputs:
@@ -55,11 +63,15 @@ class Paths:
     # -- posts ------------------------------------------------------------------------------------
 
     def posts(self, recipe: str, node: str, dataset: str) -> str:
-        """The posts of a dataset that a node reads: of a split (`ages/train`) or of the dataset
-        node of that id.
+        """Return the posts of a dataset that a node reads.
 
-        `ages/held-out` lies in the folded dataset under the node, where a column marks the posts
-        held out.
+        Parameters
+        ----------
+        recipe, node
+            The reading node.
+        dataset
+            A split, such as `ages/train`, or the id of a dataset node. `ages/held-out` is a part of
+            the folded dataset under the node, in which a column marks the posts that are held out.
         """
         alias, split = os.path.split(dataset)
         if alias and split != HELD_OUT:
@@ -68,12 +80,15 @@ class Paths:
         return self.result(recipe, id, ".parquet")
 
     def source_posts(self, recipe: str, node: str) -> list[str]:
-        """The posts that a node reads: what it names under `data`, or beside its verb."""
+        """Return the posts that a node reads.
+
+        Those that it names under `data` or after its verb.
+        """
         return [self.posts(recipe, node, source) for source in self.node(recipe, node).sources]
 
     def audit_drops(self, recipe: str, node: str) -> list[str]:
-        """The lists of posts that audit leaves out, one for each task of whose splits the node
-        reads one.
+        """Return the lists of posts that audit leaves out, for each task of which the node reads a
+        split.
         """
         aliases = filter(None, map(os.path.dirname, self.node(recipe, node).sources))
         return [
@@ -81,48 +96,49 @@ class Paths:
         ]
 
     def held_out_drops(self, recipe: str, node: str) -> list[str]:
-        """The lists of posts that the folds under a node hold out, with all that belong to these
-        posts.
+        """Return the lists of posts that the folds under a node hold out.
+
+        The lists include all posts that belong to a post that is held out.
         """
         return [self.result(recipe, id, ".drop.parquet") for id in self.node(recipe, node).folds]
 
     def drops(self, recipe: str, node: str) -> list[str]:
-        """The lists of all posts that a node may not read.
+        """Return the lists of all posts that a node may not read.
 
-        Those of audit, then those of its folds.
+        Those of audit, then of its folds.
         """
         return self.audit_drops(recipe, node) + self.held_out_drops(recipe, node)
 
     def corpus(self, recipe: str, node: str) -> dict[str, str]:
-        """{split: its posts} of every split of the node's task."""
+        """Return the posts of every split of the node's task, by split."""
         task = self.task(recipe, self.node(recipe, node).task)
         return {split: self.clean(task, split) for split in SPLITS}
 
     def duplicate_groups(self, recipe: str, node: str) -> str:
-        """Audit's groups of duplicates in the node's task."""
+        """Return audit's groups of duplicates in the node's task."""
         return (
             f"{self.folder}/audit/{self.task(recipe, self.node(recipe, node).task)}/groups.parquet"
         )
 
     def train_posts(self, recipe: str, node: str) -> str:
-        """The train split of the node's task."""
+        """Return the train split of the node's task."""
         return self.corpus(recipe, node)["train"]
 
     def epoch_posts(self, recipe: str, node: str) -> list[str]:
-        """The dev split of the node's task where the training chooses its epoch on it, else
+        """Return the dev split of the node's task if the training chooses its epoch on it, else
         nothing.
         """
         chooses = self.node(recipe, node).options.get("epoch") == "best"
         return [self.corpus(recipe, node)["dev"]] if chooses else []
 
     def budget_posts(self, recipe: str, node: str) -> list[str]:
-        """The dataset to whose class counts a node keeps, if it names one."""
+        """Return the dataset whose class counts are the budget of a node, if it names one."""
         budget = self.node(recipe, node).budget
         return [self.result(recipe, budget, ".parquet")] if budget else []
 
     def fit_posts(self, recipe: str, node: str) -> list[str]:
-        """The gold posts on which a node is fitted or chosen, or its teachers are audited, if it
-        names any.
+        """Return the gold posts on which a node is fitted or chosen, or its teachers are audited,
+        if any.
         """
         made = self.node(recipe, node)
         return [self.posts(recipe, made.members[0], made.fit)] if made.fit else []
@@ -130,16 +146,16 @@ class Paths:
     # -- models -----------------------------------------------------------------------------------
 
     def base_model(self, recipe: str, node: str) -> str:
-        """The model.json from which a training starts: of a model node or of a base."""
+        """Return the model.json from which a training starts: that of a model node or of a base."""
         base = self.node(recipe, node).base or ""
         if base in self.study.graph(recipe).nodes:
             return self.result(recipe, base, "/model.json")
         return self.base(base)
 
     def asked_models(self, recipe: str, node: str) -> list[str]:
-        """The model.json of each causal base that a node asks.
+        """Return the model.json of each causal base that a node asks.
 
-        An endpoint and a stand-in have none.
+        An endpoint and a stand-in do not have one.
         """
         return [
             self.base(model)
@@ -150,9 +166,9 @@ class Paths:
     # -- predictions ------------------------------------------------------------------------------
 
     def datasets(self, recipe: str, node: str, file: str) -> list[str]:
-        """The datasets that a predictor's file holds.
+        """Return the datasets in a predictor's file.
 
-        Raises UnknownNode where the recipe has no use for the file.
+        Raise `UnknownNode` if the recipe does not use it.
         """
         graph, made = self.study.graph(recipe), self.node(recipe, node)
         found = queries.predicted_datasets(graph).get((made.id, file))
@@ -164,22 +180,22 @@ class Paths:
         return found
 
     def predicted_posts(self, recipe: str, node: str, file: str) -> dict[str, str]:
-        """{dataset: its posts} of the datasets that a predictor's file holds."""
+        """Return the posts of each dataset in a predictor's file, by dataset."""
         return {
             dataset: self.posts(recipe, node, dataset)
             for dataset in self.datasets(recipe, node, file)
         }
 
     def predictions(self, recipe: str, node: str, file: str) -> str:
-        """One of the two files of a predictor."""
+        """Return one of the two files of a predictor."""
         made = self.node(recipe, node)
         verb = "predict" if made.verb == "finetune" else made.verb
         return f"{self.folder}/{recipe}/{verb}/{made.id}/{file}.parquet"
 
     def shards(self, recipe: str, node: str, file: str, shard: str) -> list[str]:
-        """What the file `teaching` is gathered from in a study with shards.
+        """Return the shards from which the file `teaching` is joined, in a study with shards.
 
-        Nothing where a model predicts.
+        The list is empty if the job runs a model.
         """
         if self.study.shards == 1 or shard or file != TEACHING:
             return []
@@ -190,27 +206,30 @@ class Paths:
         ]
 
     def member_predictions(self, recipe: str, node: str, file: str) -> dict[str, str]:
-        """{id: its file} of all predictors that a node reads: teachers, members, candidates."""
+        """Return the file of each predictor that a node reads (teacher, member or candidate), by
+        id.
+        """
         return {id: self.predictions(recipe, id, file) for id in self.node(recipe, node).members}
 
     # -- a whole recipe ---------------------------------------------------------------------------
 
     def scored_predictions(self, recipe: str) -> dict[str, str]:
-        """{predictor: its file} of all that are scored, in reading order."""
+        """Return the file of each predictor that is scored, by id, in reading order."""
         pairs = queries.scored(self.study.graph(recipe))
         return {node.id: self.predictions(recipe, node.id, SCORED) for node, _ in pairs}
 
     def scored_posts(self, recipe: str) -> dict[tuple[str, str], str]:
-        """{(predictor, dataset): the gold posts} of all that is scored, in reading order."""
+        """Return the gold posts of all that is scored, by (predictor, dataset), in reading order."""
         pairs = queries.scored(self.study.graph(recipe))
         return {(node.id, dataset): self.posts(recipe, node.id, dataset) for node, dataset in pairs}
 
     # -- a report ---------------------------------------------------------------------------------
 
     def reported(self, scope: str) -> list[str]:
-        """The recipes of a report.
+        """Return the recipes of a report.
 
-        Of scope `all_recipes/` all, else those that the study asks for. Raises ConfigError.
+        These are all recipes for scope `all_recipes/`, else those that the study asks for. Raise
+        `ConfigError` if a recipe cannot be read.
         """
         if not scope:
             return self.study.recipes
@@ -218,12 +237,14 @@ class Paths:
         return self.study.all_recipes()
 
     def page(self, scope: str) -> str:
-        """The report of one scope."""
+        """Return the report of one scope."""
         return f"{self.folder}/{scope}report.html"
 
     def report_files(self, scope: str) -> dict[str, Files]:
-        """{option of report.py: its files}. A file that does not say itself what it is stands under
-        its name: the task, or the recipe and the node, and what more the record of its verb says.
+        """Return the files that a report reads, by option of report.py.
+
+        A file that does not say itself what it is has a name: its task, or its recipe and node and
+        whatever the record of its verb adds.
         """
         recipes = self.reported(scope)
         tasks = self.study.tasks(recipes)
@@ -247,43 +268,49 @@ class Paths:
         return found
 
     def report_inputs(self, scope: str) -> dict[str, str | list[str]]:
-        """{option of report.py: the paths of its files}."""
+        """Return the paths of the files that a report reads, by option of report.py."""
         return {option: path_list(found) for option, found in self.report_files(scope).items()}
 
     # -- parts of the above -----------------------------------------------------------------------
 
     def task(self, recipe: str, alias: str | None) -> str:
-        """The task that a recipe calls `alias`, as the study binds it."""
+        """Return the task that a recipe calls `alias`, as the study binds it."""
         return self.study.graph(recipe).tasks[alias]
 
     def clean(self, task: str, split: str) -> str:
-        """The posts of one split of a task."""
+        """Return the posts of one split of a task."""
         return f"{self.folder}/clean/{task}/{split}.parquet"
 
     def drop(self, task: str) -> str:
-        """The list of the posts that audit leaves out of a task."""
+        """Return the list of the posts that audit leaves out of a task."""
         return f"{self.folder}/audit/{task}/drop.parquet"
 
     def base(self, model: str) -> str:
-        """The model.json of a base."""
+        """Return the model.json of a base."""
         return f"results/base/{model}/model.json"
 
     def result(self, recipe: str, id: str, rest: str) -> str:
-        """A file of a node's result. rest: what follows the node's id."""
+        """Return a file of a node's result. `rest` is the part of the path after the node's id."""
         return f"{self.folder}/{recipe}/{self.node(recipe, id).verb}/{id}{rest}"
 
 
 def path_list(found: Files) -> str | list[str]:
-    """What a look-up found as one path or a list of paths, the names left out.
-
-    What a rule reads.
+    """Return the files of a look-up as one path or a list of paths, without names, as rules need
+    them.
     """
     return list(found.values()) if isinstance(found, dict) else found
 
 
 def option_words(files: dict[str, Files]) -> list[str]:
-    """The words of a command line that hand over {option: what a look-up found}.
+    """Return the arguments of a command line for files by option.
 
+    Parameters
+    ----------
+    files
+        Option -> what a look-up of `Paths` returns.
+
+    Examples
+    --------
     >>> option_words({"data": ["a.parquet", "b.parquet"]})
     ['--data', 'a.parquet', 'b.parquet']
     >>> option_words({"gold": {("plain@seed=1", "ages/dev"): "a.parquet"}})
