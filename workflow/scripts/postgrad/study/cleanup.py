@@ -1,12 +1,11 @@
-"""What `clean_work` lists and removes in work/: folders to which no study refers, and results of
-earlier settings.
+"""List and remove folders in work/ that no study uses, and results of earlier settings.
 
-A node's folder in work/ keeps one result for each key (postgrad/runtime/result_cache.py). The key
-that was used last, and a model that stands in results/, are in use and stay. The others are earlier
-results: they hold space so that their settings return without training, and go by their age and by
-the space that they hold.
+A node's folder in work/ has one result for each key (postgrad/runtime/result_cache.py). The result
+whose key was used last is in use and stays, and so does a model that is in results/. The others are
+earlier results. They are kept so that their settings return without training, and are removed by
+age and size.
 
-The rule `clean_work` lists and then runs this module, which removes:
+The rule `clean_work` prints the list and then runs this module, which removes:
 
 PYTHONPATH=workflow/scripts python -m postgrad.study.cleanup older_than=30 keep_gb=50
 """
@@ -36,9 +35,9 @@ GB = 1e9
 
 @dataclass(frozen=True)
 class Held:
-    """A folder in work/ and the space that it holds.
+    """A folder in work/ and its size.
 
-    `freed`: the bytes of files that have no other name.
+    `size` is the bytes of all its files, and `freed` those of files that have no other name.
     """
 
     folder: Path
@@ -50,10 +49,10 @@ class Held:
 
 @dataclass(frozen=True)
 class Plan:
-    """What work/ holds: folders to which no study refers, and earlier results, of which some are to
-    be removed.
+    """What work/ contains: unused folders, earlier results, and results in use.
 
-    `in_use` are the results that stand in results/ now.
+    `unknown` are folders to which no study refers. `removed` are those of `earlier` that are to be
+    removed. `in_use` are the results that are in results/ now.
     """
 
     unknown: list[Held]
@@ -68,16 +67,20 @@ def plan(
     root: str | Path = "config",
     work: str | Path = "work",
 ) -> Plan:
-    """What `clean_work` removes.
+    """Return what `clean_work` removes.
 
     Parameters
     ----------
     older_than : float, optional
-        Remove earlier results that were not used for more days than this. Default: none for their
-        age.
+        Remove earlier results that were not used for more days than this. Default: none because of
+        their age.
     keep_gb : float, optional
         Remove earlier results, the one that was used longest ago first, until the others hold at
-        most so many gigabytes. Default: none for their size.
+        most so many gigabytes. Default: none because of their size.
+    root
+        The folder of the configuration.
+    work
+        The folder of the work files.
     """
     unknown = leftovers(root, work)
     earlier, in_use = kept_results(work, unknown)
@@ -90,11 +93,10 @@ def plan(
 
 
 def leftovers(root: str | Path = "config", work: str | Path = "work") -> list[Path]:
-    """Folders under `work` that no study in `root` refers to, in either mode, at any scale, of
-    however many seeds.
+    """Return folders in `work` to which no study in `root` refers, in any mode, scale or number of
+    seeds.
 
-    Folds, tasks and shards are counted as seeds are: a cap leaves nothing over.
-
+    Folds, tasks and shards are treated as seeds are: a limit on their number leaves no folder over.
     A study or recipe that cannot be read keeps all its folders. Logs and made-up posts of a study
     stay.
     """
@@ -118,19 +120,19 @@ def leftovers(root: str | Path = "config", work: str | Path = "work") -> list[Pa
 
 
 def recipe_folders(study: Path) -> list[Path]:
-    """The folders of a study's recipes in work/."""
+    """Return the folders of a study's recipes in work/."""
     return sorted(path for path in study.glob("[!.]*") if path.is_dir() and path.name not in KEPT)
 
 
 def node_folders(recipe: Path) -> list[Path]:
-    """The work folders of a recipe's nodes, <verb>/<node>; a name with a dot first is a lock."""
+    """Return the folders of a recipe's nodes in work/, <verb>/<node>. Locks begin with a dot."""
     return sorted(path for path in recipe.glob("[!.]*/[!.]*") if path.is_dir())
 
 
 def referred(study: str, recipe: str, root: str | Path = "config") -> set[tuple[str, str]] | None:
-    """{(verb, id)} that one recipe of a study has at any setting of it.
+    """Return the (verb, id) that one recipe of a study has at any setting.
 
-    None where a file cannot be read.
+    None if a file cannot be read.
     """
     known: set[tuple[str, str]] = set()
     scales = [path.stem for path in sorted((Path(root) / "scales").glob("*.yaml"))]
@@ -151,9 +153,13 @@ def referred(study: str, recipe: str, root: str | Path = "config") -> set[tuple[
 
 
 def kept_results(work: str | Path, unknown: Iterable[Path] = ()) -> tuple[list[Held], list[Held]]:
-    """Return (earlier results, the one used longest ago first.
+    """Return the earlier results and the results in use of all nodes outside `unknown`.
 
-    Results in use) of all nodes outside `unknown`.
+    Returns
+    -------
+    earlier : list of Held
+        The one that was used longest ago first.
+    in_use : list of Held
     """
     earlier, in_use, apart = [], [], set(unknown)
     recipes = [
@@ -180,9 +186,9 @@ def kept_results(work: str | Path, unknown: Iterable[Path] = ()) -> tuple[list[H
 
 
 def results_of(node: Path) -> list[list[tuple[Path, dict[str, Any]]]]:
-    """The results of a node, in a list for each of its datasets.
+    """Return the results of a node as (folder, key), in one list for each of its datasets.
 
-    (folder, its key), the one used last at the end.
+    The result that was used last is at the end of its list.
     """
     groups: dict[tuple[Any, ...], list[tuple[Path, dict[str, Any]]]] = {}
     for file in sorted(node.rglob(KEY), key=lambda file: (file.stat().st_mtime_ns, file)):
@@ -194,7 +200,7 @@ def results_of(node: Path) -> list[list[tuple[Path, dict[str, Any]]]]:
 
 
 def stands_in_results(folder: Path, work: str | Path) -> bool:
-    """Whether the model in the folder of a key is the one in results/, whenever either was last
+    """Return whether the model in a key's folder is the one in results/, whenever each was last
     used.
     """
     kept = result_marker(folder / MODEL)
@@ -203,9 +209,12 @@ def stands_in_results(folder: Path, work: str | Path) -> bool:
 
 
 def pruned(earlier: Sequence[Held], older_than: float | None, keep_gb: float | None) -> list[Held]:
-    """The earlier results, the one used longest ago first, that are too old or hold too much.
+    """Return the earlier results that are too old or hold too much space; see `plan`.
 
-    See `plan`.
+    Parameters
+    ----------
+    earlier
+        The one that was used longest ago first.
     """
     oldest = -float("inf") if older_than is None else time.time() - older_than * DAY
     room = float("inf") if keep_gb is None else keep_gb * GB
@@ -218,9 +227,9 @@ def pruned(earlier: Sequence[Held], older_than: float | None, keep_gb: float | N
 
 
 def measured(folder: Path, note: str = "") -> Held:
-    """The space that a folder holds, and when it was last used.
+    """Return the size of a folder and when it was last used.
 
-    The newest time of a key.json, else of any file.
+    That is the newest time of a key.json, or of any file if there is none.
     """
     files = {path: path.stat() for path in folder.rglob("*") if path.is_file()}
     times = [told.st_mtime for path, told in files.items() if path.name == KEY]
@@ -230,7 +239,10 @@ def measured(folder: Path, note: str = "") -> Held:
 
 
 def listing(found: Plan) -> str:
-    """What work/ holds, a line for each folder that goes or may go, and what the removal frees."""
+    """Return a text on what work/ contains, and on the space that the removal frees.
+
+    It has a line for each folder that is or may be removed.
+    """
     lines = [f"{counted(found.unknown)} to which no study refers" + (":" if found.unknown else ".")]
     lines += [line("remove", folder) for folder in found.unknown]
     lines += [f"{counted(found.earlier)} with results of earlier settings, which return without being computed again"
@@ -252,34 +264,40 @@ def listing(found: Plan) -> str:
 
 
 def counted(folders: Sequence[Held]) -> str:
+    """Return the number of folders in words."""
     return f"{len(folders)} folder{'s' * (len(folders) != 1)} in work/"
 
 
 def line(word: str, folder: Held) -> str:
+    """Return the line of a folder in the list; `word` says what happens to it."""
     days = max(0.0, (time.time() - folder.used) / DAY)
     note = f"  ({folder.note})" if folder.note else ""
     return f"  {word:<6}  {gigabytes(folder.size):>11}  used {days:.0f} days ago  {folder.folder}{note}"
 
 
 def gigabytes(size: int) -> str:
+    """Return a number of bytes in GB or MB.
+
+    Examples
+    --------
+    >>> gigabytes(2_500_000_000), gigabytes(1_500_000)
+    ('2.50 GB', '1.5 MB')
+    """
     return f"{size / GB:.2f} GB" if size >= GB / 10 else f"{size / 1e6:.1f} MB"
 
 
 @cache
 def announce_plan(older_than: float | None = None, keep_gb: float | None = None) -> list[str]:
-    """List on the screen what `clean_work` removes, once in a process.
-
-    Return the words of this module's command.
-    """
+    """Print what `clean_work` removes, once in a process, and return this module's arguments."""
     print(listing(plan(older_than, keep_gb)), file=sys.stderr)
     limits = {"older_than": older_than, "keep_gb": keep_gb}
     return [f"{name}={value}" for name, value in limits.items() if value is not None]
 
 
 def remove_folder(folder: Path) -> bool:
-    """Remove a folder of work/ unless a job works on it; return whether it is gone.
+    """Remove a folder of work/ unless a job uses it, and return whether it was removed.
 
-    Each key.json goes first, so that a kill leaves none beside half a result.
+    Each key.json is removed first, so that a kill leaves none with half a result.
     """
     node = folder.parent if is_key_folder(folder) else folder
     try:
@@ -294,6 +312,7 @@ def remove_folder(folder: Path) -> bool:
 
 
 def main(words: Sequence[str]) -> None:
+    """Remove what `plan` finds; the arguments are older_than=DAYS and keep_gb=GB."""
     limits = {name: float(value) for name, value in (word.split("=") for word in words)}
     found = plan(limits.get("older_than"), limits.get("keep_gb"))
     for gone in [*found.unknown, *found.removed]:

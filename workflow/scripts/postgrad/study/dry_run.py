@@ -1,8 +1,7 @@
-"""What a dry run says: one row a verb and node, in the order in which data flows, and why in a few
-words.
+"""The table of a dry run: one row for each verb and node, in the order of the data, and why it
+runs.
 
-Nothing of Snakemake is imported: workflow/rules/outlook.smk reads its graph and hands over plain
-values.
+Snakemake is not imported: workflow/rules/outlook.smk reads its graph and passes plain values.
 """
 
 import ast
@@ -38,7 +37,8 @@ LAST = "Nothing was run (-n). `snakemake -n -p` tells every job and its command.
 class Job:
     """One job that will run.
 
-    `why` in words, empty where it only follows; `follows`: its upstream (verb, node).
+    `why` is empty if the job only follows others. `follows` are the (verb, node) of the jobs before
+    it.
     """
 
     verb: str
@@ -49,9 +49,14 @@ class Job:
 
 
 def node_of(wildcards: Mapping[str, str], several: bool) -> str:
-    """What a job is of: ages-expert, or with `several` recipes ctyun/ages-expert.
+    """Return what a job is of: ages-expert, or ctyun/ages-expert if there are several recipes.
 
-    wildcards: the job's; under `node` stands the node's name instead of its id.
+    Parameters
+    ----------
+    wildcards
+        The job's wildcards, with the node's name instead of its id under `node`.
+    several
+        Whether the table has jobs of several recipes.
     """
     name = next((wildcards[key] for key in ("node", "task", "model") if key in wildcards), "")
     recipe = wildcards.get("recipe", "")
@@ -59,9 +64,15 @@ def node_of(wildcards: Mapping[str, str], several: bool) -> str:
 
 
 def cause(reason: Any, change: Any = None) -> tuple[str, str]:
-    """(cause, why) of a job from Snakemake's Reason for it and the change of its params, if any.
+    """Return why a job runs, as (cause, words).
 
-    change: `only_old` and `only_new`, sets of Python literals, as Snakemake keeps params.
+    Parameters
+    ----------
+    reason
+        Snakemake's Reason for the job.
+    change
+        The change of its params, if any: `only_old` and `only_new` are sets of Python literals, as
+        Snakemake keeps params.
     """
     if reason.forced:
         return "forced", "forced"
@@ -80,10 +91,17 @@ def cause(reason: Any, change: Any = None) -> tuple[str, str]:
 
 
 def changed(old: Iterable[str], new: Iterable[str]) -> tuple[str, str]:
-    """(cause, why) of params that are gone and params that came, as literals.
+    """Return why a job with other params runs, as (cause, words).
 
-    A spec is a JSON mapping, what is read is a JSON mapping of the one key `reads` or, of a report,
-    a list of files, and code is a word.
+    A spec is a JSON mapping. What a job reads is a JSON mapping with the one key `reads` or, for a
+    report, a list of files. Code is a word.
+
+    Parameters
+    ----------
+    old
+        Literals of params that no longer exist.
+    new
+        Literals of new params.
     """
     gone, came = (
         [ast.literal_eval(x) for x in sorted(literals) if x[:1] in ("'", '"', "[")]
@@ -118,8 +136,9 @@ def changed(old: Iterable[str], new: Iterable[str]) -> tuple[str, str]:
 
 
 def is_of_older_form(output: str) -> bool:
-    """Whether an earlier version, which wrote a file for each dataset, has predicted what this file
-    will hold.
+    """Return whether an earlier version of Postgrad predicted what this file will contain.
+
+    Earlier versions wrote one file for each dataset.
     """
     path = Path(output)
     folders = (
@@ -129,9 +148,7 @@ def is_of_older_form(output: str) -> bool:
 
 
 def upgrade_sentence(jobs: Sequence[Job]) -> str | None:
-    """Return one sentence on what is done again because an earlier version of the workflow made it,
-    or None.
-    """
+    """Return a message on what runs again because an earlier version made it, or None."""
     if all(job.cause != "older" for job in jobs):
         return None
     verbs = dict.fromkeys(
@@ -144,9 +161,21 @@ def upgrade_sentence(jobs: Sequence[Job]) -> str | None:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> list[str]:
-    """What differs between two mappings.
+    """Return what differs between two mappings, one text for each key.
 
-    `lr 0.01 -> 0.001`, or `prompt changed` where a value is long.
+    Parameters
+    ----------
+    old, new
+        The mappings.
+    path
+        Comes before each key.
+
+    Examples
+    --------
+    >>> differences({"lr": 0.01, "seed": 1}, {"lr": 0.001, "seed": 1})
+    ['lr 0.01 -> 0.001']
+    >>> differences({"prompt": "a" * 50}, {"prompt": "b" * 50})
+    ['prompt changed']
     """
     found: list[str] = []
     for key in sorted({*old, *new}):
@@ -164,9 +193,12 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") 
 
 
 def exchanged(old: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """What is read now and was not before, and the other way round, by role.
+    """Yield which inputs are new (+) and which are no longer read (-), by role.
 
-    `data: + label agreed`.
+    Examples
+    --------
+    >>> list(exchanged({"data": ["a"]}, {"data": ["a", "label agreed"]}))
+    ['data: + label agreed']
     """
     for role in sorted({*old, *new}):
         before, now = old.get(role, []), new.get(role, [])
@@ -178,9 +210,9 @@ def exchanged(old: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]]
 
 
 def rows(jobs: Iterable[Job]) -> Iterator[tuple[str, str, int, str]]:
-    """(verb, node, number of jobs, why) of each verb and node.
+    """Yield (verb, node, number of jobs, why) of each verb and node.
 
-    Of several causes the weightiest, and of how many.
+    Of several causes, the first in `CAUSES` is given, with the number of jobs that have it.
     """
     merged: dict[tuple[str, str], list[Job]] = {}
     for job in jobs:
@@ -201,10 +233,16 @@ def rows(jobs: Iterable[Job]) -> Iterator[tuple[str, str, int, str]]:
 
 
 def table(jobs: Sequence[Job], known: int, overrides: Iterable[str] = ()) -> str:
-    """The table, no line wider than WIDTH, and a total below.
+    """Return the table, with no line wider than WIDTH, and a total below it.
 
-    known: how many jobs there are, run or not. overrides: sentences on nodes that override their
-    scale, which stand above the total.
+    Parameters
+    ----------
+    jobs
+        The jobs that will run.
+    known
+        The number of all jobs.
+    overrides
+        Sentences on nodes that override their scale, which come before the total.
     """
     cells = [
         ("verb", "node", "jobs", "why"),
@@ -221,12 +259,17 @@ def table(jobs: Sequence[Job], known: int, overrides: Iterable[str] = ()) -> str
 
 
 class Outlook(logging.Filter):
-    """On Snakemake's handler in a dry run: the table stands where the job stats stood, and the rest
-    is left out.
+    """A filter of Snakemake's log handler that shows the table in a dry run instead of the job
+    stats.
 
-    planned: a function -> (jobs, how many there are, run or not, and sentences on nodes that
-    override their scale), called once the graph stands. Where it fails, say since a new Snakemake
-    names things otherwise, Snakemake's own words stand.
+    Other messages about jobs are left out.
+
+    Parameters
+    ----------
+    planned
+        Called when the graph is complete. Returns the jobs, the number of all jobs, and sentences
+        on nodes that override their scale. If it fails, for example because a new Snakemake uses
+        other names, the messages of Snakemake stay.
     """
 
     def __init__(self, planned: Callable[[], tuple[Sequence[Job], int, Iterable[str]]]) -> None:
@@ -234,6 +277,7 @@ class Outlook(logging.Filter):
         self.planned, self.state = planned, "waiting"
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a record is shown; the table replaces the message of the job stats."""
         event = getattr(getattr(record, "event", None), "name", "")
         if self.state == "waiting" and event == "RUN_INFO":
             try:
@@ -254,8 +298,9 @@ def attach(
     handlers: Iterable[logging.Handler],
     settings: object,
 ) -> None:
-    """Put an Outlook on Snakemake's own handler in a dry run, unless commands, detail or fewer
-    words are asked for.
+    """Add an `Outlook` to Snakemake's own log handler in a dry run.
+
+    It is not added if commands, details or less output are requested.
     """
     quiet = {item.name for item in getattr(settings, "quiet", None) or ()}
     own = getattr(settings, "printshellcmds", False) or getattr(settings, "verbose", False)

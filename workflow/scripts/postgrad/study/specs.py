@@ -1,9 +1,9 @@
-"""The spec of every job of a study, and the names of what it reads.
+"""Specs of all jobs of a study, and the names of what they read.
 
-A spec is all that decides a job's result beside its inputs and its code, as one sorted JSON string.
-`reads` is another such string, of nodes and splits by role. It is no part of the spec, because the
-spec is part of the key under which finished results are kept: there the content of the inputs
-counts, and their names do not.
+A spec is one sorted JSON string of all that decides a job's result, except its inputs and its code.
+What a job reads is another such string, of nodes and splits by role. It is not part of the spec,
+because the spec is part of the key under which finished results are kept: there, the content of the
+inputs counts, and not their names.
 """
 
 import json
@@ -30,10 +30,12 @@ _NOT_READING = ("prompt", "metric", "positive", "title", "source", "endpoints")
 
 
 def demo_spec(study: Study) -> str:
+    """Return the spec of the job that makes up posts."""
     return canonical(study.made)
 
 
 def clean_spec(study: Study, task: str) -> str:
+    """Return the spec of a task's clean posts."""
     body = {key: value for key, value in study.task(task).items() if key not in _NOT_READING}
     body["labels"] = [
         {key: label[key] for key in ("name", "value") if key in label} for label in body["labels"]
@@ -50,15 +52,17 @@ def clean_spec(study: Study, task: str) -> str:
 
 
 def audit_spec(study: Study, task: str) -> str:
+    """Return the spec of a task's audit."""
     return canonical({"task": task})
 
 
 def base_spec(study: Study, model: str) -> str:
+    """Return the spec of a base."""
     return canonical({"model": model, **study.bases[model]})
 
 
 def node_spec(study: Study, recipe: str, id: str, file: str | None = None) -> str:
-    """The spec of a dataset, a model, or one file of a predictor that is no model."""
+    """Return the spec of a dataset, a model, or one file of a predictor that is no model."""
     graph = study.graph(recipe)
     node = graph.nodes[id]
     datasets = {"datasets": predicted_datasets(graph)[id, file]} if file else {}
@@ -66,14 +70,14 @@ def node_spec(study: Study, recipe: str, id: str, file: str | None = None) -> st
 
 
 def predict_spec(study: Study, recipe: str, id: str, file: str) -> str:
-    """The spec of one file of a model's predictions."""
+    """Return the spec of one file of a model's predictions."""
     graph = study.graph(recipe)
     record: Any = VERBS["predict"]
     return canonical(record.spec(graph, graph.nodes[id], predicted_datasets(graph)[id, file]))
 
 
 def score_spec(study: Study, recipe: str) -> str:
-    """The pairs of predictor and dataset that are scored, in the order of the rule's inputs."""
+    """Return the pairs of predictor and dataset that are scored, in the order of the rule's inputs."""
     graph = study.graph(recipe)
     pairs = []
     for node, dataset in scored(graph):
@@ -83,28 +87,35 @@ def score_spec(study: Study, recipe: str) -> str:
 
 
 def _axes(node: Node) -> dict[str, str]:
-    """The axes of a node as its id shows them: {axis: value as text}."""
+    """Return the axes of a node as its id shows them: {axis: value as text}."""
     return {key: str(value) for key, value in sorted(node.axes.items())}
 
 
 def compare_spec(study: Study, recipe: str) -> str:
+    """Return the spec of a recipe's comparisons."""
     return canonical({"recipe": recipe, "chains": study.graph(recipe).compare})
 
 
 def recipe_spec(study: Study, recipe: str, verb: str) -> str:
-    """The spec of a verb that does one job a recipe."""
+    """Return the spec of a verb that has one job for each recipe."""
     return canonical(VERBS.of_recipe[verb].spec(study.graph(recipe)))
 
 
 def report_spec(study: Study, names: Iterable[str] | None = None, page: str | None = None) -> str:
-    """What a report says beside the figures: titles, floors, what was not run, deviations, marks
-    and readings.
+    """Return what a report says in addition to the scores.
 
-    `overrides` are sentences on nodes whose own value stands over their scale's.
+    These are titles, floors, nodes that were not run, deviations, marks and readings. `overrides`
+    are sentences on nodes whose own value overrides that of their scale. `nodes` has the name and
+    axes of every node with axes whose id is in a file that the report reads.
 
-    `nodes` holds name and axes of every node with axes whose id stands in a file that the report
-    reads. names: its recipes, by default those that are asked for; page: its path, to which
-    scores.txt points.
+    Parameters
+    ----------
+    study
+        The study.
+    names
+        The recipes of the report. Default: those that the study asks for.
+    page
+        The path of the report, which scores.txt names. Default: that of the study's own report.
     """
     recipes = {}
     for name in names or study.recipes:
@@ -138,9 +149,9 @@ def report_spec(study: Study, names: Iterable[str] | None = None, page: str | No
 
 
 def _stand_ins(study: Study, graph: Graph) -> list[dict[str, Any]]:
-    """Deviations that concern whole bases and tasks.
+    """Return deviations that concern whole bases and tasks.
 
-    Another model at this scale, other or fewer posts here.
+    These are another model for a base at this scale, and other or fewer posts for a task.
     """
     found = []
     roots = {
@@ -169,11 +180,12 @@ def _stand_ins(study: Study, graph: Graph) -> list[dict[str, Any]]:
 
 
 def _marks(graph: Graph) -> dict[str, Any]:
-    """What the report marks: {mark: names of nodes}, and under `fitted` {name: splits}.
+    """Return the names of the nodes that the report marks, by mark, and the splits of `fitted` by
+    name.
 
-    A node is `transductive` where its result hangs on the texts of a test set, and a `stand_in`
-    where it hangs on what a rule answered in a language model's place. It is `fitted` on the splits
-    on whose gold labels it, or a node that it stands on, was fitted or chosen.
+    A node is `transductive` if its result depends on the texts of a test set. It is a `stand_in` if
+    its result depends on what a rule answered instead of a language model. It is `fitted` on the
+    splits with whose gold labels it, or a node that it depends on, was fitted or chosen.
     """
     marks = {
         mark: sorted({node.name for node in graph.nodes.values() if getattr(node, mark)})
@@ -187,10 +199,7 @@ def _marks(graph: Graph) -> dict[str, Any]:
 
 
 def _reported_nodes(graph: Graph) -> dict[str, dict[str, Any]]:
-    """{id.
-
-    {name, axes}} of the nodes with axes whose ids stand in the files that a report reads.
-    """
+    """Return name and axes, by id, of nodes with axes whose ids are in the files of a report."""
     ids = [
         *restarting(graph),
         *(id for record in VERBS.values() for id in record.reported_nodes(graph)),
@@ -204,10 +213,16 @@ def _reported_nodes(graph: Graph) -> dict[str, dict[str, Any]]:
 
 
 def node_reads(study: Study, recipe: str, id: str, file: str | None = None) -> str:
-    """What a job of a node reads, in roles; `file` is the file of predictions that it writes, if it
-    does.
+    """Return what the job of a node reads, by role.
 
     A split is written with the task to which the study binds it: smm4h24-task6/train.
+
+    Parameters
+    ----------
+    study, recipe, id
+        The node.
+    file
+        The file of predictions that the job writes, if any.
     """
     graph = study.graph(recipe)
     node = graph.nodes[id]
@@ -231,7 +246,7 @@ def node_reads(study: Study, recipe: str, id: str, file: str | None = None) -> s
 
 
 def score_reads(study: Study, recipe: str) -> str:
-    """The predictors whose predictions are scored; the spec names the datasets."""
+    """Return the predictors whose predictions are scored; the spec names the datasets."""
     graph = study.graph(recipe)
     ids = list(dict.fromkeys(node.id for node, _ in scored(graph)))
     folds = [fold for id in ids for fold in graph.nodes[id].folds]
@@ -241,19 +256,19 @@ def score_reads(study: Study, recipe: str) -> str:
 
 
 def recipe_reads(study: Study, recipe: str, verb: str) -> str:
-    """What the job of a verb reads that does one a recipe, by role."""
+    """Return what the job of a verb that has one job for each recipe reads, by role."""
     graph = study.graph(recipe)
     roles = VERBS.of_recipe[verb].reads(graph)
     return _reads({role: _with_verbs(graph, ids) for role, ids in roles.items()})
 
 
 def _with_verbs(graph: Graph, ids: Iterable[str]) -> list[str]:
-    """The nodes as a dry run names them, with their verbs: label agreed. A base has no verb."""
+    """Return nodes as a dry run names them, with their verbs: label agreed. A base has no verb."""
     return [f"{graph.nodes[id].verb} {id}" if id in graph.nodes else id for id in ids]
 
 
 def _reads(roles: Mapping[str, list[str]]) -> str:
-    """One JSON string, which its only key tells from a spec.
+    """Return roles as a JSON string, whose only key distinguishes it from a spec.
 
     A role in which nothing is read is left out.
     """
@@ -261,8 +276,14 @@ def _reads(roles: Mapping[str, list[str]]) -> str:
 
 
 def canonical(value: Any) -> str:
-    """One JSON string per value, whatever the order of its keys, and whether a whole number is
-    written 8 or 8.0.
+    """Return one JSON string for each value, whatever the order of its keys.
+
+    A whole number is written as 8, also if it was given as 8.0.
+
+    Examples
+    --------
+    >>> canonical({"b": 8.0, "a": 0.5})
+    '{"a":0.5,"b":8}'
     """
     return json.dumps(_whole(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 

@@ -1,6 +1,6 @@
-"""A study read from its files: recipes, scale, bases and tasks.
+"""Read a study from its files: recipes, scale, bases and tasks.
 
-Nothing heavy is imported: Snakemake reads this at every start.
+No large library is imported, because Snakemake reads this at every start.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,13 +28,23 @@ _ANY_TASK = {"splits": dict.fromkeys(SPLITS, {}), "labels": [], "endpoints": Tru
 
 
 class Study:
-    """What a person runs: config/studies/<name>.yaml, with the recipes, scale, bases and tasks that
-    it names.
+    """What is run: config/studies/<name>.yaml, with the recipes, scale, bases and tasks that it
+    names.
 
-    config: Snakemake's config; `study` names the file, and its other keys overlay the study's.
-    `recipes`: those that are asked for; `graph` gives that of any recipe. Raises ConfigError with a
-    sentence for each mistake: file, key path, what was found, remedy. The raw posts must be there
-    unless `check_data` is false.
+    `recipes` are those that the study asks for; `graph` returns the graph of any recipe.
+
+    Parameters
+    ----------
+    config
+        Snakemake's config. `study` names the file, and the other keys override those of the study.
+        The raw posts must exist unless `check_data` is false.
+    root
+        The folder of the configuration.
+
+    Raises
+    ------
+    ConfigError
+        With a message for each mistake: file, key path, what was found, and the remedy.
     """
 
     def __init__(self, config: Mapping[str, Any], root: Path | str = "config") -> None:
@@ -91,7 +101,7 @@ class Study:
         return valid_part(content, schema, where, self.faults, path)
 
     def _read_study(self) -> Any:
-        """The study's file over those that it extends, less what does not fit.
+        """Return the study's file merged with those that it extends, without what does not fit.
 
         None if too little is left.
         """
@@ -112,17 +122,17 @@ class Study:
         return valid_part(raw, read_schema("study"), self.where, lacking)
 
     def place(self, *keys: str) -> str:
-        """The file of the study, or of one that it extends, whose value stands under these keys.
+        """Return the file of the study, or of one that it extends, that gives the value of these
+        keys.
 
-        Where the configuration overlays the first key, its place.
+        If the configuration overrides the first key, it is the place of the configuration.
         """
         return self._told if keys[0] in self._config else extension.place_of(self._files, keys)
 
     def _file(self, folder: str, name: str, schema: dict[str, Any], named: str) -> Any:
-        """The file config/<folder>/<name>.yaml less what does not fit the schema; None where too
-        little is left.
+        """Return the content of config/<folder>/<name>.yaml without what does not fit the schema.
 
-        named: the place that names it.
+        None if too little is left. `named` is the place that names the file.
         """
         path = self.root / folder / f"{name}.yaml"
         with self.faults.collecting():
@@ -135,7 +145,7 @@ class Study:
         return None
 
     def _folder(self, raw: Mapping[str, Any]) -> str:
-        """The folder of the raw posts; empty where it is not given, which is a fault."""
+        """Return the folder of the raw posts; it is empty, which is a mistake, if none is given."""
         if self.made is not None:
             return f"work/{self.name}/posts"
         if "data" not in raw and self.check_data:
@@ -146,9 +156,10 @@ class Study:
         return str(Path(raw.get("data", "posts")).expanduser())
 
     def _read_bases_and_scale(self) -> None:
-        """Bases and scale.
+        """Read bases and scale.
 
-        What could not be read stands there empty, so that it is not called unknown as well.
+        What cannot be read is replaced by an empty mapping, so that it is not reported as unknown
+        as well.
         """
         path = self.root / "bases.yaml"
         self.bases: dict[str, dict[str, Any]] = {}
@@ -219,9 +230,9 @@ class Study:
         self.faults[told:] = as_in_file(self.faults[told:], content, word, tasks, VERBS)
 
     def read(self, recipes: Iterable[str]) -> None:
-        """Read the graphs of these recipes, asked for or not.
+        """Read the graphs of these recipes, also of those that the study does not ask for.
 
-        Raises ConfigError as the study itself does.
+        Raise `ConfigError` as the study itself does.
         """
         for recipe in recipes:
             if recipe not in self.graphs:
@@ -230,9 +241,14 @@ class Study:
         self.faults.raise_any()
 
     def task(self, name: str, named: str = "") -> dict[str, Any]:
-        """The task file of that name, read once, its parts held against each other where each fits.
+        """Return the content of a task file, which is read and checked once.
 
-        named: the place that names it.
+        Parameters
+        ----------
+        name
+            The task.
+        named
+            The place that names it, for messages.
         """
         if name not in self._tasks:
             before = len(self.faults)
@@ -244,17 +260,23 @@ class Study:
         return self._tasks[name] or _ANY_TASK
 
     def prompt(self, name: str, named: str) -> dict[str, str] | None:
-        """The prompt config/prompts/<name>.yaml, read once: {system, user}; None where it cannot be
-        read, told already.
+        """Return the prompt config/prompts/<name>.yaml, {system, user}, which is read once.
 
-        named: the place that names it.
+        None if it cannot be read, which was already reported.
+
+        Parameters
+        ----------
+        name
+            The prompt.
+        named
+            The place that names it, for messages.
         """
         if name not in self._prompts:
             self._prompts[name] = self._file("prompts", name, read_schema("prompt"), named)
         return self._prompts[name]
 
     def _check_bindings(self) -> None:
-        """What a study says about recipes and tasks that it does not run."""
+        """Check what a study says about recipes and tasks that it does not run."""
         for recipe in self.bind:
             with self.faults.collecting():
                 lookup(
@@ -267,7 +289,10 @@ class Study:
             self.task(task, f"{self.place('made', 'posts', task)}: made.posts")
 
     def _check_posts(self, recipes: Iterable[str]) -> None:
-        """The raw files of every task of these recipes, unless they are made here or not wanted."""
+        """Check that the raw files of all tasks of these recipes exist, unless they are made here.
+
+        They are not checked if `check_data` is false.
+        """
         tasks = self.tasks(recipes)
         for task in tasks if self.made is not None else []:
             if task not in self.made.get("posts", {}) and not self._broken_task(task):
@@ -297,19 +322,22 @@ class Study:
     # -- look-ups ---------------------------------------------------------------------------------
 
     def all_recipes(self) -> list[str]:
-        """The names of all recipes of config/recipes."""
+        """Return the names of all recipes of config/recipes."""
         return sorted(path.stem for path in (self.root / "recipes").glob("*.yaml"))
 
     def graph(self, recipe: str) -> Graph:
-        """The graph of a recipe, asked for or not, read at the first look. Raises ConfigError."""
+        """Return the graph of a recipe, which is read when it is first used.
+
+        Raise `ConfigError`.
+        """
         if recipe not in self.graphs:
             self.read([recipe])
         return self.graphs[recipe]
 
     def tasks(self, recipes: Iterable[str] | None = None) -> list[str]:
-        """The tasks that these recipes read, each once, by name.
+        """Return the tasks that these recipes read, each once, sorted by name.
 
-        Default: the recipes that are asked for.
+        Default: those of the recipes that the study asks for.
         """
         graphs = [
             self.graphs[recipe] for recipe in recipes or self.recipes if recipe in self.graphs
@@ -317,16 +345,16 @@ class Study:
         return sorted({task for graph in graphs for task in graph.tasks.values()})
 
     def model_of(self, base: str) -> str | None:
-        """The model in a base's place at this scale.
+        """Return the model that replaces a base at this scale.
 
-        None where there is none, itself where the scale is silent.
+        None if there is none, and the base itself if the scale does not say.
         """
         return self.scale["bases"].get(base, {}).get("model", base)
 
     def raw_parts(self, task: str) -> list[tuple[str, dict[str, Any], list[Path]]]:
-        """The raw files that a task needs.
+        """Return the raw files of a task as (key path in its file, part of the file, paths).
 
-        (key path in its file, part of the file, paths); patterns are filled in.
+        Patterns are replaced by the files that match them.
         """
         body, found = self.task(task), []
         parts = [
@@ -342,9 +370,9 @@ class Study:
         return found
 
     def raw_files(self, task: str) -> list[str]:
-        """The raw files of a task as paths.
+        """Return the paths of a task's raw files.
 
-        A gold file only where it is, and unchecked posts only where they are.
+        A gold file is listed only if it exists, and so are all files if posts are not checked.
         """
         body, wanted = self.task(task), self.made is not None or self.check_data
         files = [
@@ -364,7 +392,7 @@ class Study:
         )
 
     def made_files(self) -> list[str]:
-        """The raw files that the verb demo makes; none where the posts are real."""
+        """Return the raw files that the verb demo makes; none if the posts are real."""
         return (
             [file for task in sorted(self.made["posts"]) for file in self.raw_files(task)]
             if self.made
@@ -372,9 +400,9 @@ class Study:
         )
 
     def predict_options(self, graph: Graph, node: Node) -> dict[str, Any]:
-        """The options with which a model predicts.
+        """Return the options with which a model predicts.
 
-        Those of its training, of the scale, and what its node decides.
+        They come from its training, from the scale, and from its node.
         """
         root, _ = graph.root(node.name)
         scale = self.scale["bases"].get(root, {}).get("predict", {})
@@ -389,9 +417,9 @@ class Study:
 
 
 def _typed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Snakemake's config with the types of the schema.
+    """Return Snakemake's config with the types of its schema.
 
-    What stands behind --config, it may hand on as text.
+    Snakemake may pass values of --config as text.
     """
     truth: dict[str, Any] = {"true": True, "false": False}
     typed = {
