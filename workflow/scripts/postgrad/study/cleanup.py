@@ -93,8 +93,7 @@ def plan(
 
 
 def leftovers(root: str | Path = "config", work: str | Path = "work") -> list[Path]:
-    """Return folders in `work` to which no study in `root` refers, in any mode, scale or number of
-    seeds.
+    """Return folders in `work` to which no study refers in any mode, scale or number of seeds.
 
     Folds, tasks and shards are treated as seeds are: a limit on their number leaves no folder over.
     A study or recipe that cannot be read keeps all its folders. Logs and made-up posts of a study
@@ -200,9 +199,7 @@ def results_of(node: Path) -> list[list[tuple[Path, dict[str, Any]]]]:
 
 
 def stands_in_results(folder: Path, work: str | Path) -> bool:
-    """Return whether the model in a key's folder is the one in results/, whenever each was last
-    used.
-    """
+    """Return whether the model in a key's folder is the one in results/, whatever their times."""
     kept = result_marker(folder / MODEL)
     place = Path(work).with_name("results") / folder.parent.relative_to(work) / kept.name
     return kept.is_file() and place.is_file() and kept.read_bytes() == place.read_bytes()
@@ -245,8 +242,11 @@ def listing(found: Plan) -> str:
     """
     lines = [f"{counted(found.unknown)} to which no study refers" + (":" if found.unknown else ".")]
     lines += [line("remove", folder) for folder in found.unknown]
-    lines += [f"{counted(found.earlier)} with results of earlier settings, which return without being computed again"
-              + ("; how they differ from the present ones:" if found.earlier else ".")]  # fmt: skip
+    lines += [
+        f"{counted(found.earlier)} with results of earlier settings, "
+        "which return without being computed again"
+        + ("; how they differ from the present ones:" if found.earlier else ".")
+    ]
     lines += [
         line("remove" if folder in found.removed else "keep", folder) for folder in found.earlier
     ]
@@ -255,8 +255,10 @@ def listing(found: Plan) -> str:
     lines += [f"{counted(found.in_use)} with results in use: {gigabytes(size)}, "
               f"of which {gigabytes(shared)} are shared with results/."]  # fmt: skip
     if len(found.removed) < len(found.earlier):
-        lines += ["To remove results of earlier settings, add --config older_than=DAYS, or keep_gb=GB for the space "
-                  "that all of them may hold."]  # fmt: skip
+        lines += [
+            "To remove results of earlier settings, add --config older_than=DAYS, or keep_gb=GB "
+            "for the space that all of them may hold."
+        ]
     gone = [*found.unknown, *found.removed]
     freed = gigabytes(sum(folder.freed for folder in gone))
     lines += [f"Frees {freed}; results/ stays as it is." if gone else "Nothing to remove."]
@@ -272,7 +274,8 @@ def line(word: str, folder: Held) -> str:
     """Return the line of a folder in the list; `word` says what happens to it."""
     days = max(0.0, (time.time() - folder.used) / DAY)
     note = f"  ({folder.note})" if folder.note else ""
-    return f"  {word:<6}  {gigabytes(folder.size):>11}  used {days:.0f} days ago  {folder.folder}{note}"
+    size = gigabytes(folder.size)
+    return f"  {word:<6}  {size:>11}  used {days:.0f} days ago  {folder.folder}{note}"
 
 
 def gigabytes(size: int) -> str:

@@ -1,5 +1,4 @@
-"""The table of a dry run: one row for each verb and node, in the order of the data, and why it
-runs.
+"""The table of a dry run: which verbs and nodes run, in the order of the data, and why.
 
 Snakemake is not imported: workflow/rules/outlook.smk reads its graph and passes plain values.
 """
@@ -155,8 +154,9 @@ def upgrade_sentence(jobs: Sequence[Job]) -> str | None:
         job.verb for job in jobs if job.cause in ("older", "code", "reads", "follows")
     )
     return (
-        f"An earlier version of Postgrad made some of these results, so the jobs of {', '.join(verbs)} run again "
-        "once; a model, a prediction or an answer in work/ is restored where its options and posts are the same."
+        f"An earlier version of Postgrad made some of these results, so the jobs of "
+        f"{', '.join(verbs)} run again once; a model, a prediction or an answer in work/ is "
+        "restored where its options and posts are the same."
     )
 
 
@@ -259,8 +259,7 @@ def table(jobs: Sequence[Job], known: int, overrides: Iterable[str] = ()) -> str
 
 
 class Outlook(logging.Filter):
-    """A filter of Snakemake's log handler that shows the table in a dry run instead of the job
-    stats.
+    """A log filter that shows the table of a dry run instead of Snakemake's job stats.
 
     Other messages about jobs are left out.
 

@@ -43,9 +43,7 @@ def put_interpreter_first() -> None:
 
 
 def path_with_interpreter(path: str) -> str:
-    """Return a search path with the folder of the running interpreter first, so that it is
-    `python`.
-    """
+    """Return a search path in which `python` is the running interpreter."""
     folder = os.path.dirname(sys.executable)
     folders = path.split(os.pathsep) if path else []
     return path if folders[:1] == [folder] else os.pathsep.join([folder, *folders])

@@ -12,8 +12,7 @@ Files = Sequence[tuple[str, Content]]
 def study_files(
     name: str, read: Callable[[str, str], tuple[str, Content | None]], named: str
 ) -> list[tuple[str, Content]]:
-    """Return the files of a study and of all that it extends as [(path, content)], its own file
-    first.
+    """Return the (path, content) of a study and of all that it extends, its own file first.
 
     Parameters
     ----------
@@ -46,7 +45,7 @@ def study_files(
 
 
 def _cycle(names: list[str], paths: list[str]) -> str:
-    """The same sentence wherever the cycle is entered."""
+    """Return the message about a cycle, which is the same for all studies of the cycle."""
     first = names.index(min(names))
     round_trip = " -> ".join([*names[first:], *names[:first], names[first]])
     return f"{paths[first]}: extends: {round_trip} is a cycle; let one of them extend no other."

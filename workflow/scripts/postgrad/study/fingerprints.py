@@ -88,8 +88,7 @@ def _is_docstring(node: ast.AST) -> bool:
 
 @cache
 def code_fingerprint(verb: str) -> str:
-    """Return the fingerprint of a verb's code: VERSION of an expensive verb, else a hash of its
-    code.
+    """Return the VERSION of an expensive verb, or a hash of the code of a cheap one.
 
     Raise `ValueError` if the script of an expensive verb declares no VERSION.
     """
@@ -127,9 +126,7 @@ def parse_module(path: Path, changed: int) -> tuple[str, set[Path]]:
 
 
 def modules_of_verb(verb: str) -> dict[Path, str]:
-    """Return the syntax tree, as text, of a verb's script and of all local modules behind it, by
-    path.
-    """
+    """Return the syntax trees, as text, of a verb's script and local modules, by path."""
     found: dict[Path, str] = {}
     todo = [SCRIPTS / f"{verb}.py"]
     while todo:
@@ -185,8 +182,8 @@ def unconfirmed_message() -> str | None:
         return None
     whose = "their" if len(verbs) > 1 else "its"
     return (
-        f"The code behind {' and '.join(verbs)} changed, {whose} VERSION did not, and nothing reruns "
-        "for it: raise VERSION in the script if results change; then run "
+        f"The code behind {' and '.join(verbs)} changed, {whose} VERSION did not, and nothing "
+        "reruns for it: raise VERSION in the script if results change; then run "
         "`python -m postgrad.study.fingerprints` in workflow/scripts."
     )
 

@@ -87,9 +87,7 @@ class Paths:
         return [self.posts(recipe, node, source) for source in self.node(recipe, node).sources]
 
     def audit_drops(self, recipe: str, node: str) -> list[str]:
-        """Return the lists of posts that audit leaves out, for each task of which the node reads a
-        split.
-        """
+        """Return the lists of posts that audit leaves out, for each task that the node reads."""
         aliases = filter(None, map(os.path.dirname, self.node(recipe, node).sources))
         return [
             self.drop(task) for task in dict.fromkeys(self.task(recipe, alias) for alias in aliases)
@@ -125,9 +123,7 @@ class Paths:
         return self.corpus(recipe, node)["train"]
 
     def epoch_posts(self, recipe: str, node: str) -> list[str]:
-        """Return the dev split of the node's task if the training chooses its epoch on it, else
-        nothing.
-        """
+        """Return the dev split of the node's task if the training chooses its epoch on it."""
         chooses = self.node(recipe, node).options.get("epoch") == "best"
         return [self.corpus(recipe, node)["dev"]] if chooses else []
 
@@ -137,9 +133,7 @@ class Paths:
         return [self.result(recipe, budget, ".parquet")] if budget else []
 
     def fit_posts(self, recipe: str, node: str) -> list[str]:
-        """Return the gold posts on which a node is fitted or chosen, or its teachers are audited,
-        if any.
-        """
+        """Return the gold posts for fitting or choosing a node, or for auditing its teachers."""
         made = self.node(recipe, node)
         return [self.posts(recipe, made.members[0], made.fit)] if made.fit else []
 
@@ -166,10 +160,7 @@ class Paths:
     # -- predictions ------------------------------------------------------------------------------
 
     def datasets(self, recipe: str, node: str, file: str) -> list[str]:
-        """Return the datasets in a predictor's file.
-
-        Raise `UnknownNode` if the recipe does not use it.
-        """
+        """Return the datasets in a predictor's file; raise `UnknownNode` if it is not used."""
         graph, made = self.study.graph(recipe), self.node(recipe, node)
         found = queries.predicted_datasets(graph).get((made.id, file))
         if found is None:
@@ -206,9 +197,7 @@ class Paths:
         ]
 
     def member_predictions(self, recipe: str, node: str, file: str) -> dict[str, str]:
-        """Return the file of each predictor that a node reads (teacher, member or candidate), by
-        id.
-        """
+        """Return the file of each teacher, member or candidate that a node reads, by id."""
         return {id: self.predictions(recipe, id, file) for id in self.node(recipe, node).members}
 
     # -- a whole recipe ---------------------------------------------------------------------------
@@ -219,7 +208,7 @@ class Paths:
         return {node.id: self.predictions(recipe, node.id, SCORED) for node, _ in pairs}
 
     def scored_posts(self, recipe: str) -> dict[tuple[str, str], str]:
-        """Return the gold posts of all that is scored, by (predictor, dataset), in reading order."""
+        """Return the scored gold posts, by (predictor, dataset), in reading order."""
         pairs = queries.scored(self.study.graph(recipe))
         return {(node.id, dataset): self.posts(recipe, node.id, dataset) for node, dataset in pairs}
 
@@ -295,9 +284,7 @@ class Paths:
 
 
 def path_list(found: Files) -> str | list[str]:
-    """Return the files of a look-up as one path or a list of paths, without names, as rules need
-    them.
-    """
+    """Return the files of a look-up without their names, as rules need them."""
     return list(found.values()) if isinstance(found, dict) else found
 
 

@@ -77,7 +77,7 @@ def predict_spec(study: Study, recipe: str, id: str, file: str) -> str:
 
 
 def score_spec(study: Study, recipe: str) -> str:
-    """Return the pairs of predictor and dataset that are scored, in the order of the rule's inputs."""
+    """Return the scored pairs of predictor and dataset, in the order of the rule's inputs."""
     graph = study.graph(recipe)
     pairs = []
     for node, dataset in scored(graph):
@@ -180,8 +180,7 @@ def _stand_ins(study: Study, graph: Graph) -> list[dict[str, Any]]:
 
 
 def _marks(graph: Graph) -> dict[str, Any]:
-    """Return the names of the nodes that the report marks, by mark, and the splits of `fitted` by
-    name.
+    """Return the names of the marked nodes, by mark, and the splits of `fitted`, by name.
 
     A node is `transductive` if its result depends on the texts of a test set. It is a `stand_in` if
     its result depends on what a rule answered instead of a language model. It is `fitted` on the

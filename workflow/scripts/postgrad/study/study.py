@@ -28,8 +28,7 @@ _ANY_TASK = {"splits": dict.fromkeys(SPLITS, {}), "labels": [], "endpoints": Tru
 
 
 class Study:
-    """What is run: config/studies/<name>.yaml, with the recipes, scale, bases and tasks that it
-    names.
+    """A study, config/studies/<name>.yaml, with its recipes, scale, bases and tasks.
 
     `recipes` are those that the study asks for; `graph` returns the graph of any recipe.
 
@@ -63,7 +62,8 @@ class Study:
         self.check_data, self.cluster = config.get("check_data", True), config.get("cluster")
         if "made" in raw and "data" in {**raw, **config}:
             self.faults.append(
-                f"{self.place('data')}: data: {self.name} makes up its own posts; leave data out, or choose a study."
+                f"{self.place('data')}: data: {self.name} makes up its own posts; "
+                "leave data out, or choose a study."
             )
         raw.update(
             {
@@ -122,8 +122,7 @@ class Study:
         return valid_part(raw, read_schema("study"), self.where, lacking)
 
     def place(self, *keys: str) -> str:
-        """Return the file of the study, or of one that it extends, that gives the value of these
-        keys.
+        """Return the file, of this study or one that it extends, that gives these keys.
 
         If the configuration overrides the first key, it is the place of the configuration.
         """
@@ -172,7 +171,8 @@ class Study:
             sizes = body.get("make")
             if sizes and sizes["hidden"] % (2 * sizes["heads"]):
                 self.faults.append(
-                    f"{path}: {name}.make.hidden: {sizes['hidden']} is no multiple of twice the heads."
+                    f"{path}: {name}.make.hidden: {sizes['hidden']} is no multiple "
+                    "of twice the heads."
                 )
         self.scale: Any = self._file(
             "scales", self.scale_name, read_schema("scale"), f"{self.place('scale')}: scale"
@@ -313,7 +313,10 @@ class Study:
                     self.task(task), self.raw_parts(task), f"{self.root}/tasks/{task}.yaml"
                 )
         if lacking:
-            remedy = "Give their folder with --config data=FOLDER; a dry run goes without posts: --config check_data=false."
+            remedy = (
+                "Give their folder with --config data=FOLDER; a dry run goes without posts: "
+                "--config check_data=false."
+            )
             self.faults += [*lacking, remedy]
 
     def _broken_task(self, name: str) -> bool:
