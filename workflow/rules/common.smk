@@ -50,9 +50,8 @@ def look_up(method):
 
     def call(wildcards):
         try:
-            with (
-                exit_on_config_error()
-            ):  # only now is a recipe read that the study does not ask for
+            # Only now is a recipe read that the study does not ask for.
+            with exit_on_config_error():
                 return method(*map(wildcards.get, names))
         except UnknownNode as error:
             raise WorkflowError(str(error))
@@ -107,13 +106,10 @@ def machine(verb):
             )[name]
         )(wildcards)
 
-    return (
-        {name: resource(name) for name in SUBMISSION_RESOURCES} if STUDY.cluster is not None else {}
-    )
+    return {name: resource(name) for name in SUBMISSION_RESOURCES if STUDY.cluster is not None}
 
 
-# Snakemake does not track a param whose function takes `resources`, so that other GPUs or another
-# server rerun nothing.
+# Snakemake does not track a param whose function takes `resources`: other GPUs rerun nothing.
 def reached(wildcards, resources):
     return look_up(REQUESTS.model_access)(wildcards)
 
