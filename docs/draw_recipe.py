@@ -85,9 +85,9 @@ def edges_of(graph):
 
 
 def boxes_of(edges):
-    """{name.
+    """Return the spot of each name.
 
-    Spot}: a node stands right of all that it reads, in the band of the splits that it comes from.
+    A node stands right of all that it reads, in the band of the splits from which it is made.
     """
     boxes = {}
 
@@ -124,10 +124,9 @@ def neighbours(ways):
 
 
 def ranks(rows):
-    """{Spot.
+    """Return how far down in its column each spot stands.
 
-    How far down it stands in its column}: bands lie one below the other, in the order of their
-    names.
+    Bands lie one below the other, in the order of their names.
     """
     return {spot: (spot.band, i) for row in rows.values() for i, spot in enumerate(row)}
 
@@ -208,10 +207,9 @@ def spread(wanted, row):
 
 
 def heights(rows, near):
-    """{Spot.
+    """Return the y of the middle of each spot, and the (top, bottom) of each band.
 
-    Y of its middle} and {band: (top, bottom)}: every spot near its neighbours, one band below the
-    other.
+    Every spot is near its neighbours, and bands lie one below the other.
     """
 
     def settle(row, y):

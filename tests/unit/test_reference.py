@@ -20,9 +20,9 @@ def test_the_committed_page_is_current():
 
 
 def rows():
-    """{key of a row.
+    """Return what the row of each key says, over all tables.
 
-    What the row says of it} of all tables; the keys of a part have a table of their own.
+    The keys of a part have a table of their own.
     """
     lines = [line for line in write_reference.page().splitlines() if line.startswith("| `")]
     cells = [re.split(r"(?<!\\) \| ", line.strip("| ")) for line in lines]

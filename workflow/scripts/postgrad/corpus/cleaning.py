@@ -230,9 +230,9 @@ def _names(folder: Path | str, body: SplitFiles) -> list[str]:
 def _gold_labels(
     folder: Path | str, body: SplitFiles, options: CleanOptions
 ) -> dict[str, int] | None:
-    """{post_id.
+    """Return the class code of each post_id in the gold file of a split.
 
-    Class code} of a split's gold file, or None where the split has none or it is not there.
+    None if the split has no gold file or the file does not exist.
     """
     name = body.gold
     if name is None or not (Path(folder) / name).is_file():

@@ -45,9 +45,9 @@ VALUES: dict[str, list[str] | list[int]] = {  # else the class codes 0, 1, ...
 
 
 def cells(post: Mapping[str, Any], task: str) -> dict[str, Any]:
-    """{official column.
+    """Return the value of each official column of a post.
 
-    Value} of a post, with a user and a time of its own that hang on its id alone.
+    Its user and its time depend only on its id.
     """
     rng = random.Random(post["id"])
     user = rng.getrandbits(30)

@@ -279,9 +279,9 @@ def with_copies(
 
 
 def corpus(task: str, sizes: Mapping[str, int], seed: int) -> dict[str, list[Post]]:
-    """{train, dev, test, decoys.
+    """Return the posts of train, dev, test and decoys.
 
-    Posts}, with copies of posts within train and from train to the others.
+    They contain copies of posts within train, and copies of train posts in the other splits.
     """
     made = {}
     for split in ("train", "dev", "test", "decoys"):

@@ -130,9 +130,9 @@ def word_pieces(texts: Iterable[str], vocabulary: int) -> tuple["Tokenizer", dic
 
 
 def qwen2(sizes: Sizes, tokenizer: "Tokenizer") -> tuple[dict[str, Any], Shapes]:
-    """(config.json, {name.
+    """Return config.json and the shape of each weight of a Qwen2ForCausalLM.
 
-    Shape}) of a Qwen2ForCausalLM whose output layer shares the input embeddings.
+    Its output layer shares the weights of the input embeddings.
     """
     h, i, v = sizes["hidden"], 4 * sizes["hidden"], tokenizer.get_vocab_size()
     end = tokenizer.token_to_id(END)

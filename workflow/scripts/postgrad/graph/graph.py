@@ -208,9 +208,9 @@ class Graph:
     # -- look-ups on names ------------------------------------------------------------------------
 
     def root(self, name: str) -> tuple[str, str | None]:
-        """The base that a model node stands on at the bottom, and its kind at this scale (None.
+        """Return the base from which a model node descends, and its kind at this scale.
 
-        No model).
+        The kind is None if the scale has no model for the base.
         """
         seen = [name]
         while True:

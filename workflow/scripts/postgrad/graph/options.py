@@ -33,9 +33,14 @@ def references(verb: str) -> Options:
 
 
 def options(verb: str, kind: str | None = None) -> Options:
-    """{option.
+    """Return the schema of each option that a kind of model reads.
 
-    Its schema} of what a kind of model reads (causal, encoder, linear); of all kinds for None.
+    Parameters
+    ----------
+    verb
+        A verb.
+    kind
+        causal, encoder or linear. Default: the options of all kinds.
     """
     found = read_schema("verbs")[verb]["options"]
     return {
@@ -46,10 +51,17 @@ def options(verb: str, kind: str | None = None) -> Options:
 
 
 def read(verb: str, kind: str | None, values: Mapping[str, list[Any]]) -> Options:
-    """{option.
+    """Return the schema of each option that a kind of model reads with these values.
 
-    Its schema} of what a kind of model reads beside these values, {option: list of those it may
-    take}.
+    Parameters
+    ----------
+    verb
+        A verb.
+    kind
+        causal, encoder or linear, or None for all kinds.
+    values
+        The values that each option may take. An option that is read only `when` another one has a
+        value is left out if the other one never has it.
     """
 
     def beside(body: Mapping[str, Any]) -> bool:
@@ -255,9 +267,9 @@ def predict_defaults(graph: Any, root: str | None) -> Options:
 
 
 def _later_wins(levels: Iterable[Options]) -> tuple[Options, Options]:
-    """({option.
+    """Return the value of each option, and all its values on the levels, of which the last wins.
 
-    Value}, {option: its values}) of levels, the last of which wins. Within one level `each` wins.
+    Within one level `each` wins.
     """
     used: Options = {}
     each: Options = {}
@@ -306,9 +318,9 @@ def numbers_of(value: Any) -> Any:
 
 
 def _axis_values(axis: Any) -> list[Any]:
-    """The values of an axis, which is a list or {name.
+    """Return the values of an axis, which is a list or a mapping from names to values.
 
-    Value}, in an order that the file's keys do not decide.
+    Their order does not depend on that of the keys in the file.
     """
     return [axis[name] for name in sorted(axis)] if isinstance(axis, dict) else axis
 

@@ -129,9 +129,10 @@ class NodeVerb(Verb):
     def asked_models(
         self, graph: Any, body: dict[str, Any], where: str
     ) -> tuple[dict[str, str], str | None]:
-        """({model of the scale.
+        """Return the language models that a node asks, and why the node is not run, or None.
 
-        The base that the node names}, why the node is not run). Raises ConfigError.
+        The models are a mapping from the name of the model at this scale to the base that the node names.
+        Raise `ConfigError` if a base does not exist.
         """
         return {}, None
 

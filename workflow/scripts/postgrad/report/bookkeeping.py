@@ -168,9 +168,9 @@ def transductive(spec: ReportSpec) -> set[tuple[str, str]]:
 
 
 def stand_ins(spec: ReportSpec) -> set[tuple[str, str]]:
-    """{(recipe, node)}.
+    """Return (recipe, node) of the nodes whose result depends on a rule's answers.
 
-    The nodes whose result hangs on what a rule answered in a language model's place.
+    The rule answered in the place of a language model.
     """
     return {
         (recipe, node)

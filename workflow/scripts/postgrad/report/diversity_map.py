@@ -96,9 +96,9 @@ def sets_of(groups: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def panels(
     groups: Iterable[Mapping[str, Any]], styles: Mapping[str, tuple[int, str]]
 ) -> list[dict[str, Any]]:
-    """[{dataset, behind, groups.
+    """Return one panel for each dataset, with its points and, faint behind them, those of the first.
 
-    [{colour, mark, path}]}]: each dataset's points, the first one's faint behind all.
+    A panel is {dataset, behind, groups: [{colour, mark, path}]}.
     """
     found: dict[str, dict[str, Any]] = {}
     for group in groups:

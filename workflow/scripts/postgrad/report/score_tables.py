@@ -111,9 +111,9 @@ def one_class(entry: ScoreEntry) -> bool:
 
 
 def score_tables(rows: Iterable[NodeScores]) -> list[dict[str, Any]]:
-    """The rows of `node_scores` as [{recipe, name, task, sets.
+    """Return the rows of `node_scores` as tables, with the linear floor first.
 
-    [{dataset, metric, n, rows}]}]; the floor first.
+    A table is {recipe, name, task, sets: [{dataset, metric, n, rows}]}.
     """
     tables: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:

@@ -52,9 +52,9 @@ class Vote(NodeVerb):
 
 
 def shared_posts(paths: Any, recipe: str, node: str, file: str) -> dict[str, str]:
-    """{dataset.
+    """Return the posts of each dataset that the members share among them: held-out posts.
 
-    Its posts} of the held-out posts that the members share among them; of other posts each has all.
+    Of other datasets each member has all posts.
     """
     if FOLD in paths.node(recipe, node).axes:
         return {}
