@@ -797,3 +797,45 @@ def test_a_run_reviews_with_a_stand_in_and_marks_it(tmp_path):
     (tree / "config/studies/demo.yaml").write_text(yaml.safe_dump({**DEMO, **budget}))
     again = snakemake(tree, "-n")
     assert "Nothing to be done" in again.stdout + again.stderr
+
+
+def test_a_vote_for_which_a_model_waits_is_told_from_one_that_only_scores(tmp_path):
+    """It may not share the submission of the scores, which wait for the model.
+
+    What is taught has a file of its own.
+    """
+
+    def recipe(content):
+        content["predictors"]["jury"] = {"vote": ["plain"], "rule": "majority", "ties": "lowest"}
+        content["predictors"]["checked"] = {
+            "review": "jury", "reviewer": "big", "prompt": "check", "check": "yes",
+            "otherwise": "no", "shots": 0,
+            "gate": "always", "seed": 1,
+        }  # fmt: skip
+        content["datasets"]["agreed"]["teachers"] = ["jury", "two"]
+        content["score"] = {"together": ["rain/dev"], "checked": ["rain/dev"]}
+
+    def scale(content):
+        content["bases"]["big"]["predict"] = {
+            "threads": 1,
+            "attention": "eager",
+            "precision": "fp32",
+            "batch_tokens": 8,
+        }
+
+    root = write_config(tmp_path, recipe=recipe, scale=scale)
+    study = Study({"study": "test", "check_data": False}, root=root)
+    graph, requests = study.graphs["small"], JobRequests(study, Paths(study))
+    assert queries.awaited(graph) == {"jury", "plain@seed=1", "plain@seed=2"}
+    assert requests.scoring_group("small", "jury", "scored") is None
+    assert requests.scoring_group("small", "together", "scored") == "small-scores"
+    files = queries.predicted_datasets(graph)
+    assert (
+        files["jury", "teaching"]
+        == files["plain@seed=1", "teaching"]
+        == ["rain/dev", "rain/unlabeled"]
+    )
+    assert (
+        files["jury", "scored"] == files["checked", "scored"] == ["rain/dev"]
+        and ("two", "scored") not in files
+    )

@@ -380,7 +380,7 @@ def test_shell_values_are_quoted(verb):
 def test_scripts_can_be_read_in_one_sitting(verb):
     text = SCRIPTS[verb].read_text()
     statements = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.stmt)]
-    assert len(statements) <= 75  # the formatter decides how many lines they take
+    assert len(statements) <= 70  # the formatter decides how many lines they take
     assert f"workflow/scripts/{verb}.py" in (ast.get_docstring(ast.parse(text)) or ""), (
         "no example call in the docstring"
     )

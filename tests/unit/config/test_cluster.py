@@ -13,7 +13,6 @@ from postgrad.config.errors import ConfigError
 from postgrad.graph import queries
 from postgrad.study import specs
 from postgrad.study.study import Study
-from postgrad.verbs.registry import VERBS
 
 NODE = {"gpus": 8, "cpus": 64, "mem_mb": 1000, "minutes": 100}
 CLUSTER = {
@@ -99,46 +98,6 @@ def test_more_than_a_node_has_is_refused(tmp_path):
         "scales/here.yaml: bases.big.machine.finetune.gpus: 16 is more than the cluster's 8" in gpus
     )
     assert "finetune.cpus: 128 is more than the cluster's 64" in cpus
-
-
-@pytest.mark.skipif("review" not in VERBS, reason="only a review waits for a vote")
-def test_a_vote_for_which_a_model_waits_is_told_from_one_that_only_scores(tmp_path):
-    """It may not share the submission of the scores, which wait for the model.
-
-    What is taught has a file of its own.
-    """
-
-    def recipe(content):
-        content["predictors"]["jury"] = {"vote": ["plain"], "rule": "majority", "ties": "lowest"}
-        content["predictors"]["checked"] = {
-            "review": "jury", "reviewer": "big", "prompt": "check", "check": "yes",
-            "otherwise": "no", "shots": 0,
-            "gate": "always", "seed": 1,
-        }  # fmt: skip
-        content["datasets"]["agreed"]["teachers"] = ["jury", "two"]
-        content["score"] = {"together": ["rain/dev"], "checked": ["rain/dev"]}
-
-    def scale(content):
-        content["bases"]["big"]["predict"] = {
-            "threads": 1,
-            "attention": "eager",
-            "precision": "fp32",
-            "batch_tokens": 8,
-        }
-
-    root = write_config(tmp_path, recipe=recipe, scale=scale)
-    graph = Study({"study": "test", "check_data": False}, root=root).graphs["small"]
-    assert queries.awaited(graph) == {"jury", "plain@seed=1", "plain@seed=2"}
-    files = queries.predicted_datasets(graph)
-    assert (
-        files["jury", "teaching"]
-        == files["plain@seed=1", "teaching"]
-        == ["rain/dev", "rain/unlabeled"]
-    )
-    assert (
-        files["jury", "scored"] == files["checked", "scored"] == ["rain/dev"]
-        and ("two", "scored") not in files
-    )
 
 
 def test_a_training_has_a_process_for_each_gpu_unless_the_scale_says_otherwise():

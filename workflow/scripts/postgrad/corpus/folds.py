@@ -60,13 +60,31 @@ def linked(links: pd.DataFrame, held: ArrayLike) -> np.ndarray:
 def folds(
     post_ids: ArrayLike, labels: ArrayLike, groups: ArrayLike, k: int, seed: int
 ) -> np.ndarray:
-    """(n,) fold of each post, 1 to k: whole groups, each class shared out evenly.
+    """Return the fold of each post, 1 to k, with whole groups and each class in equal shares.
 
-    post_ids, labels, groups: (n,). The groups come in the order of their sizes, those of one size
-    in a seeded order; each goes where fewest posts of its classes are, rare classes counting more,
-    of equals to the fold with fewest posts, then the first. This is the greedy of scikit-learn's
-    StratifiedGroupKFold, but for the weights. The order of the posts changes nothing. Raises
-    ValueError where a class has fewer groups than k, and so where posts or groups are fewer.
+    The groups are assigned in the order of their sizes, and groups of one size in a seeded order.
+    Each goes to the fold that has the fewest posts of its classes, where rare classes count more.
+    Among equal folds the one with the fewest posts wins, and then the first. This is the greedy
+    assignment of scikit-learn's StratifiedGroupKFold with other weights. The order of the posts
+    changes nothing.
+
+    Parameters
+    ----------
+    post_ids, labels, groups
+        (n,) ids of the posts, their labels, and the groups that stay together.
+    k
+        Number of folds.
+    seed
+        Seed of the order of groups of one size.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If a class has fewer than `k` groups.
     """
     frame = pd.DataFrame({"post": post_ids, "label": labels, "group": groups}).sort_values("post")
     for label, posts in frame.groupby("label"):
