@@ -18,7 +18,7 @@ from tree import copy_of_tree
 
 pytestmark = pytest.mark.slow
 
-SEEDS, JOBS = 100, 900  # nine jobs a seed and a few more: at least so many
+SEEDS, JOBS = 150, 900  # six jobs a seed and a few more: at least so many
 EMPTY = """
 rule all:
     input: [f"{{n}}.txt" for n in range({jobs})]
