@@ -60,7 +60,7 @@ def made_base(folder, kind, **sizes):
     facts = {"kind": kind, "labels": None, "spec": {"model": "tiny"}, "base": None}
     with write_model_folder(folder, facts) as inside:
         if kind != "linear":
-            tiny_models.make(
+            tiny_models.make_tiny_model(
                 inside, kind, SIZES | sizes, [*posts(64)["text"], PROMPT, " no yes indeed 0 1"] * 3
             )
     return folder

@@ -10,7 +10,13 @@ import pyarrow as pa
 import pytest
 from tree import ROOT
 
-from postgrad.demo.grammar import SHARES, corpus, pool, posts, sample_texts
+from postgrad.demo.grammar import (
+    SHARES,
+    make_corpus,
+    make_pool,
+    make_posts,
+    make_sample_texts,
+)
 
 SIZES = {"train": 40, "dev": 20, "test": 20, "decoys": 10}
 SPEC = {"seed": 1, "posts": {task: SIZES for task in SHARES}}
@@ -129,7 +135,7 @@ def test_posts_of_2020_to_2023_have_the_columns_and_labels_of_their_release(made
 
 
 def test_a_therapy_stands_in_its_tweet_and_in_a_column_of_its_own():
-    made = posts("smm4h23-task2", 200, 1)
+    made = make_posts("smm4h23-task2", 200, 1)
     assert all(post["keyword"] in post["text"] and "THING" not in post["text"] for post in made)
     assert len({post["keyword"] for post in made}) > 10
 
@@ -168,17 +174,17 @@ def test_a_task_without_grammar_is_refused(tmp_path):
 
 
 def test_class_counts_follow_the_official_train_file():
-    labels = [post["label"] for post in posts("smm4h24-task3", 1800, 1)]
+    labels = [post["label"] for post in make_posts("smm4h24-task3", 1800, 1)]
     assert [labels.count(code) for code in range(4)] == [1131, 160, 395, 114]
     assert sorted(labels) != labels
-    labels = [post["label"] for post in posts("smm4h24-task5", 10, 1)]
+    labels = [post["label"] for post in make_posts("smm4h24-task5", 10, 1)]
     assert sorted(labels) == [0] * 7 + [1] * 3  # 30.8 % of ten
-    labels = [post["label"] for post in posts("smm4h20-task5", 14717, 1)]
+    labels = [post["label"] for post in make_posts("smm4h20-task5", 14717, 1)]
     assert [labels.count(code) for code in range(3)] == [773, 834, 13110]
 
 
 def test_copies_stand_within_train_and_across_to_test():
-    made = corpus("smm4h24-task5", {"train": 500, "dev": 100, "test": 100}, seed=1)
+    made = make_corpus("smm4h24-task5", {"train": 500, "dev": 100, "test": 100}, seed=1)
     texts = [post["text"] for post in made["train"]]
     first, relabeled = {}, 0
     for post in made["train"]:
@@ -193,26 +199,29 @@ def test_copies_stand_within_train_and_across_to_test():
 def test_task3_posts_have_segments_to_shuffle_and_some_have_one():
     counts = [
         post["text"].rstrip(".").replace(", ", ". ").count(". ") + 1
-        for post in posts("smm4h24-task3", 400, 3)
+        for post in make_posts("smm4h24-task3", 400, 3)
     ]
     assert sum(count >= 3 for count in counts) > 200
     assert 20 < sum(count == 1 for count in counts) < 100
     assert all(
-        post["keyword"].split(", ")[0] in post["text"] for post in posts("smm4h24-task3", 50, 3)
+        post["keyword"].split(", ")[0] in post["text"]
+        for post in make_posts("smm4h24-task3", 50, 3)
     )
 
 
 def test_part_of_the_pool_has_no_number_of_two_digits():
     ageless = [
-        post for post in pool(300, 1) if not any(a.isdigit() for a in post["title"] + post["text"])
+        post
+        for post in make_pool(300, 1)
+        if not any(a.isdigit() for a in post["title"] + post["text"])
     ]
     assert 30 < len(ageless) < 120
-    assert all(post["label"] is None for post in pool(30, 1))
+    assert all(post["label"] is None for post in make_pool(30, 1))
 
 
 def test_sample_texts_mix_the_corpora():
-    texts = sample_texts(1001, 1)
-    assert len(texts) == 1001 and texts == sample_texts(1001, 1) != sample_texts(1001, 2)
+    texts = make_sample_texts(1001, 1)
+    assert len(texts) == 1001 and texts == make_sample_texts(1001, 1) != make_sample_texts(1001, 2)
     words = {word for text in texts for word in text.split()}
     assert len(words) > 800
     assert {"autism", "THING"} & words == {"autism"}  # every slot was filled
@@ -225,9 +234,9 @@ def test_scores_rise_with_more_posts_and_stay_below_one(task):
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import f1_score
 
-    test, scores = posts(task, 800, 99), []
+    test, scores = make_posts(task, 800, 99), []
     for n in (100, 2500):
-        train = posts(task, n, 1)
+        train = make_posts(task, n, 1)
         words = TfidfVectorizer(ngram_range=(1, 2))
         model = LogisticRegression(C=10, class_weight="balanced")
         model.fit(

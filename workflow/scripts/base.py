@@ -45,8 +45,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             from postgrad.demo import grammar, tiny_models
 
             sizes = cast(tiny_models.Sizes, options.make)
-            tiny_models.make(
-                folder, options.kind, sizes, grammar.sample_texts(TEXTS, sizes["seed"])
+            tiny_models.make_tiny_model(
+                folder, options.kind, sizes, grammar.make_sample_texts(TEXTS, sizes["seed"])
             )
             facts["files"] = file_digests(folder)
 

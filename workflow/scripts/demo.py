@@ -13,8 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from postgrad.demo.file_formats import COLUMNS, tables
-from postgrad.demo.grammar import DemoOptions, corpus, pool
+from postgrad.demo.file_formats import COLUMNS, corpus_files
+from postgrad.demo.grammar import DemoOptions, make_corpus, make_pool
 from postgrad.records.files import atomic_write, write_text
 from postgrad.records.options import read_options
 from postgrad.runtime.cli import add_spec, parse_arguments, run
@@ -48,10 +48,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         if task not in COLUMNS:
             raise ValueError(f"no grammar for {task}; there is one for {', '.join(COLUMNS)}.")
         folder = f"{args.out}/{task}"
-        for name, rows in tables(task, corpus(task, sizes, seed), seed).items():
+        for name, rows in corpus_files(task, make_corpus(task, sizes, seed), seed).items():
             write_rows(rows, f"{folder}/{name}")
         if "unlabeled" in sizes:
-            write_pool(pool(sizes["unlabeled"], seed), f"{folder}/unlabeled.jsonl.zst")
+            write_pool(make_pool(sizes["unlabeled"], seed), f"{folder}/unlabeled.jsonl.zst")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
-"""Tiny random models made here, from a seed: a Qwen2 (causal) or a BERT (encoder) and its
-tokenizer.
+"""Make tiny random models from a seed: a Qwen2 (causal) or a BERT (encoder), with a tokenizer.
 
-Written with numpy and `tokenizers` alone: importing torch and transformers would take 4 s for half
-a second of work. The layouts are those of transformers' Qwen2ForCausalLM and BertModel; a test
-loads both and finds no weight missing and none left over.
+Only numpy and `tokenizers` are used, because the import of torch and transformers would take 4 s
+for half a second of work. The layouts are those of Qwen2ForCausalLM and BertModel in transformers.
+A test loads both, and checks that no weight is missing and none is left over.
 """
 
 import json
@@ -20,42 +19,58 @@ if TYPE_CHECKING:
 Shapes = dict[str, tuple[int, ...]]
 
 END, PAD = "<|endoftext|>", "<|pad|>"
-MARKS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 class Sizes(TypedDict):
     """The sizes of a tiny model, and the seed of its weights."""
 
-    hidden: int  # a multiple of twice the heads
+    hidden: int  # a multiple of twice the number of heads
     layers: int
     heads: int
-    vocabulary: int  # at most
-    length: int  # tokens
+    vocabulary: int  # the largest number of tokens
+    length: int  # the largest number of tokens of a text
     seed: int
 
 
-def make(folder: Path | str, kind: str, sizes: Sizes, texts: Iterable[str]) -> None:
-    """Write config.json, model.safetensors and the tokenizer of a tiny model into `folder`.
+def make_tiny_model(folder: Path | str, kind: str, sizes: Sizes, texts: Iterable[str]) -> None:
+    """Write config.json, model.safetensors and the tokenizer of a tiny model into a folder.
 
-    kind: causal or encoder. Matrices are normal with deviation 1 / sqrt(hidden): with the usual
-    0.02, made for wide models, a narrow one has learned nothing from 400 posts after 5 epochs.
-    texts: what the tokenizer is trained on.
+    The matrices are normally distributed with the standard deviation 1 / sqrt(hidden). The usual
+    0.02 is meant for wide models. With it, a narrow one has learned nothing from 400 posts after 5
+    epochs.
+
+    Parameters
+    ----------
+    folder
+        An existing folder.
+    kind
+        causal or encoder.
+    sizes
+        The sizes of the model, and its seed.
+    texts
+        The texts on which the tokenizer is trained.
+
+    Raises
+    ------
+    ValueError
+        If the kind is another one, or `hidden` is not a multiple of twice `heads`.
     """
     from safetensors.numpy import save_file
 
     if kind not in ("causal", "encoder"):
-        raise ValueError(
-            f"a tiny model of kind {kind} cannot be made: write kind causal or encoder"
-        )
+        raise ValueError(f"a tiny model cannot have the kind {kind}; write kind causal or encoder.")
     if sizes["hidden"] % (2 * sizes["heads"]):
         raise ValueError(
-            f"make: hidden {sizes['hidden']} must be a multiple of twice heads {sizes['heads']}"
+            f"make: hidden is {sizes['hidden']}, but must be a multiple of twice heads, which is "
+            f"{2 * sizes['heads']}; change hidden or heads."
         )
     folder = Path(folder)
-    tokenizer, marks = (byte_pairs if kind == "causal" else word_pieces)(texts, sizes["vocabulary"])
+    train_tokenizer = train_bpe_tokenizer if kind == "causal" else train_wordpiece_tokenizer
+    tokenizer, tokenizer_config = train_tokenizer(texts, sizes["vocabulary"])
     tokenizer.save(str(folder / "tokenizer.json"))
-    config, shapes = (qwen2 if kind == "causal" else bert)(sizes, tokenizer)
-    random, spread = np.random.default_rng(sizes["seed"]), sizes["hidden"] ** -0.5
+    config, shapes = (qwen2_layout if kind == "causal" else bert_layout)(sizes, tokenizer)
+    random, deviation = np.random.default_rng(sizes["seed"]), sizes["hidden"] ** -0.5
     weights = {}
     for name, shape in shapes.items():
         if name.endswith("bias"):
@@ -63,17 +78,22 @@ def make(folder: Path | str, kind: str, sizes: Sizes, texts: Iterable[str]) -> N
         elif len(shape) == 1:  # the scale of a norm
             weights[name] = np.ones(shape, np.float32)
         else:
-            weights[name] = (spread * random.standard_normal(shape)).astype(np.float32)
+            weights[name] = (deviation * random.standard_normal(shape)).astype(np.float32)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    marks |= {"model_max_length": sizes["length"], "clean_up_tokenization_spaces": False}
-    for name, value in (("config.json", config), ("tokenizer_config.json", marks)):
+    tokenizer_config |= {"model_max_length": sizes["length"], "clean_up_tokenization_spaces": False}
+    for name, value in (("config.json", config), ("tokenizer_config.json", tokenizer_config)):
         (folder / name).write_text(
             json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8"
         )
 
 
-def byte_pairs(texts: Iterable[str], vocabulary: int) -> tuple["Tokenizer", dict[str, Any]]:
-    """(byte-level BPE tokenizer without marks around a text, its tokenizer_config.json)."""
+def train_bpe_tokenizer(
+    texts: Iterable[str], vocabulary: int
+) -> tuple["Tokenizer", dict[str, Any]]:
+    """Return a byte-level BPE tokenizer and its tokenizer_config.json.
+
+    It adds no special tokens to a text.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
@@ -94,11 +114,14 @@ def byte_pairs(texts: Iterable[str], vocabulary: int) -> tuple["Tokenizer", dict
     }
 
 
-def word_pieces(texts: Iterable[str], vocabulary: int) -> tuple["Tokenizer", dict[str, Any]]:
-    """(lower-case WordPiece tokenizer with [CLS] and [SEP], its tokenizer_config.json).
+def train_wordpiece_tokenizer(
+    texts: Iterable[str], vocabulary: int
+) -> tuple["Tokenizer", dict[str, Any]]:
+    """Return a lower-case WordPiece tokenizer and its tokenizer_config.json.
 
-    The pieces are all characters and the most frequent words; the library's own trainer numbers its
-    pieces by hash order, another in each process.
+    It puts [CLS] before a text and [SEP] behind it. Its pieces are all characters and the most
+    frequent words. The trainer of the library is not used, because it numbers the pieces in the
+    order of their hashes, which differs from process to process.
     """
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
@@ -110,7 +133,9 @@ def word_pieces(texts: Iterable[str], vocabulary: int) -> tuple["Tokenizer", dic
     common = sorted(
         (word for word in words if len(word) > 1), key=lambda word: (-words[word], word)
     )
-    pieces = [*MARKS, *letters, *(f"##{letter}" for letter in letters), *common][:vocabulary]
+    pieces = [*SPECIAL_TOKENS, *letters, *(f"##{letter}" for letter in letters), *common][
+        :vocabulary
+    ]
     tokenizer = Tokenizer(
         models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]")
     )
@@ -119,27 +144,28 @@ def word_pieces(texts: Iterable[str], vocabulary: int) -> tuple["Tokenizer", dic
         split,
         decoders.WordPiece(),
     )
-    tokenizer.add_special_tokens(MARKS)
+    tokenizer.add_special_tokens(SPECIAL_TOKENS)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B [SEP]",
         special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )
-    names = {f"{mark.strip('[]').lower()}_token": mark for mark in MARKS}
+    names = {f"{token.strip('[]').lower()}_token": token for token in SPECIAL_TOKENS}
     return tokenizer, {"tokenizer_class": "PreTrainedTokenizerFast"} | names
 
 
-def qwen2(sizes: Sizes, tokenizer: "Tokenizer") -> tuple[dict[str, Any], Shapes]:
+def qwen2_layout(sizes: Sizes, tokenizer: "Tokenizer") -> tuple[dict[str, Any], Shapes]:
     """Return config.json and the shape of each weight of a Qwen2ForCausalLM.
 
-    Its output layer shares the weights of the input embeddings.
+    The output layer uses the weights of the input embeddings.
     """
     h, i, v = sizes["hidden"], 4 * sizes["hidden"], tokenizer.get_vocab_size()
     end = tokenizer.token_to_id(END)
     config = {
-        "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "vocab_size": v, "hidden_size": h,
-        "intermediate_size": i, "num_hidden_layers": sizes["layers"], "num_attention_heads": sizes["heads"],
-        "num_key_value_heads": sizes["heads"], "max_position_embeddings": sizes["length"], "hidden_act": "silu",
+        "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "vocab_size": v,
+        "hidden_size": h, "intermediate_size": i, "num_hidden_layers": sizes["layers"],
+        "num_attention_heads": sizes["heads"], "num_key_value_heads": sizes["heads"],
+        "max_position_embeddings": sizes["length"], "hidden_act": "silu",
         "tie_word_embeddings": True, "bos_token_id": None, "eos_token_id": end,
         "pad_token_id": tokenizer.token_to_id(PAD), "use_sliding_window": False,
     }  # fmt: skip
@@ -160,12 +186,13 @@ def qwen2(sizes: Sizes, tokenizer: "Tokenizer") -> tuple[dict[str, Any], Shapes]
     return config, shapes
 
 
-def bert(sizes: Sizes, tokenizer: "Tokenizer") -> tuple[dict[str, Any], Shapes]:
-    """(config.json, {name: shape}) of a BertModel with its pooler."""
+def bert_layout(sizes: Sizes, tokenizer: "Tokenizer") -> tuple[dict[str, Any], Shapes]:
+    """Return config.json and the shape of each weight of a BertModel with a pooler."""
     h, i, v = sizes["hidden"], 4 * sizes["hidden"], tokenizer.get_vocab_size()
     config = {
         "architectures": ["BertModel"], "model_type": "bert", "vocab_size": v, "hidden_size": h,
-        "intermediate_size": i, "num_hidden_layers": sizes["layers"], "num_attention_heads": sizes["heads"],
+        "intermediate_size": i, "num_hidden_layers": sizes["layers"],
+        "num_attention_heads": sizes["heads"],
         "max_position_embeddings": sizes["length"], "type_vocab_size": 1, "pad_token_id": 0,
         "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1,
     }  # fmt: skip
