@@ -9,11 +9,14 @@ import pytest
 
 from postgrad.augmentation import diversity
 
-WORDS = "rust kettle sings quiet kitchen nobody listens radio window garden seven crows wait behind the old gate".split()
+WORDS = (
+    "rust kettle sings quiet kitchen nobody listens radio window garden seven crows wait behind "
+    "the old gate"
+).split()
 
 
 def posts(*sizes, name="p", repeated=False):
-    """So many posts of each class, of words of their own or all of one text."""
+    """Return posts of classes of these sizes, with random texts or all with the same text."""
     rng, rows = np.random.default_rng(len(name)), []
     for label, size in enumerate(sizes):
         for i in range(size):
@@ -24,7 +27,7 @@ def posts(*sizes, name="p", repeated=False):
 
 
 def turned(frame):
-    """A stand-in for embeddings: a direction of its own for each text."""
+    """Replace the embeddings of an encoder: each text has its own direction."""
     vectors = [np.random.default_rng([*text.encode()]).normal(size=8) for text in frame["text"]]
     return np.array(vectors) / np.linalg.norm(vectors, axis=1, keepdims=True)
 
@@ -61,7 +64,7 @@ def test_the_nearest_length_counts_and_of_equals_the_shorter():
 
 
 def bleu(text, others, order):
-    """BLEU as its papers write it, counted anew for each text."""
+    """Compute BLEU as in its papers, and count the n-grams of each text again."""
     own, references = text.split(), [other.split() for other in others]
     logs = 0
     for n in range(1, order + 1):

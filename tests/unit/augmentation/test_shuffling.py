@@ -160,9 +160,9 @@ def test_some_classes_get_copies_and_are_filled():
 
 
 def test_a_budget_says_how_many_of_each_class_are_made():
-    """For a control.
+    """A control makes as many duplicates as another node made posts.
 
-    As many duplicates as another node made posts, each post used once more than another at most.
+    The uses of two posts differ by at most one.
     """
     frame = posts([(f"p{i}", LONG, label) for i, label in enumerate([0] * 2 + [1] * 3)])
     made, counts = augmented_posts(frame, method="duplicate", budget={1: 7})

@@ -1,6 +1,6 @@
-"""Edits of words.
+"""What each kind of word edit changes, what it leaves as it is, and how many edits there are.
 
-What each kind does, what it leaves alone, how many there are, and that no surface mark tells.
+No surface mark shows whether a text was edited.
 """
 
 import random
@@ -27,20 +27,21 @@ SYNONYMS = read_synonyms(wordnet_path())
 
 
 def drawn(text, kinds, n=200, rate=0.1, keyword=None, synonyms=SYNONYMS):
-    """The different results of n draws."""
+    """Return the different results of n draws."""
     return {
         edit_text(text, kinds, rate, synonyms, 1, random.Random(seed), keyword) for seed in range(n)
     }
 
 
 def changed(old, new):
-    """[(old word, new word)] of two texts with equally many words."""
+    """Return the pairs of old and new words of two texts with equally many words."""
     return [(a, b) for a, b in zip(old.split(" "), new.split(" "), strict=True) if a != b]
 
 
 def random_posts(n, seed=0):
-    """n posts of 10 to 60 random words, a third of them stop words, some in capitals, with a comma
-    here and there.
+    """Yield n posts of 10 to 60 random words.
+
+    A third of them are stop words, and some words are in capitals or followed by a comma.
     """
     rng = random.Random(seed)
     content, stop = sorted(word for word in SYNONYMS if len(word) > 2), sorted(STOP_WORDS)
@@ -56,7 +57,7 @@ def random_posts(n, seed=0):
 
 
 def test_a_tenth_of_the_words_is_edited():
-    """Counted word by word: these words are never contracted."""
+    """The edits are counted word by word, because these words are never contracted."""
     edits = total = 0
     rng = random.Random(1)
     for text in random_posts(10_000):
@@ -96,9 +97,13 @@ def test_neighbours_on_the_keyboard():
 
 def test_synonyms_are_those_of_a_known_sense_and_of_the_words_length():
     assert SYNONYMS["sick"] == ["ill"] and "physician" in SYNONYMS["doctor"]
-    assert drawn("A sick child, SICK", ["synonym"], synonyms={"sick": ["poor", "ill", "unwholesome"]}) == {
-        "A poor child, SICK", "A ill child, SICK", "A sick child, POOR", "A sick child, ILL",
-    }  # fmt: skip
+    synonyms = {"sick": ["poor", "ill", "unwholesome"]}
+    assert drawn("A sick child, SICK", ["synonym"], synonyms=synonyms) == {
+        "A poor child, SICK",
+        "A ill child, SICK",
+        "A sick child, POOR",
+        "A sick child, ILL",
+    }
 
 
 @pytest.mark.parametrize(
@@ -128,7 +133,10 @@ def test_short_forms_are_written_out_as_often_as_long_ones_are_shortened():
 
 
 def test_handles_hashtags_links_and_numbers_stay_whole():
-    whole = "@mama_12 #sick #2fast x@y.org https://t.co/kettles www.kettle.org kettles.org 3.5mg 2nd @USER____ kettle_s"
+    whole = (
+        "@mama_12 #sick #2fast x@y.org https://t.co/kettles www.kettle.org kettles.org 3.5mg 2nd "
+        "@USER____ kettle_s"
+    )
     assert word_spans(whole) == [] and drawn(whole, KINDS) == {None}
     for new in drawn(f"{whole} (rusty) kettle! 😂", KINDS, rate=1.0):
         assert new.startswith(f"{whole} (") and new.endswith("! 😂") and len(word_spans(new)) == 2
@@ -156,16 +164,21 @@ def test_misspelt_words_keep_case_and_apostrophes():
 # ------------------------------------------------------------------------------------------
 
 PIECES = (
-    "I'm so @drug_info tired today|don't know why, my doctor's note says 3.5 mg|we are NOT happy with it|LOL #sleepy"
-    "|she can't cook and I do not either|they will see https://t.co/x1|It's the kids' first cough|worried sick..."
-    "|you are right, it isn't a cure|Great news for the whole family!|my head hurts (again)|he won't ask the nurse"
-    "|I will wait|nobody said that we were sick|trouble with breathing, a quiet night|What a beautiful big garden"
-    "|they didn't feel any pain|My mother's physician is away till May 2|IT HELPS ME A LOT|ask your therapist first"
+    "I'm so @drug_info tired today|don't know why, my doctor's note says 3.5 mg"
+    "|we are NOT happy with it|LOL #sleepy"
+    "|she can't cook and I do not either|they will see https://t.co/x1"
+    "|It's the kids' first cough|worried sick..."
+    "|you are right, it isn't a cure|Great news for the whole family!|my head hurts (again)"
+    "|he won't ask the nurse"
+    "|I will wait|nobody said that we were sick|trouble with breathing, a quiet night"
+    "|What a beautiful big garden"
+    "|they didn't feel any pain|My mother's physician is away till May 2|IT HELPS ME A LOT"
+    "|ask your therapist first"
 ).split("|")
 
 
 def posts_with_marks(n):
-    """n posts of these pieces and, in between, of random words, so that no two are alike in length."""
+    """Yield n posts of these pieces with random words between them, so that lengths differ."""
     rng, content = random.Random(5), sorted(word for word in SYNONYMS if len(word) > 2)
     for _ in range(n):
         parts = [
@@ -176,7 +189,7 @@ def posts_with_marks(n):
 
 
 def marks(text):
-    """What can be counted in a text without reading it."""
+    """Return what can be counted in a text without reading it."""
     sizes = [len(word) for word in text.split()]
     counts = [
         sum(map(kind, text))
@@ -189,12 +202,13 @@ def marks(text):
         np.mean(np.array(sizes) < 4),
     ]
     cased = [sum(map(kind, text.split())) for kind in (str.isupper, str.istitle, str.islower)]
-    return [len(text), len(sizes), max(sizes), *counts, *shares, *cased, *(text.count(c) for c in "'’@#_.,!?:()/&"), *(
-        len(text.split("'")[0]), text.count("  "), sum(ord(c) > 127 for c in text))]  # fmt: skip
+    characters = [text.count(c) for c in "'’@#_.,!?:()/&"]
+    others = [len(text.split("'")[0]), text.count("  "), sum(ord(c) > 127 for c in text)]
+    return [len(text), len(sizes), max(sizes), *counts, *shares, *cased, *characters, *others]
 
 
 def told_apart(originals, copies):
-    """AUC of a classifier that is shown the marks of other originals and copies."""
+    """Return the AUC of a classifier that is trained on the marks of other originals and copies."""
     features = np.array([marks(text) for pair in zip(originals, copies) for text in pair])
     gold, groups = np.tile([0, 1], len(originals)), np.repeat(np.arange(len(originals)), 2)
     model = HistGradientBoostingClassifier(max_iter=60, random_state=0)
@@ -205,9 +219,9 @@ def told_apart(originals, copies):
 
 
 def test_no_surface_mark_tells_a_copy_from_its_original():
-    """Chance is .5, with a standard error of .009 at 2 times 2,000 posts.
+    """The AUC of chance is .5, with a standard error of .009 for 2 times 2,000 posts.
 
-    Copies in ALEX's manner are told at once.
+    Copies that are made as in ALEX are recognised easily.
     """
     originals, rng = list(posts_with_marks(2000)), random.Random(1)
     share = expansion_share(originals)
