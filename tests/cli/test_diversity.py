@@ -238,13 +238,13 @@ def test_tables_and_panels(made):
 
 
 def test_marks_stand_where_the_points_are():
-    assert diversity_map.path([[0, 0], [1, 0.5]], "dot") == "M10.0 230.0h0M230.0 120.0h0"
-    assert diversity_map.path([[0, 1]], "plus").startswith("M10.0 10.0m-2.6 0h5.2")
+    assert diversity_map.marks_path([[0, 0], [1, 0.5]], "dot") == "M10.0 230.0h0M230.0 120.0h0"
+    assert diversity_map.marks_path([[0, 1]], "plus").startswith("M10.0 10.0m-2.6 0h5.2")
 
 
 def test_scores_txt_has_a_block_of_at_most_100_columns(made):
     tables = diversity_map.diversity_tables([json.loads((made[0] / "one.json").read_text())])
-    lines = text_tables.text_table(
+    lines = text_tables.scores_text(
         [], [], SPEC, sections=[(diversity_map.SECTION, tables)]
     ).splitlines()
     assert max(map(len, lines)) <= 100
@@ -275,7 +275,7 @@ def test_the_page_has_a_table_and_a_figure(made, tmp_path):
         "20 posts of each dataset and class",
         "not run: no writer",
         "Not run: no encoder.",
-        "5 clusters of 54",
+        "54 train posts were divided into 5 clusters",
     ):
         assert shown in words, shown
     for style in re.findall(r'class="(dot|square|plus|cross) c(\d)"', part):

@@ -28,7 +28,7 @@ from postgrad.report import bookkeeping, label_flow, score_tables, text_tables
 
 
 def test_csv_has_the_official_metric_first_and_no_row_twice():
-    rows = list(csv.DictReader(io.StringIO(text_tables.csv_text([SCORE], SPEC))))
+    rows = list(csv.DictReader(io.StringIO(text_tables.scores_csv([SCORE], SPEC))))
     assert list(rows[0]) == [
         "recipe",
         "predictor",
@@ -64,17 +64,17 @@ def test_every_table_shows_the_official_metric_of_the_task(metric):
     one = entry("ages-plain@seed=1", 6)
     one = {**one, "metric": metric, "values": one["values"] | {metric: 0.875, "official": 0.875}}
     score = {"recipe": "ctyun", "entries": [one]}
-    rows = list(csv.DictReader(io.StringIO(text_tables.csv_text([score], SPEC))))
+    rows = list(csv.DictReader(io.StringIO(text_tables.scores_csv([score], SPEC))))
     assert (rows[0]["metric"], rows[0]["value"]) == (metric, "0.875000")
     assert [row["metric"] for row in rows].count(metric) == 1
     (row,) = score_tables.node_scores([score], FLOORS)
     assert (row["metric"], row["mean"], row["macro_f1"]) == (metric, 0.875, 0.6)
-    assert f"ctyun  ages/dev  {metric}" in text_tables.text_table([row], [], SPEC)
+    assert f"ctyun  ages/dev  {metric}" in text_tables.scores_text([row], [], SPEC)
 
 
 def test_csv_refuses_a_predictor_scored_twice():
     with pytest.raises(ValueError, match="ages-floor was scored twice on ages/dev"):
-        text_tables.csv_text(
+        text_tables.scores_csv(
             [{"recipe": "ctyun", "entries": [entry("ages-floor", 5), entry("ages-floor", 6)]}], SPEC
         )
 
@@ -106,7 +106,7 @@ def test_the_median_is_not_the_mean():
     entries = [entry(f"a@seed={seed}", right) for seed, right in ((1, 9), (2, 8), (3, 1))]
     (row,) = score_tables.node_scores([{"recipe": "r", "entries": entries}], {})
     assert row["median"] == 0.8 and row["mean"] == pytest.approx(0.6)
-    assert text_tables.text_table([row], [], SPEC).splitlines()[1].split() == [
+    assert text_tables.scores_text([row], [], SPEC).splitlines()[1].split() == [
         "a",
         "0.600",
         "0.436",
@@ -130,7 +130,7 @@ def test_other_axes_than_the_seed_stay_apart():
 
 
 def test_text_table_is_aligned_narrow_and_ends_with_the_path():
-    text = text_tables.text_table(
+    text = text_tables.scores_text(
         score_tables.node_scores([SCORE], FLOORS), score_tables.chain_tables([COMPARE]), SPEC
     )
     lines = text.splitlines()
@@ -147,7 +147,7 @@ def test_text_table_is_aligned_narrow_and_ends_with_the_path():
     one = text_tables.step_line("a", "b", {"mean": -0.1, "sd": None, "seeds": 1}, "control")
     assert one.split() == ["a", "->", "b", "-0.100,", "1", "seed", "control"]
     assert "made up" in text and lines[-1] == "Report: results/demo/report.html"
-    assert "made up" not in text_tables.text_table([], [], {**SPEC, "made_up": False})
+    assert "made up" not in text_tables.scores_text([], [], {**SPEC, "made_up": False})
 
 
 FITTED = {"ages-expert": ["ages/dev"]}
@@ -156,16 +156,16 @@ MARKED = marked(fitted=FITTED)
 
 def test_a_score_on_what_was_fitted_on_has_a_star_and_a_footnote():
     rows, chains = score_tables.node_scores([SCORE], FLOORS), score_tables.chain_tables([COMPARE])
-    lines = text_tables.text_table(rows, chains, MARKED).splitlines()
+    lines = text_tables.scores_text(rows, chains, MARKED).splitlines()
     starred = [line for line in lines if "*" in line]
     assert starred[0].split()[0] == "ages-expert*" and lines.index(starred[0]) < lines.index(
         ""
     )  # in the block of dev
     assert "ages-plain -> ages-expert*" in starred[1] and starred[2].startswith(
-        "* fitted or chosen on"
+        "* The node was fitted or chosen on"
     )
     assert len(starred) == 3  # ages/test has no star
-    assert "*" not in text_tables.text_table(rows, chains, SPEC)
+    assert "*" not in text_tables.scores_text(rows, chains, SPEC)
 
 
 TAINTED = marked(transductive=["ages-expert", "guessed"])
@@ -177,28 +177,28 @@ def test_what_is_transductive_has_a_dagger_wherever_it_stands():
     lost = bookkeeping.collapse_rows(
         {("ctyun", "ages-expert@seed=1"): {"seed": 1, "collapsed": [1]}}
     )
-    lines = text_tables.text_table(rows, chains, TAINTED, lost).splitlines()
+    lines = text_tables.scores_text(rows, chains, TAINTED, lost).splitlines()
     marked = [line for line in lines if "†" in line]
     assert marked[0].split()[0] == "ages-expert†"
     assert (
         "ages-plain -> ages-expert† " in marked[1] and "ages-plain -> ages-expert† " in marked[2]
     )  # dev and test
     assert "ages-expert† on ages/dev" in marked[3] and "ages-expert@seed=1†, seed 1" in marked[4]
-    assert marked[5].startswith("† transductive: ") and len(marked) == 6
-    assert "†" not in text_tables.text_table(rows, chains, SPEC, lost)
+    assert marked[5].startswith("† Transductive: ") and len(marked) == 6
+    assert "†" not in text_tables.scores_text(rows, chains, SPEC, lost)
 
 
 def test_a_node_may_have_both_signs():
     both = marked(transductive=["ages-expert"], fitted=FITTED)
-    text = text_tables.text_table(
+    text = text_tables.scores_text(
         score_tables.node_scores([SCORE], FLOORS), score_tables.chain_tables([COMPARE]), both
     )
     assert "ages-plain -> ages-expert†* " in text and "  ages-expert†*  " in text
-    assert text.index("* fitted or chosen") < text.index("† transductive")
+    assert text.index("* The node was fitted") < text.index("† Transductive")
 
 
 def test_csv_says_what_is_transductive():
-    rows = list(csv.DictReader(io.StringIO(text_tables.csv_text([SCORE], TAINTED))))
+    rows = list(csv.DictReader(io.StringIO(text_tables.scores_csv([SCORE], TAINTED))))
     found = {row["predictor"]: row["transductive"] for row in rows}
     assert found["ages-expert@seed=1"] == found["ages-expert@seed=2"] == "yes"
     assert {mark for name, mark in found.items() if "expert" not in name} == {""}
@@ -210,13 +210,13 @@ RULED = marked(stand_in=["ages-expert"])
 def test_what_hangs_on_a_stand_in_is_marked_wherever_it_stands():
     rows, chains = score_tables.node_scores([SCORE], FLOORS), score_tables.chain_tables([COMPARE])
     lines = [
-        line for line in text_tables.text_table(rows, chains, RULED).splitlines() if "‡" in line
+        line for line in text_tables.scores_text(rows, chains, RULED).splitlines() if "‡" in line
     ]
     assert lines[0].split()[0] == "ages-expert‡" and "ages-plain -> ages-expert‡ " in lines[1]
-    assert lines[-1].startswith("‡ a rule wrote or reviewed") and "‡" not in text_tables.text_table(
-        rows, chains, TAINTED
-    )
-    found = list(csv.DictReader(io.StringIO(text_tables.csv_text([SCORE], RULED))))
+    assert lines[-1].startswith(
+        "‡ A rule wrote or reviewed"
+    ) and "‡" not in text_tables.scores_text(rows, chains, TAINTED)
+    found = list(csv.DictReader(io.StringIO(text_tables.scores_csv([SCORE], RULED))))
     assert {row["predictor"].split("@")[0] for row in found if row["stand_in"] == "yes"} == {
         "ages-expert"
     }
@@ -240,10 +240,10 @@ def test_one_class_for_all_posts_is_told():
         "ages-floor": 0,
         "ages-read": 0,
     }
-    lines = text_tables.text_table(rows, [], SPEC).splitlines()
-    at = lines.index("One class alone is predicted:")
+    lines = text_tables.scores_text(rows, [], SPEC).splitlines()
+    at = lines.index("Nodes that predict one class for all posts:")
     assert lines[at + 1] == "  ctyun: ages-plain on ages/dev, 1 of 2 seeds" and lines[at + 2] == ""
-    assert "One class" not in text_tables.text_table(
+    assert "one class" not in text_tables.scores_text(
         score_tables.node_scores([SCORE], FLOORS), [], SPEC
     )
 
@@ -254,25 +254,40 @@ def test_collapsed_trainings_are_told():
               ("ctyun", "c@seed=2"): {"seed": 1002, "collapsed": [2, 1002]}}  # fmt: skip
     rows = bookkeeping.collapse_rows(models)
     assert [(row["node"], row["lost"]) for row in rows] == [("b@seed=1", False), ("c@seed=2", True)]
-    text = text_tables.text_table([], [], SPEC, rows)
-    assert "  ctyun: b@seed=1, seed 1; the model is of seed 1001\n" in text
-    assert "  ctyun: c@seed=2, seeds 2, 1002; the last model is kept all the same\n" in text
+    text = text_tables.scores_text([], [], SPEC, rows)
+    assert "  ctyun: b@seed=1, seed 1; the model with seed 1001 is kept\n" in text
+    assert (
+        "  ctyun: c@seed=2, seeds 2, 1002; the last model is kept although it collapsed\n" in text
+    )
 
 
 def test_text_table_cuts_long_names_to_100_columns():
     long = entry("a" * 90 + "@loss=focal@seed=1", 6)
     floors = {"ctyun": {"ages": "a" * 90 + "@loss=focal"}}
     rows = score_tables.node_scores([{"recipe": "ctyun", "entries": [long]}], floors)
-    lines = text_tables.text_table(rows, [], SPEC).splitlines()
+    lines = text_tables.scores_text(rows, [], SPEC).splitlines()
     assert len(lines[1]) == 100 and lines[1].endswith("  floor") and "…" in lines[1]
-    line = text_tables.text_table(rows, [], marked(transductive=["a" * 90])).splitlines()[1]
+    line = text_tables.scores_text(rows, [], marked(transductive=["a" * 90])).splitlines()[1]
     assert len(line) == 100 and "…† " in line  # the sign outlives the name
 
 
 def test_bar_grows_from_the_middle():
-    assert score_tables.bar(0.1, None, 0.2) == {"left": 50, "width": 25, "low": 75, "span": 0}
-    assert score_tables.bar(-0.1, 0.05, 0.2) == {"left": 25, "width": 25, "low": 12.5, "span": 25}
-    assert score_tables.bar(None, None, 0.2) is None and score_tables.bar(0.0, None, 0.0) is None
+    assert score_tables.difference_bar(0.1, None, 0.2) == {
+        "left": 50,
+        "width": 25,
+        "low": 75,
+        "span": 0,
+    }
+    assert score_tables.difference_bar(-0.1, 0.05, 0.2) == {
+        "left": 25,
+        "width": 25,
+        "low": 12.5,
+        "span": 25,
+    }
+    assert (
+        score_tables.difference_bar(None, None, 0.2) is None
+        and score_tables.difference_bar(0.0, None, 0.0) is None
+    )
 
 
 def test_chain_puts_each_control_under_its_step():
@@ -290,7 +305,7 @@ def test_chain_puts_each_control_under_its_step():
 
 def test_confusion_adds_the_seeds():
     rows = score_tables.node_scores([SCORE], FLOORS)
-    (close,) = score_tables.close_ups(rows, [COMPARE])
+    (close,) = score_tables.last_node_tables(rows, [COMPARE])
     assert close["node"] == "ages-expert" and close["dataset"] == "ages/dev"
     assert [[cell["count"] for cell in line] for line in close["confusion"]["cells"]] == [
         [17, 3],
@@ -323,31 +338,33 @@ def test_a_dataset_may_have_a_floor_of_its_own():
 
 
 def test_flow_counts_per_class():
-    flow = label_flow.flow_table(FLOW, "ctyun")
+    flow = label_flow.label_flow_table(FLOW, "ctyun")
     assert [(stage["name"], stage["posts"], stage["counts"]) for stage in flow["stages"]] == [
         ("pool", 40, None),
         ("scored by both teachers", 40, None),
         ("agreed", 30, [20, 10]),
         ("kept", 20, [12, 8]),
     ]
-    assert flow["gold"]["right"] == (12 * 1.0 + 4 * 0.5) / 16
+    assert flow["gold"]["correct"] == (12 * 1.0 + 4 * 0.5) / 16
 
 
 def test_flow_of_one_teacher_speaks_of_answers():
-    flow = label_flow.flow_table(GUESSED, "ctyun")
+    flow = label_flow.label_flow_table(GUESSED, "ctyun")
     assert [(stage["name"], stage["posts"], stage["counts"]) for stage in flow["stages"]] == [
         ("pool", 40, None),
         ("scored by the teacher", 40, None),
         ("answered", 39, [20, 19]),
-        ("beside the held-out fold", 37, [20, 17]),
+        ("outside the held-out fold", 37, [20, 17]),
         ("kept", 3, [2, 1]),
     ]
-    assert flow["gold"]["right"] == (12 * 0.75 + 7 * 1.0) / 19 and flow["gold"]["said"] == 0.95
+    assert (
+        flow["gold"]["correct"] == (12 * 0.75 + 7 * 1.0) / 19 and flow["gold"]["labelled"] == 0.95
+    )
 
 
 def test_flow_of_what_is_above_a_probability(tmp_path):
     flow = {**GUESSED, "node": "agreed", "share": None, "above": 0.9, "balance": "none"}
-    assert label_flow.flow_table(flow, "ctyun")["above"] == 0.9
+    assert label_flow.label_flow_table(flow, "ctyun")["above"] == 0.9
     arguments = inputs(tmp_path)
     (tmp_path / "ctyun/label/agreed.json").write_text(json.dumps(flow))
     assert report(arguments, tmp_path).returncode == 0
@@ -374,12 +391,12 @@ def test_books_balance():
     [
         (
             (ledger(fates=("kept", "lost")), dropped()),
-            "fate 'lost' is none of kept, rejected, decoy",
+            "fate 'lost' is not one of kept, rejected, decoy",
         ),
-        ((pd.concat([ledger(), ledger()]), dropped()), "rows in are not kept"),
+        ((pd.concat([ledger(), ledger()]), dropped()), "the number of rows is not the sum of kept"),
         (
             (ledger(), dropped("train3")),
-            "kept are not used",
+            "the number of kept posts is not the sum of used",
         ),  # a rejected post cannot be a duplicate
         ((ledger(), dropped("x", split="dev")), "split dev is not in the ledger"),
     ],
@@ -402,9 +419,7 @@ def test_marks_stand_among_the_deviations_node_by_node():
     body = marked(transductive=["ages-expert"], fitted={"ages-floor": ["ages/dev", "ages/test"]})[
         "recipes"
     ]["ctyun"]
-    rows = [
-        (row["node"], row["key"], row["used"]) for row in bookkeeping.deviations_and_marks(body)
-    ]
+    rows = [(row["node"], row["key"], row["used"]) for row in bookkeeping.recipe_deviations(body)]
     assert rows == [
         ("", "qwen", "tiny"),
         ("ages-expert", "lr", 1e-3),
@@ -501,7 +516,7 @@ def test_page_marks_a_score_on_what_was_fitted_on(made, tmp_path):
     assert (
         words.count("fitted on it") == 4
     )  # scores, chain, confusion matrix and classes of ages/dev
-    assert "its score there is no test" in words
+    assert "Its score there is not a test" in words
     assert "fitted on it" not in (made / "one" / "report.html").read_text()
 
 
@@ -528,7 +543,7 @@ def test_page_marks_what_is_transductive_in_every_table(made, tmp_path):
         "kept by confidence · share 0.1",
         "scored by the teacher",
         "On ages/held-outn = 20 · answered 0.950",
-        "answers that are right",
+        "answers that are correct",
         "Teacher: jury (accuracy on ages/held-out 0.800).",
         "On ages/devn = 20 · κ 0.600 · agreed on 0.800",
         "temperature 1.20",
@@ -547,9 +562,9 @@ def test_page_tells_collapsed_trainings_where_there_are_any(made, tmp_path):
     ]
     assert report(arguments, tmp_path).returncode == 0
     words = re.sub(r"\s+", " ", Page((tmp_path / "report.html").read_text()).words)
-    assert "collapsed with seed 1; the model is of seed 1001" in words
+    assert "collapsed with seed 1; the model with seed 1001 is kept" in words
     assert (
-        "ages-plain@seed=1, seed 1; the model is of seed 1001"
+        "ages-plain@seed=1, seed 1; the model with seed 1001 is kept"
         in (tmp_path / "scores.txt").read_text()
     )
 

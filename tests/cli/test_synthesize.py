@@ -224,8 +224,17 @@ def test_the_report_tells_who_wrote_what_and_where_a_stand_in_did(tmp_path):
         cells = re.findall(
             r"<td[^>]*>([^<]*)", row
         )  # wanted, kept, calls, malformed, left out, tokens in and out
-        assert cells == ["6", "5", "3", "1", "1", "30", "15", "1 no list, 1 like one written"]
+        assert cells == [
+            "6",
+            "5",
+            "3",
+            "1",
+            "1",
+            "30",
+            "15",
+            "1 no list, 1 similar to a written post",
+        ]
         words = report_files.Page(text_of_page).words
-        assert ("A rule wrote in the place of a language model" in words) is bool(stand_in)
+        assert ("A rule wrote in place of a language model" in words) is bool(stand_in)
     done = report_files.report(report_files.inputs(tmp_path), tmp_path)
     assert done.returncode == 0 and "Written posts" not in (tmp_path / "report.html").read_text()

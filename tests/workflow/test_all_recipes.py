@@ -100,12 +100,12 @@ def test_each_target_writes_its_own_report_and_leaves_the_other_alone(tree):
     assert "Scores: results/two/scores.txt" not in done.stdout
     assert reported(every) == {"first", "second"}
     ranked = (every / "scores.txt").read_text().splitlines()
-    assert ranked[0].startswith("What each recipe claims on each task")
+    assert ranked[0].startswith("The rank of each recipe on each task")
     assert [told.split()[:3] for told in ranked if told.startswith("  1  ")] == [
         ["1", "first:", "floor"],
         ["1", "second:", "floor"],
     ]
-    assert "What each recipe claims" not in (own / "scores.txt").read_text()
+    assert "The rank of each recipe" not in (own / "scores.txt").read_text()
     assert (
         'id="ranks"' in (every / "report.html").read_text()
         and 'id="ranks"' not in (own / "report.html").read_text()

@@ -20,7 +20,7 @@ import pandas as pd
 from postgrad.records.files import write_text
 from postgrad.records.json_files import read_json
 from postgrad.report import bookkeeping, leaderboard, page, score_tables, text_tables
-from postgrad.report.sections import all_sections, read_named
+from postgrad.report.sections import find_sections, read_named_files
 from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
 
 TEMPLATE = Path(__file__).parent / "postgrad" / "report" / "report.html.j2"
@@ -36,26 +36,25 @@ NAMED = {
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "study, recipes, deviations")
-    sections = all_sections()
+    sections = find_sections()
     whole = dict.fromkeys(RECIPES, "JSON of each recipe, which names the recipe")
-    for option, told in (
-        whole | {one.option: one.told for one in sections if not one.words}
-    ).items():
-        parser.add_argument(f"--{option}", nargs="*", default=[], help=told)
+    whole |= {section.option: section.help for section in sections if not section.words}
+    for option, text in whole.items():
+        parser.add_argument(f"--{option}", nargs="*", default=[], help=text)
     named = NAMED | {
-        section.option: (section.words, section.told) for section in sections if section.words
+        section.option: (section.words, section.help) for section in sections if section.words
     }
-    for option, (name, told) in named.items():
+    for option, (name, text) in named.items():
         words: dict[str, Any] = {"nargs": len(name) + 1, "metavar": (*name, "FILE")}
-        parser.add_argument(f"--{option}", action="append", default=[], help=told, **words)
-    for option, told in (("table", "scores.csv"), ("text", "scores.txt"), ("out", "report.html")):
-        parser.add_argument(f"--{option}", required=True, help=told)
+        parser.add_argument(f"--{option}", action="append", default=[], help=text, **words)
+    for option, text in (("table", "scores.csv"), ("text", "scores.txt"), ("out", "report.html")):
+        parser.add_argument(f"--{option}", required=True, help=text)
     args = parse_arguments(parser, argv)
 
     spec, ledgers = args.spec, named_files("--ledger", args.ledger)
     audits = named_files("--audit", args.audit, ledgers)
     scores, compares = ([read_json(file) for file in vars(args)[option]] for option in RECIPES)
-    models = read_named("model", named_files("--model", args.model), ("spec", "node"))
+    models = read_named_files("model", named_files("--model", args.model), ("spec", "node"))
     shown = [(section, section.read(vars(args)[section.option])) for section in sections]
     shown = [(section, entries) for section, entries in shown if entries]
     rows = score_tables.node_scores(
@@ -69,30 +68,31 @@ def main(argv: Sequence[str] | None = None) -> None:
     recipes = {
         name: {
             **body,
-            "deviations": bookkeeping.deviation_rows(bookkeeping.deviations_and_marks(body)),
+            "deviations": bookkeeping.deviation_rows(bookkeeping.recipe_deviations(body)),
         }
         for name, body in spec["recipes"].items()
     }
     chains = score_tables.chain_tables(compares)
     collapses = bookkeeping.collapse_rows(models)
-    ranks = leaderboard.rankings(rows, compares, spec) if len(recipes) > 1 else []
-    write_text(text_tables.csv_text(scores, spec), args.table)
+    ranks = leaderboard.rank_recipes(rows, compares, spec) if len(recipes) > 1 else []
+    write_text(text_tables.scores_csv(scores, spec), args.table)
     write_text(
-        leaderboard.text(ranks) + text_tables.text_table(rows, chains, spec, collapses, shown),
+        leaderboard.leaderboard_text(ranks)
+        + text_tables.scores_text(rows, chains, spec, collapses, shown),
         args.text,
     )
-    html = page.html(
+    html = page.render_page(
         TEMPLATE,
         spec=spec,
         recipes=recipes,
-        fitted=bookkeeping.fitted(spec),
-        transductive=bookkeeping.transductive(spec),
-        stand_ins=bookkeeping.stand_ins(spec),
+        fitted_nodes=bookkeeping.fitted_nodes(spec),
+        transductive_nodes=bookkeeping.transductive_nodes(spec),
+        stand_in_nodes=bookkeeping.stand_in_nodes(spec),
         ranks=ranks,
-        scores=score_tables.score_tables(rows),
+        scores=score_tables.scores_by_task(rows),
         chains=chains,
-        close_ups=score_tables.close_ups(rows, compares),
-        node_of=partial(bookkeeping.node_of, spec),
+        last_nodes=score_tables.last_node_tables(rows, compares),
+        node_point=partial(bookkeeping.node_point, spec),
         sections=shown,
         books=books,
         collapses=collapses,

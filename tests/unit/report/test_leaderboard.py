@@ -1,7 +1,4 @@
-"""The table that ranks recipes.
-
-What stands for a recipe, that no test score chooses it, and its marks.
-"""
+"""The ranking of recipes: the node that stands for a recipe, and its marks."""
 
 import pytest
 
@@ -34,7 +31,7 @@ def both(name, dev, test):
 
 
 def study(recipes, chains=None, marks=None):
-    """(rows, compares, spec) of {recipe: entries} and {recipe: chains, a list of nodes each}."""
+    """Return rows, compares and spec of {recipe: entries} and {recipe: lists of nodes}."""
     scores = [{"recipe": recipe, "entries": entries} for recipe, entries in recipes.items()]
     compares = []
     for recipe, lists in (chains or {}).items():
@@ -54,7 +51,7 @@ def study(recipes, chains=None, marks=None):
 
 def shown(*arguments, split="test"):
     (table,) = [
-        table for table in leaderboard.rankings(*study(*arguments)) if table["split"] == split
+        table for table in leaderboard.rank_recipes(*study(*arguments)) if table["split"] == split
     ]
     return [(row["rank"], row["recipe"], row["node"]) for row in table["rows"]]
 
@@ -74,7 +71,7 @@ def test_of_several_chains_dev_chooses_and_never_test():
         *both("c", 0.9, 0.9),
     ]
     rows, compares, spec = study({"one": entries}, {"one": [["c", "a"], ["c", "b"]]})
-    dev, test = leaderboard.rankings(rows, compares, spec)
+    dev, test = leaderboard.rank_recipes(rows, compares, spec)
     assert [(table["split"], table["rows"][0]["node"]) for table in (dev, test)] == [
         ("dev", "b"),
         ("test", "b"),
@@ -93,14 +90,14 @@ def test_where_the_last_node_was_not_run_the_one_before_it_stands_there():
 
 def test_the_floor_stands_alone_where_there_is_nothing_else_and_beside_the_others():
     assert shown({"one": both("floor", 0.2, 0.4)}) == [(1, "one", "floor")]
-    (table,) = leaderboard.rankings(*study({"one": [entry("floor", 0.25), entry("x", 0.5)]}))
+    (table,) = leaderboard.rank_recipes(*study({"one": [entry("floor", 0.25), entry("x", 0.5)]}))
     assert [(row["node"], row["floor"]) for row in table["rows"]] == [("x", 0.25)]
 
 
 def test_recipes_meet_on_the_corpus_and_not_on_its_name_in_a_recipe():
     one = [entry("a", 0.5, "rain/test", "weather"), entry("a", 0.5, "snow/test", "winter")]
     two = [entry("b", 0.5, "drops/test", "weather"), entry("b", 0.8, "drops/cross", "weather")]
-    found = leaderboard.rankings(*study({"one": one, "two": two}))
+    found = leaderboard.rank_recipes(*study({"one": one, "two": two}))
     assert [
         (t["task"], t["split"], [(r["rank"], r["recipe"]) for r in t["rows"]]) for t in found
     ] == [
@@ -116,17 +113,19 @@ def test_seeds_are_averaged_and_what_has_no_gold_labels_is_left_out():
         entry("a@seed=2", 0.6),
         entry("a@seed=1", 0, "rain/dev", reason="no gold labels"),
     ]
-    (table,) = leaderboard.rankings(*study({"one": entries}))
+    (table,) = leaderboard.rank_recipes(*study({"one": entries}))
     (row,) = table["rows"]
     assert (row["mean"], row["seeds"]) == (0.5, 2) and row["sd"] == pytest.approx(0.02**0.5)
 
 
 def test_marks_are_those_of_the_node_on_that_dataset():
     marks = {"transductive": ["a"], "stand_in": ["a"], "fitted": {"a": ["rain/dev"]}}
-    dev, test = leaderboard.rankings(
+    dev, test = leaderboard.rank_recipes(
         *study({"one": both("a@seed=1", 0.5, 0.5)}, None, {"one": marks})
     )
-    named = [leaderboard.text([table]).splitlines()[4].split()[2] for table in (dev, test)]
+    named = [
+        leaderboard.leaderboard_text([table]).splitlines()[4].split()[2] for table in (dev, test)
+    ]
     assert named == ["a†‡*", "a†‡"]
 
 
@@ -134,8 +133,10 @@ def test_the_text_is_aligned_and_narrow():
     rows, compares, spec = study(
         {"one": [entry("a" * 90, 0.5), entry("floor", 0.25)], "two": [entry("b", 0.75)]}
     )
-    lines = leaderboard.text(leaderboard.rankings(rows, compares, spec)).splitlines()
-    assert lines[0].startswith("What each recipe claims") and lines[2] == lines[-1] == ""
+    lines = leaderboard.leaderboard_text(
+        leaderboard.rank_recipes(rows, compares, spec)
+    ).splitlines()
+    assert lines[0].startswith("The rank of each recipe") and lines[2] == lines[-1] == ""
     assert lines[3].split() == ["weather", "test", "f1", *leaderboard.COLUMNS]
     assert lines[4].split() == ["1", "two:", "b", "0.750", "-", "1", "-"]
     assert lines[5].split()[:2] == ["2", "one:"] and lines[5].split()[-4:] == [
@@ -145,4 +146,4 @@ def test_the_text_is_aligned_and_narrow():
         "0.250",
     ]
     assert len({len(told) for told in lines[3:6]}) == 1 and max(map(len, lines)) <= 100
-    assert leaderboard.text([]) == ""
+    assert leaderboard.leaderboard_text([]) == ""

@@ -1,4 +1,4 @@
-"""Scores of several seeds as one row a node and dataset."""
+"""Scores of several seeds make one row for each node and dataset."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def test_a_row_has_the_keys_of_its_type():
     ],
 )
 def test_seeds_whose_metric_does_not_exist_are_left_out(officials, expected):
-    """The AUC does not exist where gold lacks a class."""
+    """The AUC does not exist if a class has no gold posts."""
     row = row_of(*officials)
     assert (row["mean"], row["sd"], row["median"]) == expected
     assert row["seeds"] == len(officials)

@@ -1,13 +1,10 @@
-"""The counts of written posts balance, or the report is refused."""
+"""Counts of written posts that do not balance are refused."""
 
 import pytest
 from written_posts import numbered, posts, synthesize_options, text, written
 
 from postgrad.llm.synthesis import PostWriter
 from postgrad.report.written_posts import written_table
-
-# -- the report
-# --------------------------------------------------------------------------------------
 
 
 def test_counts_that_do_not_balance_are_refused():
@@ -17,13 +14,13 @@ def test_counts_that_do_not_balance_are_refused():
     )
     table = written_table(made.flow(), "small")
     assert (
-        table["rows"][0]["because"] == {"no list": 1, "like one written": 1}
+        table["rows"][0]["because"] == {"no list": 1, "similar to a written post": 1}
         and table["rows"][0]["left"] == 1
     )
     assert not table["stand_in"]
     for key, sentence in (
-        ("calls", "calls are not answered"),
-        ("kept", "posts in lists are not kept"),
+        ("calls", "calls is not the sum of answered"),
+        ("kept", "posts in lists is not the sum of kept"),
     ):
         flow = made.flow()
         flow["rows"][0][key] += 1

@@ -1,6 +1,6 @@
-"""What stands beside the scores: ledgers and audits, trainings that collapsed, and deviations.
+"""Tables of ledgers, audits, collapsed trainings, and deviations from the papers.
 
-No table holds a post's text: all that comes in are counts and names.
+The functions read counts and names. No table contains the text of a post.
 """
 
 import json
@@ -12,16 +12,23 @@ import pandas as pd
 from postgrad.records.names import SPLITS
 
 FATES = ("kept", "rejected", "decoy")
-# What the list of deviations says of a mark.
-WHY = {
-    "transductive": "has read the texts of a test set, or stands on a node that has",
-    "stand_in": "a rule answered in a language model's place, for it or for a node on which it stands",
-    "fitted on": "was fitted or chosen on its gold labels, or stands on a node that was: its score there is no test",
+# The reason that the list of deviations gives for a mark.
+MARK_REASONS = {
+    "transductive": (
+        "The node has read the texts of a test set, or depends on a node that has read them."
+    ),
+    "stand_in": (
+        "A rule answered in place of a language model, for the node or for one on which it depends."
+    ),
+    "fitted on": (
+        "The node was fitted or chosen on the gold labels of this split, or depends on such a "
+        "node. Its score there is not a test result."
+    ),
 }
 
 
 class Deviation(TypedDict):
-    """A value that is not the paper's; `node` is empty where it concerns a whole base or task."""
+    """A value that differs from the paper's. `node` is empty for a whole base or task."""
 
     node: str
     key: str
@@ -31,7 +38,10 @@ class Deviation(TypedDict):
 
 
 class Marks(TypedDict):
-    """Names of nodes whose scores need an explanation, see WHY; `fitted` holds {node: splits}."""
+    """Names of nodes whose scores need an explanation (see `MARK_REASONS`).
+
+    `fitted` is {node: splits}.
+    """
 
     transductive: list[str]
     stand_in: list[str]
@@ -46,7 +56,7 @@ class NodePoint(TypedDict):
 
 
 class RecipeSpec(TypedDict):
-    """What the report says of a recipe beside its figures."""
+    """What the report shows about a recipe, apart from its scores."""
 
     title: str
     tasks: dict[str, str]
@@ -72,16 +82,35 @@ class ReportSpec(TypedDict):
 
 
 def ledger_rows(task: str, ledger: pd.DataFrame, drop: pd.DataFrame) -> list[dict[str, Any]]:
-    """Per split of a task: rows in, decoys, rejected (with reasons), kept, duplicates, used.
+    """Return the counts of each split of a task, and check that they balance.
 
-    ledger: one row a raw row, with split, fate (kept, rejected, decoy), reason, post_id. drop:
-    audit's post_id and split. Raises ValueError if the books do not balance: every raw row has one
-    fate, every kept post stands once in its split, and audit drops only posts that were kept.
+    Parameters
+    ----------
+    task
+        The name of the task.
+    ledger
+        One row for each raw row, with the columns split, fate (kept, rejected or decoy), reason and
+        post_id.
+    drop
+        The posts that audit drops, with the columns post_id and split.
+
+    Returns
+    -------
+    list of dict
+        For each split the raw rows, the decoys, the rejected rows and their reasons, the kept
+        posts, the duplicates among them, and the posts that are used.
+
+    Raises
+    ------
+    ValueError
+        If the counts do not balance. Every raw row must have one fate, every kept post must occur
+        once in its split, and audit must drop only posts that were kept.
     """
-    strange = sorted(set(ledger["fate"]) - set(FATES))
-    if strange:
+    unknown_fates = sorted(set(ledger["fate"]) - set(FATES))
+    if unknown_fates:
         raise ValueError(
-            f"ledger of {task}: fate {strange[0]!r} is none of {', '.join(FATES)}; run clean again"
+            f"ledger of {task}: fate {unknown_fates[0]!r} is not one of {', '.join(FATES)}; "
+            "run clean again."
         )
     rows = []
     for split in sorted(set(ledger["split"]), key=lambda split: (SPLITS + (split,)).index(split)):
@@ -103,26 +132,36 @@ def ledger_rows(task: str, ledger: pd.DataFrame, drop: pd.DataFrame) -> list[dic
         }
         if row["rows"] != row["kept"] + row["rejected"] + row["decoy"] or kept.duplicated().any():
             raise ValueError(
-                f"ledger of {task}, split {split}: rows in are not kept + rejected + decoys; clean again"
+                f"ledger of {task}, split {split}: the number of rows is not the sum of kept, "
+                "rejected and decoys, or a post is kept twice; run clean again."
             )
         if row["kept"] != row["used"] + row["duplicates"]:
             raise ValueError(
-                f"audit of {task}, split {split}: kept are not used + duplicates; audit again"
+                f"audit of {task}, split {split}: the number of kept posts is not the sum of used "
+                "posts and duplicates; run audit again."
             )
         rows.append(row)
     unknown = sorted(set(drop["split"]) - set(ledger["split"]))
     if unknown:
         raise ValueError(
-            f"audit of {task}: split {unknown[0]} is not in the ledger; run audit again"
+            f"audit of {task}: split {unknown[0]} is not in the ledger; run audit again."
         )
     return rows
 
 
 def collapse_rows(models: Mapping[tuple[str, ...], Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Trainings that ended in one class, {recipe, node, collapsed, seed, lost}: the seeds, and the
-    kept model's.
+    """Return the trainings that collapsed: their model gave one class to all its posts.
 
-    models: {(recipe, node): model.json}. lost: the kept model is such a one as well.
+    Parameters
+    ----------
+    models
+        {(recipe, node): content of model.json}.
+
+    Returns
+    -------
+    list of dict
+        For each such training the recipe, the node, the seeds that collapsed, the seed of the model
+        that is kept, and `lost`: whether the kept model collapsed as well.
     """
     return [
         {
@@ -137,19 +176,16 @@ def collapse_rows(models: Mapping[tuple[str, ...], Mapping[str, Any]]) -> list[d
     ]
 
 
-def node_of(spec: ReportSpec, recipe: str, id: str) -> NodePoint:
-    """{name, axes} of the node of this id, from the report's spec.
+def node_point(spec: ReportSpec, recipe: str, id: str) -> NodePoint:
+    """Return the name and the axes of the node with this id.
 
-    A node without axes has its name for an id.
+    The id of a node without axes is its name.
     """
     return spec["recipes"][recipe]["nodes"].get(id, {"name": id, "axes": {}})
 
 
-def fitted(spec: ReportSpec) -> set[tuple[str, str, str]]:
-    """{(recipe, node, split)}.
-
-    Where a node's score is on the gold labels that it was fitted or chosen on.
-    """
+def fitted_nodes(spec: ReportSpec) -> set[tuple[str, str, str]]:
+    """Return (recipe, node, split) where the node was fitted or chosen on the gold labels."""
     return {
         (recipe, node, split)
         for recipe, body in spec["recipes"].items()
@@ -158,8 +194,8 @@ def fitted(spec: ReportSpec) -> set[tuple[str, str, str]]:
     }
 
 
-def transductive(spec: ReportSpec) -> set[tuple[str, str]]:
-    """{(recipe, node)}: the nodes whose result hangs on the texts of a test set."""
+def transductive_nodes(spec: ReportSpec) -> set[tuple[str, str]]:
+    """Return (recipe, node) of the nodes whose result depends on the texts of a test set."""
     return {
         (recipe, node)
         for recipe, body in spec["recipes"].items()
@@ -167,10 +203,10 @@ def transductive(spec: ReportSpec) -> set[tuple[str, str]]:
     }
 
 
-def stand_ins(spec: ReportSpec) -> set[tuple[str, str]]:
-    """Return (recipe, node) of the nodes whose result depends on a rule's answers.
+def stand_in_nodes(spec: ReportSpec) -> set[tuple[str, str]]:
+    """Return (recipe, node) of the nodes whose result depends on answers of a stand-in.
 
-    The rule answered in the place of a language model.
+    A stand-in is a rule that answers in place of a language model.
     """
     return {
         (recipe, node)
@@ -179,25 +215,24 @@ def stand_ins(spec: ReportSpec) -> set[tuple[str, str]]:
     }
 
 
-def deviations_and_marks(body: RecipeSpec) -> list[Deviation]:
-    """The deviations of a recipe in the report's spec, and a row of the same form for each of its
-    marks.
+def recipe_deviations(body: RecipeSpec) -> list[Deviation]:
+    """Return the deviations of a recipe, and a row of the same form for each of its marks.
 
-    What concerns whole bases and tasks comes first, then node by node.
+    Deviations of whole bases and tasks come first. Those of nodes follow, sorted by node and key.
     """
     marks = body["marks"]
-    found: list[tuple[str, str, Any]] = [
+    marked: list[tuple[str, str, Any]] = [
         (node, "transductive", True) for node in marks["transductive"]
     ]
-    found += [(node, "stand_in", True) for node in marks["stand_in"]]
-    found += [
+    marked += [(node, "stand_in", True) for node in marks["stand_in"]]
+    marked += [
         (node, "fitted on", split)
         for node, splits in sorted(marks["fitted"].items())
         for split in splits
     ]
     rows: list[Deviation] = [
-        {"node": node, "key": key, "paper": None, "used": used, "why": WHY[key]}
-        for node, key, used in found
+        {"node": node, "key": key, "paper": None, "used": used, "why": MARK_REASONS[key]}
+        for node, key, used in marked
     ]
     whole = [row for row in body["deviations"] if not row["node"]]
     rows += [row for row in body["deviations"] if row["node"]]
@@ -205,7 +240,7 @@ def deviations_and_marks(body: RecipeSpec) -> list[Deviation]:
 
 
 def deviation_rows(deviations: Iterable[Deviation]) -> list[dict[str, Any]]:
-    """Deviations as {nodes, key, paper, used, why}: nodes that deviate alike share a row."""
+    """Return the rows of the table of deviations. Nodes with equal deviations share a row."""
     rows: dict[tuple[str, ...], list[str]] = {}
     for deviation in deviations:
         shown = [

@@ -1,7 +1,6 @@
-"""The section on diversity: a table's rows, a map as paths of an SVG, one panel a dataset, and
-lines of scores.txt.
+"""The section on diversity: tables, maps as paths of an SVG, and blocks of scores.txt.
 
-No post's text comes in: only counts, figures and points.
+The functions read counts, figures and points. They never read the text of a post.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +8,7 @@ from typing import Any
 
 from postgrad.report.sections import Entries, Section, Signs
 
-VARIED = (
+MEASURES = (
     "posts",
     "1-grams",
     "2-grams",
@@ -20,9 +19,9 @@ VARIED = (
     "covered",
     "entropy",
 )
-SIDE, EDGE = 240, 10  # of a panel and of its margin, in the SVG's own units
-# A class has a colour and a mark: either tells it. A dot and a square are the caps of a line
-# without length.
+SIDE, MARGIN = 240, 10  # of a panel, in units of the SVG
+# A class has a colour and a mark, and can be recognised by each of them. A dot and a square are the
+# caps of a line without length.
 COLOURS = 6
 MARKS = {
     "dot": "h0",
@@ -32,17 +31,32 @@ MARKS = {
 }
 
 
-def diversity_tables(found: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """[{recipe, task, n, reference, embed, model, reason, clusters, silhouette, best, sets, labels,
-    panels}].
+def diversity_tables(results: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return one table for each recipe and task.
 
-    found: diversity.json files as dicts. silhouette: of the clusters used, None where they were not
-    tried; best: (k, silhouette) of the highest, the fewest of equal ones. labels: [{label, colour,
-    mark, sign}], sign: its mark as a path in a square of 10. sets, panels: see `sets_of` and
-    `panels`.
+    Parameters
+    ----------
+    results
+        The contents of the diversity.json files.
+
+    Returns
+    -------
+    list of dict
+        The recipe, the task and its results, and:
+
+        `silhouette`: the value for the number of clusters that is used, or None if that number was
+        not tried.
+
+        `best`: (number of clusters, silhouette) of the highest silhouette. The smallest of equally
+        good numbers wins.
+
+        `labels`: for each class its name, colour and mark, and `sign`, the mark as a path in a
+        square with the side 10.
+
+        `sets`, `panels`: see `groups_by_dataset` and `map_panels`.
     """
     tables = []
-    for result in found:
+    for result in results:
         for task, body in sorted(result["tasks"].items()):
             groups = body.get("groups", [])
             labels = {group["label"]: None for group in groups if "label" in group}
@@ -59,8 +73,8 @@ def diversity_tables(found: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]
                     "recipe": result["recipe"],
                     "task": task,
                     "silhouette": tried.get(body.get("clusters")),
-                    "best": max(tried.items(), key=lambda one: (one[1], -one[0]), default=None),
-                    "sets": sets_of(groups),
+                    "best": max(tried.items(), key=lambda pair: (pair[1], -pair[0]), default=None),
+                    "sets": groups_by_dataset(groups),
                     "labels": [
                         {
                             "label": label,
@@ -70,16 +84,16 @@ def diversity_tables(found: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]
                         }
                         for label, (colour, mark) in styles.items()
                     ],
-                    "panels": panels(groups, styles),
+                    "panels": map_panels(groups, styles),
                 }
             )
     return tables
 
 
-def sets_of(groups: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Groups under their datasets, in the order given.
+def groups_by_dataset(groups: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return [{dataset, reason, groups}] in the order given.
 
-    [{dataset, reason, groups}]; a reason where it was not run.
+    `reason` says why a dataset was not measured, and is None if it was.
     """
     sets: dict[str, dict[str, Any]] = {}
     for group in groups:
@@ -93,52 +107,62 @@ def sets_of(groups: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return list(sets.values())
 
 
-def panels(
+def map_panels(
     groups: Iterable[Mapping[str, Any]], styles: Mapping[str, tuple[int, str]]
 ) -> list[dict[str, Any]]:
-    """Return one panel for each dataset, with its points and, faint behind them, those of the first.
+    """Return one panel of the map for each dataset.
 
-    A panel is {dataset, behind, groups: [{colour, mark, path}]}.
+    Parameters
+    ----------
+    groups
+        The groups of diversity.json. Those without points are left out.
+    styles
+        {class: (number of its colour, name of its mark)}.
+
+    Returns
+    -------
+    list of dict
+        {dataset, behind, groups: [{colour, mark, path}]}, where `behind` is the path of the points
+        of the first dataset. It is empty in the panel of that dataset.
     """
-    found: dict[str, dict[str, Any]] = {}
+    panels: dict[str, dict[str, Any]] = {}
     for group in groups:
         if "points" in group:
-            panel = found.setdefault(
+            panel = panels.setdefault(
                 group["dataset"], {"dataset": group["dataset"], "behind": "", "groups": []}
             )
             colour, mark = styles[group["label"]]
             panel["groups"].append(
-                {"colour": colour, "mark": mark, "path": path(group["points"], mark)}
+                {"colour": colour, "mark": mark, "path": marks_path(group["points"], mark)}
             )
-            panel["dots"] = panel.get("dots", "") + path(group["points"], "dot")
-    shown = list(found.values())
+            panel["dots"] = panel.get("dots", "") + marks_path(group["points"], "dot")
+    shown = list(panels.values())
     for panel in shown[1:]:
         panel["behind"] = shown[0]["dots"]
     return shown
 
 
-def path(points: Iterable[Sequence[float]], mark: str) -> str:
-    """A mark at each of the points of the unit square, as one path."""
-    reach = SIDE - 2 * EDGE
+def marks_path(points: Iterable[Sequence[float]], mark: str) -> str:
+    """Return one SVG path with a mark at each of the points of the unit square."""
+    inner = SIDE - 2 * MARGIN
     return "".join(
-        f"M{EDGE + reach * x:.1f} {SIDE - EDGE - reach * y:.1f}{MARKS[mark]}" for x, y in points
+        f"M{MARGIN + inner * x:.1f} {SIDE - MARGIN - inner * y:.1f}{MARKS[mark]}" for x, y in points
     )
 
 
 def diversity_lines(table: Mapping[str, Any], signs: Signs) -> list[str]:
-    """The block of scores.txt on one task's datasets, class by class."""
+    """Return the block of scores.txt on the datasets and classes of one task."""
     title = f"{table['recipe']}  {table['task']}  diversity"
     if table["reason"]:
         return [title, f"  not run: {table['reason']}"]
     lines = [f"{title}, {table['n']} posts of each dataset and class"]
-    lines.append(" " * 27 + "".join(word.rjust(8) for word in VARIED))
+    lines.append(" " * 27 + "".join(word.rjust(8) for word in MEASURES))
     for part in table["sets"]:
         lines.append("  " + part["dataset"] + signs(table["recipe"], part["dataset"]))
         lines += [f"    {part['reason']}"] if part["reason"] else []
         for group in part["groups"]:
-            name = f"    {group['label'] if len(group['label']) < 23 else group['label'][:21] + '…'}".ljust(
-                27
-            )
+            label = group["label"]
+            name = f"    {label if len(label) < 23 else label[:21] + '…'}".ljust(27)
             cells = [str(group["rows"]), *map(str, group.get("unique", []))]
             shares = (
                 group.get(key) for key in ("self_bleu", "cosine", "nearest", "coverage", "entropy")
@@ -153,12 +177,12 @@ def diversity_lines(table: Mapping[str, Any], signs: Signs) -> list[str]:
 
 
 def entries(files: Mapping[Any, Any]) -> Entries:
-    """A table for each recipe and task."""
+    """Return a table for each recipe and task."""
     return diversity_tables(files.values())
 
 
 def blocks(entries: Entries, signs: Signs) -> list[list[str]]:
-    """A block of scores.txt for each table."""
+    """Return a block of scores.txt for each table."""
     return [diversity_lines(table, signs) for table in entries]
 
 

@@ -1,4 +1,4 @@
-"""The section on pseudo-labels: how many posts of a pool reach training, and with which labels."""
+"""The section on pseudo-labels: how many posts of a pool are kept, and with which labels."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,16 +6,32 @@ from typing import Any
 from postgrad.report.sections import Entries, Section
 
 
-def flow_table(flow: Mapping[str, Any], recipe: str) -> dict[str, Any]:
-    """A label flow as {recipe, node, keep, share, above, balance, fit, said, teachers, classes,
-    stages, gold}.
+def label_flow_table(flow: Mapping[str, Any], recipe: str) -> dict[str, Any]:
+    """Return the label flow of a node as a table.
 
-    said: `agreed` of two teachers, `answered` of one. stages: {name, posts, share of the pool,
-    counts (posts a class, or None)}. gold, None without gold posts on `fit`: n, kappa, said (share
-    of posts with a label), right (share of these labels), classes: {accuracy, coverage} each.
+    Parameters
+    ----------
+    flow
+        The label flow that label wrote.
+    recipe
+        The name of the recipe.
+
+    Returns
+    -------
+    dict
+        The recipe, the node and its options, the classes, the teachers, and:
+
+        `criterion`: agreed for two teachers, answered for one.
+
+        `stages`: for each the name, the number of posts, their share of the pool, and the posts of
+        each class or None.
+
+        `gold`: None without gold posts. Otherwise their number n, kappa, `labelled` (the share of
+        them with a label), `correct` (the share of these labels that are correct), and accuracy
+        and coverage of each class.
     """
     classes = sorted(flow["kept"], key=int)  # codes; their names stand in flow["classes"]
-    said = "agreed" if len(flow["teachers"]) > 1 else "answered"
+    criterion = "agreed" if len(flow["teachers"]) > 1 else "answered"
 
     def stage(
         name: str, by_class: Mapping[str, int] | None, posts: int | None = None
@@ -29,24 +45,24 @@ def flow_table(flow: Mapping[str, Any], recipe: str) -> dict[str, Any]:
             "counts": counts,
         }
 
-    scored = "scored by both teachers" if said == "agreed" else "scored by the teacher"
+    scored = "scored by both teachers" if criterion == "agreed" else "scored by the teacher"
     stages = [
         stage("pool", None, flow["pool"]),
         stage(scored, None, flow["scored"]),
-        stage(said, flow[said]),
+        stage(criterion, flow[criterion]),
     ]
-    for name, key in (("beside the held-out fold", "beside"), ("budget", "budget")):
+    for name, key in (("outside the held-out fold", "beside"), ("budget", "budget")):
         stages += [stage(name, flow[key])] if flow[key] else []
     stages.append(stage("kept", flow["kept"]))
     gold = flow["gold"]
     if gold:
         per_class = [gold["classes"][code] for code in classes]
-        named = sum(one[said] for one in per_class)
-        right = sum(one[said] * (one["accuracy"] or 0) for one in per_class)
+        labelled = sum(counts[criterion] for counts in per_class)
+        correct = sum(counts[criterion] * (counts["accuracy"] or 0) for counts in per_class)
         gold = {
             **gold,
-            "said": gold[said],
-            "right": right / named if named else None,
+            "labelled": gold[criterion],
+            "correct": correct / labelled if labelled else None,
             "classes": per_class,
         }
     teachers = [
@@ -60,7 +76,7 @@ def flow_table(flow: Mapping[str, Any], recipe: str) -> dict[str, Any]:
     return {
         **{key: flow[key] for key in ("node", "keep", "share", "above", "balance", "fit")},
         "recipe": recipe,
-        "said": said,
+        "criterion": criterion,
         "classes": flow["classes"],
         "stages": stages,
         "gold": gold,
@@ -69,8 +85,8 @@ def flow_table(flow: Mapping[str, Any], recipe: str) -> dict[str, Any]:
 
 
 def entries(files: Mapping[tuple[str, str], Any]) -> Entries:
-    """The label flow of each node."""
-    return [flow_table(flow, recipe) for (recipe, _), flow in files.items()]
+    """Return the label flow of each node."""
+    return [label_flow_table(flow, recipe) for (recipe, _), flow in files.items()]
 
 
 SECTION = Section(

@@ -1,33 +1,37 @@
-"""One table that ranks the recipes of a report, task by task.
-
-What each of them claims, beside its floor.
-"""
+"""Rank the recipes of a report on each task, by the node that stands for each recipe."""
 
 from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
 from postgrad.records.names import SPLITS
 from postgrad.records.score_files import CompareFile
-from postgrad.report.bookkeeping import ReportSpec, fitted, stand_ins, transductive
+from postgrad.report.bookkeeping import (
+    ReportSpec,
+    fitted_nodes,
+    stand_in_nodes,
+    transductive_nodes,
+)
 from postgrad.report.score_tables import NodeScores
-from postgrad.report.text_tables import decimals, line, shortened, signs
+from postgrad.report.text_tables import format_score, node_signs, table_line, truncated_name
 
 COLUMNS = ("mean", "sd", "seeds", "floor")
-CLAIM = """What each recipe claims on each task: the last node of its chain that was run; of several
-chains, or without one, the node that is best on dev."""
+INTRODUCTION = """The rank of each recipe on each task, by the last node of its chain that was run.
+If a recipe has several chains or none, the node with the best score on dev stands for it."""
 
 
 class Claim(NodeScores):
     """The scores of the node that stands for a recipe on one dataset."""
 
-    alias: str  # the recipe's name of the task
-    fitted: bool  # it, or its choice among several, depends on the gold labels of this very split
+    alias: str  # the name of the task in the recipe
+    fitted: bool  # it, or its choice among several, depends on the gold labels of this split
     transductive: bool
     stand_in: bool
 
 
-class Ranked(Claim):
-    rank: int  # equal means share one
+class RankedClaim(Claim):
+    """A claim with its rank."""
+
+    rank: int  # equal means share a rank
 
 
 class Ranking(TypedDict):
@@ -36,25 +40,36 @@ class Ranking(TypedDict):
     task: str
     split: str
     metric: str | None
-    rows: list[Ranked]
+    rows: list[RankedClaim]
 
 
-def rankings(
+def rank_recipes(
     rows: Iterable[NodeScores], compares: Sequence[CompareFile], spec: ReportSpec
 ) -> list[Ranking]:
-    """One ranking for each split of each task, tasks by name and splits in their order.
+    """Return one ranking for each split of each task.
 
-    A ranking has one row for each recipe and name of the task: the `claimed` one. A recipe without
-    a score on a split has no row there.
+    Tasks are sorted by name, and splits are in their usual order. A ranking has one row for each
+    recipe and name of the task, which `choose_claim` chooses. A recipe without a score on a split
+    has no row there.
+
+    Parameters
+    ----------
+    rows
+        The scores of all nodes, as from `node_scores`.
+    compares
+        The contents of the compare.json files.
+    spec
+        The spec of the report.
     """
-    read_test, ruled, on_gold = transductive(spec), stand_ins(spec), fitted(spec)
+    read_test, by_stand_in = transductive_nodes(spec), stand_in_nodes(spec)
+    on_gold = fitted_nodes(spec)
     groups: dict[tuple[str, str], list[NodeScores]] = {}
-    found: dict[tuple[str, str], list[Claim]] = {}
+    claims: dict[tuple[str, str], list[Claim]] = {}
     for row in rows:
         if row["mean"] is not None:
             groups.setdefault((row["recipe"], row["dataset"]), []).append(row)
     for (recipe, dataset), members in groups.items():
-        row, chosen = claimed(
+        row, chosen = choose_claim(
             members, compares, groups.get((recipe, f"{dataset.partition('/')[0]}/dev"), [])
         )
         name = row["name"]
@@ -64,40 +79,55 @@ def rankings(
             "alias": alias,
             "fitted": (recipe, name, dataset) in on_gold or (chosen and split == "dev"),
             "transductive": (recipe, name) in read_test,
-            "stand_in": (recipe, name) in ruled,
+            "stand_in": (recipe, name) in by_stand_in,
         }
-        found.setdefault((row["task"], split), []).append(claim)
+        claims.setdefault((row["task"], split), []).append(claim)
     return [
         {
             "task": task,
             "split": split,
-            "metric": found[task, split][0]["metric"],
-            "rows": ranked(found[task, split]),
+            "metric": claims[task, split][0]["metric"],
+            "rows": add_ranks(claims[task, split]),
         }
-        for task, split in sorted(found, key=lambda key: (key[0], (*SPLITS, key[1]).index(key[1])))
+        for task, split in sorted(claims, key=lambda key: (key[0], (*SPLITS, key[1]).index(key[1])))
     ]
 
 
-def ranked(rows: Iterable[Claim]) -> list[Ranked]:
-    """The rows with their rank, the best mean first.
+def add_ranks(rows: Iterable[Claim]) -> list[RankedClaim]:
+    """Return the rows with their ranks, the best mean first.
 
-    Equal means share a rank and stand in the order of names.
+    Rows with equal means share a rank, and are sorted by name.
     """
     means = [(row["mean"] or 0.0, row) for row in rows]
-    means.sort(key=lambda one: (-one[0], one[1]["recipe"], one[1]["alias"]))
+    means.sort(key=lambda pair: (-pair[0], pair[1]["recipe"], pair[1]["alias"]))
     return [{**row, "rank": 1 + sum(other > mean for other, _ in means)} for mean, row in means]
 
 
-def claimed(
+def choose_claim(
     rows: Sequence[NodeScores], compares: Iterable[CompareFile], on_dev: Iterable[NodeScores]
 ) -> tuple[NodeScores, bool]:
-    """(the row that stands for a recipe on one dataset, whether dev chose it among several). No
-    test score chooses.
+    """Choose the node that stands for a recipe on one dataset, without the scores of a test set.
 
-    rows: the recipe's on the dataset; on_dev: its rows on the task's dev. Candidates are, of each
-    of its chains there, the last node with a score; without chains all nodes but the floor, and the
-    floor where it is alone. Of several the highest mean on dev counts, the first of equal ones;
-    without scores there, the first.
+    The candidates are the last nodes with a score of the chains on the dataset. Without a chain,
+    all nodes are candidates except the floor, or the floor if there is no other node. The candidate
+    with the highest mean on dev wins. The first of equal candidates wins, and also the first one if
+    none has a score on dev.
+
+    Parameters
+    ----------
+    rows
+        The scores of the recipe on the dataset.
+    compares
+        The contents of the compare.json files.
+    on_dev
+        The scores of the recipe on the dev split of the task.
+
+    Returns
+    -------
+    row : NodeScores
+        The scores of the node.
+    chosen : bool
+        Whether there were several candidates.
     """
     recipe, dataset = rows[0]["recipe"], rows[0]["dataset"]
     by_node: dict[str, list[NodeScores]] = {}
@@ -120,25 +150,31 @@ def claimed(
     return best, len(candidates) > 1
 
 
-def text(tables: Sequence[Ranking]) -> str:
-    """The rankings as lines of scores.txt, an empty line behind each table; nothing for none."""
-    lines = [CLAIM, ""] if tables else []
+def leaderboard_text(tables: Sequence[Ranking]) -> str:
+    """Return the rankings as text for scores.txt, with an empty line after each table.
+
+    The text is empty if there is no ranking.
+    """
+    lines = [INTRODUCTION, ""] if tables else []
     names = {
         id(r): f"  {r['rank']}  {r['recipe']}: {r['node']}"
         for table in tables
         for r in table["rows"]
     }
     names = {
-        id(r): shortened(names[id(r)], signs(r["transductive"], r["stand_in"], r["fitted"]))
+        id(r): truncated_name(
+            names[id(r)], node_signs(r["transductive"], r["stand_in"], r["fitted"])
+        )
         for table in tables
         for r in table["rows"]
     }
     titles = [f"{table['task']}  {table['split']}  {table['metric']}" for table in tables]
     width = max(map(len, [*names.values(), *titles]), default=0)
     for table, title in zip(tables, titles):
-        lines.append(line(title, COLUMNS, width))
+        lines.append(table_line(title, COLUMNS, width))
         for row in table["rows"]:
-            figures = [decimals(value) for value in (row["mean"], row["sd"], row["floor"])]
-            lines.append(line(names[id(row)], [*figures[:2], str(row["seeds"]), figures[2]], width))
+            figures = [format_score(value) for value in (row["mean"], row["sd"], row["floor"])]
+            cells = [*figures[:2], str(row["seeds"]), figures[2]]
+            lines.append(table_line(names[id(row)], cells, width))
         lines.append("")
-    return "".join(f"{told}\n" for told in lines)
+    return "".join(f"{text}\n" for text in lines)

@@ -1,4 +1,4 @@
-"""The report as one HTML page."""
+"""Render the report as one HTML page."""
 
 from pathlib import Path
 from typing import Any
@@ -6,10 +6,15 @@ from typing import Any
 import jinja2
 
 
-def html(template: Path | str, **tables: Any) -> str:
-    """The page, one self-contained file.
+def render_page(template: Path | str, **tables: Any) -> str:
+    """Render the page as one self-contained HTML file.
 
-    template: path of the Jinja2 file; everything is escaped.
+    Parameters
+    ----------
+    template
+        The path of the Jinja2 template. All values are escaped.
+    **tables
+        The values that the template reads.
     """
     file = Path(template)
     environment = jinja2.Environment(
@@ -20,12 +25,18 @@ def html(template: Path | str, **tables: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["figure"] = figure
+    environment.filters["figure"] = format_figure
     return environment.get_template(file.name).render(**tables)
 
 
-def figure(value: float | None, places: int = 3, signed: bool = False) -> str:
-    """A number as the page shows it: `0.953`, `+0.012`, `−0.004`; `–` for None."""
+def format_figure(value: float | None, places: int = 3, signed: bool = False) -> str:
+    """Format a number as the page shows it.
+
+    Examples
+    --------
+    >>> format_figure(0.9531), format_figure(0.0123, signed=True), format_figure(None)
+    ('0.953', '+0.012', '–')
+    """
     if value is None:
         return "–"
     text = f"{value:+.{places}f}" if signed else f"{value:.{places}f}"

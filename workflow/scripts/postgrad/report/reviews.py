@@ -7,29 +7,36 @@ from postgrad.report.sections import Entries, Section
 
 
 def review_rows(facts: Mapping[str, Any], recipe: str) -> list[dict[str, Any]]:
-    """A review as rows of the report, one for each dataset: its fit.json, and the counts in one
-    place.
+    """Return the rows of a review, one for each dataset.
 
-    predicted, checked, confirmed, rejected, changed and abstained are of the dataset; answers,
-    tokens and stand_in are of all requests, those that fitted the gate among them.
+    A row contains the content of the fit.json and the counts of the dataset. The numbers of
+    answers and tokens, and whether a stand-in answered, also include the requests for the fit of
+    the gate.
+
+    Parameters
+    ----------
+    facts
+        The content of scored.fit.json.
+    recipe
+        The name of the recipe.
     """
     rows = []
     for dataset, own in facts["reviews"].items():
-        every = [counts for counts in (facts["gate"], own) if counts]
+        requests = [counts for counts in (facts["gate"], own) if counts]
         row = {
             "recipe": recipe,
             "dataset": dataset,
             "abstained": sum(own["abstained"].values()),
-            "answers": sum(one["answers"] for one in every),
-            "tokens": sum(one["tokens_in"] + one["tokens_out"] for one in every),
-            "stand_in": any(one["stand_in"] for one in every),
+            "answers": sum(counts["answers"] for counts in requests),
+            "tokens": sum(counts["tokens_in"] + counts["tokens_out"] for counts in requests),
+            "stand_in": any(counts["stand_in"] for counts in requests),
         }
         rows.append({**facts, **own, **row})
     return rows
 
 
 def entries(files: Mapping[tuple[str, str], Any]) -> Entries:
-    """A row for each node and dataset."""
+    """Return a row for each node and dataset."""
     return [row for (recipe, _), facts in files.items() for row in review_rows(facts, recipe)]
 
 

@@ -1,7 +1,7 @@
-"""Scores and differences as tables, built from what score and compare wrote; page and scores.txt
-show the same figures.
+"""Tables of scores and differences, made from the results of score and compare.
 
-No table holds a post's text: all that comes in are counts, scores and names.
+The page and scores.txt show the same figures. The functions read counts, scores and names. No table
+contains the text of a post.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ METRICS = ("accuracy", "precision", "recall", "f1", "macro_f1", "auc")
 class NodeScores(TypedDict):
     """Scores of a node on one dataset, averaged over its seeds.
 
-    None where a number does not exist.
+    A number that does not exist is None.
     """
 
     recipe: str
@@ -40,24 +40,37 @@ class NodeScores(TypedDict):
     auc: float | None
     is_floor: bool
     floor: float | None  # the mean of the floor on this dataset
-    one_class: int  # how many seeds predict one class alone where gold has more
+    one_class: int  # seeds that predict one class for all posts, although gold has more
     reason: str | None  # why there is no score
     entries: list[ScoreEntry]  # the score entries behind it
 
 
 def mean_and_sd(values: Iterable[float | None]) -> tuple[float | None, float | None]:
-    """(mean, sample sd) of the values that are not None; the sd of fewer than two is None."""
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None, stdev(known) if len(known) > 1 else None
+    """Return the mean and the sample standard deviation of the values that are not None.
+
+    The mean is None without values, and the standard deviation with fewer than two.
+
+    Examples
+    --------
+    >>> mean_and_sd([0.25, None, 0.75, 0.5])
+    (0.5, 0.25)
+    """
+    numbers = [value for value in values if value is not None]
+    return fmean(numbers) if numbers else None, stdev(numbers) if len(numbers) > 1 else None
 
 
 def node_scores(
     scores: Iterable[ScoreFile], floors: Mapping[str, Mapping[str, str]]
 ) -> list[NodeScores]:
-    """The scores of each node on each dataset, averaged over seeds, in the order of the scores.
+    """Return the scores of each node on each dataset, averaged over seeds, in the order given.
 
-    floors: {recipe: {task's name in the recipe, or dataset: node}}; a dataset's own floor stands
-    over its task's.
+    Parameters
+    ----------
+    scores
+        The contents of the score.json files.
+    floors
+        {recipe: {name of a task in the recipe, or dataset: node}}. The floor of a dataset takes
+        precedence over that of its task.
     """
     groups: dict[tuple[str, str, str], list[ScoreEntry]] = {}
     for score in scores:
@@ -67,7 +80,7 @@ def node_scores(
             groups.setdefault(key, []).append(entry)
     rows: list[dict[str, Any]] = []
     for (recipe, node, dataset), entries in groups.items():
-        known = floors.get(recipe, {})
+        recipe_floors = floors.get(recipe, {})
         values = [entry["values"] for entry in entries if entry["n"]]
         official = [value["official"] for value in values if value["official"] is not None]
         mean, sd = mean_and_sd(official)
@@ -91,8 +104,9 @@ def node_scores(
                     metric: mean_and_sd([value[metric] for value in values])[0]
                     for metric in METRICS
                 },
-                "is_floor": known.get(dataset, known.get(dataset.split("/")[0])) == node,
-                "one_class": sum(one_class(entry) for entry in entries if entry["n"]),
+                "is_floor": recipe_floors.get(dataset, recipe_floors.get(dataset.split("/")[0]))
+                == node,
+                "one_class": sum(predicts_one_class(entry) for entry in entries if entry["n"]),
                 "reason": next((entry["reason"] for entry in entries if entry.get("reason")), None),
                 "entries": entries,
             }
@@ -104,16 +118,16 @@ def node_scores(
     ]
 
 
-def one_class(entry: ScoreEntry) -> bool:
-    """Whether a score entry's predictions are of one class alone, and its gold labels are not."""
+def predicts_one_class(entry: ScoreEntry) -> bool:
+    """Return whether all predictions are of one class, although the gold labels are not."""
     counts = entry["confusion"]
     return sum(map(any, zip(*counts))) == 1 and sum(map(any, counts)) > 1
 
 
-def score_tables(rows: Iterable[NodeScores]) -> list[dict[str, Any]]:
-    """Return the rows of `node_scores` as tables, with the linear floor first.
+def scores_by_task(rows: Iterable[NodeScores]) -> list[dict[str, Any]]:
+    """Return the rows of `node_scores` in one table for each recipe and task, with the floor first.
 
-    A table is {recipe, name, task, sets: [{dataset, metric, n, rows}]}.
+    A table is {recipe, name, task, sets: [{dataset, metric, n, floor, rows}]}.
     """
     tables: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
@@ -140,9 +154,17 @@ def score_tables(rows: Iterable[NodeScores]) -> list[dict[str, Any]]:
     ]
 
 
-def bar(mean: float | None, sd: float | None, reach: float) -> dict[str, float] | None:
-    """Where a difference's bar lies, in percent of a track whose middle is zero and whose ends are
-    ±reach.
+def difference_bar(mean: float | None, sd: float | None, reach: float) -> dict[str, float] | None:
+    """Return the position of the bar of a difference on a track from -reach to +reach.
+
+    Positions and widths are in percent of the track. `left` and `width` describe the mean, `low`
+    and `span` the range of one standard deviation on both sides of it. None if there is no mean or
+    no reach.
+
+    Examples
+    --------
+    >>> difference_bar(0.1, None, reach=0.2)
+    {'left': 50.0, 'width': 25.0, 'low': 75.0, 'span': 0.0}
     """
     if mean is None or not reach:
         return None
@@ -157,36 +179,48 @@ def bar(mean: float | None, sd: float | None, reach: float) -> dict[str, float] 
 
 
 def chain_tables(compares: Iterable[CompareFile]) -> list[dict[str, Any]]:
-    """Every chain and set as {recipe, chain, dataset, metric, reach, first, steps}.
+    """Return one table for each chain and dataset.
 
-    first: the chain's first node. A step holds what compare wrote, with `score` (its node's own
-    summary), `bar` and `controls`: the controls that stand in the place of its node, in the same
-    form. reach: the largest difference with its sd, the half width of every bar of the recipe, so
-    that bars can be compared.
+    Parameters
+    ----------
+    compares
+        The contents of the compare.json files.
+
+    Returns
+    -------
+    list of dict
+        {recipe, chain, dataset, metric, reach, first, steps}, where `first` is the first node of
+        the chain. A step contains the result of compare, the scores of its node, a bar, and the
+        controls that stand in the place of its node, in the same form. `reach` is the largest
+        difference plus its standard deviation. All bars of a recipe have this half width, so that
+        they can be compared.
     """
     tables = []
     for compare in compares:
-        sets = [
-            found for content in compare["chains"].values() for found in content["sets"].values()
+        comparisons = [
+            comparison
+            for content in compare["chains"].values()
+            for comparison in content["sets"].values()
         ]
-        gains = [row for found in sets for row in [*found["steps"], *found["controls"]]]
+        gains = [row for each in comparisons for row in [*each["steps"], *each["controls"]]]
         reach = max(
             (abs(row["mean"]) + (row["sd"] or 0) for row in gains if row["mean"] is not None),
             default=0.0,
         )
         for chain, content in compare["chains"].items():
-            for dataset, found in content["sets"].items():
-                own = {node["node"]: node for node in found["nodes"]}
+            for dataset, comparison in content["sets"].items():
+                own = {node["node"]: node for node in comparison["nodes"]}
                 steps: list[dict[str, Any]] = [
-                    {**step, "score": own[step["to"]], "controls": []} for step in found["steps"]
+                    {**step, "score": own[step["to"]], "controls": []}
+                    for step in comparison["steps"]
                 ]
-                for control in found["controls"]:
+                for control in comparison["controls"]:
                     (step,) = [step for step in steps if step["to"] == control["beside"]]
                     step["controls"].append(
                         {
                             **control,
                             "score": control["own"],
-                            "bar": bar(control["mean"], control["sd"], reach),
+                            "bar": difference_bar(control["mean"], control["sd"], reach),
                         }
                     )
                 tables.append(
@@ -194,11 +228,12 @@ def chain_tables(compares: Iterable[CompareFile]) -> list[dict[str, Any]]:
                         "recipe": compare["recipe"],
                         "chain": chain,
                         "dataset": dataset,
-                        "metric": found["metric"],
+                        "metric": comparison["metric"],
                         "reach": reach,
-                        "first": found["nodes"][0],
+                        "first": comparison["nodes"][0],
                         "steps": [
-                            {**step, "bar": bar(step["mean"], step["sd"], reach)} for step in steps
+                            {**step, "bar": difference_bar(step["mean"], step["sd"], reach)}
+                            for step in steps
                         ],
                     }
                 )
@@ -206,20 +241,23 @@ def chain_tables(compares: Iterable[CompareFile]) -> list[dict[str, Any]]:
 
 
 def last_nodes(compares: Iterable[CompareFile]) -> list[tuple[str, str, str]]:
-    """(recipe, node, dataset) of the last node of each chain on each of its sets, each once."""
-    found: dict[tuple[str, str, str], None] = {}
+    """Return (recipe, node, dataset) of the last node of each chain, without duplicates."""
+    keys: dict[tuple[str, str, str], None] = {}
     for compare in compares:
         for content in compare["chains"].values():
             for dataset, values in content["sets"].items():
-                found[compare["recipe"], values["nodes"][-1]["node"], dataset] = None
-    return list(found)
+                keys[compare["recipe"], values["nodes"][-1]["node"], dataset] = None
+    return list(keys)
 
 
-def confusion(row: NodeScores) -> dict[str, Any] | None:
-    """A node's confusion matrix on one dataset, counts added over its seeds; None without scores.
+def total_confusion(row: NodeScores) -> dict[str, Any] | None:
+    """Return the confusion matrix of a node on one dataset, summed over its seeds.
 
-    {labels, cells: [[{count, share}]], supports, abstained}; share is the count's part of its gold
-    row.
+    Returns
+    -------
+    dict or None
+        {labels, cells: [[{count, share}]], abstained}, where the rows are gold classes, the columns
+        predicted ones, and `share` is the share of the gold class. None without scores.
     """
     entries = [entry for entry in row["entries"] if entry["n"]]
     if not entries:
@@ -239,37 +277,40 @@ def confusion(row: NodeScores) -> dict[str, Any] | None:
 
 
 def class_rows(row: NodeScores) -> list[dict[str, Any]]:
-    """Per class of a node on one dataset.
+    """Return the scores of a node for each class of one dataset.
 
-    Label, support, and precision, recall, f1 as means over its seeds.
+    Precision, recall and F1 are means over the seeds.
     """
     per_seed = [entry["per_class"] for entry in row["entries"] if entry["n"]]
     return [
         {
             "label": same[0]["label"],
             "support": same[0]["support"],
-            "precision": mean_and_sd([one["precision"] for one in same])[0],
-            "recall": mean_and_sd([one["recall"] for one in same])[0],
-            "f1": mean_and_sd([one["f1"] for one in same])[0],
+            **{
+                key: mean_and_sd([scores[key] for scores in same])[0]
+                for key in ("precision", "recall", "f1")
+            },
         }
         for same in zip(*per_seed)
     ]
 
 
-def close_ups(rows: Sequence[NodeScores], compares: Iterable[CompareFile]) -> list[dict[str, Any]]:
-    """The last node of every chain on each of its sets.
+def last_node_tables(
+    rows: Sequence[NodeScores], compares: Iterable[CompareFile]
+) -> list[dict[str, Any]]:
+    """Return the last node of each chain on each dataset: its scores, confusion and classes.
 
-    Its row, confusion and classes, the floor beside.
+    The scores of each class also include those of the floor.
     """
     by_key = {(row["recipe"], row["node"], row["dataset"]): row for row in rows}
     floors = {(row["recipe"], row["dataset"]): row for row in rows if row["is_floor"]}
-    found: list[dict[str, Any]] = []
+    tables: list[dict[str, Any]] = []
     for key in last_nodes(compares):
         row = by_key.get(key)
-        if row and (matrix := confusion(row)):
+        if row and (matrix := total_confusion(row)):
             floor = floors.get((key[0], key[2]))
             floor_classes = class_rows(floor) if floor else []
-            found.append(
+            tables.append(
                 {
                     **row,
                     "confusion": matrix,
@@ -277,4 +318,4 @@ def close_ups(rows: Sequence[NodeScores], compares: Iterable[CompareFile]) -> li
                     "floor_classes": floor_classes,
                 }
             )
-    return found
+    return tables

@@ -1,8 +1,8 @@
-"""The sections of a report that show the results of one verb, found among the modules of this
-package.
+"""The sections of a report, each of which shows the results of one verb.
 
-A module that holds a section has it under SECTION; its template is report.<verb>.j2, which reads
-the entries as `entries`. Taking a verb out of the report is deleting its module and its template.
+A section is the variable `SECTION` of a module of this package. Its template report.<verb>.j2
+reads the entries as `entries`. To remove a verb from the report, delete its module and its
+template.
 """
 
 import pkgutil
@@ -16,13 +16,12 @@ from postgrad.records.json_files import read_json
 from postgrad.runtime.cli import named_files
 
 Entries = list[dict[str, Any]]
-Signs = Callable[
-    [str, str], str
-]  # (recipe, id of a node) -> the marks behind its name in scores.txt
+# (recipe, id of a node) -> the signs behind its name in scores.txt.
+Signs = Callable[[str, str], str]
 
 
-def no_lines(entries: Entries, signs: Signs) -> list[list[str]]:
-    """The blocks of a section that has none in scores.txt."""
+def no_blocks(entries: Entries, signs: Signs) -> list[list[str]]:
+    """Return no block, for a section that is not shown in scores.txt."""
     return []
 
 
@@ -37,56 +36,73 @@ class Section:
     option : str
         The option of report.py that takes its files; also the anchor of its heading.
     title : str
-        Its heading.
+        The heading.
     words : tuple of str
-        What names a file on the command line: recipe, node and perhaps more. Empty where the file
-        says what it is.
-    told : str
+        The words that name a file on the command line, such as recipe and node. Empty if the file
+        itself says what it is.
+    help : str
         What the files are, for the help of the option.
     entries : callable
-        ({name: content of a file}) -> what its template shows, an entry each.
+        ({name: content of a file}) -> the entries that the template shows.
     blocks : callable
-        (entries, signs) -> lists of lines for scores.txt.
+        (entries, signs) -> the blocks of lines in scores.txt.
     """
 
     verb: str
     option: str
     title: str
     words: tuple[str, ...]
-    told: str
+    help: str
     entries: Callable[[Mapping[Any, Any]], Entries]
-    blocks: Callable[[Entries, Signs], Iterable[list[str]]] = no_lines
+    blocks: Callable[[Entries, Signs], Iterable[list[str]]] = no_blocks
 
     def read(self, given: Sequence[Any]) -> Entries:
-        """What the section shows of the files that stand behind its option."""
+        """Read the files that were given with the option, and return the entries of the section."""
         if not self.words:
             return self.entries({file: read_json(file) for file in given})
-        return self.entries(read_named(self.option, named_files(f"--{self.option}", given)))
+        return self.entries(read_named_files(self.option, named_files(f"--{self.option}", given)))
 
 
-def all_sections() -> list[Section]:
-    """The sections in the order of their titles."""
+def find_sections() -> list[Section]:
+    """Return the sections of this package in the order of their titles."""
     names = [module.name for module in pkgutil.iter_modules(report.__path__)]
     modules = [import_module(f"{report.__name__}.{name}") for name in names]
-    found: list[Section] = [module.SECTION for module in modules if hasattr(module, "SECTION")]
-    return sorted(found, key=lambda section: section.title)
+    sections: list[Section] = [module.SECTION for module in modules if hasattr(module, "SECTION")]
+    return sorted(sections, key=lambda section: section.title)
 
 
-def read_named(
+def read_named_files(
     option: str, files: Mapping[Any, str], node_in: Sequence[str] = ("node",)
 ) -> dict[Any, Any]:
-    """{(recipe, node, ...): JSON of its file}, of an option of report.py.
+    """Read the JSON files of an option of report.py, and check that each is of the node named.
 
-    node_in: the keys, one below the other, under which the file says its node. Raises ValueError
-    for a file that says that it is of another node.
+    Parameters
+    ----------
+    option
+        The name of the option, for messages.
+    files
+        {(recipe, node, ...): path}.
+    node_in
+        The keys, from the outermost to the innermost, under which a file names its node.
+
+    Returns
+    -------
+    dict
+        {(recipe, node, ...): content}.
+
+    Raises
+    ------
+    ValueError
+        If a file names another node.
     """
-    found = {name: read_json(file) for name, file in files.items()}
-    for (_, node, *_), content in found.items():
-        told = content
+    contents = {name: read_json(file) for name, file in files.items()}
+    for (_, node, *_), content in contents.items():
+        node_of_file = content
         for key in node_in:
-            told = told[key]
-        if told != node:
+            node_of_file = node_of_file[key]
+        if node_of_file != node:
             raise ValueError(
-                f"--{option} {node}: the file is of node {told}; give each file under its own node."
+                f"--{option} {node}: the file is of node {node_of_file}; "
+                "give each file under its own node."
             )
-    return found
+    return contents

@@ -1,4 +1,4 @@
-"""The section on posts that language models wrote: calls, and what became of the posts."""
+"""The section on posts that language models wrote: the calls, and which posts were kept."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,27 +7,45 @@ from postgrad.report.sections import Entries, Section
 
 
 def written_table(flow: Mapping[str, Any], recipe: str) -> dict[str, Any]:
-    """Counts of a node that language models wrote, as {recipe, node, per_call, stand_in, rows}.
+    """Return the counts of a synthesize node, and check that they balance.
 
-    rows: each writer's and class's, as synthesis.counted, with `left`, how many posts were left
-    out, and `because`, {reason: how many calls without a list, or posts left out}. stand_in:
-    whether a rule wrote in a model's place. Raises ValueError where the counts do not balance:
-    every call has a list or none, every post in one is kept or not.
+    Parameters
+    ----------
+    flow
+        The counts that synthesize wrote.
+    recipe
+        The name of the recipe.
+
+    Returns
+    -------
+    dict
+        The recipe, the node, the posts per call, `stand_in` (whether a rule wrote in place of a
+        model), and the rows, one for each writer and class. To the counts of synthesize a row adds
+        `left`, the number of posts that were left out, and `because`, {reason: number of calls
+        without a list, or of posts that were left out}.
+
+    Raises
+    ------
+    ValueError
+        If the counts do not balance. Every call must have a list or none, and every post of a list
+        must be kept or left out.
     """
     rows = []
     for row in flow["rows"]:
         left = {
-            f"like one {place if place == 'written' else f'of {place}'}": n
+            f"similar to a {'written post' if place == 'written' else f'post of {place}'}": n
             for place, n in row["copies"].items()
         }
         left |= {"more than wanted": row["over"]} if row["over"] else {}
         if row["calls"] != row["answered"] + sum(row["malformed"].values()):
             raise ValueError(
-                f"flow of {flow['node']}: calls are not answered + malformed; run synthesize again"
+                f"flow of {flow['node']}: the number of calls is not the sum of answered and "
+                "malformed ones; run synthesize again."
             )
         if row["answered"] * flow["per_call"] != row["kept"] + sum(left.values()):
             raise ValueError(
-                f"flow of {flow['node']}: posts in lists are not kept + left out; run synthesize again"
+                f"flow of {flow['node']}: the number of posts in lists is not the sum of kept "
+                "posts and those left out; run synthesize again."
             )
         because = dict([*sorted(row["malformed"].items()), *sorted(left.items())])
         rows.append({**row, "left": sum(left.values()), "because": because})
@@ -36,7 +54,7 @@ def written_table(flow: Mapping[str, Any], recipe: str) -> dict[str, Any]:
 
 
 def entries(files: Mapping[tuple[str, str], Any]) -> Entries:
-    """The counts of each node."""
+    """Return the counts of each node."""
     return [written_table(counts, recipe) for (recipe, _), counts in files.items()]
 
 
