@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pyarrow as pa
 
-from postgrad.corpus.cleaning import CleanOptions, corpus
+from postgrad.corpus.cleaning import CleanOptions, clean_corpus
 from postgrad.records.options import read_options
 
 COLUMNS = {"id": "id", "text": "text", "label": "label"}
@@ -27,7 +27,7 @@ def corpus_of(spec, folder):
     The keys of a task file that cleaning does not read are left out.
     """
     read = {field.name for field in fields(CleanOptions)}
-    return corpus(
+    return clean_corpus(
         read_options(CleanOptions, {key: value for key, value in spec.items() if key in read}),
         folder,
     )

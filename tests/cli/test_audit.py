@@ -8,7 +8,7 @@ import pandas as pd
 from tree import ROOT
 
 from postgrad.corpus.cleaning import LEDGER
-from postgrad.corpus.duplicates import duplicate_groups, left_out
+from postgrad.corpus.duplicates import duplicate_groups, posts_to_drop
 from postgrad.records.names import SPLITS
 from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import POSTS, read_posts_without_dropped, write_posts
@@ -97,7 +97,7 @@ def test_evaluation_splits_stay_whole():
     splits = frames(
         {"dev": [("a", "x", 0), ("b", "x", 0)], "test": [("c", "x", 1)], "cross": [("d", "x", 1)]}
     )
-    assert left_out(splits, duplicate_groups(splits)).empty
+    assert posts_to_drop(splits, duplicate_groups(splits)).empty
 
 
 def test_a_ledger_that_does_not_add_up_stops_the_audit(tmp_path):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from postgrad.corpus.duplicates import GROUPS, AuditOptions, duplicate_groups, left_out
+from postgrad.corpus.duplicates import GROUPS, AuditOptions, duplicate_groups, posts_to_drop
 from postgrad.records.names import SPLITS
 from postgrad.records.options import read_options
 from postgrad.records.parquet_files import write_table
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     task = read_options(AuditOptions, args.spec).task
     splits = {split: read_posts(f"{args.clean}/{split}.parquet") for split in SPLITS}
     groups = duplicate_groups(splits)
-    dropped = left_out(splits, groups)
+    dropped = posts_to_drop(splits, groups)
     ledger = pd.read_parquet(f"{args.clean}/ledger.parquet", columns=["split", "fate"])
     for split, posts in splits.items():
         kept = int(((ledger["split"] == split) & (ledger["fate"] == "kept")).sum())

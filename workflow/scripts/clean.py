@@ -7,7 +7,7 @@ python workflow/scripts/clean.py --spec '{"task": "caves", "labels": [...], "spl
 import argparse
 from collections.abc import Sequence
 
-from postgrad.corpus.cleaning import LEDGER, CleanOptions, corpus
+from postgrad.corpus.cleaning import LEDGER, CleanOptions, clean_corpus
 from postgrad.records.options import read_options
 from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import write_posts
@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_arguments(parser, argv)
 
     options = read_options(CleanOptions, args.spec)
-    splits, ledger = corpus(options, args.data)
+    splits, ledger = clean_corpus(options, args.data)
     for split, posts in splits.items():
         write_posts(posts, f"{args.out}/{split}.parquet")
     write_table(ledger, f"{args.out}/ledger.parquet", LEDGER)

@@ -18,7 +18,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from postgrad.corpus.folds import FoldOptions, folds, grouped, linked, links
+from postgrad.corpus.folds import (
+    FoldOptions,
+    assign_folds,
+    group_numbers,
+    is_linked,
+    post_links,
+)
 from postgrad.records.options import read_options
 from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import (
@@ -53,14 +59,18 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"node {options.node}: {unlabelled} posts have no label; fold labelled splits only."
         )
     labels = np.array(options.classes)[posts["label"].astype(int)]
-    number = folds(
-        posts["post_id"], labels, grouped(links(posts, duplicates)), options.k, options.seed
+    number = assign_folds(
+        posts["post_id"],
+        labels,
+        group_numbers(post_links(posts, duplicates)),
+        options.k,
+        options.seed,
     )
     posts["held_out"] = number == options.fold
 
     corpus = pd.concat([read_posts(path) for path in args.corpus], ignore_index=True)
     held = corpus["post_id"].isin(posts["post_id"][posts["held_out"]])
-    beside = corpus[linked(links(corpus, duplicates), held)].merge(duplicates, on="post_id")
+    beside = corpus[is_linked(post_links(corpus, duplicates), held)].merge(duplicates, on="post_id")
     write_posts(posts, args.out, FOLDED)
     write_table(beside.assign(reason=f"held out by {options.node}"), args.out_drop, DROPPED)
     print(

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from postgrad.corpus.text_forms import as_read
+from postgrad.corpus.text_forms import convert_texts
 from postgrad.models.model_folder import model_key, posts_digest, read_model_record
 from postgrad.models.prediction import PredictOptions, Scorer, dataset_spec, posts_to_predict
 from postgrad.records.options import read_options
@@ -112,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                         )
                     else:
                         scorer = scorer or load_scorer(options, args.model)
-                        rows, logits = scorer(as_read(frame, options.input), part)
+                        rows, logits = scorer(convert_texts(frame, options.input), part)
                     write_predictions(
                         {dataset: prediction_rows(frame["post_id"].iloc[rows], logits)}, piece
                     )

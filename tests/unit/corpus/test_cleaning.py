@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from raw_files import corpus_of, fates, spec, split, write
 
-from postgrad.corpus.cleaning import Selection, cleaned_text, divided, selected
+from postgrad.corpus.cleaning import Selection, clean_text, is_selected, split_posts
 from postgrad.records.names import SPLITS
 from postgrad.report.bookkeeping import ledger_rows
 
@@ -111,10 +111,17 @@ def test_the_pool_is_selected_cut_and_joined_from_several_files(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "chosen"),
-    [("I am 27", True), ("27", True), ("(27F)", True), ("270 days", False), ("2.27 or 27.5", False), ("2 7", False)],
-)  # fmt: skip
+    [
+        ("I am 27", True),
+        ("27", True),
+        ("(27F)", True),
+        ("270 days", False),
+        ("2.27 or 27.5", False),
+        ("2 7", False),
+    ],
+)
 def test_a_number_of_two_digits(text, chosen):
-    assert selected(text, Selection(two_digit_number=True)) is chosen
+    assert is_selected(text, Selection(two_digit_number=True)) is chosen
 
 
 def test_one_label_among_several(tmp_path):
@@ -214,7 +221,7 @@ def test_divided_posts_keep_the_classes_shares_and_duplicates_together(tmp_path)
 
 def test_parts_are_exact_where_no_text_repeats():
     texts, labels = [str(i) for i in range(50)], [i % 5 == 0 for i in range(50)]
-    found = divided(texts, labels, {"train": 0.7, "dev": 0.1, "test": 0.2}, seed=1)
+    found = split_posts(texts, labels, {"train": 0.7, "dev": 0.1, "test": 0.2}, seed=1)
     pairs = list(zip(found, labels, strict=True))
     assert [pairs.count((part, True)) for part in ("train", "dev", "test")] == [7, 1, 2]
     assert [pairs.count((part, False)) for part in ("train", "dev", "test")] == [28, 4, 8]
@@ -235,7 +242,7 @@ def test_parts_are_exact_where_no_text_repeats():
     ],
 )
 def test_cleaned_text(raw, clean):
-    assert cleaned_text(raw) == clean
+    assert clean_text(raw) == clean
 
 
 # -- kinds of file --------------------------------------------------------------------------------
@@ -253,15 +260,23 @@ def test_a_header_alone_is_an_empty_split(tmp_path):
 @pytest.mark.parametrize(
     ("gold", "sentence"),
     [
-        ("id,label\n1,0\n9,1\n8,1\n",
-         "gold.csv: 2 of its 3 ids stand nowhere in test.csv; both must come from the same release."),
-        ("id,label\n1,0\n1,1\n", "gold.csv, line 3: a gold row needs an id of its own and a label."),
+        (
+            "id,label\n1,0\n9,1\n8,1\n",
+            "gold.csv: 2 of its 3 ids do not occur in test.csv; both must come from the same "
+            "release.",
+        ),
+        (
+            "id,label\n1,0\n1,1\n",
+            "gold.csv, line 3: a gold row needs an id of its own and a label.",
+        ),
         ("id,label\n1,\n", "gold.csv, line 2: a gold row needs an id of its own and a label."),
-        ("id,label\n1,secret\n",
-         "gold.csv, line 2, column label: the value is not a label of the task (0, 1); "
-         "correct the row, or the labels in the task file."),
+        (
+            "id,label\n1,secret\n",
+            "gold.csv, line 2, column label: the value is not a label of the task (0, 1); "
+            "correct the row, or the labels in the task file.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_gold_file_that_does_not_fit_is_refused(tmp_path, gold, sentence):
     write(tmp_path, "test.csv", "id,text\n1,a\n2,b\n")
     write(tmp_path, "gold.csv", gold)

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from postgrad.corpus.duplicates import Known
+from postgrad.corpus.duplicates import NearCopyIndex
 
 # -- near-copies
 # -------------------------------------------------------------------------------------
@@ -12,7 +12,8 @@ from postgrad.corpus.duplicates import Known
 
 @pytest.mark.parametrize("text, place", [
     ("it rains and I have no boots for this street today", "train"),
-    ("It RAINS and I have no boots, for this street... today! https://t.co/x", "train"),  # with a link: 11 of 12
+    # with a link: 11 of 12
+    ("It RAINS and I have no boots, for this street... today! https://t.co/x", "train"),
     ("it rains and I have no shoes for this street today", "train"),  # 10 of 12 words
     ("today this street for boots no have I and rains it", "train"),
     ("it rains and we have no shoes for this street today", None),  # 9 of 13
@@ -23,7 +24,7 @@ from postgrad.corpus.duplicates import Known
     ("🙃", None),
 ])  # fmt: skip
 def test_a_near_copy_shares_four_fifths_of_the_words(text, place):
-    known = Known(
+    known = NearCopyIndex(
         {"train": ["it rains and I have no boots for this street today"], "dev": ["I am 25", "🙂"]}
     )
     assert known.place(text) == place
@@ -34,7 +35,7 @@ def test_near_copies_are_those_that_every_pair_tells(seed):
     """The oracle compares every pair; the sizes of the sets only spare comparisons."""
     rng = random.Random(seed)
     texts = [" ".join(rng.choices("abcdefgh", k=rng.randint(1, 9))) for _ in range(60)]
-    known = Known({"train": texts[:40]})
+    known = NearCopyIndex({"train": texts[:40]})
     sets = [set(text.split()) for text in texts]
     for i in range(40, 60):
         near = any(len(sets[i] & other) / len(sets[i] | other) >= 0.8 for other in sets[:40])

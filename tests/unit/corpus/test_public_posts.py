@@ -8,8 +8,8 @@ import yaml
 from raw_files import corpus_of
 from tree import ROOT
 
-from postgrad.corpus.cleaning import cleaned_text
-from postgrad.corpus.readers import raw_rows
+from postgrad.corpus.cleaning import clean_text
+from postgrad.corpus.readers import read_raw_rows
 
 SHARED = ROOT.parent / "shared/data"
 
@@ -57,7 +57,7 @@ def test_hostile_files_are_read_or_refused_in_one_sentence():
     read, refused = {}, []
     for path in files:
         try:
-            read[path.name] = sum(1 for _ in raw_rows(str(path), path.name)[1])
+            read[path.name] = sum(1 for _ in read_raw_rows(str(path), path.name)[1])
         except ValueError as fault:
             assert str(fault).startswith(path.name) and "\n" not in str(fault)
             refused.append(path.name)
@@ -71,6 +71,4 @@ def test_hostile_files_are_read_or_refused_in_one_sentence():
         "onemax_Autism.csv",  # separated by semicolons, so its commas fall where they may
     ]
     blns = (SHARED / "nasty/blns/blns.txt").read_text(encoding="utf-8").split("\n")
-    assert all(
-        cleaned_text(line).isprintable() or cleaned_text(line).encode() for line in blns if line
-    )
+    assert all(clean_text(line).isprintable() or clean_text(line).encode() for line in blns if line)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from raw_files import corpus_of, spec, split, write
 
-from postgrad.corpus.readers import raw_rows
+from postgrad.corpus.readers import read_raw_rows
 
 # -- kinds of file --------------------------------------------------------------------------------
 
@@ -34,12 +34,12 @@ def test_every_kind_of_file_gives_the_same_rows(tmp_path):
         "a.xlsx": [3, 4],
     }
     for name in lines:
-        columns, rows = raw_rows(str(tmp_path / name), name)
+        columns, rows = read_raw_rows(str(tmp_path / name), name)
         rows = list(rows)
         assert columns == ["id", "text"], name
         assert [(row["id"], row["text"]) for _, row in rows] == expected, name
         assert [line for line, _ in rows] == lines[name], name
-    assert raw_rows(str(tmp_path / "a.xlsx"), "a.xlsx", sheet="other")[0] == ["unread"]
+    assert read_raw_rows(str(tmp_path / "a.xlsx"), "a.xlsx", sheet="other")[0] == ["unread"]
 
 
 def test_a_bare_carriage_return_stays_in_its_cell_and_cp1252_is_read(tmp_path):
@@ -57,43 +57,68 @@ HEAD = "id,text,label\n1,a secret,0\n"
 TSV = HEAD.replace(",", "\t")
 BAD_FILES = {
     "not utf-8": (
-        "train.csv", HEAD.encode() + b"2,secret \xa1,1\n",
-        "train.csv, line 3: not valid utf-8; name the file's encoding under `encoding` in the task file.",
+        "train.csv",
+        HEAD.encode() + b"2,secret \xa1,1\n",
+        "train.csv, line 3: not valid utf-8; name the file's encoding under `encoding` in the task "
+        "file.",
     ),
     "quote never closed": (
-        "train.tsv", TSV + '2\t"a secret\t1\n3\tx\t0\n',
+        "train.tsv",
+        TSV + '2\t"a secret\t1\n3\tx\t0\n',
         "train.tsv, row that starts in line 3: unexpected end of data; "
         "a quote inside a quoted cell is written twice.",
     ),
-    "empty": ("train.csv", "", "train.csv: the file is empty, not even a header stands in it."),
+    "empty": ("train.csv", "", "train.csv: the file is empty; it has not even a header."),
     "missing column": (
-        "train.csv", HEAD.replace("label", "class"),
+        "train.csv",
+        HEAD.replace("label", "class"),
         "train.csv, line 1: no column label; the file has id, text, class; "
         "name the right one under `columns` in config/tasks/toy.yaml.",
     ),
     "no header": (
-        "train.csv", "1,this is my long secret!,0\n2,no?,1\n",
+        "train.csv",
+        "1,this is my long secret!,0\n2,no?,1\n",
         "train.csv, line 1: no column id; the file has 1, 0 and 1 more; "
         "name the right one under `columns` in config/tasks/toy.yaml.",
     ),
     "label outside": (
-        "train.csv", HEAD + '2,"a\nb",secret\n',
+        "train.csv",
+        HEAD + '2,"a\nb",secret\n',
         "train.csv, line 3, column label: the value is not a label of the task (0, 1); "
         "correct the row, or the labels in the task file.",
     ),
     "not a workbook": (
-        "train.xlsx", HEAD, "train.xlsx: not a readable xlsx file; save it again as .xlsx or as .csv.",
+        "train.xlsx",
+        HEAD,
+        "train.xlsx: not a readable xlsx file; save it again as .xlsx or as .csv.",
     ),
-    "not json": ("train.jsonl", '{"id": 1, "text": "secret", "label": 0}\nsecret\n',
-                 "train.jsonl, line 2: not a JSON object; each line holds one."),
-    "json of another shape": ("train.jsonl", '["secret"]\n',
-                              "train.jsonl, line 1: not a JSON object; each line holds one."),
-    "not zstd": ("train.jsonl.zst", '{"id": 1}\n',
-                 "train.jsonl.zst, after line 0: not a readable zstd stream; fetch the file again."),
-    "unknown kind": ("train.txt", HEAD, "train.txt: not a csv, tsv, xlsx, jsonl or jsonl.zst file by its name."),
-    "no usable row": ("train.csv", "id,text,label\n1,,0\n2,,0\n",
-                      "train.csv: none of its 2 rows is a post; the first: no text."),
-}  # fmt: skip
+    "not json": (
+        "train.jsonl",
+        '{"id": 1, "text": "secret", "label": 0}\nsecret\n',
+        "train.jsonl, line 2: not a JSON object; each line holds one.",
+    ),
+    "json of another shape": (
+        "train.jsonl",
+        '["secret"]\n',
+        "train.jsonl, line 1: not a JSON object; each line holds one.",
+    ),
+    "not zstd": (
+        "train.jsonl.zst",
+        '{"id": 1}\n',
+        "train.jsonl.zst, after line 0: not a readable zstd stream; fetch the file again.",
+    ),
+    "unknown kind": (
+        "train.txt",
+        HEAD,
+        "train.txt: the name does not end in .csv, .tsv, .xlsx, .jsonl or .jsonl.zst; rename the "
+        "file.",
+    ),
+    "no usable row": (
+        "train.csv",
+        "id,text,label\n1,,0\n2,,0\n",
+        "train.csv: none of its 2 rows is a post; the first: no text.",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", BAD_FILES)

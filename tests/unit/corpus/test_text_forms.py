@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import finetune
-from postgrad.corpus.text_forms import as_read, normalized
+from postgrad.corpus.text_forms import convert_texts, normalize_text
 from postgrad.records.posts import write_posts
 from postgrad.records.predictions import prediction_matrix
 
@@ -26,15 +26,15 @@ from postgrad.records.predictions import prediction_matrix
     ],
 )
 def test_normalized(one, other, same):
-    assert (normalized(one) == normalized(other)) is same
+    assert (normalize_text(one) == normalize_text(other)) is same
 
 
 def test_as_read_leaves_links_out_and_masks_mentions():
     frame = pd.DataFrame(
         {"post_id": ["a", "b"], "text": ["So GLAD  @me https://t.co/x1 today", "calm"]}
     )
-    assert as_read(frame, "normalized")["text"].tolist() == ["so glad @user today", "calm"]
-    assert as_read(frame, "raw") is frame and as_read(frame, None) is frame
+    assert convert_texts(frame, "normalized")["text"].tolist() == ["so glad @user today", "calm"]
+    assert convert_texts(frame, "raw") is frame and convert_texts(frame, None) is frame
 
 
 def test_input_normalized_holds_in_training_and_in_prediction(tmp_path):

@@ -33,8 +33,18 @@ models:
 predictors:
   mean:   {vote: [member], over: [fold], rule: soft, ties: lowest}
   fair:   {calibrate: mean, fit: task/held-out, method: prior, target: uniform, lambda: [0, 1.0]}
-  even:   {calibrate: mean, fit: task/held-out, method: prior, target: {"no": 0.5, "yes": 0.5}, lambda: [1.0]}
-  wide:   {calibrate: mean, fit: task/held-out, method: prior, target: task/unlabeled, lambda: [1.0]}
+  even:
+    calibrate: mean
+    fit: task/held-out
+    method: prior
+    target: {"no": 0.5, "yes": 0.5}
+    lambda: [1.0]
+  wide:
+    calibrate: mean
+    fit: task/held-out
+    method: prior
+    target: task/unlabeled
+    lambda: [1.0]
   best:   {pick: [fair, even], fit: task/held-out, over: [seed]}
   uniform: {vote: [expert], rule: soft, ties: lowest}     # no target of a calibration
 score: {best: [task/held-out], wide: task/held-out, one: [task/dev]}
@@ -45,28 +55,61 @@ compare:
 LONG = """
 tasks: {violence: rain, adverse: snow}
 datasets:
-  violence-agreed: {label: violence/unlabeled, teachers: [violence-one, violence-two], keep: agreement}
-  violence-drawn:  {label: violence/unlabeled, teachers: [violence-one, violence-two], keep: random, budget: violence-agreed}
+  violence-agreed:
+    label: violence/unlabeled
+    teachers: [violence-one, violence-two]
+    keep: agreement
+  violence-drawn:
+    label: violence/unlabeled
+    teachers: [violence-one, violence-two]
+    keep: random
+    budget: violence-agreed
   violence-filled: {augment: [violence/train, violence-drawn], method: shuffle, fill: largest}
   violence-pooled: {fold: [violence/train, violence/dev], k: 2, seed: 4}
 models:
   violence-one:    {finetune: big, data: [violence/train], seed: 11}
   violence-two:    {finetune: linear, data: [violence/train], seed: 12}
   violence-reader: {pretrain: big, data: [violence/unlabeled]}
-  violence-expert: {finetune: violence-reader, data: [violence/train, violence-agreed, violence-filled]}
+  violence-expert:
+    finetune: violence-reader
+    data: [violence/train, violence-agreed, violence-filled]
   violence-member: {finetune: big, data: [violence-pooled]}
 predictors:
   violence-mean: {vote: [violence-member], over: [fold], rule: soft, ties: lowest}
-  violence-fair: {calibrate: violence-mean, fit: violence/held-out, method: prior, target: uniform, lambda: [0, 1.0]}
-  violence-even: {calibrate: violence-mean, fit: violence/held-out, method: prior, target: {"no": 0.5, "yes": 0.5}, lambda: [1.0]}
-  violence-wide: {calibrate: violence-mean, fit: violence/held-out, method: prior, target: violence/unlabeled, lambda: [1.0]}
+  violence-fair:
+    calibrate: violence-mean
+    fit: violence/held-out
+    method: prior
+    target: uniform
+    lambda: [0, 1.0]
+  violence-even:
+    calibrate: violence-mean
+    fit: violence/held-out
+    method: prior
+    target: {"no": 0.5, "yes": 0.5}
+    lambda: [1.0]
+  violence-wide:
+    calibrate: violence-mean
+    fit: violence/held-out
+    method: prior
+    target: violence/unlabeled
+    lambda: [1.0]
   violence-best: {pick: [violence-fair, violence-even], fit: violence/held-out, over: [seed]}
   violence-uniform: {vote: [violence-expert], rule: soft, ties: lowest}
-score: {violence-best: [violence/held-out], violence-wide: violence/held-out, violence-one: [violence/dev]}
+score:
+  violence-best: [violence/held-out]
+  violence-wide: violence/held-out
+  violence-one: [violence/dev]
 compare:
-  violence-steps: {chain: [violence-one, violence-expert], controls: [violence-two], sets: [violence/dev]}
-  violence-sizes: {chain: [violence-one, violence-expert], controls: {violence-two: violence-expert}, sets: [violence/dev]}
-"""  # fmt: skip
+  violence-steps:
+    chain: [violence-one, violence-expert]
+    controls: [violence-two]
+    sets: [violence/dev]
+  violence-sizes:
+    chain: [violence-one, violence-expert]
+    controls: {violence-two: violence-expert}
+    sets: [violence/dev]
+"""
 # The second task's half is the first's with another name, as a person would copy it.
 PARTS = [yaml.safe_load(text) for text in (LONG, LONG.replace("violence", "adverse"))]
 WRITTEN_OUT = {section: {**PARTS[0][section], **PARTS[1][section]} for section in SECTIONS}
@@ -152,25 +195,73 @@ def test_a_cap_that_nothing_meets_changes_nothing(tmp_path):
 @pytest.mark.parametrize(
     "old, new, places, words",
     [
-        ("task: [violence, adverse]", "task: [violance, adverse]", ["for.task"], "no task 'violance'; did you mean 'violence'"),
-        ("task: [violence, adverse]", "violence: [violence]", ["for.violence"], "a task's own name; choose a word"),
-        ("task: [violence, adverse]", "task: [violence, violence]", ["for.task"], "'violence' stands twice; keep one"),
+        (
+            "task: [violence, adverse]",
+            "task: [violance, adverse]",
+            ["for.task"],
+            "no task 'violance'; did you mean 'violence'",
+        ),
+        (
+            "task: [violence, adverse]",
+            "violence: [violence]",
+            ["for.violence"],
+            "a task's own name; choose a word",
+        ),
+        (
+            "task: [violence, adverse]",
+            "task: [violence, violence]",
+            ["for.task"],
+            "'violence' stands twice; keep one",
+        ),
         ("for: {task: [violence, adverse]}", "for: {}", ["for"], "One word, and a list of tasks"),
-        ("for: {task: [violence, adverse]}", "for: {task: [violence], other: [adverse]}", ["for"], "One word, and a list of tasks"),
-        ("teachers: [one, two], keep: agreement", "teachers: [one, tow], keep: agreement",
-         ["datasets.agreed.teachers"], "no node 'tow'; did you mean 'two'"),
-        ("finetune: reader", "finetune: raeder", ["models.expert.finetune"],
-         "no base or model 'raeder'; did you mean 'reader'"),
+        (
+            "for: {task: [violence, adverse]}",
+            "for: {task: [violence], other: [adverse]}",
+            ["for"],
+            "One word, and a list of tasks",
+        ),
+        (
+            "teachers: [one, two], keep: agreement",
+            "teachers: [one, tow], keep: agreement",
+            ["datasets.agreed.teachers"],
+            "no node 'tow'; did you mean 'two'",
+        ),
+        (
+            "finetune: reader",
+            "finetune: raeder",
+            ["models.expert.finetune"],
+            "no base or model 'raeder'; did you mean 'reader'",
+        ),
         ("data: [pooled]", "data: [taks/train]", ["models.member.data"], "no task 'taks'"),
         ("one: [task/dev]", "oen: [task/dev]", ["score.oen"], "did you mean 'one'"),
-        ("reader: {pretrain: big, data: [task/unlabeled]}", "reader: 3", ["models.reader"], "a mapping, found 3"),
-        ("data: [task/train], seed: 11", "data: [violence/dev], seed: 11", ["models.one.data"], "violence/dev is a dev set"),
-        ("data: [task/train], seed: 11", "data: [task/dev], seed: 11", ["models.one.data"], "task/dev is a dev set.*task/train"),
-        ("reader: {pretrain: big, data: [task/unlabeled]}", "reader: {pretrain: again, data: [task/unlabeled]}\n  again: {pretrain: reader, data: [task/unlabeled]}",
-         ["models.again"], "again -> reader -> again is a cycle"),
+        (
+            "reader: {pretrain: big, data: [task/unlabeled]}",
+            "reader: 3",
+            ["models.reader"],
+            "a mapping, found 3",
+        ),
+        (
+            "data: [task/train], seed: 11",
+            "data: [violence/dev], seed: 11",
+            ["models.one.data"],
+            "violence/dev is a dev set",
+        ),
+        (
+            "data: [task/train], seed: 11",
+            "data: [task/dev], seed: 11",
+            ["models.one.data"],
+            "task/dev is a dev set.*task/train",
+        ),
+        (
+            "reader: {pretrain: big, data: [task/unlabeled]}",
+            "reader: {pretrain: again, data: [task/unlabeled]}\n  again: {pretrain: reader, data: "
+            "[task/unlabeled]}",
+            ["models.again"],
+            "again -> reader -> again is a cycle",
+        ),
         ("adverse: snow}", "violence-one: snow}", ["for.task"], "no task 'adverse'"),
     ],
-)  # fmt: skip
+)
 def test_a_fault_is_told_once_for_all_tasks_by_the_names_of_the_file(
     tmp_path, old, new, places, words
 ):
@@ -200,14 +291,16 @@ def test_a_fault_of_one_task_names_its_node(tmp_path):
 
 
 def test_one_wrong_word_in_an_anchor_of_a_recipe_for_two_tasks_is_one_sentence(tmp_path):
-    wrong = SHORT.replace("one:    {finetune: big, data: [task/train], seed: 11}",
-                          "one:    &a {finetune: bigg, data: [task/train], seed: 11}\n  third:  {<<: *a, seed: 3}")  # fmt: skip
+    wrong = SHORT.replace(
+        "one:    {finetune: big, data: [task/train], seed: 11}",
+        "one:    &a {finetune: bigg, data: [task/train], seed: 11}\n  third:  {<<: *a, seed: 3}",
+    )
     with pytest.raises(ConfigError) as caught:
         study_in(tmp_path, wrong)
     (sentence,) = merge_alike_messages(caught.value.sentences)
     assert (
-        ": models.one.finetune, models.third.finetune: there is no base or model 'bigg'; did you mean 'big'"
-        in sentence
+        ": models.one.finetune, models.third.finetune: there is no base or model 'bigg'; did you "
+        "mean 'big'" in sentence
     )
 
 

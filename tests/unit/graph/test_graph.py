@@ -97,8 +97,9 @@ def test_of_two_levels_the_later_wins(tmp_path, levels, mode):
         for key in ("datasets", "predictors", "compare"):
             del content[key]
         content["score"] = {"plain": ["rain/dev"]}
-        for level, where in ((0, verb), (1, verb.setdefault("bases", {}).setdefault("big", {})), (3, node),
-                             (4, node.setdefault("faithful", {}))):  # fmt: skip
+        base = verb.setdefault("bases", {}).setdefault("big", {})
+        faithful = node.setdefault("faithful", {})
+        for level, where in ((0, verb), (1, base), (3, node), (4, faithful)):
             if level in levels:
                 where["lr"] = (DEFAULT, BASE, HERE, OWN, PAPER)[level]
 
@@ -133,7 +134,8 @@ def test_a_node_belongs_to_the_base_at_the_bottom_of_its_chain(tmp_path):
 
 
 def test_axes_of_defaults_follow_the_same_order(tmp_path):
-    """A later level's one value takes the axis of an earlier one away, and a later axis the value."""
+    """A later level's one value takes the axis of an earlier one away, and a later axis the "
+    "value."""
 
     def ids(name, change, mode="recommended"):
         return study_in(tmp_path / name, {"mode": mode}, recipe=change).graphs["small"].ids["plain"]
@@ -198,17 +200,26 @@ def test_an_option_may_be_read_beside_the_faithful_value_of_the_defaults(tmp_pat
         study_in(tmp_path / "b", {"mode": "faithful"}, recipe=recipe)
 
 
-@pytest.mark.parametrize("own, told", [
-    ({"lr": 1.0e-5}, ["plain: lr 1e-5 overrides the scale's 3e-3"]),
-    ({"lr": 3.0e-3}, []),
-    ({"lr": 0.02}, ["plain: lr 0.02 overrides the scale's 3e-3"]),
-    ({"epochs": 4}, ["plain: epochs 4 overrides the scale's 2"]),
-    ({"each": {"lr": [1.5e-5, 0.1], "seed": [1]}}, ["plain: lr 1.5e-5, 0.1 overrides the scale's 3e-3"]),
-    ({"each": {"lr": {"low": 1.5e-5}, "seed": [1]}}, ["plain: lr 1.5e-5 overrides the scale's 3e-3"]),
-    ({"batch": 4}, []),
-    ({"max_length": 32}, ["plain: max_length 32 overrides the scale's 48"]),
-    ({"faithful": {"lr": 0.5}}, []),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "own, told",
+    [
+        ({"lr": 1.0e-5}, ["plain: lr 1e-5 overrides the scale's 3e-3"]),
+        ({"lr": 3.0e-3}, []),
+        ({"lr": 0.02}, ["plain: lr 0.02 overrides the scale's 3e-3"]),
+        ({"epochs": 4}, ["plain: epochs 4 overrides the scale's 2"]),
+        (
+            {"each": {"lr": [1.5e-5, 0.1], "seed": [1]}},
+            ["plain: lr 1.5e-5, 0.1 overrides the scale's 3e-3"],
+        ),
+        (
+            {"each": {"lr": {"low": 1.5e-5}, "seed": [1]}},
+            ["plain: lr 1.5e-5 overrides the scale's 3e-3"],
+        ),
+        ({"batch": 4}, []),
+        ({"max_length": 32}, ["plain: max_length 32 overrides the scale's 48"]),
+        ({"faithful": {"lr": 0.5}}, []),
+    ],
+)
 def test_a_value_of_a_node_that_overrides_its_scales_is_told(tmp_path, own, told):
     def scale(content):
         content["bases"]["big"] |= {
@@ -262,9 +273,17 @@ def test_defaults_hold_every_key_of_a_verb_but_its_own(tmp_path):
     def written_out(content):
         for name in ("one", "two", "plain", "again"):
             content["models"][name]["data"] = ["rain/train"]
-        content["datasets"] |= {"pooled": pooled, "drawn": {"label": "rain/unlabeled", "teachers": ["one", "two"],
-            "keep": "random", "budget": "agreed"}, "again-filled": {"augment": "rain/train", "method": "duplicate",
-            "budget": "filled"}, "even": {"resample": "rain/train", "budget": "filled", "seed": 1}}  # fmt: skip
+        content["datasets"] |= {
+            "pooled": pooled,
+            "drawn": {
+                "label": "rain/unlabeled",
+                "teachers": ["one", "two"],
+                "keep": "random",
+                "budget": "agreed",
+            },
+            "again-filled": {"augment": "rain/train", "method": "duplicate", "budget": "filled"},
+            "even": {"resample": "rain/train", "budget": "filled", "seed": 1},
+        }
         content["models"] |= {"member": {"finetune": "big", "data": ["pooled"]}}
         content["predictors"] |= {
             "mean": {"vote": ["member"], "over": ["fold"], "rule": "soft", "ties": "lowest"},
@@ -400,7 +419,8 @@ def test_what_cannot_run_takes_what_follows_with_it(tmp_path):
 
 
 def test_a_spec_holds_the_numbers_that_its_loss_and_head_read(tmp_path):
-    """So a recipe may give them once for all its nodes, and another loss's number retrains nothing."""
+    """So a recipe may give them once for all its nodes, and another loss's number retrains "
+    "nothing."""
 
     def losses(recipe):
         recipe["defaults"]["finetune"] |= {
@@ -501,13 +521,28 @@ def test_a_task_without_positive_classes_has_accuracy_or_micro_f1_as_its_metric(
     assert {(pair["metric"], *pair["positive"]) for pair in pairs} == {(metric,)}
 
 
-@pytest.mark.parametrize("base, option, sentence", [
-    ("linear", {"loss": "focal"}, "loss focal needs a model of kind encoder or causal; linear is of kind linear"),
-    ("linear", {"drw": 0.5}, "drw 0.5 needs a model of kind encoder or causal"),
-    ("big", {"head": "cosine"}, "head cosine needs a model of kind encoder; big is of kind causal"),
-    ("big", {"pooling": "last3"}, "pooling last3 needs a model of kind encoder; big is of kind causal"),
-    ("linear", {"answers": "digits"}, "answers digits needs a model of kind causal"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "base, option, sentence",
+    [
+        (
+            "linear",
+            {"loss": "focal"},
+            "loss focal needs a model of kind encoder or causal; linear is of kind linear",
+        ),
+        ("linear", {"drw": 0.5}, "drw 0.5 needs a model of kind encoder or causal"),
+        (
+            "big",
+            {"head": "cosine"},
+            "head cosine needs a model of kind encoder; big is of kind causal",
+        ),
+        (
+            "big",
+            {"pooling": "last3"},
+            "pooling last3 needs a model of kind encoder; big is of kind causal",
+        ),
+        ("linear", {"answers": "digits"}, "answers digits needs a model of kind causal"),
+    ],
+)
 def test_what_a_kind_of_model_cannot_do_is_not_run(tmp_path, base, option, sentence):
     node = {"finetune": base, "data": ["rain/train"], **option}
     graph = study_in(tmp_path, recipe=lambda recipe: recipe["models"].update(odd=node)).graphs[

@@ -197,8 +197,15 @@ def test_no_line_is_wider_than_the_width():
 # -----------------------------------------------------------------------------
 
 EVENT = {name: SimpleNamespace(name=name) for name in ("RUN_INFO", "JOB_INFO", "SHELLCMD")}
-SAID = [("Building DAG", None), ("stats", "RUN_INFO"), ("Job 1", "JOB_INFO"), ("rm -r", "SHELLCMD"),
-        ("stats", "RUN_INFO"), ("Reasons:\n", None), ("3 jobs have missing metadata", None)]  # fmt: skip
+SAID = [
+    ("Building DAG", None),
+    ("stats", "RUN_INFO"),
+    ("Job 1", "JOB_INFO"),
+    ("rm -r", "SHELLCMD"),
+    ("stats", "RUN_INFO"),
+    ("Reasons:\n", None),
+    ("3 jobs have missing metadata", None),
+]
 
 
 def heard(handler):

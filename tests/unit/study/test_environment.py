@@ -12,7 +12,10 @@ from postgrad.study.environment import (
 )
 
 HERE = os.path.dirname(sys.executable)
-FILE = "# A comment.\npyyaml==6.0.3   # reads\nno-such-one==1.0  # one\n\nPyTest==9.2.0\nno.such_two==2.0  # two\n"
+FILE = (
+    "# A comment.\npyyaml==6.0.3   # reads\nno-such-one==1.0  # one\n\n"
+    "PyTest==9.2.0\nno.such_two==2.0  # two\n"
+)
 
 
 def test_missing_packages_are_found_by_the_names_of_distributions(tmp_path):

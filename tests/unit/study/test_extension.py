@@ -57,9 +57,9 @@ def test_a_place_is_the_nearest_file_that_has_the_keys():
         ("b", {"bind": {"x": {"p": 1}}}),
         ("a", {"scale": "s", "bind": {}}),
     ]
-    assert [place_of(files, keys) for keys in (["scale"], ["bind", "x"], ["bind", "x", "p"], ["train"])] == [
-        "a", "c", "b", "c"
-    ]  # fmt: skip
+    assert [
+        place_of(files, keys) for keys in (["scale"], ["bind", "x"], ["bind", "x", "p"], ["train"])
+    ] == ["a", "c", "b", "c"]
     assert place_of(files, ["scale", "s"]) == "c"  # below a value there is no key
 
 
@@ -118,15 +118,30 @@ def test_a_cycle_is_one_sentence_wherever_it_is_entered(tmp_path, name):
 
 FAULTS = {
     "itself": ({"extends": "b"}, "studies/b.yaml: extends: b -> b is a cycle"),
-    "nobody": ({"extends": "tets"}, "studies/b.yaml: extends: there is no file .*tets.yaml; did you mean 'test'?"),
+    "nobody": (
+        {"extends": "tets"},
+        "studies/b.yaml: extends: there is no file .*tets.yaml; did you mean 'test'?",
+    ),
     "a list": ({"extends": ["test"]}, "studies/b.yaml: extends: expected text, found a list of 1"),
     "a path": ({"extends": "../test"}, "studies/b.yaml: extends: '../test' does not fit"),
-    "a key of its own": ({"extends": "test", "sedes": 1}, "studies/b.yaml: there is no key 'sedes'; .* 'seeds'"),
+    "a key of its own": (
+        {"extends": "test", "sedes": 1},
+        "studies/b.yaml: there is no key 'sedes'; .* 'seeds'",
+    ),
     "too little": ({"extends": "half"}, "studies/b.yaml: the key 'scale' is missing; add it."),
     "a key below": ({"extends": "sick"}, "studies/sick.yaml: seeds: expected at least 1, found 0"),
-    "a scale below": ({"extends": "lost"}, "studies/lost.yaml: scale: there is no file .*heer.yaml; .* 'here'"),
-    "a recipe below": ({"extends": "odd"}, "studies/odd.yaml: recipes: there is no file .*smal.yaml; .* 'small'"),
-    "a binding below": ({"extends": "bound", "seeds": 1}, "studies/bound.yaml: bind: there is no recipe 'smal'"),
+    "a scale below": (
+        {"extends": "lost"},
+        "studies/lost.yaml: scale: there is no file .*heer.yaml; .* 'here'",
+    ),
+    "a recipe below": (
+        {"extends": "odd"},
+        "studies/odd.yaml: recipes: there is no file .*smal.yaml; .* 'small'",
+    ),
+    "a binding below": (
+        {"extends": "bound", "seeds": 1},
+        "studies/bound.yaml: bind: there is no recipe 'smal'",
+    ),
     "a task below": (
         {"extends": "tied", "bind": {"small": {}}},
         "studies/tied.yaml: bind.small.rain: there is no file .*hial.yaml; .* 'hail'",
@@ -135,8 +150,11 @@ FAULTS = {
         {"extends": "tied", "bind": {"small": {"rain": "hail", "rian": "hail"}}},
         "studies/b.yaml: bind.small: there is no task of the recipe 'rian'",
     ),
-    "posts both made and read": ({"extends": "made"}, "studies/made.yaml: data: b makes up its own posts"),
-}  # fmt: skip
+    "posts both made and read": (
+        {"extends": "made"},
+        "studies/made.yaml: data: b makes up its own posts",
+    ),
+}
 BELOW = {
     "half": {"title": "Half", "recipes": ["small"]},
     "sick": {**STUDY, "seeds": 0},
@@ -201,17 +219,39 @@ def test_a_scale_on_the_command_line_stands_over_that_of_the_study(tmp_path):
     assert json.loads(specs.report_spec(study))["scale"] == "other"
 
 
-@pytest.mark.parametrize("words, sentence", [
-    ("scale=heer", "config.yaml or --config: scale: there is no file .*heer.yaml; did you mean 'here'?"),
-    ("scale=[here]", "config.yaml or --config: scale: expected text, found a list of 1"),
-    ("scale=../here", "config.yaml or --config: scale: '../here' does not fit. The name of a file in config/scales"),
-    ("recipes=small,smal", "config.yaml or --config: recipes: there is no file .*smal.yaml; did you mean 'small'?"),
-    ("recipes=small,small", "config.yaml or --config: recipes: 'small' stands twice; keep one."),
-    ("recipes=small,", "config.yaml or --config: recipes.1: '' does not fit. The name of a file in config"),
-    ("recipes=[]", "config.yaml or --config: recipes: expected at least 1 values, found an empty list"),
-    ("recipes=3", "config.yaml or --config: recipes: expected a list or text, found 3"),
-    ("recipes=$(touch spoilt)", "config.yaml or --config: recipes.0: .* does not fit"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "words, sentence",
+    [
+        (
+            "scale=heer",
+            "config.yaml or --config: scale: there is no file .*heer.yaml; did you mean 'here'?",
+        ),
+        ("scale=[here]", "config.yaml or --config: scale: expected text, found a list of 1"),
+        (
+            "scale=../here",
+            "config.yaml or --config: scale: '../here' does not fit. The name of a file in "
+            "config/scales",
+        ),
+        (
+            "recipes=small,smal",
+            "config.yaml or --config: recipes: there is no file .*smal.yaml; did you mean 'small'?",
+        ),
+        (
+            "recipes=small,small",
+            "config.yaml or --config: recipes: 'small' stands twice; keep one.",
+        ),
+        (
+            "recipes=small,",
+            "config.yaml or --config: recipes.1: '' does not fit. The name of a file in config",
+        ),
+        (
+            "recipes=[]",
+            "config.yaml or --config: recipes: expected at least 1 values, found an empty list",
+        ),
+        ("recipes=3", "config.yaml or --config: recipes: expected a list or text, found 3"),
+        ("recipes=$(touch spoilt)", "config.yaml or --config: recipes.0: .* does not fit"),
+    ],
+)
 def test_a_fault_of_the_command_line_names_it(tmp_path, words, sentence):
     found = sentences(tmp_path, said(words))
     assert len(found) == 1 and re.search(sentence, found[0]), found

@@ -34,7 +34,8 @@ def fingerprint(verb):
 def test_comments_docstrings_and_formatting_change_nothing(scripts):
     before = fingerprint("vote")
     (scripts / "postgrad" / "voting.py").write_text(
-        'from postgrad.ties import one\n\n\ndef rule():\n    """A rule."""\n    return  one  # why\n'
+        'from postgrad.ties import one\n\n\ndef rule():\n    """A rule."""\n'
+        "    return  one  # why\n"
     )
     assert fingerprint("vote") == before
 

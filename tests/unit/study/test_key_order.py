@@ -47,8 +47,12 @@ def small():
     }
     recipe["predictors"]["all-of-them"]["weights"] = {"plain": 2, "expert": 1}
     recipe["predictors"]["fair"] = {
-        "calibrate": "expert", "fit": "rain/dev", "method": "prior", "target": {"no": 0.7, "yes": 0.3}, "lambda": [1.0]
-    }  # fmt: skip
+        "calibrate": "expert",
+        "fit": "rain/dev",
+        "method": "prior",
+        "target": {"no": 0.7, "yes": 0.3},
+        "lambda": [1.0],
+    }
     recipe["datasets"]["pooled"] = {"fold": ["rain/train", "rain/dev"], "k": 3, "seed": 42}
     recipe["models"]["folded"] = {"finetune": "big", "data": ["pooled", "filled"]}
     recipe["predictors"]["mean"] = {

@@ -23,8 +23,17 @@ RANDOM = {
     "budget": "agreed",
     "balance": "none",
 }
-WRITTEN = {"synthesize": "rain/train", "writers": ["big", "rule"], "prompt": "write", "count": 4, "per_call": 2,
-           "shots": {"own": 1, "other": 0}, "calls": 4, "temperature": 0, "seed": 1}  # fmt: skip
+WRITTEN = {
+    "synthesize": "rain/train",
+    "writers": ["big", "rule"],
+    "prompt": "write",
+    "count": 4,
+    "per_call": 2,
+    "shots": {"own": 1, "other": 0},
+    "calls": 4,
+    "temperature": 0,
+    "seed": 1,
+}
 
 
 def whole(content):
@@ -210,8 +219,13 @@ def test_a_predictor_reads_the_posts_of_each_dataset_that_its_file_holds(paths):
     assert found["data"] == {"rain/held-out": f"{SMALL}/fold/pooled@fold=2.parquet"}
 
 
-@pytest.mark.parametrize("node, file, why", [("chosen", "teaching", "nothing learns from its predictions"),
-                                             ("two", "scored", "it is not scored")])  # fmt: skip
+@pytest.mark.parametrize(
+    "node, file, why",
+    [
+        ("chosen", "teaching", "nothing learns from its predictions"),
+        ("two", "scored", "it is not scored"),
+    ],
+)
 def test_a_file_for_which_the_recipe_has_no_use_is_refused(paths, node, file, why):
     with pytest.raises(
         UnknownNode, match=f"{node} has no file '{file}' in this study, since {why}"

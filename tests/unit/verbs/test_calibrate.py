@@ -36,9 +36,16 @@ def test_a_calibration_has_a_node_for_each_seed_of_its_predictor(tmp_path):
         and graph.nodes["fair@seed=2"].task == "rain"
     )
     assert json.loads(specs.node_spec(study, "small", "fair@seed=2")) == {
-        "node": "fair@seed=2", "of": ["plain@seed=2"], "fit": "rain/dev", "method": "prior", "target": "uniform",
-        "lambda": [0, 1], "labels": ["no", "yes"], "positive": [1], "metric": "f1",
-    }  # fmt: skip
+        "node": "fair@seed=2",
+        "of": ["plain@seed=2"],
+        "fit": "rain/dev",
+        "method": "prior",
+        "target": "uniform",
+        "lambda": [0, 1],
+        "labels": ["no", "yes"],
+        "positive": [1],
+        "metric": "f1",
+    }
 
 
 def test_methods_may_be_an_axis(tmp_path):

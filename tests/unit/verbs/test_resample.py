@@ -89,25 +89,83 @@ def test_the_sequences_of_alex_are_recipes_with_exact_counts(tmp_path, name):
 EVEN = {"even": {"resample": ["rain/train", "filled"], "to": "largest"}}
 
 
-@pytest.mark.parametrize("datasets, data, place, sentence", [
-    (EVEN, ["rain/train", "even"], "models.plain", "even is made by resample and holds the whole set; name it alone"),
-    (EVEN, ["even", "agreed"], "models.plain", "even is made by resample and holds the whole set; name it alone"),
-    ({**EVEN, "more": {"augment": ["even", "agreed"], "copies": 1}}, ["even"], "datasets.more", "holds the whole set"),
-    ({**EVEN, "all": {"resample": ["even", "rain/train"], "to": 3}}, ["all"], "datasets.all.resample",
-     "even and rain/train both hold the posts of rain/train; name one"),
-    ({**EVEN, "all": {"resample": ["filled", "even"], "to": 3}}, ["all"], "datasets.all.resample",
-     "filled and even both hold the posts of filled; name one"),
-    ({"even": {"resample": "rain/dev", "to": 3}}, ["even"], "datasets.even.resample", "rain/dev is a dev set"),
-    ({"even": {"resample": "rain/train", "to": "most"}}, ["even"], "datasets.even.to", "as the largest class"),
-    ({"even": {"resample": "rain/train", "to": 0}}, ["even"], "datasets.even.to", "at least 1, found 0"),
-    ({"even": {"resample": "rain/train"}}, ["even"], "datasets.even", "resample needs to, the size of each class"),
-    ({**EVEN, "same": {"resample": "rain/train", "to": 3, "budget": "even"}}, ["same"], "datasets.same",
-     "to and budget both say how many"),
-    ({**EVEN, "more": {"augment": "rain/train", "fill": "largest", "budget": "even"}}, ["even"], "datasets.more",
-     "fill and budget both say how many"),
-    ({"some": {"augment": "rain/train", "copies": 1, "classes": ["maybe"]}}, ["some"], "datasets.some.classes",
-     "there is no label 'maybe'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "datasets, data, place, sentence",
+    [
+        (
+            EVEN,
+            ["rain/train", "even"],
+            "models.plain",
+            "even is made by resample and holds the whole set; name it alone",
+        ),
+        (
+            EVEN,
+            ["even", "agreed"],
+            "models.plain",
+            "even is made by resample and holds the whole set; name it alone",
+        ),
+        (
+            {**EVEN, "more": {"augment": ["even", "agreed"], "copies": 1}},
+            ["even"],
+            "datasets.more",
+            "holds the whole set",
+        ),
+        (
+            {**EVEN, "all": {"resample": ["even", "rain/train"], "to": 3}},
+            ["all"],
+            "datasets.all.resample",
+            "even and rain/train both hold the posts of rain/train; name one",
+        ),
+        (
+            {**EVEN, "all": {"resample": ["filled", "even"], "to": 3}},
+            ["all"],
+            "datasets.all.resample",
+            "filled and even both hold the posts of filled; name one",
+        ),
+        (
+            {"even": {"resample": "rain/dev", "to": 3}},
+            ["even"],
+            "datasets.even.resample",
+            "rain/dev is a dev set",
+        ),
+        (
+            {"even": {"resample": "rain/train", "to": "most"}},
+            ["even"],
+            "datasets.even.to",
+            "as the largest class",
+        ),
+        (
+            {"even": {"resample": "rain/train", "to": 0}},
+            ["even"],
+            "datasets.even.to",
+            "at least 1, found 0",
+        ),
+        (
+            {"even": {"resample": "rain/train"}},
+            ["even"],
+            "datasets.even",
+            "resample needs to, the size of each class",
+        ),
+        (
+            {**EVEN, "same": {"resample": "rain/train", "to": 3, "budget": "even"}},
+            ["same"],
+            "datasets.same",
+            "to and budget both say how many",
+        ),
+        (
+            {**EVEN, "more": {"augment": "rain/train", "fill": "largest", "budget": "even"}},
+            ["even"],
+            "datasets.more",
+            "fill and budget both say how many",
+        ),
+        (
+            {"some": {"augment": "rain/train", "copies": 1, "classes": ["maybe"]}},
+            ["some"],
+            "datasets.some.classes",
+            "there is no label 'maybe'",
+        ),
+    ],
+)
 def test_faults(tmp_path, datasets, data, place, sentence):
     with pytest.raises(ConfigError) as fault:
         study_in(tmp_path, datasets, data)

@@ -17,9 +17,17 @@ from postgrad.study.study import Study
 
 
 MADE = {
-    "synthesize": "rain/train", "writers": ["gpt4"], "prompt": "ask", "classes": ["yes"], "count": 4, "per_call": 2,
-    "calls": 5, "shots": {"own": 1, "other": 1}, "temperature": 0.0, "seed": 1,
-}  # fmt: skip
+    "synthesize": "rain/train",
+    "writers": ["gpt4"],
+    "prompt": "ask",
+    "classes": ["yes"],
+    "count": 4,
+    "per_call": 2,
+    "calls": 5,
+    "shots": {"own": 1, "other": 1},
+    "temperature": 0.0,
+    "seed": 1,
+}
 ASK = {
     "system": "You write.",
     "user": "{labels} Write {number} {posts} of {label}:\n\n{other}\n\n{own}",
@@ -50,10 +58,16 @@ def test_a_node_reads_train_and_its_spec_holds_all_that_decides(tmp_path):
     node = graph.nodes["made"]
     assert node.sources == ["rain/train"] and node.learnt == ("rain/train",) and node.task == "rain"
     assert json.loads(node_spec(study, "small", "made")) == {
-        **{key: MADE[key] for key in ("count", "per_call", "calls", "shots", "temperature", "seed")},
-        "node": "made", "classes": [1], "labels": [{"name": "no"}, {"name": "yes"}], "platform": "twitter",
-        "asked": [{"base": "deputy", "kind": "stand-in"}], "prompt": ASK,
-    }  # fmt: skip
+        **{
+            key: MADE[key] for key in ("count", "per_call", "calls", "shots", "temperature", "seed")
+        },
+        "node": "made",
+        "classes": [1],
+        "labels": [{"name": "no"}, {"name": "yes"}],
+        "platform": "twitter",
+        "asked": [{"base": "deputy", "kind": "stand-in"}],
+        "prompt": ASK,
+    }
     assert graph.nodes["plain@seed=1"].sources == ["rain/train", "made"]
 
 
@@ -81,19 +95,38 @@ def test_without_a_writer_the_node_and_what_stands_on_it_are_not_run(tmp_path):
     assert not_run["plain"] == "needs made, which is not run"
 
 
-@pytest.mark.parametrize("made, place, sentence", [
-    ({"synthesize": "rain/dev"}, "datasets.made.synthesize", "rain/dev is a dev set"),
-    ({"synthesize": "rain/test"}, "datasets.made.synthesize", "rain/test is a test set"),
-    ({"synthesize": "rain/unlabeled"}, "datasets.made.synthesize", "rain/unlabeled has no labels to learn"),
-    ({"synthesize": "filled"}, "datasets.made.synthesize", "'filled' is made by augment; name a split"),
-    ({"classes": ["maybe"]}, "datasets.made.classes", "there is no label 'maybe'"),
-    ({"calls": 1}, "datasets.made.calls", "1 calls of 2 posts to each of 1 writers cannot give 4"),
-    ({"writers": ["gpt5"]}, "datasets.made.writers", "there is no base 'gpt5'; did you mean 'gpt4'?"),
-    ({"prompt": "asks"}, "datasets.made.prompt", "did you mean 'ask'?"),
-    ({"attributes": {"mood": ["glad"]}}, "datasets.made.attributes", "{attributes}"),
-    ({"shots": {"own": 1}}, "datasets.made.shots", "the key 'other' is missing"),
-    ({"temperature": "high"}, "datasets.made.temperature", "expected a number"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "made, place, sentence",
+    [
+        ({"synthesize": "rain/dev"}, "datasets.made.synthesize", "rain/dev is a dev set"),
+        ({"synthesize": "rain/test"}, "datasets.made.synthesize", "rain/test is a test set"),
+        (
+            {"synthesize": "rain/unlabeled"},
+            "datasets.made.synthesize",
+            "rain/unlabeled has no labels to learn",
+        ),
+        (
+            {"synthesize": "filled"},
+            "datasets.made.synthesize",
+            "'filled' is made by augment; name a split",
+        ),
+        ({"classes": ["maybe"]}, "datasets.made.classes", "there is no label 'maybe'"),
+        (
+            {"calls": 1},
+            "datasets.made.calls",
+            "1 calls of 2 posts to each of 1 writers cannot give 4",
+        ),
+        (
+            {"writers": ["gpt5"]},
+            "datasets.made.writers",
+            "there is no base 'gpt5'; did you mean 'gpt4'?",
+        ),
+        ({"prompt": "asks"}, "datasets.made.prompt", "did you mean 'ask'?"),
+        ({"attributes": {"mood": ["glad"]}}, "datasets.made.attributes", "{attributes}"),
+        ({"shots": {"own": 1}}, "datasets.made.shots", "the key 'other' is missing"),
+        ({"temperature": "high"}, "datasets.made.temperature", "expected a number"),
+    ],
+)
 def test_faults(tmp_path, made, place, sentence):
     with pytest.raises(ConfigError) as fault:
         study_in(tmp_path, made)

@@ -1,7 +1,8 @@
-"""From the raw rows of a corpus to posts, and a ledger in which every raw row has its fate.
+"""Turn the raw rows of a corpus into posts, and record in a ledger what became of every raw row.
 
-rows in = kept + rejected + decoys, checked on every run. A row that alone is bad is rejected with a
-reason; a file that cannot be trusted (no such column, a label outside the task) ends the run.
+Every run checks that the rows read are as many as those kept, rejected and decoys together. A bad
+row is rejected with a reason. A file that cannot be trusted (a missing column, a label that the
+task does not have) ends the run.
 """
 
 import glob
@@ -17,19 +18,13 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from postgrad.corpus.readers import Row, raw_rows, shown
-from postgrad.corpus.text_forms import normalized
+from postgrad.corpus.readers import Row, column_list, read_raw_rows
+from postgrad.corpus.text_forms import normalize_text
 from postgrad.records.names import SPLITS
 from postgrad.records.posts import first_by_hash
 
-CLAIMS = (
-    "test",
-    "cross",
-    "dev",
-    "train",
-    "undivided",
-    "unlabeled",
-)  # who keeps an id that two splits hold
+# Of two splits that hold the same id, the first in this order keeps it.
+CLAIMS = ("test", "cross", "dev", "train", "undivided", "unlabeled")
 LEDGER = pa.schema(
     [
         ("task", pa.string()),
@@ -41,36 +36,35 @@ LEDGER = pa.schema(
         ("reason", pa.string()),  # of a rejection, else null
     ]
 )
-# What spreadsheets and data frames write where there is nothing.
+# What spreadsheets and data frames write into an empty cell.
 NOTHING = {"", "nan", "NaN", "#VALUE!", "#N/A", "#REF!", "#NAME?"}
-REMOVED = {"[deleted]", "[removed]"}  # Reddit's words for a post that is gone
+REMOVED = {"[deleted]", "[removed]"}  # what Reddit shows for a deleted post
 
 _RECORD = ["split", "file", "line", "post_id", "text", "keyword", "label", "platform"]
 _SPACE = re.compile(r"\s+")
 _UNSEEN = "\u200b\u200c\u200d\u2060\ufeff\ufe0f "
+# C0, C1, a BOM inside the text, and halves of surrogate pairs, which UTF-8 cannot hold.
 _CONTROL = dict.fromkeys(
     code
     for code in [*range(0x20), *range(0x7F, 0xA0), 0xFEFF, *range(0xD800, 0xE000)]
     if not chr(code).isspace()
-)  # C0, C1, a BOM in mid-text, and halves of surrogate pairs, which UTF-8 cannot hold
-_TWO_DIGITS = re.compile(
-    r"(?<![\d.,])\d\d(?!\d|[.,]\d)"
-)  # 27, but not 270, 27.5 or the cents of 8.27
+)
+# 27, but not 270, 27.5 or the cents of 8.27.
+_TWO_DIGITS = re.compile(r"(?<![\d.,])\d\d(?!\d|[.,]\d)")
 _DAMAGED_ID = re.compile(r"\d(\.\d+)?[eE]\+\d+")  # 1.29E+18: a spreadsheet has rounded the id away
 
 
 @dataclass(frozen=True)
-class Among:
-    """A label that is positive if `among` is one of the values of a column."""
+class ListedLabel:
+    """A label that is positive if `among` is one of the values listed in a column."""
 
     column: str
     among: str
     separator: str | None = None  # between the values; default: white space
 
 
-Column = (
-    str | list[str] | Among
-)  # a column's name, or several names of which the first that is there counts
+# The name of a column, or several names, of which the first that the file has is read.
+Column = str | list[str] | ListedLabel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +78,10 @@ class Selection:
 
 @dataclass(frozen=True, kw_only=True)
 class SplitFiles:
-    """The files of one split, as a task file describes them; none where `divide` cuts the split."""
+    """The files of one split, as a task file describes them.
+
+    A split that `divide` makes has no files.
+    """
 
     columns: dict[str, Column] = field(default_factory=dict)  # ours -> the file's
     file: str | None = None
@@ -93,18 +90,18 @@ class SplitFiles:
     encoding: str = "utf-8"
     sheet: str | None = None  # of a spreadsheet; default: its only one
     platform: str | None = None  # default: the task's
-    window: int | None = None  # so many first words of a post count; default: all
+    window: int | None = None  # the number of words that are kept of a post; default: all
     select: Selection = Selection()
 
     @property
     def patterns(self) -> list[str]:
-        """The names of its files, which may be patterns."""
+        """The names of its files, which may be glob patterns."""
         return _as_list(self.file if self.files is None else self.files)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Division(SplitFiles):
-    """One file that is cut into splits."""
+    """A single file that is divided into splits."""
 
     from_: str
     parts: dict[str, float]  # split -> share of the posts
@@ -112,38 +109,50 @@ class Division(SplitFiles):
 
     @property
     def patterns(self) -> list[str]:
+        """The name of its single file."""
         return [self.from_]
 
 
 @dataclass(frozen=True, kw_only=True)
 class CleanOptions:
-    """How the raw files of a task are read."""
+    """The options by which the raw files of a task are read."""
 
     task: str
     labels: list[dict[str, str | int]]  # name and value, in class order
     splits: dict[str, SplitFiles | None]
     platform: str | None = None
-    source: str | None = None  # who hands the files out
+    source: str | None = None  # who distributes the files
     divide: Division | None = None
     most_train: int | None = None  # the most posts of train that the study reads; default: all
-    bytes: dict[str, int] | None = (
-        None  # file -> its size, which tells a new file; nothing here reads it
-    )
+    # The size of each file. It stands in the spec so that a changed file is cleaned again.
+    bytes: dict[str, int] | None = None
 
 
-def cleaned_text(text: str | None) -> str:
-    """A post as models read it: entities resolved, NFC, no control characters, white space as one
-    blank.
+def clean_text(text: str | None) -> str:
+    r"""Return the text of a post in the form in which it is stored.
 
-    Mentions, links, emoji and case stay. A text of nothing visible becomes empty.
+    HTML entities are resolved, the text is brought to NFC, control characters are removed, and
+    white space is reduced to single blanks. Mentions, links, emoji and case stay as they are. A
+    text without a visible character becomes the empty string.
+
+    Examples
+    --------
+    >>> clean_text("  fever &amp; chills\n")
+    'fever & chills'
     """
     text = unicodedata.normalize("NFC", html.unescape(text or ""))
     text = _SPACE.sub(" ", text.translate(_CONTROL)).strip()
     return text if text.strip(_UNSEEN) and text not in NOTHING else ""
 
 
-def selected(text: str, select: Selection) -> bool:
-    """Whether a pool post is read."""
+def is_selected(text: str, select: Selection) -> bool:
+    """Return whether the post of a pool is read.
+
+    Examples
+    --------
+    >>> is_selected("I turned 27 today", Selection(two_digit_number=True, max_words=4))
+    True
+    """
     words = len(text.split())
     long_enough = (
         select.min_words <= words <= (words if select.max_words is None else select.max_words)
@@ -156,12 +165,11 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def _column(wanted: Column | None, columns: Sequence[str], name: str, task: str) -> str | None:
-    """The first of the wanted names that stands in a file.
+    """Return the first of the wanted names that is a column of a file, or None if `wanted` is None.
 
-    None gives None.
-    Raises ValueError with the columns that are there.
+    Raise `ValueError` with the columns of the file if it has none of them.
     """
-    if isinstance(wanted, Among):
+    if isinstance(wanted, ListedLabel):
         wanted = wanted.column
     for column in _as_list(wanted):
         if column in columns:
@@ -169,29 +177,29 @@ def _column(wanted: Column | None, columns: Sequence[str], name: str, task: str)
     if wanted is None:
         return None
     raise ValueError(
-        f"{name}, line 1: no column {' or '.join(_as_list(wanted))}; the file has {shown(columns)}; "
+        f"{name}, line 1: no column {' or '.join(_as_list(wanted))}; the file has "
+        f"{column_list(columns)}; "
         f"name the right one under `columns` in config/tasks/{task}.yaml."
     )
 
 
 def _codes(labels: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Class code of each label value, the value as a string."""
+    """Return the class code of each label value, with the values as strings."""
     return {str(label["value"]): code for code, label in enumerate(labels)}
 
 
 def _code(value: str | None, codes: Mapping[str, int], wanted: Column, where: str) -> int | None:
-    """The class code of a cell, or None where it is empty.
+    """Return the class code of a cell, or None if the cell is empty.
 
-    Raises ValueError, and does not show the value.
+    Raise `ValueError`, which does not show the value, if it is no label of the task.
     """
     value = (value or "").strip()
     if value in NOTHING:
         return None
-    if isinstance(wanted, Among):
+    if isinstance(wanted, ListedLabel):
         return int(wanted.among in value.split(wanted.separator))
-    value = (
-        value if value in codes else re.sub(r"\.0+$", "", value)
-    )  # 1.0: a data frame's way to write 1
+    # A data frame may write the label 1 as 1.0.
+    value = value if value in codes else re.sub(r"\.0+$", "", value)
     if value not in codes:
         raise ValueError(
             f"{where}: the value is not a label of the task ({', '.join(codes)}); "
@@ -201,15 +209,15 @@ def _code(value: str | None, codes: Mapping[str, int], wanted: Column, where: st
 
 
 def _path(folder: Path | str, name: str, body: SplitFiles, options: CleanOptions) -> Path:
-    """The path of a raw file.
+    """Return the path of a raw file.
 
-    Raises FileNotFoundError: name, columns expected, who hands it out.
+    Raise `FileNotFoundError` with the name, the expected columns and the source if it is missing.
     """
     path = Path(folder) / name
     if path.is_file():
         return path
     names = [
-        " or ".join(_as_list(c.column if isinstance(c, Among) else c))
+        " or ".join(_as_list(c.column if isinstance(c, ListedLabel) else c))
         for c in body.columns.values()
     ]
     source = f"; {options.source.rstrip('.')}" if options.source else ""
@@ -219,7 +227,7 @@ def _path(folder: Path | str, name: str, body: SplitFiles, options: CleanOptions
 
 
 def _names(folder: Path | str, body: SplitFiles) -> list[str]:
-    """The raw files of a split, relative to the folder, patterns filled in and sorted."""
+    """Return the names of a split's raw files, sorted, with patterns expanded in the folder."""
     names = []
     for pattern in body.patterns:
         found = sorted(glob.glob(pattern, root_dir=folder)) if glob.has_magic(pattern) else []
@@ -237,7 +245,7 @@ def _gold_labels(
     name = body.gold
     if name is None or not (Path(folder) / name).is_file():
         return None
-    columns, rows = raw_rows(Path(folder) / name, name, body.encoding)
+    columns, rows = read_raw_rows(Path(folder) / name, name, body.encoding)
     wanted = body.columns
     id_column, label_column = (
         _column(wanted[key], columns, name, options.task) for key in ("id", "label")
@@ -258,7 +266,7 @@ def _gold_labels(
 
 
 def _rejection(post: Mapping[str, Any], row: Row, select: Selection, labelled: bool) -> str | None:
-    """Why a row alone is no post, or None."""
+    """Return why a row cannot be a post, or None if it can."""
     if None in row:
         return "more cells than columns"
     if post["post_id"] in NOTHING:
@@ -271,7 +279,7 @@ def _rejection(post: Mapping[str, Any], row: Row, select: Selection, labelled: b
         return "text removed"
     if labelled and post["label"] is None:
         return "no label"
-    if not selected(post["text"], select):
+    if not is_selected(post["text"], select):
         return "not selected"
     return None
 
@@ -284,8 +292,8 @@ def _file_rows(
     options: CleanOptions,
     gold: Mapping[str, int] | None,
 ) -> Iterator[dict[str, Any]]:
-    """One record a raw row: its fate, and the post that it holds."""
-    columns, rows = raw_rows(path, name, body.encoding, body.sheet)
+    """Yield one record a raw row: what became of it, and the post that it holds."""
+    columns, rows = read_raw_rows(path, name, body.encoding, body.sheet)
     wanted = body.columns
     from_file = [key for key in wanted if key != "label" or body.gold is None]
     at = {key: _column(wanted[key], columns, name, options.task) for key in from_file}
@@ -293,24 +301,24 @@ def _file_rows(
     labelled = "label" in at
     for line, row in rows:
         cell = {key: row.get(column) or "" for key, column in at.items()}
-        text = cleaned_text(cell["text"])
+        text = clean_text(cell["text"])
         if text and text not in REMOVED and "title" in cell:
-            text = f"{cleaned_text(cell['title'])} {text}".strip()
+            text = f"{clean_text(cell['title'])} {text}".strip()
         post: dict[str, Any] = {
             "post_id": cell["id"].strip()
             if "id" in at
             else f"{Path(name).name.partition('.')[0]}-{line}",
             "text": text,
-            "keyword": cleaned_text(cell.get("keyword")) or None,
+            "keyword": clean_text(cell.get("keyword")) or None,
             "label": None,
             "platform": cell.get("source", "").strip().lower() or body.platform or options.platform,
         }
         if labelled:
             where = f"{name}, line {line}, column {at['label']}"
-            # A row without id or text is a spreadsheet's own: whatever stands in its label column
-            # is none.
-            beside = text and post["post_id"] not in NOTHING and None not in row
-            post["label"] = _code(cell["label"], codes, wanted["label"], where) if beside else None
+            # A row without id or text comes from the spreadsheet itself (a sum, a note), so its
+            # label is not read.
+            is_post = text and post["post_id"] not in NOTHING and None not in row
+            post["label"] = _code(cell["label"], codes, wanted["label"], where) if is_post else None
         reason = _rejection(post, row, body.select, labelled)
         if body.window is not None:
             post["text"] = " ".join(text.split()[: body.window])
@@ -322,9 +330,9 @@ def _file_rows(
 
 
 def _reject_repeated_ids(records: Sequence[dict[str, Any]]) -> None:
-    """Of the rows that share an id, the first of the split that comes first in CLAIMS stands.
+    """Of the kept rows that share an id, keep the first of the split that comes first in `CLAIMS`.
 
-    Decoys claim none.
+    Decoys claim no id.
     """
     owner: dict[str, dict[str, Any]] = {}
     for record in sorted(records, key=lambda record: CLAIMS.index(record["split"])):
@@ -338,18 +346,32 @@ def _reject_repeated_ids(records: Sequence[dict[str, Any]]) -> None:
                 )
 
 
-def divided(
+def split_posts(
     texts: Sequence[str], labels: Sequence[Any], parts: Mapping[str, float], seed: int
 ) -> list[str]:
-    """The part of each post: stratified by label, by lot from the seed, equal texts (normalised)
-    together.
+    """Return the split of each post, stratified by label and drawn with a seed.
 
-    parts: {name: share}; each class fills the parts in the order of their size, smallest first, so
-    that the largest takes what rounding leaves. Duplicates follow the label of the first of them.
+    Posts whose normalised texts are equal go to one split, which is drawn by the label of the first
+    of them. Each class fills the splits in the order of their size, the smallest first, so that the
+    largest takes what rounding leaves.
+
+    Parameters
+    ----------
+    texts, labels
+        The texts and the labels of n posts.
+    parts
+        The share of the posts that each split gets.
+    seed
+        The seed of the draw.
+
+    Returns
+    -------
+    list of str
+        The n names of the splits.
     """
     first: dict[str, int] = {}
     members: dict[int, list[int]] = {}
-    for i, text in enumerate(map(normalized, texts)):
+    for i, text in enumerate(map(normalize_text, texts)):
         members.setdefault(first.setdefault(text, i), []).append(i)
     part_of = [""] * len(texts)
     order = sorted(parts, key=lambda name: parts[name])
@@ -373,15 +395,15 @@ def _divide(records: Sequence[dict[str, Any]], division: Division) -> None:
     ]
     texts, labels = ([record[key] for record in whole] for key in ("text", "label"))
     for record, part in zip(
-        whole, divided(texts, labels, division.parts, division.seed), strict=True
+        whole, split_posts(texts, labels, division.parts, division.seed), strict=True
     ):
         record["split"] = part
 
 
 def _leave_out(table: pd.DataFrame, most: int) -> None:
-    """Reject what stands in train beyond `most` posts, drawn by their ids.
+    """Reject the posts of train beyond the `most` posts that are drawn by their ids.
 
-    A smaller number is a subset of a larger.
+    The posts of a smaller number are a subset of those of a larger one.
     """
     train = table[(table["fate"] == "kept") & (table["split"] == "train")]
     left = train.index[~train["post_id"].isin(first_by_hash(train, most)["post_id"])]
@@ -391,14 +413,31 @@ def _leave_out(table: pd.DataFrame, most: int) -> None:
     )
 
 
-def corpus(
+def clean_corpus(
     options: CleanOptions, folder: Path | str
 ) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
-    """All posts of a task and the ledger of its raw rows.
+    """Read all posts of a task, and record what became of each raw row.
 
-    folder: where the raw files lie. Returns ({split: posts} with all of SPLITS, ledger). Raises
-    FileNotFoundError for a raw file that is not there, ValueError for one that cannot be read as
-    the task file says.
+    Parameters
+    ----------
+    options
+        The options by which the raw files are read.
+    folder
+        The folder of the raw files.
+
+    Returns
+    -------
+    splits
+        The posts of each split in `SPLITS`.
+    ledger
+        One row a raw row, with the columns of `LEDGER`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a raw file is missing.
+    ValueError
+        If a file cannot be read as the task file says.
     """
     records: list[dict[str, Any]] = []
     rows_in = 0
@@ -413,7 +452,8 @@ def corpus(
         unfound = set(gold or ()) - {record["post_id"] for record in found}
         if unfound:
             raise ValueError(
-                f"{body.gold}: {len(unfound)} of its {len(gold or ())} ids stand nowhere in {name}; "
+                f"{body.gold}: {len(unfound)} of its {len(gold or ())} ids do not occur in "
+                f"{name}; "
                 "both must come from the same release."
             )
         records += found
@@ -430,9 +470,8 @@ def corpus(
     if options.divide:
         _divide(records, options.divide)
     table = pd.DataFrame(records, columns=[*_RECORD, "fate", "reason"]).assign(task=options.task)
-    if (
-        options.most_train is not None
-    ):  # here, so that audit, folds and priors all see the same posts
+    # This happens here, so that audit, folds and class priors all see the same posts.
+    if options.most_train is not None:
         _leave_out(table, options.most_train)
     kept = table[table["fate"] == "kept"]
     splits = {}

@@ -1,7 +1,7 @@
-"""Exact duplicates and near-copies of posts.
+"""Find exact duplicates and near-copies of posts.
 
-Two posts are duplicates if their texts are equal after case, links, mentions and spacing are set
-aside. A text is a near-copy of another one if they share at least SHARE of all their words.
+Two posts are duplicates if their texts are equal once case, links, mentions and white space are
+normalised. A text is a near-copy of another if they share at least `SHARE` of all their words.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pandas as pd
 import pyarrow as pa
 
-from postgrad.corpus.text_forms import normalized
+from postgrad.corpus.text_forms import normalize_text
 
 GROUPS = pa.schema([("post_id", pa.string()), ("split", pa.string()), ("group", pa.string())])
 EVALUATED = ("test", "dev", "cross")  # posts of these are never left out
@@ -21,12 +21,21 @@ TRAINED = ("train", "unlabeled")
 
 
 def duplicate_groups(splits: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row a post, (post_id, split, group): posts of one group are duplicates of each other.
+    """Return the group of duplicates to which each post belongs.
 
-    splits: {split: posts}. The group is a hash of the normalised text and of nothing else.
+    Parameters
+    ----------
+    splits
+        The posts of each split, with the columns post_id and text.
+
+    Returns
+    -------
+    DataFrame
+        One row a post, with the columns of `GROUPS`. Posts of one group are duplicates of each
+        other. The name of a group is a hash of the normalised text and of nothing else.
     """
     rows = [
-        (post_id, split, hashlib.sha256(normalized(text).encode()).hexdigest()[:16])
+        (post_id, split, hashlib.sha256(normalize_text(text).encode()).hexdigest()[:16])
         for split, frame in splits.items()
         for post_id, text in zip(frame["post_id"], frame["text"], strict=True)
     ]
@@ -40,12 +49,24 @@ class AuditOptions:
     task: str
 
 
-def left_out(splits: Mapping[str, pd.DataFrame], groups: pd.DataFrame) -> pd.DataFrame:
-    """The posts of train and unlabeled that no model may read: (post_id, split, reason).
+def posts_to_drop(splits: Mapping[str, pd.DataFrame], groups: pd.DataFrame) -> pd.DataFrame:
+    """Return the posts of train and unlabeled that no model may read, with the reason.
 
-    A copy of a text in test, dev or cross goes, and so does every copy but the first of a text
-    within train or within unlabeled; where labels of train disagree, the first stands. Evaluation
-    splits stay whole.
+    A post is dropped if test, dev or cross has a copy of its text. Of the copies within train, or
+    within unlabeled, the first is kept, also where the labels of train disagree. No post of test,
+    dev or cross is dropped.
+
+    Parameters
+    ----------
+    splits
+        The posts of each split.
+    groups
+        The groups of duplicates, from `duplicate_groups`.
+
+    Returns
+    -------
+    DataFrame
+        One row a dropped post, with the columns post_id, split and reason.
     """
     members = {
         split: frame.set_index("post_id")["group"] for split, frame in groups.groupby("split")
@@ -68,13 +89,27 @@ def left_out(splits: Mapping[str, pd.DataFrame], groups: pd.DataFrame) -> pd.Dat
     return pd.DataFrame(rows, columns=["post_id", "split", "reason"])
 
 
-class Known:
-    """Texts that are there already, each at a place such as train, and whether another one nearly
-    copies one.
+class NearCopyIndex:
+    """An index of texts that tells whether another text is a near-copy of one of them.
+
+    Each text is at a place, such as "train".
+
+    Parameters
+    ----------
+    places
+        The texts of each place, in the order in which the places are searched.
+
+    Examples
+    --------
+    >>> index = NearCopyIndex({"train": ["my son was diagnosed with asthma when he was four"]})
+    >>> index.place("My son was diagnosed with asthma when he was FIVE")
+    'train'
+    >>> index.place("my daughter has asthma") is None
+    True
     """
 
     def __init__(self, places: Mapping[str, Iterable[str]]) -> None:
-        """places: {place: texts}, in the order in which they are looked through."""
+        """Index the texts of each place."""
         # place -> {number of words: sets of so many words}
         self.sizes: dict[str, dict[int, list[frozenset[str]]]] = {}
         for place, texts in places.items():
@@ -83,13 +118,14 @@ class Known:
                 self.add(text, place)
 
     def add(self, text: str, place: str) -> None:
+        """Add one text at a place."""
         found = word_set(text)
         self.sizes.setdefault(place, {}).setdefault(len(found), []).append(found)
 
     def place(self, text: str) -> str | None:
-        """The first place with a near-copy of the text, or None.
+        """Return the first place that has a near-copy of the text, or None.
 
-        Both share at least SHARE of all their words.
+        Two texts are near-copies if they share at least `SHARE` of all their words.
         """
         own = word_set(text)
         for place, sizes in self.sizes.items():
@@ -106,9 +142,15 @@ class Known:
 
 
 def word_set(text: str) -> frozenset[str]:
-    """The words of a text as a set, each once.
+    """Return the set of words of a text.
 
-    Case, links, mentions and punctuation play no part where words are.
+    Case and punctuation are ignored, and so is what a link or a mention says. A text without words
+    gives a set of the normalised text itself.
+
+    Examples
+    --------
+    >>> sorted(word_set("So tired, so TIRED!"))
+    ['so', 'tired']
     """
-    plain = normalized(text)
+    plain = normalize_text(text)
     return frozenset(re.findall(r"\w+", plain)) or frozenset([plain])

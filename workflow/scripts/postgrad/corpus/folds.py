@@ -1,4 +1,4 @@
-"""Folds of labelled posts: stratified by label, and whatever belongs together in one fold."""
+"""Divide labelled posts into folds that are stratified by label and keep linked posts together."""
 
 from dataclasses import dataclass
 
@@ -18,13 +18,26 @@ class FoldOptions:
     classes: list[str]  # names of the labels, in class order
 
 
-def links(posts: pd.DataFrame, duplicates: pd.DataFrame) -> pd.DataFrame:
-    """(n, 3) frame of what links posts to each other: a group of duplicates, the post they derive
-    from, the author.
+def post_links(posts: pd.DataFrame, duplicates: pd.DataFrame) -> pd.DataFrame:
+    """Return what links posts to each other: duplicates, the post they derive from, the author.
 
-    posts: n rows with post_id, parent and author. duplicates: audit's groups, a row a post
-    (post_id, group). Null where nothing is known, an author mostly. Raises ValueError where a post
-    has no group.
+    Parameters
+    ----------
+    posts
+        n posts with the columns post_id, parent and author.
+    duplicates
+        The groups of the audit, one row a post, with the columns post_id and group.
+
+    Returns
+    -------
+    DataFrame of shape (n, 3)
+        The columns group, root and author. Null where nothing is known, which is common for
+        authors.
+
+    Raises
+    ------
+    ValueError
+        If a post has no group.
     """
     group = posts["post_id"].map(duplicates.set_index("post_id")["group"])
     if lacking := int(group.isna().sum()):
@@ -33,9 +46,25 @@ def links(posts: pd.DataFrame, duplicates: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"group": group, "root": root, "author": posts["author"]})
 
 
-def grouped(links: pd.DataFrame) -> np.ndarray:
-    """(n,) numbers, equal for posts that share a value in any column, directly or through other
-    posts.
+def group_numbers(links: pd.DataFrame) -> np.ndarray:
+    """Return equal numbers for posts that share a value in any column.
+
+    Posts that are linked through other posts have equal numbers as well.
+
+    Parameters
+    ----------
+    links
+        (n, k) frame from `post_links`.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+
+    Examples
+    --------
+    >>> links = pd.DataFrame({"group": ["a", "b", "b", "c"], "author": ["x", "x", None, None]})
+    >>> group_numbers(links).tolist()
+    [0, 0, 0, 3]
     """
     found = pd.Series(np.arange(len(links)))
     while True:
@@ -49,15 +78,24 @@ def grouped(links: pd.DataFrame) -> np.ndarray:
             return found.to_numpy()
 
 
-def linked(links: pd.DataFrame, held: ArrayLike) -> np.ndarray:
-    """(n,) whether a post shares a value in any column with one of those held out.
+def is_linked(links: pd.DataFrame, held: ArrayLike) -> np.ndarray:
+    """Return whether each post shares a value in any column with a post that is held out.
 
-    held: (n,) of bool.
+    Parameters
+    ----------
+    links
+        (n, k) frame from `post_links`.
+    held
+        (n,) booleans, true for the posts that are held out.
+
+    Returns
+    -------
+    ndarray of shape (n,)
     """
     return np.any([column.isin(column[held].dropna()) for _, column in links.items()], axis=0)
 
 
-def folds(
+def assign_folds(
     post_ids: ArrayLike, labels: ArrayLike, groups: ArrayLike, k: int, seed: int
 ) -> np.ndarray:
     """Return the fold of each post, 1 to k, with whole groups and each class in equal shares.
@@ -90,7 +128,8 @@ def folds(
     for label, posts in frame.groupby("label"):
         if (count := posts["group"].nunique()) < k:
             raise ValueError(
-                f"{k} folds need {k} separate posts of class {label!r}, and its {len(posts)} posts stand in {count} "
+                f"{k} folds need {k} separate posts of class {label!r}, and its {len(posts)} posts "
+                f"stand in {count} "
                 "groups (copies, one source or one author); choose fewer folds."
             )
     if len(frame) < k:

@@ -1,7 +1,7 @@
-"""Raw files of posts, row by row with their line numbers: csv, tsv, xlsx, jsonl and jsonl.zst.
+"""Read raw files of posts row by row, with line numbers: csv, tsv, xlsx, jsonl and jsonl.zst.
 
-Every fault of a file is a ValueError of one sentence that names file and line, and never shows a
-post.
+Whatever is wrong with a file is raised as a `ValueError` of one sentence that names the file and
+the line and never shows a post.
 """
 
 import csv
@@ -19,16 +19,37 @@ csv.field_size_limit(10_000_000)  # characters; the library's 131,072 is less th
 SHOWN = 12  # column names in a message; Dreaddit has 116
 
 
-def raw_rows(
+def read_raw_rows(
     path: Path | str, name: str, encoding: str = "utf-8", sheet: str | None = None
 ) -> tuple[list[str], Iterator[tuple[int, Row]]]:
-    """The columns of a file and an iterator over (line, {column: value}).
+    """Return the columns of a raw file and an iterator over its rows.
 
-    path: the file; name: what messages call it. line counts from 1 and is where the row starts (the
-    row of the sheet for xlsx). Values are strings, or None for an empty cell of a sheet; blank
-    lines are no rows. A row with more filled cells than the header has names carries the key None.
-    Raises ValueError for what cannot be read: wrong encoding, quotes, JSON, an archive that is
-    none.
+    Parameters
+    ----------
+    path
+        The file.
+    name
+        The name of the file in messages. Its ending decides the format.
+    encoding
+        The encoding of a text file.
+    sheet
+        The sheet of an xlsx file. Default: the first one.
+
+    Returns
+    -------
+    columns
+        The names in the header, or the keys of the first JSON object.
+    rows
+        Pairs of a line number and a row. Lines count from 1, and the number is the line in which
+        the row starts (for xlsx, its row in the sheet). Values are strings, or None for an empty
+        cell of a sheet. Blank lines are skipped. A row with more filled cells than the header has
+        names has the key None.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read: wrong encoding, unbalanced quotes, invalid JSON, a damaged
+        archive.
     """
     try:
         if name.endswith(".xlsx"):
@@ -38,17 +59,25 @@ def raw_rows(
         elif name.endswith((".csv", ".tsv")):
             rows = _table_rows(path, name, encoding, "\t" if name.endswith(".tsv") else ",")
         else:
-            raise ValueError(f"{name}: not a csv, tsv, xlsx, jsonl or jsonl.zst file by its name.")
+            raise ValueError(
+                f"{name}: the name does not end in .csv, .tsv, .xlsx, .jsonl or .jsonl.zst; rename "
+                "the file."
+            )
         columns = next(rows)
     except StopIteration:
-        raise ValueError(f"{name}: the file is empty, not even a header stands in it.") from None
+        raise ValueError(f"{name}: the file is empty; it has not even a header.") from None
     return columns, rows
 
 
-def shown(columns: Sequence[str]) -> str:
-    """Column names for a message.
+def column_list(columns: Sequence[str]) -> str:
+    """Return column names as text for a message.
 
-    A cell that looks like a sentence (a file without header) is not shown.
+    A cell that looks like a sentence, as in a file without a header, is not shown.
+
+    Examples
+    --------
+    >>> column_list(["id", "text", "I have had a fever since Monday"])
+    'id, text and 1 more'
     """
     names = [
         name
@@ -63,14 +92,14 @@ def shown(columns: Sequence[str]) -> str:
 
 
 def _as_text(value: Any) -> str | None:
-    """A cell's value as a string: a whole number without `.0`; None stays None."""
+    """Return the value of a cell as a string, a whole number without ".0"; None stays None."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return None if value is None else str(value)
 
 
 def _paired(columns: Sequence[str], values: Sequence[str | None]) -> Row:
-    """Columns with their values; a filled cell beyond the header goes under the key None."""
+    """Return columns with their values; a filled cell beyond the header goes under the key None."""
     row: Row = {column: value for column, value in zip(columns, values, strict=False) if column}
     if any(value not in (None, "") for value in values[len(columns) :]):
         row[None] = True
@@ -78,8 +107,9 @@ def _paired(columns: Sequence[str], values: Sequence[str | None]) -> Row:
 
 
 def _undecodable_line(path: Path | str, encoding: str) -> int | None:
-    """The first line that is not of this encoding, or None (a codec whose lines do not end in a
-    byte 10).
+    """Return the number of the first line that cannot be decoded.
+
+    Return None where there is none, as for a codec whose lines do not end in a byte 10.
     """
     with open(path, "rb") as file:
         for line, content in enumerate(file, 1):
@@ -94,7 +124,8 @@ def _not_decoded(path: Path | str, name: str, encoding: str) -> ValueError:
     line = None if name.endswith(".zst") else _undecodable_line(path, encoding)
     where = f"{name}, line {line}" if line else name
     return ValueError(
-        f"{where}: not valid {encoding}; name the file's encoding under `encoding` in the task file."
+        f"{where}: not valid {encoding}; name the file's encoding under `encoding` in the task "
+        "file."
     )
 
 
@@ -121,7 +152,8 @@ def _table_rows(path: Path | str, name: str, encoding: str, delimiter: str) -> I
             raise _not_decoded(path, name, encoding) from None
         except csv.Error as fault:
             raise ValueError(
-                f"{name}, row that starts in line {line}: {fault}; a quote inside a quoted cell is written twice."
+                f"{name}, row that starts in line {line}: {fault}; a quote inside a quoted cell is "
+                "written twice."
             ) from None
 
 

@@ -1,7 +1,4 @@
-"""Texts with what tells nothing set aside.
-
-As duplicates share them, and as a model may read them.
-"""
+"""Normal forms of texts, in which duplicates are found and which a model may read."""
 
 import re
 
@@ -12,19 +9,40 @@ _MENTION = re.compile(r"(?<![\w@])@\w+|\bu/\w+")
 _SPACE = re.compile(r"\s+")
 
 
-def normalized(text: str, link: str = "http") -> str:
-    """Case folded, `link` for every link, @user for every mention, white space as one blank."""
+def normalize_text(text: str, link: str = "http") -> str:
+    """Return a text in lower case, with one word for every link and one for every mention.
+
+    White space is reduced to single blanks.
+
+    Parameters
+    ----------
+    text
+        The text of a post.
+    link
+        The word that stands for every link.
+
+    Examples
+    --------
+    >>> normalize_text("Thanks  @maria, see https://example.org")
+    'thanks @user, see http'
+    """
     text = _MENTION.sub("@user", _LINK.sub(link, text.casefold()))
     return _SPACE.sub(" ", text).strip()
 
 
-def as_read(frame: pd.DataFrame, form: str | None) -> pd.DataFrame:
-    """The posts with the texts that a model reads.
+def convert_texts(frame: pd.DataFrame, form: str | None) -> pd.DataFrame:
+    """Return the posts with their texts in the form that a model reads.
 
-    form: raw; or normalized, links left out (Bai & Zhou 2020).
+    Parameters
+    ----------
+    frame
+        Posts with a column `text`.
+    form
+        "raw" or None leaves the texts as they are; "normalized" normalises them and takes the links
+        out (Bai & Zhou 2020).
     """
     return (
-        frame.assign(text=[normalized(text, "") for text in frame["text"]])
+        frame.assign(text=[normalize_text(text, "") for text in frame["text"]])
         if form == "normalized"
         else frame
     )

@@ -17,8 +17,8 @@ from typing import Any
 
 import pandas as pd
 
-from postgrad.corpus.cleaning import cleaned_text
-from postgrad.corpus.duplicates import Known
+from postgrad.corpus.cleaning import clean_text
+from postgrad.corpus.duplicates import NearCopyIndex
 from postgrad.llm.answer_cache import Answer, Request
 from postgrad.llm.templates import fill_messages, label_definitions
 
@@ -80,7 +80,7 @@ def parse_numbered_posts(text: str, number: int) -> tuple[list[str] | None, str 
         return None, "wrong numbers"
     if len(lines) != number:
         return None, f"{'more' if len(lines) > number else 'fewer'} than {number} posts"
-    posts = [cleaned_text(without_quotes((line[2] or "").strip())) for line in lines]
+    posts = [clean_text(without_quotes((line[2] or "").strip())) for line in lines]
     return (posts, None) if all(posts) else (None, "an empty post")
 
 
@@ -138,7 +138,7 @@ class PostWriter:
             )
         train = train.sort_values("post_id")  # the draw must not depend on the order of the file
         self.train = list(zip(train["label"].astype(int), train["text"]))
-        self.known, self.options = Known({**corpus, WRITTEN: ()}), options
+        self.known, self.options = NearCopyIndex({**corpus, WRITTEN: ()}), options
         self.posts: list[tuple[int, str]] = []  # class code and text of the posts that are kept
         self.rows: list[dict[str, Any]] = []  # see `new_counts`
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from postgrad.corpus.text_forms import as_read
+from postgrad.corpus.text_forms import convert_texts
 from postgrad.records.files import replace_output, write_text
 from postgrad.records.json_files import json_text
 from postgrad.records.posts import read_posts_without_dropped
@@ -75,7 +75,7 @@ def read_training_posts(
     digests = {
         "/".join(Path(path).parts[-2:]): posts_digest(frame) for path, frame in zip(paths, frames)
     }
-    return as_read(pd.concat(frames, ignore_index=True), form), digests
+    return convert_texts(pd.concat(frames, ignore_index=True), form), digests
 
 
 def posts_digest(
