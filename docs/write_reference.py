@@ -206,7 +206,9 @@ def may_name(record: NodeVerb, key: str) -> str:
     splits = [f"`{split}`" for split in record.readable.get(key, ())]
     found = [f"the split{'s' * (len(splits) > 1)} {listed(splits)}"] if splits else []
     if role := record.names.get(key):
-        found.append(f"nodes made by {listed([f'`{verb}`' for verb in VERBS.making(role)])}")
+        found.append(
+            f"nodes made by {listed([f'`{verb}`' for verb in VERBS.verbs_that_make(role)])}"
+        )
     if key == getattr(record, "asks", None):
         found.append("bases")
     if key == record.name and record.section == "models":

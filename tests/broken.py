@@ -194,7 +194,7 @@ FAULTS = {
         "an empty list of seeds": (RECIPE, put("models.plain.each", {"seed": []}),
             "models.plain.each.seed", "at least 1 values"),
         "a seed twice": (RECIPE, put("models.plain.each", {"seed": [1, 1]}),
-            "models.plain.each.seed", "1 stands twice"),
+            "models.plain.each.seed", "1 occurs twice"),
         "a lambda below nought": (RECIPE, put("predictors.fair", {**PRIOR, "lambda": [0, -0.1]}),
             "predictors.fair.lambda.1", "at least 0, found -0.1"),
         "shares that sum to 1.1": (RECIPE,
@@ -682,7 +682,7 @@ FAULTS = {
     "YAML": {
         "a key twice": (RECIPE,
             text("  plain:", "  two: {finetune: linear, data: [rain/train]}\n  plain:"), "line",
-            "'two' stands twice"),
+            "'two' occurs twice"),
         "on as a key": (RECIPE, text("  plain:", "  on:"), "line",
             "the key on is read as bool; put it in quotes"),
         "a number as a key": (SCALE, text("  big:", "  72:"), "line", "the key 72 is read as int"),

@@ -67,7 +67,9 @@ def job_graph(study):
         reads[Job("audit", node=task)] = {Job("clean", node=task)}
     report = {*reads} - {Job("demo")}
     for recipe, graph in study.graphs.items():
-        scored = {predicted(graph, recipe, *pair, SCORED, reads) for pair in queries.scored(graph)}
+        scored = {
+            predicted(graph, recipe, *pair, SCORED, reads) for pair in queries.scored_nodes(graph)
+        }
         for node in graph.nodes.values():
             if node.verb in VERBS.sections["predictors"]:
                 continue

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import yaml
+from tree import snakemake
 
 from postgrad.config.yaml_files import as_list
 
@@ -51,6 +52,7 @@ def take_out(tree, verb):
     ]
     assert sum(cut) == 2, "one rule and one schema"
     for file in (tree / "config/recipes").glob("*.yaml"):
+        cut_out(file, rf"^{verb}:.*\n(?: .*\n)*")
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
         if without_verb(content, verb):
             text = yaml.safe_dump(content, sort_keys=False, width=80)
@@ -75,6 +77,21 @@ def take_out(tree, verb):
             text=True,
         )
         assert done.returncode == 0, done.stderr
+    show_dry_run(tree)
+
+
+def show_dry_run(tree):
+    """Write the table of a dry run into docs/reruns.md."""
+    done = snakemake(tree, "-n")
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = done.stdout[done.stdout.index("verb ") :]
+    page = tree / "docs/reruns.md"
+    text, count = re.subn(
+        r"(?<=^```text\n).*?(?=^```)", lambda _: table, page.read_text(encoding="utf-8"),
+        flags=re.S | re.M,
+    )  # fmt: skip
+    assert count == 1
+    page.write_text(text, encoding="utf-8")
 
 
 def cut_out(file, pattern):
@@ -88,9 +105,7 @@ def without_verb(recipe, verb):
     """Take a verb's nodes, and what names them, out of a recipe.
 
     Return whether there was anything to take out."""
-    uses = [verb in recipe, verb in recipe.get("defaults", {})]
-    recipe.pop(verb, None)
-    recipe.get("defaults", {}).pop(verb, None)
+    has_defaults = recipe.get("defaults", {}).pop(verb, None) is not None
     gone = {
         name
         for section in SECTIONS
@@ -117,4 +132,4 @@ def without_verb(recipe, verb):
         body["controls"] = kept
         if len(body["chain"]) < 2:
             del recipe["compare"][name]
-    return bool(gone) or any(uses)
+    return bool(gone) or has_defaults

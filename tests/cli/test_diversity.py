@@ -485,7 +485,7 @@ def test_for_makes_it_once_for_each_task(tmp_path):
         change(content)
         content["diversity"]["rain"] = {**ASKED, "sets": ["rain-more"]}
 
-    with pytest.raises(ConfigError, match="diversity.rain: rain stands there twice; keep one"):
+    with pytest.raises(ConfigError, match="diversity.rain: rain occurs twice there; keep one"):
         study_in(tmp_path, change=twice)
 
 

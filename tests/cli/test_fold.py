@@ -171,7 +171,7 @@ def test_what_reads_folds_is_made_for_each_and_a_vote_takes_all_of_them(tmp_path
         "node": "pooled@fold=3", "fold": 3, "k": 5, "seed": 42, "classes": ["no", "yes"]
     }  # fmt: skip
     assert ("mean@seed=2", "rain/held-out") in [
-        (node.id, dataset) for node, dataset in queries.scored(graph)
+        (node.id, dataset) for node, dataset in queries.scored_nodes(graph)
     ]
 
 

@@ -690,10 +690,10 @@ def test_a_label_node_is_made_for_each_fold(tmp_path):
     assert (
         made.members == ["jury"] and made.sources == ["rain/test"] and made.fit == "rain/held-out"
     )
-    assert made.folds == ("pooled@fold=2",) and made.part is None
+    assert made.folds == ("pooled@fold=2",) and made.pool_part is None
     assert graph.nodes["drawn@fold=2"].budget == "guessed@fold=2" and graph.nodes[
         "drawn@fold=2"
-    ].part == (2, 5)
+    ].pool_part == (2, 5)
     assert graph.nodes["pupil@fold=2"].sources == ["pooled@fold=2", "guessed@fold=2"]
     assert graph.nodes["pupil@fold=2"].folds == ("pooled@fold=2",)
 

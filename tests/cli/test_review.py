@@ -437,7 +437,7 @@ def test_a_review_has_a_node_for_each_seed_and_a_whole_spec(tmp_path):
         "datasets": ["rain/dev"],
     }
     assert VERBS["review"].reported_nodes(graph) == [f"checked@seed={seed}" for seed in (1, 2)]
-    assert queries.awaited(graph) == {"plain@seed=1", "plain@seed=2"}
+    assert queries.predictors_for_expensive(graph) == {"plain@seed=1", "plain@seed=2"}
     requests = JobRequests(study, Paths(study))
     assert requests.scoring_group("small", "plain@seed=1", "scored") is None, (
         "a review waits for it"
@@ -539,7 +539,9 @@ def test_the_prompts_text_is_in_the_spec_and_what_an_answer_costs_is_not(tmp_pat
             write.write_text(write.read_text() + "endpoints: true\n")
             study = Study({"study": "test", "check_data": False}, root=tmp_path / name / "config")
         found[name] = specs.node_spec(study, "small", "checked@seed=1")
-        ways[name] = language_models.reached(study, study.graphs["small"].nodes["checked@seed=1"])
+        ways[name] = language_models.endpoint_access(
+            study, study.graphs["small"].nodes["checked@seed=1"]
+        )
     assert found["same"] == found["budget"] == found["url"] and "http" not in found["same"]
     assert len({found["same"], found["prompt"], found["model"]}) == 3
     assert ways["same"] == {
@@ -826,7 +828,7 @@ def test_a_vote_for_which_a_model_waits_is_told_from_one_that_only_scores(tmp_pa
     root = write_config(tmp_path, recipe=recipe, scale=scale)
     study = Study({"study": "test", "check_data": False}, root=root)
     graph, requests = study.graphs["small"], JobRequests(study, Paths(study))
-    assert queries.awaited(graph) == {"jury", "plain@seed=1", "plain@seed=2"}
+    assert queries.predictors_for_expensive(graph) == {"jury", "plain@seed=1", "plain@seed=2"}
     assert requests.scoring_group("small", "jury", "scored") is None
     assert requests.scoring_group("small", "together", "scored") == "small-scores"
     files = queries.predicted_datasets(graph)

@@ -12,7 +12,7 @@ import pytest
 from tree import ROOT
 
 from postgrad.config.schemas import read_schema
-from postgrad.graph.queries import predicted_datasets, scored
+from postgrad.graph.queries import predicted_datasets, scored_nodes
 from postgrad.records.options import read_options
 from postgrad.study import specs
 from postgrad.study.study import Study
@@ -151,7 +151,7 @@ def test_every_spec_of_the_studies_is_read(name):
             seen.add(verb)
         pairs = read("score", specs.score_spec(study, recipe)).pairs
         assert [(pair.predictor, pair.dataset) for pair in pairs] == [
-            (node.id, name) for node, name in scored(graph)
+            (node.id, name) for node, name in scored_nodes(graph)
         ]
         assert (
             read("compare", specs.compare_spec(study, recipe)).chains.keys() == graph.compare.keys()

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from tree import ROOT
 
-from postgrad.graph.options import verbs
+from postgrad.graph.options import verb_names
 from postgrad.verbs.registry import VERBS
 
 SCRIPTS = {path.stem: path for path in sorted((ROOT / "workflow/scripts").glob("*.py"))}
@@ -324,7 +324,7 @@ def test_every_script_is_a_verb_with_a_rule(verb):
 
 def test_every_verb_of_a_recipe_has_a_rule_and_options():
     assert set(VERBS) < set(RULES)
-    assert list(VERBS) == [*verbs(), *VERBS.of_recipe]
+    assert list(VERBS) == [*verb_names(), *VERBS.of_recipe]
 
 
 @pytest.mark.parametrize(

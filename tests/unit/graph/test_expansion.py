@@ -211,7 +211,7 @@ def test_a_cap_that_nothing_meets_changes_nothing(tmp_path):
             "task: [violence, adverse]",
             "task: [violence, violence]",
             ["for.task"],
-            "'violence' stands twice; keep one",
+            "'violence' occurs twice; keep one",
         ),
         ("for: {task: [violence, adverse]}", "for: {}", ["for"], "One word, and a list of tasks"),
         (

@@ -12,8 +12,8 @@ from study_files import write_config
 
 from postgrad.config.errors import ConfigError
 from postgrad.graph import queries
-from postgrad.graph.defaults import BASED, defaults_schema
-from postgrad.graph.options import node_schema, options
+from postgrad.graph.defaults import VERBS_WITH_BASE, defaults_schema
+from postgrad.graph.options import node_schema, option_schemas
 from postgrad.study import specs
 from postgrad.study.study import Study
 from postgrad.verbs.registry import VERBS
@@ -350,9 +350,9 @@ def test_every_key_of_every_verb_stands_in_its_defaults_but_its_own():
     for verb in VERBS.nodes:
         keys = defaults_schema(verb)["properties"].keys()
         assert keys == (node_schema(verb)["properties"].keys() - {verb}) | (
-            {"bases"} if verb in BASED else set()
+            {"bases"} if verb in VERBS_WITH_BASE else set()
         )
-    assert defaults_schema("predict")["properties"].keys() == {*options("predict"), "bases"}
+    assert defaults_schema("predict")["properties"].keys() == {*option_schemas("predict"), "bases"}
 
 
 def test_faithful_overlays_the_node_in_that_mode_alone(tmp_path):
@@ -402,7 +402,7 @@ def test_a_cap_on_train_posts_stands_in_the_spec_of_clean_alone(tmp_path):
 def test_splits_that_the_task_lacks_drop_out(tmp_path):
     graph = study_in(tmp_path).graphs["small"]
     assert graph.compare["rain"]["sets"] == ["rain/dev"]
-    assert {dataset for _, dataset in queries.scored(graph)} == {"rain/dev"}
+    assert {dataset for _, dataset in queries.scored_nodes(graph)} == {"rain/dev"}
 
 
 def test_what_cannot_run_takes_what_follows_with_it(tmp_path):
@@ -559,8 +559,8 @@ def test_models_behind_the_scores_that_may_begin_anew(tmp_path):
             recipe["models"][name]["restarts"] = 2
         recipe["models"]["idle"] = {**recipe["models"]["one"], "seed": 5}
 
-    assert queries.restarting(study_in(tmp_path / "a").graphs["small"]) == []
-    found = queries.restarting(study_in(tmp_path / "b", recipe=restarts).graphs["small"])
+    assert queries.restarting_models(study_in(tmp_path / "a").graphs["small"]) == []
+    found = queries.restarting_models(study_in(tmp_path / "b", recipe=restarts).graphs["small"])
     assert found == ["expert@seed=1", "expert@seed=2", "one"]
 
 
@@ -657,10 +657,10 @@ def floors_with(folder, **models):
 
     study = study_in(folder, recipe=recipe)
     graph = study.graphs["small"]
-    assert json.loads(specs.report_spec(study))["recipes"]["small"]["floors"] == queries.floors(
-        graph
-    )
-    return queries.floors(graph), queries.reading_order(graph)
+    assert json.loads(specs.report_spec(study))["recipes"]["small"][
+        "floors"
+    ] == queries.floor_nodes(graph)
+    return queries.floor_nodes(graph), queries.reading_order(graph)
 
 
 def test_a_linear_model_in_folds_is_the_floor_of_held_out_posts(tmp_path):

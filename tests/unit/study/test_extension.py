@@ -238,7 +238,7 @@ def test_a_scale_on_the_command_line_stands_over_that_of_the_study(tmp_path):
         ),
         (
             "recipes=small,small",
-            "config.yaml or --config: recipes: 'small' stands twice; keep one.",
+            "config.yaml or --config: recipes: 'small' occurs twice; keep one.",
         ),
         (
             "recipes=small,",

@@ -141,7 +141,7 @@ def described(folder, files, config):
             spec = specs.predict_spec if graph.nodes[id].verb == "finetune" else specs.node_spec
             found["file_spec", recipe, id, file] = spec(study, recipe, id, file)
         found["inputs of score", recipe] = [
-            (node.id, dataset) for node, dataset in queries.scored(graph)
+            (node.id, dataset) for node, dataset in queries.scored_nodes(graph)
         ]
         for node in graph.nodes.values():
             found["node_spec", recipe, node.id] = specs.node_spec(study, recipe, node.id)

@@ -196,9 +196,9 @@ def test_unlabelled_posts_of_a_test_set_must_be_owned_up_to(tmp_path):
     [
         (
             lambda task: (task.pop("positive"), task.update(metric="macro_f1")),
-            "positive classes .*rain.yaml names none",
+            "positive from other classes.*rain.yaml names none",
         ),
-        (lambda task: task.update(positive=["no", "yes"]), "positive classes from others"),
+        (lambda task: task.update(positive=["no", "yes"]), "separates positive from other classes"),
         (
             lambda task: task.update(metric="auc"),
             "no threshold changes an AUC, the metric of .*rain.yaml",

@@ -37,11 +37,14 @@ def test_posts_leave_where_task_and_study_allow_it(tmp_path, task, endpoints):
     read = study(tmp_path, task, endpoints)
     if task and endpoints:
         assert (
-            language_models.posts_leave(read, "gpt", "rain", "recipe.yaml: checked.review") is None
+            language_models.check_posts_may_leave(
+                read, "gpt", "rain", "recipe.yaml: checked.review"
+            )
+            is None
         )
         return
     with pytest.raises(ConfigError) as caught:
-        language_models.posts_leave(read, "gpt", "rain", "recipe.yaml: checked.review")
+        language_models.check_posts_may_leave(read, "gpt", "rain", "recipe.yaml: checked.review")
     (sentence,) = caught.value.sentences
     assert sentence.startswith("recipe.yaml: checked.review: gpt is an endpoint, and ")
     file = read.where if task else f"{read.root}/tasks/rain.yaml"
@@ -50,13 +53,13 @@ def test_posts_leave_where_task_and_study_allow_it(tmp_path, task, endpoints):
 
 @pytest.mark.parametrize("base", ["tiny", "linear", "big"])
 def test_what_answers_here_needs_no_leave(tmp_path, base):
-    assert language_models.posts_leave(study(tmp_path), base, "rain", "here") is None
+    assert language_models.check_posts_may_leave(study(tmp_path), base, "rain", "here") is None
 
 
 def test_a_task_that_cannot_be_read_is_told_once(tmp_path):
     read = study(tmp_path, endpoints=BUDGET)
     read._tasks["rain"] = None  # as where the file has a fault
-    assert language_models.posts_leave(read, "gpt", "rain", "here") is None
+    assert language_models.check_posts_may_leave(read, "gpt", "rain", "here") is None
 
 
 def test_the_command_line_overlays_the_budget(tmp_path):

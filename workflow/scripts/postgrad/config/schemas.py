@@ -172,7 +172,7 @@ def misfit_messages(
         return [f"{place}: expected {expected}, found {told}{hint}. {about or ''}".rstrip()]
     if error.validator == "uniqueItems":
         twice = next(item for i, item in enumerate(value) if item in value[:i])
-        return [f"{place}: {describe_value(twice)} stands twice; keep one."]
+        return [f"{place}: {describe_value(twice)} occurs twice; keep one."]
     if error.validator in LIMITS:
         finding = (
             f"expected {LIMITS[error.validator].format(wanted)}, found {describe_value(value)}."

@@ -113,7 +113,7 @@ def _check_keys(node: yaml.Node, where: str) -> None:
             )
         if word in keys:
             raise ConfigError(
-                f"{place}: the key {word!r} stands twice, and the first would be lost; keep one."
+                f"{place}: the key {word!r} occurs twice, and the first would be lost; keep one."
             )
         keys.add(word)
 

@@ -1,9 +1,9 @@
-"""A recipe's `for` written out, before anything else reads the recipe: its graph once for each of
-several tasks.
+"""Expand a recipe's `for`: make its graph once for each of several tasks.
 
 Under `for: {task: [violence, adverse]}` the node `plain` becomes violence-plain and adverse-plain,
-`task/train` becomes violence/train and adverse/train, and what names a node names that of the same
-task. Bases keep their names, and so do tasks that stand under their own.
+`task/train` becomes violence/train and adverse/train, and a name of a node becomes that of the same
+task. Bases keep their names, and so do tasks that are written under their own names. This happens
+before anything else reads the recipe.
 """
 
 from collections.abc import Callable
@@ -14,18 +14,27 @@ from postgrad.config.errors import ConfigError, ConfigErrors, lookup
 from postgrad.graph.protocol import SECTIONS, Verbs
 
 
-def listed(raw: dict[str, Any], where: str) -> tuple[str, list[str]]:
-    """(word, tasks): what stands in the places of the tasks that a recipe's `for` lists, and those,
-    in its order.
+def read_task_list(raw: dict[str, Any], where: str) -> tuple[str, list[str]]:
+    """Return the word of a recipe's `for` and the tasks that it lists, in the order of the file.
 
-    Raises ConfigError where the word is a task's own name, or a listed name is no task of the recipe.
-    where: its path.
+    Parameters
+    ----------
+    raw
+        The recipe.
+    where
+        The path of its file, for messages.
+
+    Raises
+    ------
+    ConfigError
+        If the word is a task's own name, or if a listed name is no task of the recipe.
     """
     ((word, tasks),) = raw["for"].items()
     place, faults = f"{where}: for.{word}", ConfigErrors()
     if word in raw["tasks"]:
         faults.append(
-            f"{place}: {word!r} is a task's own name; choose a word that stands for each listed task."
+            f"{place}: {word!r} is a task's own name; choose a word that stands for each listed "
+            "task."
         )
     for task in tasks:
         with faults.collecting():
@@ -34,7 +43,7 @@ def listed(raw: dict[str, Any], where: str) -> tuple[str, list[str]]:
     return word, tasks
 
 
-def expanded(
+def expand_recipe(
     raw: dict[str, Any],
     word: str,
     tasks: list[str],
@@ -43,12 +52,27 @@ def expanded(
     where: str,
     verbs: Verbs,
 ) -> dict[str, Any]:
-    """The recipe with every node, score and compare entry, and those of its own verbs, made once
-    for each of the tasks.
+    """Return the recipe with every entry made once for each of the tasks.
 
-    nodes: names of all nodes in the file, those that could not be read among them; bases: those of
-    config/bases.yaml, which keep their names wherever they stand; verbs: the records of all verbs.
-    Raises ConfigError where two entries would get one name.
+    Parameters
+    ----------
+    raw
+        The recipe.
+    word, tasks
+        The word of its `for` and the tasks that it lists.
+    nodes
+        The names of all nodes in the file, including those that could not be read.
+    bases
+        The bases of config/bases.yaml, which keep their names.
+    where
+        The path of the recipe's file, for messages.
+    verbs
+        The records of all verbs.
+
+    Raises
+    ------
+    ConfigError
+        If two entries would get one name.
     """
 
     def any_node(name: str) -> bool:
@@ -68,64 +92,65 @@ def expanded(
                     own = name
                 elif own in made[section]:
                     raise ConfigError(
-                        f"{where}: {section}.{name}: two entries would be called {own!r}; rename this one."
+                        f"{where}: {section}.{name}: two entries would be called {own!r}; rename "
+                        "this one."
                     )
                 if section in SECTIONS:
                     body = {
-                        key: _value(key, value, word, task, nodes, bases, verbs)
+                        key: _expand_value(key, value, word, task, nodes, bases, verbs)
                         for key, value in body.items()
                     }
                 elif section == "compare":
                     body = {
-                        key: _renamed(value, word, task, any_node) for key, value in body.items()
+                        key: _rename(value, word, task, any_node) for key, value in body.items()
                     }
                 else:
-                    body = _renamed(body, word, task, _no_node)
+                    body = _rename(body, word, task, _no_node)
                 made[section][own] = body
     for verb, record in verbs.of_recipe.items():
         for name, body in raw.get(verb, {}).items():
             for task in tasks if name == word else [name]:
                 if task in made[verb]:
                     raise ConfigError(
-                        f"{where}: {verb}.{name}: {task} stands there twice; keep one."
+                        f"{where}: {verb}.{name}: {task} occurs twice there; keep one."
                     )
                 naming = [key for key in record.naming if key in body and name == word]
-                named = {key: _renamed(body[key], word, task, any_node) for key in naming}
+                named = {key: _rename(body[key], word, task, any_node) for key in naming}
                 made[verb][task] = {**body, **named}
     return made
 
 
-def _value(
+def _expand_value(
     key: str, value: Any, word: str, task: str, nodes: set[str], bases: dict[str, Any], verbs: Verbs
 ) -> Any:
-    """A key of a node: renamed where it names something."""
+    """Return the value of a node's key, with names replaced if the key names something."""
     if any(key in (*record.names, *record.weighing) for record in verbs.nodes.values()):
-        return _renamed(value, word, task, lambda name: name not in bases)
+        return _rename(value, word, task, lambda name: name not in bases)
     if key in verbs.sections["models"]:
-        return _renamed(value, word, task, lambda name: _means_node(name, nodes, bases))
-    return _renamed(value, word, task, _no_node) if key in ("fit", "target") else value
+        return _rename(value, word, task, lambda name: _is_node_name(name, nodes, bases))
+    return _rename(value, word, task, _no_node) if key in ("fit", "target") else value
 
 
-def _means_node(name: str, nodes: set[str], bases: dict[str, Any]) -> bool:
-    """Whether a name of a base or a model is a model's.
+def _is_node_name(name: str, nodes: set[str], bases: dict[str, Any]) -> bool:
+    """Return whether a name that may be a base or a model is that of a model.
 
-    A misspelt one counts as what it is nearest to.
+    A misspelt name is taken for the name that is nearest to it.
     """
     if name in nodes or name in bases:
         return name in nodes
     return not nodes.isdisjoint(get_close_matches(name, [*nodes, *bases], 1))
 
 
-def _renamed(value: Any, word: str, task: str, is_node: Callable[[str], bool]) -> Any:
-    """Names of the task for those of the word.
+def _rename(value: Any, word: str, task: str, is_node: Callable[[str], bool]) -> Any:
+    """Return a value with the names of one task in the place of those of the word.
 
-    is_node: a function of a name without a slash -> whether it is one.
+    `is_node` tells of a name without a slash whether it is that of a node.
     """
     if isinstance(value, list):
-        return [_renamed(item, word, task, is_node) for item in value]
+        return [_rename(item, word, task, is_node) for item in value]
     if isinstance(value, dict):
         return {
-            _renamed(key, word, task, is_node): _renamed(item, word, task, is_node)
+            _rename(key, word, task, is_node): _rename(item, word, task, is_node)
             for key, item in value.items()
         }
     if not isinstance(value, str):
@@ -137,4 +162,5 @@ def _renamed(value: Any, word: str, task: str, is_node: Callable[[str], bool]) -
 
 
 def _no_node(name: str) -> bool:
+    """Return False, for values in which no name without a slash is a node."""
     return False

@@ -1,6 +1,4 @@
-"""Sentences on a recipe's graph, brought back to the places and names that stand in the recipe's
-file.
-"""
+"""Messages about a graph, with the places and names that are written in the recipe's file."""
 
 import re
 from typing import Any
@@ -9,21 +7,21 @@ from postgrad.config.errors import PLACE, place_of
 from postgrad.graph.protocol import SECTIONS, Verbs
 
 
-def as_in_file(
+def messages_for_file(
     sentences: list[str],
     content: dict[str, Any],
     word: str | None,
     tasks: list[str],
     records: Verbs,
 ) -> list[str]:
-    """Tell the faults of a graph in the words of its file, each once.
+    """Return the messages about a graph in the words of the recipe's file, each once.
 
     Parameters
     ----------
     sentences : list of str
-        The faults, of nodes that `for` and the defaults have changed.
+        The messages, about nodes as `for` and the defaults have made them.
     content : dict
-        The recipe as its file has it.
+        The content of the recipe's file.
     word : str or None
         The word of its `for`.
     tasks : list of str
@@ -34,40 +32,47 @@ def as_in_file(
     Returns
     -------
     list of str
-        A fault that all tasks share is told once, by the names of the file; one of a single task
-        names that task. A key that a node has from the defaults is told at the defaults.
+        A message that holds for all tasks stands there once, with the names of the file. A message
+        about one task names that task. If a node has a key from the defaults, the message names the
+        defaults.
     """
-    told_of: dict[str, set[str | None]] = {}
-    found = []
-    forms = {sentence: _without_task(sentence, word, tasks) for sentence in sentences}
+    tasks_of_form: dict[str, set[str | None]] = {}
+    messages = []
+    forms = {sentence: _forms_without_task(sentence, word, tasks) for sentence in sentences}
     for *written, task in forms.values():
         for form in written:
-            told_of.setdefault(form, set()).add(task)
+            tasks_of_form.setdefault(form, set()).add(task)
     for sentence, (*written, _) in forms.items():
-        found.append(next((form for form in written if told_of[form] == set(tasks)), sentence))
+        messages.append(
+            next((form for form in written if tasks_of_form[form] == set(tasks)), sentence)
+        )
     return list(
-        dict.fromkeys(_at_defaults(sentence, content, tasks, records) for sentence in found)
+        dict.fromkeys(_move_to_defaults(sentence, content, tasks, records) for sentence in messages)
     )
 
 
-def _without_task(sentence: str, word: str | None, tasks: list[str]) -> tuple[str, str, str | None]:
-    """The sentence with names as in the file; with splits of the task under the word, too; and the
-    task told of.
+def _forms_without_task(
+    sentence: str, word: str | None, tasks: list[str]
+) -> tuple[str, str, str | None]:
+    """Return a message with the names of the file, the same with the word of `for`, and its task.
 
-    The task is that of the first name. A node of another may be named as the nearest one; and a
-    split may stand in the file under its task's own name.
+    In the second form the splits of the task stand under the word of `for`. The task is that of the
+    first name in the message, since another task may be named as a suggestion.
     """
     if not tasks:
         return sentence, sentence, None
-    task = rf"(?<![\w/@-])({'|'.join(re.escape(task) for task in sorted(tasks, key=len, reverse=True))})"
+    longest_first = sorted(tasks, key=len, reverse=True)
+    task = rf"(?<![\w/@-])({'|'.join(map(re.escape, longest_first))})"
     names = re.sub(rf"{task}-(?=[a-z0-9])", "", sentence)
     first = re.search(rf"{task}[/-](?=[a-z0-9])", sentence)
     own = first[1] if first else None
     return names, re.sub(rf"(?<![\w/@-]){re.escape(own or str(word))}/", f"{word}/", names), own
 
 
-def _at_defaults(sentence: str, content: dict[str, Any], tasks: list[str], records: Verbs) -> str:
-    """The sentence at the place of the defaults, where a node's key stands there alone."""
+def _move_to_defaults(
+    sentence: str, content: dict[str, Any], tasks: list[str], records: Verbs
+) -> str:
+    """Return a message with the place of the defaults if the key is written only there."""
     section, node, key = (place_of(sentence).split(".", 2) + ["", ""])[:3]
     if section not in SECTIONS:
         return sentence

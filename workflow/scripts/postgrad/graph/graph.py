@@ -1,9 +1,10 @@
 """A recipe resolved to a graph of named nodes.
 
-A recipe names datasets, models and predictors; every name carries one verb. Here the names become
-nodes with their options resolved (defaults, scale, node, faithful: the later wins), multiplied over
-their `each:` axes and joined on equal values of shared axes. Nothing heavy is imported: Snakemake
-reads this at every start. No result hangs on the order of a file's keys.
+A recipe names datasets, models and predictors, and every name has one verb. Here the names become
+nodes whose options are resolved (of defaults, scale, node and faithful the later wins). A node is
+made once for each value under `each`, and nodes are joined on equal values of the axes that they
+share. Snakemake reads this module at every start, so nothing heavy is imported. No result depends
+on the order of the keys in a file.
 """
 
 import re
@@ -17,23 +18,38 @@ from postgrad.graph.nodes import RESERVED, Node
 from postgrad.graph.options import (
     missing_to_predict,
     node_schema,
-    references,
+    reference_schemas,
     refuse_unknown_verb,
-    verbs,
+    verb_names,
 )
 from postgrad.graph.protocol import Verbs
-from postgrad.graph.requests import targets
-from postgrad.graph.resolution import made_nodes
+from postgrad.graph.requests import resolve_requests
+from postgrad.graph.resolution import resolve_nodes
 from postgrad.graph.scale import kind_at_scale
 
 
 class Graph:
-    """A recipe under one scale and mode: nodes by id, what is not run and why, and the deviations.
+    """A recipe under one scale and mode: its nodes by id, and the deviations from the paper.
 
-    raw: the recipe, as `with_defaults` and `expanded` give it. faults: gathers what is wrong with
-    names, options, joins and splits; the graph is whole only where it stays empty. verbs: the
-    records of all verbs. broken: names of nodes that could not be read as a whole. left_out: tasks
-    of its `for` that the study does not use.
+    It also says which nodes are not run and why.
+
+    Parameters
+    ----------
+    study
+        The study.
+    recipe
+        The name of the recipe.
+    raw
+        The recipe, after `apply_defaults` and `expand_recipe`.
+    faults
+        Gathers what is wrong with names, options, joins and splits. The graph is complete only if
+        this stays empty.
+    verbs
+        The records of all verbs.
+    broken
+        The names of nodes that could not be read completely.
+    left_out
+        The tasks of the recipe's `for` that the study does not use.
     """
 
     def __init__(
@@ -46,6 +62,7 @@ class Graph:
         broken: Collection[str] = (),
         left_out: Collection[str] = (),
     ):
+        """Resolve the nodes of a recipe."""
         self.verbs = verbs
         self.study, self.recipe, self.where = study, recipe, f"{study.root}/recipes/{recipe}.yaml"
         self.title, self.readings = raw["title"], raw.get("readings", [])
@@ -77,34 +94,34 @@ class Graph:
             for name, body in raw.get(section, {}).items():
                 with faults.collecting():
                     self._declare(section, own, name, body, faults)
-        self.broken |= set(broken)  # what is missing in them has been told already
-        self.sound = not faults  # where values were taken out, none can be said to be missing
-        self.lacking: dict[
-            tuple[Any, ...], list[str]
-        ] = {}  # (verb, options given nowhere) -> names of nodes
+        self.broken |= set(broken)  # what they lack is reported already
+        self.is_sound = (
+            not faults
+        )  # if a value was removed as wrong, no value can be called missing
+        # The nodes that lack each combination of a verb and options without a value.
+        self.lacking: dict[tuple[Any, ...], list[str]] = {}
         self.nodes: dict[str, Node] = {}
         self.not_run: dict[str, str] = {}
         self.deviations: list[dict[str, Any]] = []
-        self.overrides: list[
-            dict[str, Any]
-        ] = []  # {node, key, used, scale}: where a node's own values stand over its scale's
-        self._open: list[str] = []
+        # {node, key, used, scale}: where a node's own values override those of its scale.
+        self.overrides: list[dict[str, Any]] = []
+        self._being_resolved: list[str] = []
         self.ids: dict[str, list[str]] = {}
         if left_out:
             (listed,) = raw["for"].values()
-            self.deviate(
+            self.note_deviation(
                 "", "tasks", listed, [task for task in listed if task not in left_out], "study"
             )
         for name in self.raw:
             with faults.collecting():
-                self.resolve(name)
-        self.score, self.compare = targets(self, raw, faults)
+                self.resolve_name(name)
+        self.score, self.compare = resolve_requests(self, raw, faults)
         self.of_recipe = {
-            verb: record.resolve(self, raw.get(verb, {}), faults)
+            verb: record.resolve_section(self, raw.get(verb, {}), faults)
             for verb, record in verbs.of_recipe.items()
         }
-        if self.sound:
-            faults += self._told_missing(faults)
+        if self.is_sound:
+            faults += self._missing_option_messages(faults)
             check_bases(self, self.where, faults)
 
     def _declare(
@@ -115,10 +132,12 @@ class Graph:
         body: dict[str, Any],
         faults: ConfigErrors,
     ) -> None:
+        """Read one entry of a section, and check its name, its verb and its keys."""
         where = f"{self.where}: {section}.{name}"
         if name in self.raw:
             raise ConfigError(
-                f"{where}: {name!r} is also a node under {self._section(name)}; choose another name."
+                f"{where}: {name!r} is also a node under {self._section(name)}; choose another "
+                "name."
             )
         self.broken.add(name)  # until all of it is read
         found = [verb for verb in own if verb in body]
@@ -132,30 +151,33 @@ class Graph:
         self.raw[name], self.places[name] = (verb, body), where
         if not re.fullmatch("[a-z0-9][a-z0-9-]*", name):
             raise ConfigError(
-                f"{where}: a name is made of lower-case letters, digits and hyphens; rename {name!r}."
+                f"{where}: a name is made of lower-case letters, digits and hyphens; rename "
+                f"{name!r}."
             )
-        if name in {*self.study.bases, *self.tasks, *verbs(), *RESERVED}:
+        if name in {*self.study.bases, *self.tasks, *verb_names(), *RESERVED}:
             raise ConfigError(
                 f"{where}: {name!r} is already a base, a task or a verb; choose another name."
             )
         fits = valid_part(body, node_schema(verb), self.where, faults, (section, name))
-        if fits is not None and not references(verb).keys() & (body.keys() - fits.keys()):
+        if fits is not None and not reference_schemas(verb).keys() & (body.keys() - fits.keys()):
             self.raw[name] = (verb, fits)
             self.broken.discard(name)
 
-    def _told_missing(self, faults: ConfigErrors) -> list[str]:
-        """A sentence for each node that needs options which nobody gives."""
+    def _missing_option_messages(self, faults: ConfigErrors) -> list[str]:
+        """Return a message for each node that needs options which have no value anywhere."""
         for name, lacks in [] if faults else missing_to_predict(self):
             if lacks and name not in self.lacking.setdefault(("predict", lacks), []):
                 self.lacking["predict", lacks].append(name)
         return [
-            f"{self.where}: {self._section(name)}.{name}: {verb} needs {', '.join(lacks)}; give it in "
-            f"{' or in '.join(self._givers(verb))}."
+            f"{self.where}: {self._section(name)}.{name}: {verb} needs {', '.join(lacks)}; give it "
+            "in "
+            f"{' or in '.join(self._places_of_option(verb))}."
             for (verb, lacks), names in self.lacking.items()
             for name in names
         ]
 
-    def _givers(self, verb: str) -> list[str]:
+    def _places_of_option(self, verb: str) -> list[str]:
+        """Return the places in which an option of a verb can be given, for messages."""
         scale = (
             [f"the scale {self.study.scale_name}"]
             if verb in (*self.verbs.sections["models"], "predict")
@@ -164,50 +186,60 @@ class Graph:
         return [*(["the node"] if verb in self.verbs.nodes else []), f"defaults.{verb}", *scale]
 
     def _section(self, name: str) -> str:
+        """Return the section of a node."""
         return next(
             section for section, own in self.verbs.sections.items() if self.raw[name][0] in own
         )
 
     # -- one name -> its nodes --------------------------------------------------------------------
 
-    def resolve(self, name: str) -> list[str]:
-        """The ids of a name's nodes, made at the first call.
+    def resolve_name(self, name: str) -> list[str]:
+        """Return the ids of a name's nodes, which are made at the first call.
 
-        Raises ConfigError; without a sentence for a broken name.
+        Raise `ConfigError`, without a message if the name has been reported as broken before.
         """
         if name in self.broken:
             raise ConfigError()
-        if name in self._open:
-            raise self._cycle(self._open[self._open.index(name) :])
+        if name in self._being_resolved:
+            raise self._cycle(self._being_resolved[self._being_resolved.index(name) :])
         if name not in self.ids:
-            self._open.append(name)
+            self._being_resolved.append(name)
             try:
-                made = made_nodes(self, name)
+                made = resolve_nodes(self, name)
                 self.nodes.update({node.id: node for node in made})
                 self.ids[name] = [node.id for node in made]
             except ConfigError:
                 self.broken.add(name)
                 raise
             finally:
-                self._open.pop()
+                self._being_resolved.pop()
         return self.ids[name]
 
-    def deviate(self, node: str, key: str, paper: Any, used: Any, why: str) -> None:
-        """Note one difference between the paper and this study.
+    def note_deviation(self, node: str, key: str, paper: Any, used: Any, why: str) -> None:
+        """Record a difference between the paper and this study.
 
-        node: its name, or "" for a whole base or task.
+        Parameters
+        ----------
+        node
+            The name of the node, or "" for a whole base or task.
+        key
+            The option.
+        paper, used
+            The value of the paper and that of this study.
+        why
+            What makes the difference, for example "scale laptop".
         """
         self.deviations.append({"node": node, "key": key, "paper": paper, "used": used, "why": why})
 
     def note_override(self, node: str, key: str, used: list[Any], scale: list[Any]) -> None:
-        """Note where a node's own values stand over one that its scale has for the option."""
+        """Record that a node's own values override one that its scale has for the option."""
         others = [value for value in scale if used != [value]]
         if others:
             self.overrides.append({"node": node, "key": key, "used": used, "scale": others[0]})
 
     # -- look-ups on names ------------------------------------------------------------------------
 
-    def root(self, name: str) -> tuple[str, str | None]:
+    def base_and_kind(self, name: str) -> tuple[str, str | None]:
         """Return the base from which a model node descends, and its kind at this scale.
 
         The kind is None if the scale has no model for the base.
@@ -235,12 +267,13 @@ class Graph:
             seen.append(base)
 
     def _models(self) -> list[str]:
+        """Return the names of all model nodes."""
         return [
             name for name, (verb, _) in self.raw.items() if verb in self.verbs.sections["models"]
         ]
 
     def _cycle(self, names: list[str]) -> ConfigError:
-        """The same sentence wherever the cycle is entered."""
+        """Return the error of a cycle, which is the same wherever the cycle is entered."""
         first = names.index(min(names))
         names = [*names[first:], *names[:first]]
         return ConfigError(

@@ -1,6 +1,6 @@
-"""The options of a node.
+"""The options of a node: what each verb may say, and which of several values wins.
 
-What each verb may say (workflow/schemas/verbs.yaml), and which of several values wins.
+The verbs and their options are described in workflow/schemas/verbs.yaml.
 """
 
 import math
@@ -12,7 +12,7 @@ from typing import Any
 from postgrad.config.errors import ConfigError, name_suggestion
 from postgrad.config.schemas import read_schema
 from postgrad.graph.protocol import Verbs
-from postgrad.graph.queries import scored
+from postgrad.graph.queries import scored_nodes
 
 Options = dict[str, Any]  # {option: its value, or its schema}
 
@@ -20,19 +20,20 @@ LEVELS = ("each", "faithful", "bases")  # keys of a level that are no options th
 EACH = "^[A-Za-z0-9][A-Za-z0-9._+-]*$"  # the name of a value stands in names of files
 
 
-def verbs() -> tuple[str, ...]:
+def verb_names() -> tuple[str, ...]:
+    """Return the names of the verbs of nodes, in the order of the schema."""
     return tuple(read_schema("verbs"))
 
 
-def references(verb: str) -> Options:
-    """The keys that name other nodes, or how they are joined.
+def reference_schemas(verb: str) -> Options:
+    """Return the schema of each key that names other nodes or says how they are joined.
 
-    They stand on a node or in a recipe's defaults.
+    Such keys are written in a node or in a recipe's defaults.
     """
     return read_schema("verbs")[verb]["references"]
 
 
-def options(verb: str, kind: str | None = None) -> Options:
+def option_schemas(verb: str, kind: str | None = None) -> Options:
     """Return the schema of each option that a kind of model reads.
 
     Parameters
@@ -50,7 +51,7 @@ def options(verb: str, kind: str | None = None) -> Options:
     }
 
 
-def read(verb: str, kind: str | None, values: Mapping[str, list[Any]]) -> Options:
+def options_in_use(verb: str, kind: str | None, values: Mapping[str, list[Any]]) -> Options:
     """Return the schema of each option that a kind of model reads with these values.
 
     Parameters
@@ -69,22 +70,22 @@ def read(verb: str, kind: str | None, values: Mapping[str, list[Any]]) -> Option
             set(wanted) & set(values.get(key, [])) for key, wanted in body.get("when", {}).items()
         )
 
-    return {key: body for key, body in options(verb, kind).items() if beside(body)}
+    return {key: body for key, body in option_schemas(verb, kind).items() if beside(body)}
 
 
 @cache
 def options_schema(verb: str) -> Options:
-    """The schema of defaults, of a scale's values and of faithful."""
-    return {"type": "object", "additionalProperties": False, "properties": options(verb)}
+    """Return the schema of a verb's options in a scale and under `faithful`."""
+    return {"type": "object", "additionalProperties": False, "properties": option_schemas(verb)}
 
 
 @cache
 def node_schema(verb: str) -> Options:
-    """The schema of a node: its references and options, faithful, and each."""
-    keys = references(verb)
-    if options(verb):
+    """Return the schema of a node: its references and options, `faithful` and `each`."""
+    keys = reference_schemas(verb)
+    if option_schemas(verb):
         keys = keys | {"faithful": options_schema(verb)}
-    properties = {**keys, **options(verb), "each": each_schema(verb)}
+    properties = {**keys, **option_schemas(verb), "each": each_schema(verb)}
     return {
         "type": "object",
         "additionalProperties": False,
@@ -95,7 +96,7 @@ def node_schema(verb: str) -> Options:
 
 @cache
 def each_schema(verb: str) -> Options:
-    """The schema of each: a list of values, or a mapping that names them."""
+    """Return the schema of `each`: for an option, a list of values or a mapping with names."""
     name = {
         "pattern": EACH,
         "description": "A value's name is made of letters, digits, dots, hyphens and underscores.",
@@ -122,15 +123,26 @@ def each_schema(verb: str) -> Options:
                 "items": {"allOf": [one, body]},
                 "additionalProperties": body,
             }
-            for key, body in options(verb).items()
+            for key, body in option_schemas(verb).items()
         },
     }
 
 
 def refuse_unknown_verb(records: Verbs, section: str, body: dict[str, Any], where: str) -> None:
-    """Raise ConfigError that names the verb of a node which has none of its section.
+    """Raise `ConfigError` if a node has no verb of its section.
 
-    A misspelt one, or another section's.
+    The message names a verb that was misspelt or that belongs to another section.
+
+    Parameters
+    ----------
+    records
+        The records of all verbs.
+    section
+        The section of the recipe.
+    body
+        The node as the recipe writes it.
+    where
+        The node's place in the recipe, for the message.
     """
     keys = {key for verb in records.sections[section] for key in node_schema(verb)["properties"]}
     unknown = sorted(body.keys() - keys, key=lambda key: not get_close_matches(key, records.nodes))
@@ -143,19 +155,28 @@ def refuse_unknown_verb(records: Verbs, section: str, body: dict[str, Any], wher
         )
 
 
-def missing(verb: str, kind: str | None, values: Mapping[str, list[Any]]) -> tuple[str, ...]:
-    """The options that the verb reads and that are given nowhere.
+def missing_options(
+    verb: str, kind: str | None, values: Mapping[str, list[Any]]
+) -> tuple[str, ...]:
+    """Return the options that the verb reads and that have no value.
 
-    values: {option: list of those it may take}.
+    Parameters
+    ----------
+    verb
+        A verb.
+    kind
+        causal, encoder or linear, or None for all kinds.
+    values
+        The values that each option may take.
     """
     return tuple(
         key
-        for key, body in read(verb, kind, values).items()
+        for key, body in options_in_use(verb, kind, values).items()
         if body.get("needed", True) and key not in values
     )
 
 
-def unread(
+def refuse_unread_options(
     verb: str,
     kind: str | None,
     body: Options,
@@ -163,54 +184,85 @@ def unread(
     faithful: Options,
     where: str,
 ) -> None:
-    """Raise ConfigError for an option that a node gives and that nothing there reads.
+    """Raise `ConfigError` if a node gives an option that nothing reads with its other values.
 
-    values: as of missing. faithful: the node's values of mode faithful, those of the defaults among
-    them.
+    Parameters
+    ----------
+    verb
+        A verb.
+    kind
+        causal, encoder or linear, or None for all kinds.
+    body
+        The node as the recipe writes it.
+    values
+        The values that each option may take.
+    faithful
+        The node's values of mode faithful, including those of the defaults.
+    where
+        The node's place in the recipe, for the message.
     """
     own, given = [body, body.get("faithful", {})], [body, faithful]
     values = {
         key: [*values.get(key, []), *(part[key] for part in given if key in part)]
-        for key in options(verb, kind)
+        for key in option_schemas(verb, kind)
     }
-    for key in values.keys() - read(verb, kind, values).keys():
+    for key in values.keys() - options_in_use(verb, kind, values).keys():
         if any(key in part for part in [*own, body.get("each", {})]):
-            (other, wanted), *_ = options(verb, kind)[key]["when"].items()
+            (other, wanted), *_ = option_schemas(verb, kind)[key]["when"].items()
             if not values[other]:  # misspelt, say, and told already
                 continue
             raise ConfigError(
-                f"{where}.{key}: nothing reads it here; leave it out, or write {other}: {' or '.join(wanted)}."
+                f"{where}.{key}: nothing reads it here; leave it out, or write {other}: "
+                f"{' or '.join(wanted)}."
             )
 
 
 def resolve_options(
     graph: Any, name: str, verb: str, body: Options, root: str | None, kind: str | None
 ) -> tuple[Options, Options]:
-    """Decide the options of a node, and return them and its axes as ({option: value}, {option: its
-    values}).
+    """Decide the options of a node.
 
     Of two values for one option the later wins: the recipe's defaults for the verb, those for the
-    base, the scale, the node, and in mode faithful the node's `faithful`. The graph notes every
-    difference from the paper, and every value of a node that overrides its scale's.
+    base, the scale, the node, and in mode faithful the node's `faithful`. The graph records every
+    difference from the paper, and every value of a node that overrides that of its scale.
+
+    Parameters
+    ----------
+    graph
+        The graph.
+    name, verb
+        The node's name and verb.
+    body
+        The node as the recipe writes it.
+    root, kind
+        The base from which it descends, and its kind at this scale; None for nodes that are no
+        model.
+
+    Returns
+    -------
+    options
+        The value of each option that does not vary.
+    each
+        The values of each option that varies.
     """
     study = graph.study
-    known = options(verb, kind) if root is None or kind else {}
+    known = option_schemas(verb, kind) if root is None or kind else {}
     scale = study.scale["bases"].get(root, {}).get(verb, {}) if root else {}
     node = {
-        **{key: value for key, value in body.items() if key in options(verb)},
+        **{key: value for key, value in body.items() if key in option_schemas(verb)},
         "each": body.get("each", {}),
     }
     before = [graph.defaults.get(verb, {}), base_defaults(graph, verb, root)]
     faithful = faithful_values(graph, verb, body, root)
     last = [faithful] if study.mode == "faithful" else []
-    decided = decided_by_node(graph, verb, body, root)
-    paper, paper_axes = _ranges_as_lists(verb, *_later_wins([*before, node, faithful]))
-    used, each = _ranges_as_lists(verb, *_later_wins([*before, scale, node, *last]))
+    decided = options_set_by_node(graph, verb, body, root)
+    paper, paper_axes = _ranges_as_lists(verb, *_last_values([*before, node, faithful]))
+    used, each = _ranges_as_lists(verb, *_last_values([*before, scale, node, *last]))
     for key in known:
         here, there = each.get(key, used.get(key)), paper_axes.get(key, paper.get(key))
         if here != there:
             mode = key in faithful and not last
-            graph.deviate(
+            graph.note_deviation(
                 name,
                 key,
                 there,
@@ -221,12 +273,12 @@ def resolve_options(
             values = _axis_values(each[key]) if key in each else [here]
             graph.note_override(name, key, values, _scale_values(study, verb, root, key))
     if isinstance(each.get("seed"), list) and len(each["seed"]) > study.seeds:
-        graph.deviate(name, "seed", each["seed"], each["seed"][: study.seeds], "study")
+        graph.note_deviation(name, "seed", each["seed"], each["seed"][: study.seeds], "study")
         each["seed"] = each["seed"][: study.seeds]
     for key, limit in graph.verbs.nodes[verb].capped.items():
         most = getattr(study, limit)
         if most and used.get(key, 0) > most:
-            graph.deviate(name, key, used[key], most, "study")
+            graph.note_deviation(name, key, used[key], most, "study")
             used[key] = most
     return {key: used[key] for key in known if key in used}, {
         k: each[k] for k in sorted(each) if k in known
@@ -234,17 +286,14 @@ def resolve_options(
 
 
 def base_defaults(graph: Any, verb: str, root: str | None) -> Options:
-    """What a recipe's defaults of a verb say for one base.
-
-    Empty where they say nothing, or there is no base.
-    """
+    """Return the values of a recipe's defaults of a verb for one base, or an empty dict."""
     return graph.defaults.get(verb, {}).get("bases", {}).get(root, {})
 
 
 def faithful_values(graph: Any, verb: str, body: Options, root: str | None) -> Options:
-    """A node's values of mode faithful.
+    """Return a node's values of mode faithful.
 
-    Its own, and those of the defaults for what it does not vary under `each`.
+    These are its own and those of the defaults, except for options that it varies under `each`.
     """
     default = {
         **graph.defaults.get(verb, {}).get("faithful", {}),
@@ -254,19 +303,21 @@ def faithful_values(graph: Any, verb: str, body: Options, root: str | None) -> O
     return {**own, **body.get("faithful", {})}
 
 
-def decided_by_node(graph: Any, verb: str, body: Options, root: str | None) -> set[str]:
-    """The options that a node itself decides in the study's mode, whatever its scale says."""
+def options_set_by_node(graph: Any, verb: str, body: Options, root: str | None) -> set[str]:
+    """Return the options that a node itself decides in the study's mode, against its scale."""
     faithful = faithful_values(graph, verb, body, root) if graph.study.mode == "faithful" else {}
-    return (body.keys() | body.get("each", {}).keys() | faithful.keys()) & options(verb).keys()
+    return (body.keys() | body.get("each", {}).keys() | faithful.keys()) & option_schemas(
+        verb
+    ).keys()
 
 
 def predict_defaults(graph: Any, root: str | None) -> Options:
-    """What a recipe's defaults say of predicting with a base."""
+    """Return the values of a recipe's defaults for predictions with a base."""
     values = {**graph.defaults.get("predict", {}), **base_defaults(graph, "predict", root)}
     return {key: value for key, value in values.items() if key not in LEVELS}
 
 
-def _later_wins(levels: Iterable[Options]) -> tuple[Options, Options]:
+def _last_values(levels: Iterable[Options]) -> tuple[Options, Options]:
     """Return the value of each option, and all its values on the levels, of which the last wins.
 
     Within one level `each` wins.
@@ -283,18 +334,20 @@ def _later_wins(levels: Iterable[Options]) -> tuple[Options, Options]:
 
 
 def _ranges_as_lists(verb: str, used: Options, each: Options) -> tuple[Options, Options]:
-    """The values of options and of axes, with a list of numbers in the place of each range."""
-    ranged = {key for key, body in options(verb).items() if "step" in body.get("properties", {})}
-    used = {key: numbers_of(value) if key in ranged else value for key, value in used.items()}
+    """Return the values of options and of axes, each range replaced by the list of its numbers."""
+    ranged = {
+        key for key, body in option_schemas(verb).items() if "step" in body.get("properties", {})
+    }
+    used = {key: range_values(value) if key in ranged else value for key, value in used.items()}
     named = {
-        key: {name: numbers_of(value) for name, value in each[key].items()}
+        key: {name: range_values(value) for name, value in each[key].items()}
         for key in each.keys() & ranged
         if isinstance(each[key], dict)
     }
     return used, each | named
 
 
-def numbers_of(value: Any) -> Any:
+def range_values(value: Any) -> Any:
     """Return the numbers of a range, and any other value as it is.
 
     Parameters
@@ -305,9 +358,9 @@ def numbers_of(value: Any) -> Any:
 
     Examples
     --------
-    >>> numbers_of({"from": 0, "to": 0.4, "step": 0.1})
+    >>> range_values({"from": 0, "to": 0.4, "step": 0.1})
     [0, 0.1, 0.2, 0.3, 0.4]
-    >>> numbers_of([0, 1.0])
+    >>> range_values([0, 1.0])
     [0, 1.0]
     """
     if not isinstance(value, dict):
@@ -326,19 +379,20 @@ def _axis_values(axis: Any) -> list[Any]:
 
 
 def _scale_values(study: Any, verb: str, root: str | None, key: str) -> list[Any]:
-    """The values that the scale has for an option of a node: to train with, and to predict with."""
+    """Return the values that the scale has for a node's option, in training and in prediction."""
     body = study.scale["bases"].get(root, {})
     verbs = (verb, "predict") if verb == "finetune" else (verb,)
     return [body[one][key] for one in verbs if key in body.get(one, {})]
 
 
 def missing_to_predict(graph: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """(node's name, options of predict that are given nowhere) of the models that are asked for
-    predictions.
-    """
+    """Yield the name of each model that has to predict, and its options that have no value."""
     asked = {id for made in graph.nodes.values() for id in made.members} | {
-        made.id for made, _ in scored(graph)
+        made.id for made, _ in scored_nodes(graph)
     }
     for made in (graph.nodes[id] for id in sorted(asked)):
         if made.verb == "finetune":
-            yield made.name, missing("predict", made.kind, graph.study.predict_options(graph, made))
+            yield (
+                made.name,
+                missing_options("predict", made.kind, graph.study.predict_options(graph, made)),
+            )

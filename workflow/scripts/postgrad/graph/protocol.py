@@ -1,9 +1,8 @@
-"""What the workflow asks of a verb, so that neither graph nor study mentions any that a recipe can
-do without.
+"""What the workflow asks of a verb.
 
-`Verb` and its kinds are base classes whose defaults mean "nothing special"; each module of
-postgrad/verbs that is named after a verb holds one record of it. `Verbs` is the table of all
-records.
+`Verb` and its subclasses have defaults that mean "nothing special". Each module of postgrad/verbs
+that is named after a verb has one record, an object of such a class. `Verbs` is the table of all
+records. So neither graph nor study mentions a verb that a recipe can do without.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,19 +10,16 @@ from typing import Any
 
 from postgrad.graph.nodes import Node
 
-SECTIONS = (
-    "datasets",
-    "models",
-    "predictors",
-)  # of a recipe; each verb of a node belongs to one of them
+# The sections of a recipe; each verb of a node belongs to one of them.
+SECTIONS = ("datasets", "models", "predictors")
 # What a node can be where another one names it.
 DATASET, NEW_POSTS, FOLDS, PREDICTOR = "dataset", "new posts", "folds", "predictor"
 
 Splits = tuple[str, ...]
-Files = str | list[str] | dict[Any, str]  # a path, several, or each under its name
-Point = tuple[
-    dict[str, Any], dict[str, Any], dict[str, Any]
-]  # axes, the values of the options among them, the ids bound to each name
+# A path, several paths, or a path for each name.
+Files = str | list[str] | dict[Any, str]
+# The axes of a point, the values of the options among them, and the ids bound to each name.
+Point = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
 
 
 class Verb:
@@ -32,68 +28,73 @@ class Verb:
     Attributes
     ----------
     name : str
-        The rule, the script and the folder of the results are called so.
+        The name of the rule, the script and the folder of the results.
     expensive : bool
-        The result costs GPU time or money, so its code counts by the VERSION in the script.
+        Whether the result costs GPU time or money. The code of such a verb counts by the VERSION in
+        the script, not by its syntax tree.
     """
 
     name: str
     expensive = False
 
     def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
-        """The files that a job reads, by role.
+        """Return the files that a job reads, by role.
 
-        paths: the study's Paths; the others are wildcards or None.
+        Parameters
+        ----------
+        paths
+            The study's `Paths`.
+        recipe, node, file, shard
+            The wildcards of the rule, or None where it has no such wildcard.
         """
         return {}
 
     def report_files(self, paths: Any, graph: Any) -> dict[str, Files]:
-        """The files that the report reads of one recipe, by the option of report.py that takes
-        them.
-        """
+        """Return the files of one recipe that the report reads, by option of report.py."""
         return {}
 
     def reported_nodes(self, graph: Any) -> Iterable[str]:
-        """Ids of the nodes that `report_files`, or what stands in them, are named after."""
+        """Return the ids of the nodes that `report_files`, or the content of these files, name."""
         return ()
 
 
 class NodeVerb(Verb):
-    """A verb that stands as a key in a node of a recipe.
+    """A verb that is a key of a node in a recipe.
 
     Attributes
     ----------
     section : str
-        One of SECTIONS.
+        One of `SECTIONS`.
     makes : tuple of str
-        What its nodes are where others name them, of DATASET, NEW_POSTS, FOLDS and PREDICTOR.
+        What its nodes are where other nodes name them: `DATASET`, `NEW_POSTS`, `FOLDS` or
+        `PREDICTOR`.
     names : dict
-        Key -> what the nodes are that may stand there; None where only splits may. A base is not
-        among them.
+        For each key that names something, what the named node has to make. None if only splits may
+        be named. Bases are not among these keys.
     readable : dict
-        Key -> the splits that may stand there.
+        For each key, the splits that it may name.
     asks : str or None
         The key under which its nodes name the language models that they ask.
     labels : dict
-        Option that names labels -> what else may stand there.
+        For each option that names labels, what else may be named there.
     capped : dict
-        Option -> the attribute of the study that is its upper limit.
+        For an option, the attribute of the study that is its upper limit.
     weighing : tuple of str
-        Keys of a mapping from names of nodes, which another key names as well.
+        Keys whose value is a mapping from names of nodes that another key names as well.
     reduces : bool
-        It makes one node of several points of an axis.
+        Whether it makes one node from several points of an axis.
     joins_folds : bool
-        Where it reduces the folds, it has the predictions of all held-out posts.
+        Whether a node that reduces the folds has the predictions of all held-out posts.
     needs_fit : bool
-        Its nodes have to name gold posts under `fit`.
+        Whether its nodes have to name gold posts under `fit`.
     learns_labels : bool
-        It learns the gold labels of the splits that it reads.
+        Whether it learns the gold labels of the splits that it reads.
     holds_sources : bool
-        Its nodes hold posts of their sources themselves.
+        Whether its nodes contain posts of their sources unchanged.
     stands_alone : bool
-        Its nodes hold a whole training set, so that nothing stands beside them under `data`.
+        Whether its nodes are a whole training set, so that nothing stands beside them under `data`.
     varies_posts : bool
-        Each of its posts is a copy or a variant of one that it reads, and says of which.
+        Whether each of its posts is a copy or a variant of one that it reads, and names that one.
     """
 
     section: str
@@ -123,7 +124,7 @@ class NodeVerb(Verb):
         return next((key for key, role in self.names.items() if role == PREDICTOR), None)
 
     def fit_split(self, graph: Any, body: dict[str, Any]) -> str | None:
-        """The gold split on which a node is fitted or chosen."""
+        """Return the gold split on which a node is fitted or chosen, or None."""
         return body.get("fit")
 
     def asked_models(
@@ -131,18 +132,30 @@ class NodeVerb(Verb):
     ) -> tuple[dict[str, str], str | None]:
         """Return the language models that a node asks, and why the node is not run, or None.
 
-        The models are a mapping from the name of the model at this scale to the base that the node names.
-        Raise `ConfigError` if a base does not exist.
+        The models are a mapping from the name of the model at this scale to the base that the node
+        names. Raise `ConfigError` if a base does not exist.
         """
         return {}, None
 
     def reason_not_to_run(
         self, graph: Any, body: dict[str, Any], kind: str | None, root: str | None
     ) -> str | None:
-        """Why a node without a fault has no place at this scale."""
+        """Return why a node without an error cannot be run at this scale, or None.
+
+        Parameters
+        ----------
+        graph
+            The graph.
+        body
+            The node as the recipe writes it.
+        kind
+            The kind of its model.
+        root
+            The base from which it descends.
+        """
         return None
 
-    def reason_of_values(
+    def reason_from_values(
         self,
         graph: Any,
         body: dict[str, Any],
@@ -150,27 +163,40 @@ class NodeVerb(Verb):
         fit: str | None,
         where: str,
     ) -> str | None:
-        """Why a node is not run, by the values that its options may take.
+        """Return why a node is not run with the values that its options may take, or None.
 
-        Raises ConfigError where they do not fit.
+        Raise `ConfigError` if the values do not fit together.
+
+        Parameters
+        ----------
+        graph
+            The graph.
+        body
+            The node as the recipe writes it.
+        values
+            The values that each option may take.
+        fit
+            The split on which it is fitted.
+        where
+            The node's place in the recipe, for messages.
         """
         return None
 
     def split_points(self, points: list[Point], options: dict[str, Any]) -> list[Point]:
-        """The points of a node, further divided by an axis that the verb adds."""
+        """Return the points of a node, divided further by an axis that the verb adds."""
         return points
 
-    def read_at(
+    def sources_and_fit_at_point(
         self, task: str | None, options: dict[str, Any], sources: list[str], fit: str | None
     ) -> tuple[list[str], str | None]:
-        """(sources, fit split) that a node reads at one point, of those that it names."""
+        """Return which of its sources and fit split a node reads at one point."""
         return sources, fit
 
     def is_fitted(self, body: dict[str, Any], options: dict[str, Any]) -> bool:
-        """Whether the result at one point depends on the gold labels of the fit split."""
+        """Return whether the result at one point depends on the gold labels of the fit split."""
         return True
 
-    def part(
+    def pool_part(
         self,
         graph: Any,
         body: dict[str, Any],
@@ -178,24 +204,41 @@ class NodeVerb(Verb):
         axes: dict[str, Any],
         bound: dict[str, Any],
     ) -> tuple[int, int] | None:
-        """(i, k): the part of the posts that a node at one point takes, or None for all."""
+        """Return which part of its posts a node takes at one point, or None if it takes all.
+
+        The result (i, k) is the i-th of k parts.
+
+        Parameters
+        ----------
+        graph
+            The graph.
+        body
+            The node as the recipe writes it.
+        options
+            The options at this point.
+        axes
+            The axes of the point.
+        bound
+            The ids of the nodes that it stands on, by name.
+        """
         return None
 
-    def learns_from(self, node: Node) -> list[str]:
-        """Datasets of which a node reads its members' predictions in their file `teaching`."""
+    def teaching_datasets(self, node: Node) -> list[str]:
+        """Return the datasets that a node reads from its members' files `teaching`."""
         return []
 
     def reason_not_held_out(self, node: Node) -> str | None:
-        """Why a node's own work makes its predictions of held-out posts no test, as what follows
-        its name.
+        """Return why the node's own work has used the held-out posts, or None.
+
+        The text continues a sentence that begins with the name of the node.
         """
         return None
 
     def check(self, graph: Any, node: Node, where: str) -> None:
-        """Raise ConfigError where a resolved node could not do what it says."""
+        """Raise `ConfigError` if a resolved node cannot do what the recipe says."""
 
     def spec(self, graph: Any, node: Node) -> dict[str, Any]:
-        """All that decides a node's result beside its inputs and code."""
+        """Return all that decides a node's result beside its inputs and code."""
         spec: dict[str, Any] = {"node": node.id, **node.options}
         if node.kind:
             spec["kind"] = node.kind
@@ -203,14 +246,15 @@ class NodeVerb(Verb):
             spec["target"] = node.target
         return spec
 
-    def reads(self, graph: Any, node: Node) -> dict[str, list[str]]:
-        """Names of nodes that a node reads in roles of the verb's own."""
+    def nodes_by_role(self, graph: Any, node: Node) -> dict[str, list[str]]:
+        """Return the ids of the nodes that a node reads in roles of the verb's own."""
         return {}
 
 
 class RecipeVerb(Verb):
-    """A verb that a recipe names as a section of its own: task -> what is wanted there. One job
-    does a recipe.
+    """A verb that is a section of a recipe, in which each task has an entry.
+
+    A recipe has one such job.
 
     Attributes
     ----------
@@ -220,34 +264,50 @@ class RecipeVerb(Verb):
 
     naming: tuple[str, ...] = ()
 
-    def resolve(
+    def resolve_section(
         self, graph: Any, section: dict[str, Any], faults: Any
     ) -> dict[str, dict[str, Any]]:
-        """Task -> the entry with all its options, with a `reason` where it is not run.
+        """Return the entry of each task with all its options, and with a `reason` if it is not run.
 
-        Errors go to `faults`.
+        Parameters
+        ----------
+        graph
+            The graph, whose nodes are resolved.
+        section
+            The section as the recipe writes it.
+        faults
+            Gathers the errors.
         """
         return {}
 
-    def bases(self, graph: Any) -> set[str]:
-        """The bases that the recipe's section names."""
+    def named_bases(self, graph: Any) -> set[str]:
+        """Return the bases that the recipe's section names."""
         return set()
 
     def spec(self, graph: Any) -> dict[str, Any]:
-        """All that decides the recipe's result beside its inputs and code."""
+        """Return all that decides the recipe's result beside its inputs and code."""
         return {}
 
-    def reads(self, graph: Any) -> dict[str, list[str]]:
-        """Ids of the nodes that the job reads, by role."""
+    def nodes_by_role(self, graph: Any) -> dict[str, list[str]]:
+        """Return the ids of the nodes that the job reads, by role."""
         return {}
 
 
 class Verbs(Mapping[str, Verb]):
-    """All records by the name of their verb, in the order of workflow/schemas/verbs.yaml, those of
-    a recipe last.
+    """The records of all verbs by name.
+
+    Those of nodes are in the order of workflow/schemas/verbs.yaml; those of recipes come last.
+
+    Parameters
+    ----------
+    records
+        The records.
+    order
+        The names of the verbs in the order of the schema.
     """
 
     def __init__(self, records: Iterable[Verb], order: tuple[str, ...]):
+        """Order the records."""
         rank = {name: place for place, name in enumerate(order)}
         ranked = sorted(records, key=lambda record: (rank.get(record.name, len(rank)), record.name))
         self._records = {record.name: record for record in ranked}
@@ -263,23 +323,23 @@ class Verbs(Mapping[str, Verb]):
         }
 
     def __getitem__(self, name: str) -> Verb:
+        """Return the record of a verb."""
         return self._records[name]
 
     def __iter__(self) -> Iterator[str]:
+        """Iterate over the names of the verbs."""
         return iter(self._records)
 
     def __len__(self) -> int:
+        """Return the number of verbs."""
         return len(self._records)
 
-    def making(self, what: str | None) -> tuple[str, ...]:
-        """The verbs whose nodes may stand where `what` is named.
-
-        One of DATASET, NEW_POSTS, FOLDS, PREDICTOR.
-        """
+    def verbs_that_make(self, what: str | None) -> tuple[str, ...]:
+        """Return the verbs whose nodes are `what`: DATASET, NEW_POSTS, FOLDS or PREDICTOR."""
         return tuple(name for name, record in self.nodes.items() if what in record.makes)
 
-    def that(self, trait: str) -> tuple[str, ...]:
-        """The verbs of which an attribute is true, for example `reduces`."""
+    def verbs_with_trait(self, trait: str) -> tuple[str, ...]:
+        """Return the verbs for which an attribute is true, for example "reduces"."""
         return tuple(
             name for name, record in self._records.items() if getattr(record, trait, False)
         )

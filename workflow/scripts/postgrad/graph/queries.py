@@ -1,7 +1,4 @@
-"""What is looked up on a finished graph.
-
-Orders for people and rules, and what stands under what.
-"""
+"""Queries on a finished graph: orders for people and rules, and what stands under what."""
 
 import json
 from functools import cache
@@ -12,11 +9,11 @@ from postgrad.records.names import FOLD, HELD_OUT, SCORED, TEACHING
 
 
 def reading_order(graph: Any) -> list[str]:
-    """Names as a person reads scores.
+    """Return the names of the nodes in the order in which a person reads scores.
 
-    Task by task floors, then each chain with its controls, then the others.
+    Task by task, these are the floors, then each chain with its controls, then all others.
     """
-    names = sorted(floors(graph).values())
+    names = sorted(floor_nodes(graph).values())
     for _, body in sorted(graph.compare.items()):
         for node in body["chain"]:
             names += [
@@ -32,16 +29,24 @@ def reading_order(graph: Any) -> list[str]:
 
 
 def override_sentences(graph: Any, most: int | None = None) -> list[str]:
-    """Where a node's own value overrides its scale's, a sentence for each option and pair of
-    values.
+    """Return a sentence for each option whose value in a node overrides that of the scale.
 
-    most: how many nodes a sentence names at most; all of them by default.
+    Nodes with the same pair of values share a sentence.
+
+    Parameters
+    ----------
+    graph
+        The graph.
+    most
+        How many nodes a sentence names at most. Default: all.
     """
     groups: dict[tuple[str, str, str], list[str]] = {}
     for row in sorted(graph.overrides, key=lambda row: (row["node"], row["key"])):
         if graph.ids.get(row["node"]):  # what is not run overrides nothing
-            used = ", ".join(map(_shown, row["used"]))
-            groups.setdefault((row["key"], used, _shown(row["scale"])), []).append(row["node"])
+            used = ", ".join(map(_value_as_written, row["used"]))
+            groups.setdefault((row["key"], used, _value_as_written(row["scale"])), []).append(
+                row["node"]
+            )
     found = []
     for (key, used, scale), nodes in groups.items():
         more = f" and {len(nodes) - most} more" if most and len(nodes) > most else ""
@@ -49,16 +54,16 @@ def override_sentences(graph: Any, most: int | None = None) -> list[str]:
     return found
 
 
-def _shown(value: Any) -> str:
-    """A value as a recipe writes it: a small number with its power of ten."""
+def _value_as_written(value: Any) -> str:
+    """Return a value as a recipe writes it, a small number with a power of ten."""
     if isinstance(value, float) and 0 < abs(value) < 0.01:
         digits, power = f"{value:e}".split("e")
         return f"{digits.rstrip('0').rstrip('.')}e{int(power)}"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def scored(graph: Any) -> list[tuple[Node, str]]:
-    """Every (node, dataset) that is scored, in reading order."""
+def scored_nodes(graph: Any) -> list[tuple[Node, str]]:
+    """Return each scored predictor with each dataset on which it is scored, in reading order."""
     return [
         (graph.nodes[id], dataset)
         for name in reading_order(graph)
@@ -69,21 +74,22 @@ def scored(graph: Any) -> list[tuple[Node, str]]:
 
 @cache
 def predicted_datasets(graph: Any) -> dict[tuple[str, str], list[str]]:
-    """{(id of a predictor, file): the datasets that this file of its holds}, the datasets by name.
+    """Return the datasets that each file of predictions contains, in the order of their names.
 
-    `scored` holds all on which the predictor, or one that reads it, is scored or fitted; `teaching`
-    what datasets and class shares are made from, and what the predictors in between are fitted on
-    for it. Other files are not made.
+    The keys are pairs of the id of a predictor and the file. The file `scored` has all datasets on
+    which the predictor, or one that reads it, is scored or fitted. The file `teaching` has those
+    from which datasets are made or class shares estimated, and those on which the predictors in
+    between are fitted. A file that is not among the keys is not made.
     """
     found: dict[tuple[str, str], set[str]] = {}
     makers = graph.verbs.sections["datasets"]
-    todo = [(node.id, SCORED, dataset) for node, dataset in scored(graph)]
+    todo = [(node.id, SCORED, dataset) for node, dataset in scored_nodes(graph)]
     for node in graph.nodes.values():
         if node.verb in makers:
             todo += [
                 (id, TEACHING, dataset)
                 for id in node.members
-                for dataset in _learns_from(graph, node)
+                for dataset in _teaching_datasets(graph, node)
             ]
     while todo:
         id, file, dataset = todo.pop()
@@ -93,18 +99,19 @@ def predicted_datasets(graph: Any) -> dict[tuple[str, str], list[str]]:
             node = graph.nodes[id]
             for member in node.members:
                 todo += [(member, file, one) for one in (dataset, node.fit) if one]
-                todo += [(member, TEACHING, one) for one in _learns_from(graph, node)]
+                todo += [(member, TEACHING, one) for one in _teaching_datasets(graph, node)]
     return {key: sorted(datasets) for key, datasets in found.items()}
 
 
-def _learns_from(graph: Any, node: Node) -> list[str]:
-    return graph.verbs.nodes[node.verb].learns_from(node)
+def _teaching_datasets(graph: Any, node: Node) -> list[str]:
+    """Return the datasets of which a node reads its members' predictions in file `teaching`."""
+    return graph.verbs.nodes[node.verb].teaching_datasets(node)
 
 
 @cache
-def awaited(graph: Any) -> set[str]:
-    """Ids of the predictors for which expensive predictors wait, with their members at any depth."""
-    expensive = graph.verbs.that("expensive")
+def predictors_for_expensive(graph: Any) -> set[str]:
+    """Return the ids of all predictors, with members, for which an expensive predictor waits."""
+    expensive = graph.verbs.verbs_with_trait("expensive")
     found: set[str] = set()
     todo = [id for node in graph.nodes.values() if node.verb in expensive for id in node.members]
     while todo:
@@ -114,7 +121,10 @@ def awaited(graph: Any) -> set[str]:
 
 
 def models_under(graph: Any, id: str) -> list[str]:
-    """Ids of the models whose predictions a predictor is made of; a model's own."""
+    """Return the ids of the models of whose predictions a predictor is made.
+
+    A model gives its own id.
+    """
     node = graph.nodes[id]
     return (
         [id]
@@ -123,10 +133,10 @@ def models_under(graph: Any, id: str) -> list[str]:
     )
 
 
-def restarting(graph: Any) -> list[str]:
-    """Ids of the models behind the scores that begin anew where a training ends in one class."""
+def restarting_models(graph: Any) -> list[str]:
+    """Return the ids of the models behind the scores that train again after a collapse."""
     found: set[str] = set()
-    todo = [node.id for node, _ in scored(graph)]
+    todo = [node.id for node, _ in scored_nodes(graph)]
     while todo:
         if (id := todo.pop()) in graph.nodes and id not in found:
             found.add(id)
@@ -135,13 +145,12 @@ def restarting(graph: Any) -> list[str]:
     return sorted(id for id in found if "restarts" in graph.nodes[id].options)
 
 
-def floors(graph: Any) -> dict[str, str]:
-    """The nodes that a recipe should beat, by task or dataset: linear models, of several the first
-    by name.
+def floor_nodes(graph: Any) -> dict[str, str]:
+    """Return the node that a recipe should beat for each task or dataset: a linear model.
 
-    The floor of a task is the node whose base is written `linear`. Where such models are in folds,
-    the predictor that joins them is the floor of the held-out posts, and of the whole task if it
-    has no other.
+    The floor of a task is the node whose base is `linear`, the first by name if there are several.
+    If such models are trained in folds, the predictor that joins them is the floor of the held-out
+    posts, and of the whole task if it has no other floor.
     """
     linear = [
         name
@@ -169,9 +178,9 @@ def floors(graph: Any) -> dict[str, str]:
 
 
 def predictors_behind_scores(graph: Any) -> list[Node]:
-    """The predictors that a score is made of, members included, in reading order."""
+    """Return the predictors of which a score is made, including members, in reading order."""
     found: dict[str, None] = {}
-    todo = [node.id for node, _ in scored(graph)]
+    todo = [node.id for node, _ in scored_nodes(graph)]
     while todo:
         found[id := todo.pop(0)] = None
         todo += graph.nodes[id].members
@@ -182,22 +191,22 @@ def predictors_behind_scores(graph: Any) -> list[Node]:
 
 
 def task_file(graph: Any, node: Node) -> dict[str, Any]:
-    """The task file of a node that has a task."""
+    """Return the content of the task file of a node that has a task."""
     return graph.study.task(graph.tasks[node.task])
 
 
 def label_names(graph: Any, node: Node) -> list[str]:
-    """The names of the labels of a node's task in class order.
+    """Return the names of the labels of a node's task in class order.
 
-    None where the task's file has a fault.
+    The list is empty if the task file has an error.
     """
     return [label["name"] for label in task_file(graph, node)["labels"]]
 
 
 def label_texts(graph: Any, node: Node) -> dict[str, Any]:
-    """What a model reads of its task's labels.
+    """Return what a model reads of its task's labels.
 
-    Their names in class order; a causal model also its prompt.
+    These are their names in class order, and for a causal model also their words and the prompt.
     """
     task = task_file(graph, node)
     if node.kind != "causal":
@@ -209,10 +218,7 @@ def label_texts(graph: Any, node: Node) -> dict[str, Any]:
 
 
 def scoring(graph: Any, node: Node) -> dict[str, Any]:
-    """How a node's task is scored.
-
-    Its labels in class order, the codes of the positive ones, the metric.
-    """
+    """Return the labels in class order, the codes of the positive ones and the metric of a task."""
     task, labels = task_file(graph, node), label_names(graph, node)
     positive = [labels.index(label) for label in task.get("positive", [])]
     return {"labels": labels, "positive": positive, "metric": task["metric"]}

@@ -1,7 +1,7 @@
-"""From a name of a recipe to its nodes, in three steps: what it names, whether it can be run, its
-nodes.
+"""Resolve a name of a recipe to its nodes in three steps.
 
-None of the steps mentions a verb; what differs from verb to verb is asked of its record.
+The steps are names and options, validation, and nodes. None of them mentions a verb: what differs
+from verb to verb is asked of the verb's record.
 """
 
 from dataclasses import dataclass, field, replace
@@ -10,15 +10,15 @@ from typing import Any
 from postgrad.config.errors import ConfigError, ConfigErrors, lookup
 from postgrad.config.yaml_files import as_list
 from postgrad.graph import node_checks, split_rules
-from postgrad.graph.axes import points_of
+from postgrad.graph.axes import node_points
 from postgrad.graph.nodes import Node
 from postgrad.graph.options import (
     faithful_values,
-    missing,
-    read,
-    references,
+    missing_options,
+    options_in_use,
+    reference_schemas,
+    refuse_unread_options,
     resolve_options,
-    unread,
 )
 from postgrad.graph.protocol import NodeVerb, Point
 from postgrad.graph.requests import refuse_base
@@ -27,61 +27,59 @@ from postgrad.records.names import FOLD, HELD_OUT
 
 @dataclass
 class Draft:
-    """A name of a recipe as its file writes it.
-
-    What it names, and the values that its options may take.
-    """
+    """A node while it is resolved: what it names, and the values that its options may take."""
 
     name: str
     verb: str
     record: NodeVerb
     body: dict[str, Any]
     where: str
-    sources: list[str]  # splits and names of nodes: the posts that it reads
+    # The posts that it reads: splits and names of nodes.
+    sources: list[str]
     fit: str | None
     members: list[str]
-    base: str | None  # a base or the name of a model
-    names: list[str]  # of all nodes that it names, its base among them
-    root: str | None = None  # the base at the bottom
+    # A base, or the name of a model.
+    base: str | None
+    # All nodes that it names, its base included.
+    names: list[str]
+    # The base from which it descends, and its kind.
+    root: str | None = None
     kind: str | None = None
     task: str | None = None
     asked: dict[str, str] = field(default_factory=dict)
-    lacking: str | None = (
-        None  # the first reason why it is not run that was found while its names were read
-    )
-    options: dict[str, Any] = field(
-        default_factory=dict
-    )  # those that are the same at each of its points
+    # The first reason not to run it that was found while its names were read.
+    lacking: str | None = None
+    # Options that are the same at each point, those that vary, and all values of each.
+    options: dict[str, Any] = field(default_factory=dict)
     each: dict[str, Any] = field(default_factory=dict)
-    values: dict[str, list[Any]] = field(
-        default_factory=dict
-    )  # option -> list of the values that it may take
+    values: dict[str, list[Any]] = field(default_factory=dict)
 
 
-def made_nodes(graph: Any, name: str) -> list[Node]:
-    """The nodes of a name.
+def resolve_nodes(graph: Any, name: str) -> list[Node]:
+    """Return the nodes of a name.
 
-    None where it is not run, which `graph.not_run` then says. Raises ConfigError.
+    The list is empty if the name is not run; `graph.not_run` then has the reason. Raise
+    `ConfigError` if the recipe has an error there.
     """
     draft = read_names(graph, name)
     reason = reason_not_to_run(graph, draft)
-    points = points_of(
+    points = node_points(
         graph, draft.record, draft.each, draft.names, draft.body.get("over"), draft.where
     )
     if reason:
         graph.not_run[name] = reason
         return []
     check_options(graph, draft)
-    return nodes_at(graph, draft, points)
+    return build_nodes(graph, draft, points)
 
 
 # -- first step: names and options ----------------------------------------------------------------
 
 
 def read_names(graph: Any, name: str) -> Draft:
-    """What a node names, each name looked up and resolved, and its options.
+    """Return the draft of a node: every name looked up and resolved, and its options.
 
-    Raises ConfigError with all that is wrong.
+    Raise `ConfigError` with all errors that were found.
     """
     verb, body = graph.raw[name]
     record, where = graph.verbs.nodes[verb], graph.places[name]
@@ -90,9 +88,8 @@ def read_names(graph: Any, name: str) -> Draft:
     reads = [(record.data_key, source) for source in as_list(body.get(record.data_key, []))]
     reads += [("fit", fit)] if fit else []
     reads += [("target", body["target"])] if "/" in body.get("target", "") else []
-    is_gold = (
-        record.section == "predictors"
-    )  # teachers are audited on `fit`; no post of it is among the sources
+    # Teachers are audited on `fit`, but no post of it is among the sources of their dataset.
+    is_gold = record.section == "predictors"
     draft = Draft(
         name=name,
         verb=verb,
@@ -108,9 +105,9 @@ def read_names(graph: Any, name: str) -> Draft:
     if draft.base:
         draft.names += [draft.base] if draft.base in graph.raw else []
         with faults.collecting():
-            draft.root, draft.kind = graph.root(name)
+            draft.root, draft.kind = graph.base_and_kind(name)
             if draft.base in graph.raw:
-                graph.resolve(draft.base)
+                graph.resolve_name(draft.base)
     without_model = None
     with faults.collecting():
         draft.asked, without_model = record.asked_models(graph, body, where)
@@ -119,7 +116,7 @@ def read_names(graph: Any, name: str) -> Draft:
             look_up_node(graph, record.names[key], named, f"{where}.{key}")
     for key, source in reads:
         with faults.collecting():
-            draft.lacking = draft.lacking or split_rules.split(
+            draft.lacking = draft.lacking or split_rules.reason_without_split(
                 graph, record, key, body, source, where
             )
     if record.section == "models" and not draft.sources:
@@ -136,29 +133,30 @@ def read_names(graph: Any, name: str) -> Draft:
         key: list(few.values()) if isinstance(few, dict) else few for key, few in draft.each.items()
     }
     if verb != "pretrain":  # it learns no labels
-        draft.task = task_of(
+        draft.task = common_task(
             graph, [*draft.sources, *as_list(fit or []), *named_folds(body), *draft.members], where
         )
     return draft
 
 
 def named_nodes(record: NodeVerb, body: dict[str, Any]) -> list[tuple[str, str]]:
-    """(key, name) of every other node that a node names, its base left out."""
-    keys = [key for key in record.names if key in body and key in references(record.name)]
+    """Return the key and the name of every other node that a node names, except its base."""
+    keys = [key for key in record.names if key in body and key in reference_schemas(record.name)]
     return [(key, name) for key in keys for name in as_list(body[key]) if "/" not in name]
 
 
 def named_folds(body: dict[str, Any]) -> list[str]:
+    """Return the datasets in folds that a node names under `folds`."""
     return as_list(body.get("folds", []))
 
 
 def look_up_node(graph: Any, what: str | None, name: str, where: str) -> None:
-    """Resolve a name that stands under a key.
+    """Resolve a name that is written under a key.
 
-    Raises ConfigError where it is no node, or none that may stand there.
+    Raise `ConfigError` if it is no node, or none that may be named there.
     """
     if name not in graph.broken:
-        allowed = graph.verbs.making(what)
+        allowed = graph.verbs.verbs_that_make(what)
         refuse_base(graph, name, allowed, where)
         verb, _ = lookup(graph.raw, name, where, "node")
         if not allowed:
@@ -167,17 +165,21 @@ def look_up_node(graph: Any, what: str | None, name: str, where: str) -> None:
             raise ConfigError(
                 f"{where}: {name!r} is made by {verb}; name a node made by {' or '.join(allowed)}."
             )
-    graph.resolve(name)
+    graph.resolve_name(name)
 
 
-def task_of(graph: Any, names: list[str], where: str) -> str | None:
-    """The one task of splits and nodes. Raises ConfigError where they are of several."""
+def common_task(graph: Any, names: list[str], where: str) -> str | None:
+    """Return the one task to which splits and nodes belong, or None if they have none.
+
+    Raise `ConfigError` if they belong to several.
+    """
     tasks = {name.partition("/")[0] for name in names if "/" in name}
     for name in (name for name in names if "/" not in name):
-        tasks |= {graph.nodes[id].task for id in graph.resolve(name)}
+        tasks |= {graph.nodes[id].task for id in graph.resolve_name(name)}
     if len(tasks) > 1:
         raise ConfigError(
-            f"{where}: the posts of one node carry labels of one task; found {', '.join(sorted(tasks))}."
+            f"{where}: the posts of one node carry labels of one task; found "
+            f"{', '.join(sorted(tasks))}."
         )
     return next(iter(tasks), None)
 
@@ -186,17 +188,19 @@ def task_of(graph: Any, names: list[str], where: str) -> str | None:
 
 
 def reason_not_to_run(graph: Any, draft: Draft) -> str | None:
-    """Why a node whose file is sound is not run in this study, or None.
+    """Return why a node without an error is not run in this study, or None.
 
-    Raises ConfigError where its options do not fit.
+    Raise `ConfigError` if its options do not fit together.
     """
-    reason = draft.record.reason_of_values(graph, draft.body, draft.values, draft.fit, draft.where)
+    reason = draft.record.reason_from_values(
+        graph, draft.body, draft.values, draft.fit, draft.where
+    )
     return (
         draft.lacking
         or reason
-        or split_rules.no_dev(graph, draft.task, draft.values)
-        or other_labels(graph, draft)
-        or no_model(graph, draft)
+        or split_rules.reason_without_dev(graph, draft.task, draft.values)
+        or reason_of_labels(graph, draft)
+        or reason_without_model(graph, draft)
         or draft.record.reason_not_to_run(graph, draft.body, draft.kind, draft.root)
         or next(
             (f"needs {name}, which is not run" for name in draft.names if name in graph.not_run),
@@ -205,10 +209,11 @@ def reason_not_to_run(graph: Any, draft: Draft) -> str | None:
     )
 
 
-def other_labels(graph: Any, draft: Draft) -> str | None:
-    """Why a node is not run that names labels which the study's task in its place has not, or None.
+def reason_of_labels(graph: Any, draft: Draft) -> str | None:
+    """Return why a node that names labels is not run with the study's task, or None.
 
-    Where no study has put another task there, the check of the verb raises ConfigError instead.
+    This happens if the study put another task, with other labels, in the place of the recipe's. If
+    it did not, the check of the verb raises `ConfigError` instead.
     """
     bound = graph.study.bind.get(graph.recipe, {}).get(draft.task)
     names = {label["name"] for label in graph.study.task(bound)["labels"]} if bound else set()
@@ -222,8 +227,8 @@ def other_labels(graph: Any, draft: Draft) -> str | None:
     return None
 
 
-def no_model(graph: Any, draft: Draft) -> str | None:
-    """Why a node has no model at this scale that could be trained, or None."""
+def reason_without_model(graph: Any, draft: Draft) -> str | None:
+    """Return why a node has no model at this scale that can be trained, or None."""
     if draft.root and draft.kind is None:
         return f"scale {graph.study.scale_name} has no model in the place of {draft.root}"
     if draft.record.section == "models" and draft.kind in ("endpoint", "stand-in"):
@@ -232,45 +237,59 @@ def no_model(graph: Any, draft: Draft) -> str | None:
 
 
 def check_options(graph: Any, draft: Draft) -> None:
-    """Raise ConfigError for an option that nothing reads, and note those that are given nowhere."""
+    """Raise `ConfigError` for an option that nothing reads, and record those that have no value."""
     faithful = faithful_values(graph, draft.verb, draft.body, draft.root)
-    unread(draft.verb, draft.kind, draft.body, draft.values, faithful, draft.where)
-    if lacks := missing(draft.verb, draft.kind, draft.values):
+    refuse_unread_options(draft.verb, draft.kind, draft.body, draft.values, faithful, draft.where)
+    if lacks := missing_options(draft.verb, draft.kind, draft.values):
         graph.lacking.setdefault((draft.verb, lacks), []).append(draft.name)
 
 
 # -- third step: nodes ----------------------------------------------------------------------------
 
 
-def nodes_at(graph: Any, draft: Draft, points: list[Point]) -> list[Node]:
-    """A node at each point. Raises ConfigError where one of them could not do what it says."""
+def build_nodes(graph: Any, draft: Draft, points: list[Point]) -> list[Node]:
+    """Return the node at each point.
+
+    Raise `ConfigError` if one of them cannot do what the recipe says.
+    """
     made = []
     for axes, own, bound in draft.record.split_points(points, draft.options):
-        node = node_at(graph, draft, axes, {**draft.options, **own}, bound)
-        node_checks.check(graph, node, draft.where)
+        node = build_node(graph, draft, axes, {**draft.options, **own}, bound)
+        node_checks.check_node(graph, node, draft.where)
         draft.record.check(graph, node, draft.where)
         made.append(node)
     return made
 
 
-def node_at(
+def build_node(
     graph: Any,
     draft: Draft,
     axes: dict[str, Any],
     options: dict[str, Any],
     bound: dict[str, list[str]],
 ) -> Node:
-    """The node at one point.
+    """Return the node at one point.
 
-    options: all of them there; bound: the ids of the nodes that it stands on, by name.
+    Parameters
+    ----------
+    graph
+        The graph.
+    draft
+        The draft of the node.
+    axes
+        The axes of the point.
+    options
+        All options at the point.
+    bound
+        The ids of the nodes that it stands on, by name.
     """
     record, body, task = draft.record, draft.body, draft.task
     below = [graph.nodes[id] for ids in bound.values() for id in ids]
-    sources, fit = record.read_at(task, options, draft.sources, draft.fit)
+    sources, fit = record.sources_and_fit_at_point(task, options, draft.sources, draft.fit)
     chosen_on = [fit] if fit and record.is_fitted(body, options) else []
     chosen_on += [f"{task}/dev"] if options.get("epoch") == "best" else []
     learnt = [source for source in sources if "/" in source] if record.learns_labels else []
-    known = read(draft.verb, draft.kind, {key: [value] for key, value in options.items()})
+    known = options_in_use(draft.verb, draft.kind, {key: [value] for key, value in options.items()})
     base = draft.base and (
         bound[draft.base][0] if draft.base in graph.raw else graph.study.model_of(draft.root)
     )
@@ -287,7 +306,7 @@ def node_at(
         budget=bound[body["budget"]][0] if "budget" in body else None,
         fit=fit,
         asked=draft.asked,
-        part=record.part(graph, body, options, axes, bound),
+        pool_part=record.pool_part(graph, body, options, axes, bound),
         target=body.get("target"),
         kind=draft.kind,
         task=task,
@@ -297,7 +316,7 @@ def node_at(
         learnt=tuple(sorted({*learnt, *(split for other in below for split in other.learnt)})),
         folds=folds_under(graph, record, task, below),
     )
-    if split_rules.seen_before(graph, node, below):
+    if split_rules.has_learnt_held_out(graph, node, below):
         node = replace(node, fitted=tuple(sorted({*node.fitted, f"{task}/{HELD_OUT}"})))
     return node
 
@@ -305,13 +324,13 @@ def node_at(
 def folds_under(
     graph: Any, record: NodeVerb, task: str | None, below: list[Node]
 ) -> tuple[str, ...]:
-    """Ids of the datasets in folds under a node, those of its own task.
+    """Return the ids of the datasets in folds under a node.
 
-    Post_ids are unique within a corpus.
+    Only those of the node's own task count, because ids of posts are unique within a corpus only.
     """
     parts = (
         below if record.section == "predictors" else [node for node in below if FOLD in node.axes]
     )
-    folding = graph.verbs.making("folds")
+    folding = graph.verbs.verbs_that_make("folds")
     found = {id for node in parts for id in ([node.id] if node.verb in folding else node.folds)}
     return tuple(sorted(id for id in found if task in (None, graph.nodes[id].task)))

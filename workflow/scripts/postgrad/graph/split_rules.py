@@ -1,13 +1,13 @@
-"""Which posts a node may read, be fitted on and be scored on.
+"""Rules for which posts a node may read, be fitted on and be scored on.
 
-What breaks a rule raises ConfigError with its remedy.
+A violation raises `ConfigError` with its remedy.
 """
 
 from typing import Any
 
 from postgrad.config.errors import ConfigError, lookup, name_suggestion
 from postgrad.graph.nodes import Node
-from postgrad.graph.options import references
+from postgrad.graph.options import reference_schemas
 from postgrad.graph.protocol import FOLDS, NodeVerb
 from postgrad.records.names import FOLD, HELD_OUT, SPLITS
 
@@ -15,31 +15,63 @@ GOLD = ("dev", HELD_OUT)  # what a predictor may be fitted or chosen on
 SCORED = ("test", "cross")
 
 
-def split_of(graph: Any, name: str, where: str) -> tuple[str, str]:
-    """(the recipe's name of the task, split) of `ages/train`; ConfigError where either does not exist."""
+def parse_split(graph: Any, name: str, where: str) -> tuple[str, str]:
+    """Return the task and the split of a name such as "ages/train".
+
+    Raise `ConfigError` if the recipe has no such task or if there is no such split.
+
+    Parameters
+    ----------
+    graph
+        The graph.
+    name
+        The name.
+    where
+        The place in the recipe, for messages.
+    """
     alias, _, part = name.partition("/")
     lookup(graph.tasks, alias, where, "task")
     if part not in (*SPLITS, HELD_OUT):
         raise ConfigError(
-            f"{where}: {name!r}: {part!r} is not a split; {name_suggestion(part, (*SPLITS, HELD_OUT))}"
+            f"{where}: {name!r}: {part!r} is not a split; "
+            f"{name_suggestion(part, (*SPLITS, HELD_OUT))}"
         )
     return alias, part
 
 
-def split(
+def reason_without_split(
     graph: Any, record: NodeVerb, key: str, body: dict[str, Any], source: str, where: str
 ) -> str | None:
-    """Why a node is not run for want of a split, or None; ConfigError where it would read one that it may
-    not.
+    """Return why a node is not run because a split does not exist, or None.
 
-    key: the one that names the split. What is chosen or scored on is never trained on, and only
-    gold has labels to learn, so each verb says which splits may stand there.
+    A node never trains on what is chosen or scored on, and only gold posts have labels to learn.
+    Therefore each verb says which splits each key may name.
+
+    Parameters
+    ----------
+    graph
+        The graph.
+    record
+        The record of the node's verb.
+    key
+        The key that names the split.
+    body
+        The node as the recipe writes it.
+    source
+        The name under the key: a split, or a node, for which the result is None.
+    where
+        The node's place in the recipe, for messages.
+
+    Raises
+    ------
+    ConfigError
+        If the node may not read the split.
     """
     if "/" not in source:
         return None
     where = f"{where}.{key}"
-    alias, part = split_of(graph, source, where)
-    may_read_tests = key != "fit" and "transductive" in references(record.name)
+    alias, part = parse_split(graph, source, where)
+    may_read_tests = key != "fit" and "transductive" in reference_schemas(record.name)
     allowed = record.readable[key]
     if may_read_tests and body.get("transductive") is True:
         allowed += SCORED
@@ -66,15 +98,22 @@ def split(
 
 
 def gold_to_fit_on(graph: Any, members: list[str]) -> str:
-    """The gold posts to fit on, as a sentence names them.
+    """Return a phrase that names the gold posts on which a node can be fitted, for messages.
 
-    Held-out ones where members, ids of nodes, stand on folds.
+    They are held-out posts if its members stand on folds.
+
+    Parameters
+    ----------
+    graph
+        The graph.
+    members
+        The ids of the node's members.
     """
     folds = {id for member in members for id in graph.nodes[member].folds}
     pooled = {split for id in folds for split in graph.nodes[id].sources}
     alias = next((graph.nodes[id].task for id in folds), None)
     if not folds:
-        folding = graph.verbs.making(FOLDS)
+        folding = graph.verbs.verbs_that_make(FOLDS)
         unread = not members and any(verb in folding for verb, _ in graph.raw.values())
         return "the task's dev" + (", or held-out where dev is in folds," if unread else "")
     return (
@@ -82,10 +121,17 @@ def gold_to_fit_on(graph: Any, members: list[str]) -> str:
     )
 
 
-def no_dev(graph: Any, task: str | None, values: dict[str, list[Any]]) -> str | None:
-    """Why a node is not run for want of a split to choose its epoch on, or None.
+def reason_without_dev(graph: Any, task: str | None, values: dict[str, list[Any]]) -> str | None:
+    """Return why a node that chooses its best epoch on dev is not run, or None.
 
-    values: as of `options.missing`.
+    Parameters
+    ----------
+    graph
+        The graph.
+    task
+        The recipe's name for the node's task, or None.
+    values
+        The values that each option may take.
     """
     if (
         task is None
@@ -96,9 +142,12 @@ def no_dev(graph: Any, task: str | None, values: dict[str, list[Any]]) -> str | 
     return f"{graph.tasks[task]} has no split dev, to choose an epoch on"
 
 
-def scored_split(graph: Any, name: str, where: str) -> bool:
-    """Whether a task has the split on which is scored; ConfigError where it can have no gold labels."""
-    alias, part = split_of(graph, name, where)
+def is_scorable(graph: Any, name: str, where: str) -> bool:
+    """Return whether a task has the split on which a predictor is to be scored.
+
+    Raise `ConfigError` if the split has no gold labels.
+    """
+    alias, part = parse_split(graph, name, where)
     if part == "unlabeled":
         raise ConfigError(
             f"{where}: {name} has no gold labels to score on; name one of {', '.join(SPLITS[:-1])}."
@@ -106,28 +155,45 @@ def scored_split(graph: Any, name: str, where: str) -> bool:
     return part in (*graph.study.task(graph.tasks[alias])["splits"], HELD_OUT)
 
 
-def untouched(graph: Any, made: Node, dataset: str, where: str) -> None:
-    """Raise ConfigError where a predictor has learnt the gold labels of a dataset that it is scored or
-    fitted on.
+def check_not_trained_on(graph: Any, made: Node, dataset: str, where: str) -> None:
+    """Raise `ConfigError` if a predictor learnt the gold labels on which it is scored or fitted.
+
+    Parameters
+    ----------
+    graph
+        The graph.
+    made
+        The predictor.
+    dataset
+        The split on which it is scored or fitted.
+    where
+        The place in the recipe, for messages.
     """
     alias, _, part = dataset.partition("/")
-    if part == HELD_OUT and (why := never_held_out(graph, made)):
+    if part == HELD_OUT and (why := reason_never_held_out(graph, made)):
         raise ConfigError(f"{where}: {dataset} is not there: {why}.")
     if part == "dev" and dataset in made.learnt:
         raise ConfigError(
-            f"{where}: {made.name} learns from {dataset} in folds; fold train alone, or score and fit on "
+            f"{where}: {made.name} learns from {dataset} in folds; fold train alone, or score and "
+            "fit on "
             f"{alias}/{HELD_OUT}."
         )
 
 
-def never_held_out(graph: Any, made: Node) -> str | None:
-    """Why a predictor has no predictions of all held-out posts, with the remedy, or None."""
+def reason_never_held_out(graph: Any, made: Node) -> str | None:
+    """Return why a predictor lacks predictions of some held-out posts, with the remedy, or None."""
     if FOLD in made.axes:
-        joining = " or ".join(graph.verbs.that("joins_folds"))
-        return f"{made.name} is made for each fold, and each holds out other posts; name a {joining} over fold"
+        joining = " or ".join(graph.verbs.verbs_with_trait("joins_folds"))
+        return (
+            f"{made.name} is made for each fold, and each holds out other posts; "
+            f"name a {joining} over fold"
+        )
     if not made.folds:
-        folding = " or ".join(graph.verbs.making("folds"))
-        return f"{made.name} learns from no dataset made by {folding}, so no post is held out from it; name test or dev"
+        folding = " or ".join(graph.verbs.verbs_that_make("folds"))
+        return (
+            f"{made.name} learns from no dataset made by {folding}, so no post is held out from "
+            "it; name test or dev"
+        )
     if len({frozenset(graph.nodes[id].sources) for id in made.folds}) > 1:
         return f"{made.name} stands on folds of different splits; fold the same ones"
     record = graph.verbs.nodes[made.verb]
@@ -136,15 +202,23 @@ def never_held_out(graph: Any, made: Node) -> str | None:
     below = [graph.nodes[id] for id in made.members]
     if record.joins_folds:
         below = [member for member in below if FOLD not in member.axes]
-    return next(filter(None, (never_held_out(graph, member) for member in below)), None)
+    return next(filter(None, (reason_never_held_out(graph, member) for member in below)), None)
 
 
-def seen_before(graph: Any, made: Node, below: list[Node]) -> bool:
-    """Whether what a node of one fold stands on has learnt, outside the folds, labels that it holds
-    out.
+def has_learnt_held_out(graph: Any, made: Node, below: list[Node]) -> bool:
+    """Return whether a node of one fold stands on something that learnt its held-out labels.
 
-    A base does, or the teachers of a pool. Posts made from train do not count: those of the fold
-    are left out.
+    This may be its base, or the teachers of a pool, outside the folds. Posts that are variants of
+    train do not count, because those of the fold are left out.
+
+    Parameters
+    ----------
+    graph
+        The graph.
+    made
+        The node.
+    below
+        The nodes on which it stands.
     """
     held = (
         {split for id in made.folds for split in graph.nodes[id].sources}
@@ -161,8 +235,8 @@ def seen_before(graph: Any, made: Node, below: list[Node]) -> bool:
     return False
 
 
-def posts_in(graph: Any, source: str) -> set[str]:
-    """The splits, and the ids of datasets, whose posts a source may hold."""
+def contained_sources(graph: Any, source: str) -> set[str]:
+    """Return the splits, and the ids of datasets, whose posts a source may contain."""
     if source not in graph.nodes or not graph.verbs.nodes[graph.nodes[source].verb].holds_sources:
         return {source}
-    return {one for part in graph.nodes[source].sources for one in posts_in(graph, part)}
+    return {one for part in graph.nodes[source].sources for one in contained_sources(graph, part)}

@@ -18,7 +18,7 @@ from typing import Any
 from postgrad.verbs.registry import VERBS
 
 SCRIPTS = Path(__file__).resolve().parents[2]
-EXPENSIVE = VERBS.that("expensive")
+EXPENSIVE = VERBS.verbs_with_trait("expensive")
 LOCK = SCRIPTS / "versions.json"
 FINDER = "pkgutil"
 

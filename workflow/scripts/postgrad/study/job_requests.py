@@ -43,7 +43,7 @@ class JobRequests:
         graph = self.study.graph(recipe)
         made = graph.nodes[node]
         if made.asked:
-            return language_models.threads(graph, made)
+            return language_models.thread_count(graph, made)
         return made.options.get("threads", 1)
 
     def resources(
@@ -73,7 +73,7 @@ class JobRequests:
         if made.asked:  # a model that writes here asks for what it would ask to predict
             base, verb = next(iter(made.asked.values())), verb and "predict"
         else:
-            base = graph.root(made.name)[0]
+            base = graph.base_and_kind(made.name)[0]
         machine = self.study.scale["bases"].get(base, {}).get("machine", {})
         cpus = self.threads(recipe, node) if verb else 1
         return cluster.job_resources(
@@ -89,7 +89,7 @@ class JobRequests:
 
     def model_access(self, recipe: str, node: str) -> str:
         """Return, as JSON, how the language models of a node are reached and what each may cost."""
-        access = language_models.reached(self.study, self.paths.node(recipe, node))
+        access = language_models.endpoint_access(self.study, self.paths.node(recipe, node))
         return json.dumps(access, sort_keys=True)
 
     def scoring_group(self, recipe: str, node: str | None, file: str | None) -> str | None:
@@ -97,5 +97,5 @@ class JobRequests:
 
         A predictor for which a model waits, and a teaching file, are jobs of their own: None.
         """
-        is_awaited = node in queries.awaited(self.study.graph(recipe))
+        is_awaited = node in queries.predictors_for_expensive(self.study.graph(recipe))
         return None if is_awaited or file == TEACHING else f"{recipe}-scores"

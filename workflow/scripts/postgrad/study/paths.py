@@ -204,12 +204,12 @@ class Paths:
 
     def scored_predictions(self, recipe: str) -> dict[str, str]:
         """Return the file of each predictor that is scored, by id, in reading order."""
-        pairs = queries.scored(self.study.graph(recipe))
+        pairs = queries.scored_nodes(self.study.graph(recipe))
         return {node.id: self.predictions(recipe, node.id, SCORED) for node, _ in pairs}
 
     def scored_posts(self, recipe: str) -> dict[tuple[str, str], str]:
         """Return the scored gold posts, by (predictor, dataset), in reading order."""
-        pairs = queries.scored(self.study.graph(recipe))
+        pairs = queries.scored_nodes(self.study.graph(recipe))
         return {(node.id, dataset): self.posts(recipe, node.id, dataset) for node, dataset in pairs}
 
     # -- a report ---------------------------------------------------------------------------------
@@ -245,7 +245,7 @@ class Paths:
             "model": {},
         }
         for graph in map(self.study.graph, recipes):
-            restarting = queries.restarting(graph)
+            restarting = queries.restarting_models(graph)
             found["model"] |= {
                 (graph.recipe, id): self.result(graph.recipe, id, "/model.json")
                 for id in restarting

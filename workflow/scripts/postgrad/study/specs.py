@@ -15,11 +15,11 @@ from postgrad.config.yaml_files import as_list
 from postgrad.graph.graph import Graph
 from postgrad.graph.nodes import Node
 from postgrad.graph.queries import (
-    floors,
+    floor_nodes,
     override_sentences,
     predicted_datasets,
-    restarting,
-    scored,
+    restarting_models,
+    scored_nodes,
     scoring,
 )
 from postgrad.study.study import Study
@@ -80,7 +80,7 @@ def score_spec(study: Study, recipe: str) -> str:
     """Return the scored pairs of predictor and dataset, in the order of the rule's inputs."""
     graph = study.graph(recipe)
     pairs = []
-    for node, dataset in scored(graph):
+    for node, dataset in scored_nodes(graph):
         named = {"predictor": node.id, "node": node.name, "axes": _axes(node), "dataset": dataset}
         pairs.append({**named, "task": graph.tasks[node.task], **scoring(graph, node)})
     return canonical({"recipe": recipe, "pairs": pairs})
@@ -123,7 +123,7 @@ def report_spec(study: Study, names: Iterable[str] | None = None, page: str | No
         recipes[name] = {
             "title": graph.title,
             "tasks": graph.tasks,
-            "floors": floors(graph),
+            "floors": floor_nodes(graph),
             "not_run": [
                 {"node": node, "reason": reason} for node, reason in sorted(graph.not_run.items())
             ],
@@ -155,13 +155,13 @@ def _stand_ins(study: Study, graph: Graph) -> list[dict[str, Any]]:
     """
     found = []
     roots = {
-        graph.root(name)[0]
+        graph.base_and_kind(name)[0]
         for name, (verb, _) in graph.raw.items()
         if verb in ("pretrain", "finetune")
     }
     asking = [(VERBS.nodes[verb].asks, body) for verb, body in graph.raw.values()]
     roots |= {base for key, body in asking if key for base in as_list(body.get(key, []))}
-    roots |= {base for record in VERBS.of_recipe.values() for base in record.bases(graph)}
+    roots |= {base for record in VERBS.of_recipe.values() for base in record.named_bases(graph)}
     for base in sorted(roots):
         if study.model_of(base) != base:
             found.append({"node": "", "key": base, "paper": base, "used": study.model_of(base)})
@@ -200,7 +200,7 @@ def _marks(graph: Graph) -> dict[str, Any]:
 def _reported_nodes(graph: Graph) -> dict[str, dict[str, Any]]:
     """Return name and axes, by id, of nodes with axes whose ids are in the files of a report."""
     ids = [
-        *restarting(graph),
+        *restarting_models(graph),
         *(id for record in VERBS.values() for id in record.reported_nodes(graph)),
     ]
     nodes = {id: graph.nodes[id] for id in ids}
@@ -240,14 +240,14 @@ def node_reads(study: Study, recipe: str, id: str, file: str | None = None) -> s
         reads["fit"] = [named(node.fit)] if node.fit else []
         reads["models"] = [model for model in node.asked if study.bases[model]["kind"] == "causal"]
         reads["task"] = [graph.tasks[node.task]] if node.task else []
-        reads |= VERBS.nodes[node.verb].reads(graph, node)
+        reads |= VERBS.nodes[node.verb].nodes_by_role(graph, node)
     return _reads(reads)
 
 
 def score_reads(study: Study, recipe: str) -> str:
     """Return the predictors whose predictions are scored; the spec names the datasets."""
     graph = study.graph(recipe)
-    ids = list(dict.fromkeys(node.id for node, _ in scored(graph)))
+    ids = list(dict.fromkeys(node.id for node, _ in scored_nodes(graph)))
     folds = [fold for id in ids for fold in graph.nodes[id].folds]
     return _reads(
         {"predictors": _with_verbs(graph, ids), "folds": _with_verbs(graph, dict.fromkeys(folds))}
@@ -257,7 +257,7 @@ def score_reads(study: Study, recipe: str) -> str:
 def recipe_reads(study: Study, recipe: str, verb: str) -> str:
     """Return what the job of a verb that has one job for each recipe reads, by role."""
     graph = study.graph(recipe)
-    roles = VERBS.of_recipe[verb].reads(graph)
+    roles = VERBS.of_recipe[verb].nodes_by_role(graph)
     return _reads({role: _with_verbs(graph, ids) for role, ids in roles.items()})
 
 

@@ -11,12 +11,17 @@ from postgrad.config import cluster, task_files
 from postgrad.config.errors import ConfigError, ConfigErrors, lookup, name_suggestion
 from postgrad.config.schemas import read_schema, valid_part, without_required_keys
 from postgrad.config.yaml_files import as_list, read_yaml
-from postgrad.graph.defaults import with_defaults
-from postgrad.graph.expansion import expanded, listed
-from postgrad.graph.fault_places import as_in_file
+from postgrad.graph.defaults import apply_defaults
+from postgrad.graph.expansion import expand_recipe, read_task_list
+from postgrad.graph.fault_places import messages_for_file
 from postgrad.graph.graph import Graph
 from postgrad.graph.nodes import RESERVED, Node
-from postgrad.graph.options import decided_by_node, options, options_schema, predict_defaults
+from postgrad.graph.options import (
+    option_schemas,
+    options_schema,
+    options_set_by_node,
+    predict_defaults,
+)
 from postgrad.graph.protocol import SECTIONS
 from postgrad.records.names import SPLITS
 from postgrad.study import extension
@@ -219,15 +224,15 @@ class Study:
         tasks: list[str] = []
         left_out: list[str] = []
         with self.faults.collecting():
-            raw, lacking = with_defaults(raw, str(path), self.bases, self.faults, VERBS)
+            raw, lacking = apply_defaults(raw, str(path), self.bases, self.faults, VERBS)
             broken |= lacking
             if "for" in raw:
-                word, tasks = listed(raw, str(path))
+                word, tasks = read_task_list(raw, str(path))
                 tasks, left_out = tasks[: self.most_tasks], tasks[self.most_tasks or len(tasks) :]
-                raw = expanded(raw, word, tasks, names, self.bases, str(path), VERBS)
+                raw = expand_recipe(raw, word, tasks, names, self.bases, str(path), VERBS)
                 broken = {f"{task}-{name}" for task in tasks for name in broken}
             self.graphs[recipe] = Graph(self, recipe, raw, self.faults, VERBS, broken, left_out)
-        self.faults[told:] = as_in_file(self.faults[told:], content, word, tasks, VERBS)
+        self.faults[told:] = messages_for_file(self.faults[told:], content, word, tasks, VERBS)
 
     def read(self, recipes: Iterable[str]) -> None:
         """Read the graphs of these recipes, also of those that the study does not ask for.
@@ -407,16 +412,16 @@ class Study:
 
         They come from its training, from the scale, and from its node.
         """
-        root, _ = graph.root(node.name)
+        root, _ = graph.base_and_kind(node.name)
         scale = self.scale["bases"].get(root, {}).get("predict", {})
-        own = decided_by_node(graph, *graph.raw[node.name], root) & node.options.keys()
+        own = options_set_by_node(graph, *graph.raw[node.name], root) & node.options.keys()
         values = {
             **predict_defaults(graph, root),
             **node.options,
             **scale,
             **{key: node.options[key] for key in own},
         }
-        return {key: values[key] for key in options("predict", node.kind) if key in values}
+        return {key: values[key] for key in option_schemas("predict", node.kind) if key in values}
 
 
 def _typed(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""calibrate: a predictor's probabilities changed by what is fitted on gold posts."""
+"""calibrate: a predictor whose probabilities are adjusted by what is fitted on gold posts."""
 
 from typing import Any
 
@@ -11,26 +11,31 @@ from postgrad.records.names import FOLD, TEACHING
 
 
 class Calibrate(NodeVerb):
+    """Adjust the probabilities of a predictor by what is fitted on gold posts."""
+
     name, section, makes = "calibrate", "predictors", (PREDICTOR,)
     names = {"calibrate": PREDICTOR}
     readable = {"fit": GOLD, "target": ("unlabeled",)}
     needs_fit = True
 
     def check(self, graph: Any, node: Node, where: str) -> None:
+        """Check that the method suits the task's labels and metric."""
         names, task = label_names(graph, node), task_file(graph, node)
         method, place = (
             node.options.get("method"),
             f"{graph.study.root}/tasks/{graph.tasks[node.task]}.yaml",
         )
-        if not names:  # the task's file is broken, which is told already
+        if not names:  # the task file has an error, which is reported already
             return
         if method == "threshold" and set(task.get("positive", [])) in (set(), set(names)):
             raise ConfigError(
-                f"{where}.method: a threshold parts positive classes from others, and {place} names none."
+                f"{where}.method: a threshold separates positive from other classes, and {place} "
+                "names none."
             )
         if method == "threshold" and task.get("metric") == "auc":
             raise ConfigError(
-                f"{where}.method: no threshold changes an AUC, the metric of {place}; choose temperature."
+                f"{where}.method: no threshold changes an AUC, the metric of {place}; choose "
+                "temperature."
             )
         if method == "prior" and node.options.get("lambda") == []:
             raise ConfigError(
@@ -41,37 +46,40 @@ class Calibrate(NodeVerb):
             check_one_prior(graph, node, where)
 
     def spec(self, graph: Any, node: Node) -> dict[str, Any]:
+        """Return the options, the members, the fit split and how the task is scored."""
         return (
             super().spec(graph, node) | {"of": node.members, "fit": node.fit} | scoring(graph, node)
         )
 
-    def reads(self, graph: Any, node: Node) -> dict[str, list[str]]:
+    def nodes_by_role(self, graph: Any, node: Node) -> dict[str, list[str]]:
+        """Return the model whose class prior is removed, if the method is prior."""
         return (
             {"trained": models_under(graph, node.id)[:1]}
             if node.options.get("method") == "prior"
             else {}
         )
 
-    def learns_from(self, node: Node) -> list[str]:
-        """The posts whose class shares are estimated, if any are."""
+    def teaching_datasets(self, node: Node) -> list[str]:
+        """Return the posts whose class shares are estimated, if any are."""
         return [node.target] if isinstance(node.target, str) and "/" in node.target else []
 
     def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
+        """Return the member's predictions, the gold posts, the pool and the model of the prior."""
         made = paths.node(recipe, node)
         return {
             "predictions": paths.member_predictions(recipe, node, file),
             "gold": paths.fit_posts(recipe, node),
             "pool": paths.member_predictions(recipe, node, TEACHING)
-            if self.learns_from(made)
+            if self.teaching_datasets(made)
             else [],
             "model": prior_model(paths, recipe, node),
         }
 
 
 def prior_model(paths: Any, recipe: str, node: str) -> list[str]:
-    """The model whose class prior is taken out, if one is.
+    """Return the model whose class prior is removed, if the method is prior.
 
-    All under the node learnt from the same posts.
+    All models under the node have learnt the same posts, so the first one serves.
     """
     if paths.node(recipe, node).options["method"] != "prior":
         return []
@@ -80,13 +88,23 @@ def prior_model(paths: Any, recipe: str, node: str) -> list[str]:
 
 
 def check_target(node: Node, names: list[str], place: str, where: str) -> None:
-    """Raise ConfigError where method prior has no target, or shares that are not one for each label.
+    """Raise `ConfigError` if method prior has no target, or shares that do not fit the labels.
 
-    place: the task file.
+    Parameters
+    ----------
+    node
+        The node.
+    names
+        The labels of its task.
+    place
+        The task file, for messages.
+    where
+        The node's place in the recipe, for messages.
     """
     if node.target is None:
         raise ConfigError(
-            f"{where}: method prior needs a target; write target: uniform, shares, or a split without labels."
+            f"{where}: method prior needs a target; write target: uniform, shares, or a split "
+            "without labels."
         )
     if isinstance(node.target, dict):
         if node.target.keys() != set(names):
@@ -95,38 +113,42 @@ def check_target(node: Node, names: list[str], place: str, where: str) -> None:
             )
         if abs(sum(node.target.values()) - 1) > 1e-9:
             raise ConfigError(
-                f"{where}.target: the shares sum to {sum(node.target.values()):g}; make them sum to 1."
+                f"{where}.target: the shares sum to {sum(node.target.values()):g}; make them sum "
+                "to 1."
             )
 
 
 def check_one_prior(graph: Any, node: Node, where: str) -> None:
-    """Raise ConfigError where the models under a node learnt from different posts."""
+    """Raise `ConfigError` if the models under a node have learnt different posts."""
     first, *others = [model for id in node.members for model in models_under(graph, id)]
     for other in others:
-        if learnt_from(graph, other) != learnt_from(graph, first):
+        if training_sources(graph, other) != training_sources(graph, first):
             raise ConfigError(
-                f"{where}.calibrate: {first} and {other} learn from different posts, so there is no one class prior "
+                f"{where}.calibrate: {first} and {other} learn from different posts, so there is "
+                "no one class prior "
                 "to take out; calibrate each by itself, and vote or pick behind that."
             )
 
 
-def learnt_from(graph: Any, model: str) -> set[Any]:
-    """What a model learns from, whichever fold it leaves out.
+def training_sources(graph: Any, model: str) -> set[Any]:
+    """Return the splits and datasets from which a model learns, whichever fold it leaves out.
 
-    Folds are stratified, so their class shares agree.
+    Folds are stratified, so all folds of a dataset have the same class shares.
     """
-    sources, folding = graph.nodes[model].sources, graph.verbs.making(FOLDS)
+    sources, folding = graph.nodes[model].sources, graph.verbs.verbs_that_make(FOLDS)
     folded = [
         source
         for source in sources
         if source in graph.nodes and graph.nodes[source].verb in folding
     ]
     splits = {split for source in folded for split in graph.nodes[source].sources}
-    return splits | {_beside_folds(graph, source) for source in sources if source not in folded}
+    return splits | {
+        _name_without_fold(graph, source) for source in sources if source not in folded
+    }
 
 
-def _beside_folds(graph: Any, source: str) -> Any:
-    """A split, or the name of a dataset node and its axes but for the fold."""
+def _name_without_fold(graph: Any, source: str) -> Any:
+    """Return a split, or the name of a dataset and its axes without the fold."""
     if source not in graph.nodes:
         return source
     axes = graph.nodes[source].axes

@@ -1,4 +1,4 @@
-"""The option `classes` of verbs that make posts of some labels alone."""
+"""The option `classes` of verbs that make posts of some labels only."""
 
 from typing import Any
 
@@ -8,19 +8,14 @@ from postgrad.graph.queries import label_names
 
 
 def check_classes(graph: Any, node: Node, where: str) -> None:
-    """Raise ConfigError where `classes` names what is no label of the task."""
+    """Raise `ConfigError` if `classes` names something that is no label of the task."""
     names = label_names(graph, node)
-    for label in (
-        node.options.get("classes", []) if names else []
-    ):  # none where the task's file is broken
+    for label in node.options.get("classes", []) if names else []:
         lookup(dict.fromkeys(names), label, f"{where}.classes", "label")
 
 
 def class_codes(graph: Any, node: Node) -> dict[str, list[int]]:
-    """What a spec says of `classes`.
-
-    The codes of these labels; nothing where the node does not name any.
-    """
+    """Return the codes of the labels under `classes` for the spec, or nothing if none are named."""
     if "classes" not in node.options:
         return {}
     names = label_names(graph, node)

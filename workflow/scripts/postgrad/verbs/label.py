@@ -12,20 +12,19 @@ from postgrad.records.names import FOLD, TEACHING
 
 
 class Label(NodeVerb):
+    """Label posts of a pool with one or two predictors."""
+
     name, section, makes = "label", "datasets", (DATASET, NEW_POSTS)
     names = {"label": None, "budget": NEW_POSTS, "folds": FOLDS, "teachers": PREDICTOR}
     readable = {"label": ("unlabeled",), "fit": GOLD}
 
     def fit_split(self, graph: Any, body: dict[str, Any]) -> str | None:
-        """The gold split on which the teachers are audited.
-
-        The task's dev where `fit` is not given.
-        """
+        """Return the gold split on which the teachers are audited. Default: the task's dev."""
         alias = body["label"].partition("/")[0]
         has_dev = alias in graph.tasks and "dev" in graph.study.task(graph.tasks[alias])["splits"]
         return body.get("fit", f"{alias}/dev" if has_dev else None)
 
-    def reason_of_values(
+    def reason_from_values(
         self,
         graph: Any,
         body: dict[str, Any],
@@ -33,43 +32,47 @@ class Label(NodeVerb):
         fit: str | None,
         where: str,
     ) -> str | None:
-        """Why a node is not run.
+        """Return why a node is not run that needs a dev set to calibrate its teachers, or None.
 
-        Raises ConfigError where teachers, budget and share do not fit the way to keep.
+        Raise `ConfigError` if teachers, budget and share do not suit `keep`.
         """
         lacking = None
         for keep in values.get("keep", []):
             if keep == "agreement" and "budget" in body:
                 raise ConfigError(
-                    f"{where}.budget: agreement keeps what the teachers agree on; leave the budget to its controls."
+                    f"{where}.budget: agreement keeps what the teachers agree on; leave the budget "
+                    "to its controls."
                 )
             if keep == "agreement" and len(body.get("teachers", [])) == 1:
                 raise ConfigError(
-                    f"{where}.teachers: agreement is of two; name a second one, or keep confidence or random."
+                    f"{where}.teachers: agreement is of two; name a second one, or keep confidence "
+                    "or random."
                 )
             numbers = {"budget": body, "share": values} | (
                 {"above": values} if keep == "confidence" else {}
             )
             given = [key for key, there in numbers.items() if key in there]
-            if keep != "agreement" and len(given) != 1 and (given or graph.sound):
+            if keep != "agreement" and len(given) != 1 and (given or graph.is_sound):
                 above = ", or a probability under above" if keep == "confidence" else ""
                 found = f"found {' and '.join(given)}; keep one" if given else "found none"
                 raise ConfigError(
-                    f"{where}: keep {keep} needs a budget, the label node whose counts it keeps to, or a share{above}; "
+                    f"{where}: keep {keep} needs a budget, the label node whose counts it keeps "
+                    f"to, or a share{above}; "
                     f"{found}."
                 )
             if self.is_fitted(body, {"keep": keep}) and not fit:
-                lacking = f"{graph.tasks[body['label'].partition('/')[0]]} has no split dev, to calibrate teachers on"
+                task = graph.tasks[body["label"].partition("/")[0]]
+                lacking = f"{task} has no split dev, to calibrate teachers on"
         return lacking
 
     def is_fitted(self, body: dict[str, Any], options: dict[str, Any]) -> bool:
-        """Whether the posts depend on temperatures.
+        """Return whether the posts depend on temperatures that are fitted.
 
-        One teacher's answers are ordered by its own probabilities.
+        The answers of a single teacher are ordered by its own probabilities, without a temperature.
         """
         return len(body.get("teachers", [])) > 1 and options.get("keep") in ("confidence", "random")
 
-    def part(
+    def pool_part(
         self,
         graph: Any,
         body: dict[str, Any],
@@ -77,38 +80,45 @@ class Label(NodeVerb):
         axes: dict[str, Any],
         bound: dict[str, Any],
     ) -> tuple[int, int] | None:
-        """The part of the pool from which a random draw for one fold is taken, so that no two folds
-        share a post.
+        """Return the part of the pool from which a random draw for one fold is taken.
+
+        So no two folds share a post.
         """
         if "folds" not in body or options.get("keep") != "random":
             return None
         return axes[FOLD], graph.nodes[bound[body["folds"]][0]].options.get("k", 1)
 
     def check(self, graph: Any, node: Node, where: str) -> None:
-        if node.part and node.part[1] * node.options.get("share", 0) > 1 + 1e-9:
-            share, k = node.options["share"], node.part[1]
+        """Check that the pool suffices for all folds and that the two teachers differ."""
+        if node.pool_part and node.pool_part[1] * node.options.get("share", 0) > 1 + 1e-9:
+            share, k = node.options["share"], node.pool_part[1]
             raise ConfigError(
-                f"{where}.share: {share:g} of the posts for each of {k} folds is more than all of them; write "
+                f"{where}.share: {share:g} of the posts for each of {k} folds is more than all of "
+                "them; write "
                 f"{1 / k:.3g} at most, or leave folds out."
             )
         if len(node.members) > 1:
             one, other = (graph.nodes[id] for id in node.members)
             if logits_key(one) == logits_key(other):
                 raise ConfigError(
-                    f"{where}.teachers: {one.name} and {other.name} are the same model ({one.base}) trained in the "
-                    "same way at this scale, so they agree on everything; give them different bases or seeds."
+                    f"{where}.teachers: {one.name} and {other.name} are the same model "
+                    f"({one.base}) trained in the "
+                    "same way at this scale, so they agree on everything; give them different "
+                    "bases or seeds."
                 )
 
-    def learns_from(self, node: Node) -> list[str]:
-        """The pool, and the gold posts on which the teachers are audited."""
+    def teaching_datasets(self, node: Node) -> list[str]:
+        """Return the pool, and the gold posts on which the teachers are audited."""
         return [node.sources[0], *([node.fit] if node.fit else [])]
 
     def spec(self, graph: Any, node: Node) -> dict[str, Any]:
-        part = {"part": node.part} if node.part else {}
+        """Return the options, the teachers, the fit split, the labels and the part of the pool."""
+        part = {"part": node.pool_part} if node.pool_part else {}
         own = {"teachers": node.members, "fit": node.fit, "classes": label_names(graph, node)}
         return super().spec(graph, node) | own | part
 
     def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
+        """Return the pool, the teachers' predictions, the gold posts, train, budget and drops."""
         return {
             "gold": paths.fit_posts(recipe, node),
             "pool": {
@@ -122,7 +132,7 @@ class Label(NodeVerb):
         }
 
     def labelled(self, graph: Any) -> list[str]:
-        """Ids of the pseudo-labelled datasets by name, each with its controls behind it."""
+        """Return the ids of the pseudo-labelled datasets by name, each followed by its controls."""
         nodes = [node for node in graph.nodes.values() if node.verb == self.name]
         return [
             n.id
@@ -130,10 +140,12 @@ class Label(NodeVerb):
         ]
 
     def reported_nodes(self, graph: Any) -> Iterable[str]:
+        """Return the ids of the pseudo-labelled datasets and of their teachers."""
         ids = self.labelled(graph)
         return [*ids, *(member for id in ids for member in graph.nodes[id].members)]
 
     def report_files(self, paths: Any, graph: Any) -> dict[str, Files]:
+        """Return the counts of each pseudo-labelled dataset."""
         return {
             "flow": {
                 (graph.recipe, id): paths.result(graph.recipe, id, ".json")
@@ -143,7 +155,10 @@ class Label(NodeVerb):
 
 
 def logits_key(teacher: Node) -> tuple[Any, ...]:
-    """All that decides a teacher's logits; those of a linear model do not depend on its seed."""
+    """Return all that decides a teacher's logits.
+
+    The logits of a linear model do not depend on its seed.
+    """
     values = {
         key: value
         for key, value in teacher.options.items()

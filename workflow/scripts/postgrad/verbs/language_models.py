@@ -1,7 +1,4 @@
-"""Nodes that ask language models.
-
-Which ones at this scale, whether posts may go there, and what they are told.
-"""
+"""Nodes that ask language models: which models, whether posts may go there, and the prompt."""
 
 from pathlib import Path
 from typing import Any
@@ -15,14 +12,11 @@ from postgrad.graph.queries import task_file
 from postgrad.graph.scale import kind_at_scale
 from postgrad.llm.templates import FIELD
 
-WRITING = ("endpoint", "causal", "stand-in")  # kinds of model that write
-COMPUTING = (
-    "threads",
-    "attention",
-    "precision",
-)  # of a model in a folder: the scale's options of predict
-# How an endpoint is reached decides no answer: no spec holds it.
-REACHING = ("url", "key", "timeout", "tries", "limit")
+WRITING_KINDS = ("endpoint", "causal", "stand-in")  # kinds of model that write text
+# Options of predict, from the scale, by which a model in a folder computes.
+COMPUTING_OPTIONS = ("threads", "attention", "precision")
+# How an endpoint is reached does not change its answers, so no spec has these keys.
+ACCESS_KEYS = ("url", "key", "timeout", "tries", "limit")
 
 
 class AskingVerb(NodeVerb):
@@ -33,9 +27,9 @@ class AskingVerb(NodeVerb):
     asks : str
         The key under which a node names its models.
     fields : tuple of str
-        What is filled in where a prompt has it in braces.
+        The fields that are filled in where a prompt has them in braces.
     needed_fields : tuple of str
-        Those of them that the user's text has to hold.
+        The fields that the user's text must have.
     """
 
     asks: str
@@ -45,9 +39,10 @@ class AskingVerb(NodeVerb):
     def asked_models(
         self, graph: Any, body: dict[str, Any], where: str
     ) -> tuple[dict[str, str], str | None]:
-        """Bases that become one model are asked as one.
+        """Return the models that a node asks, and why the node is not run, or None.
 
-        Raises ConfigError for a name that is no base, and for none.
+        Bases for which one model stands are asked once. Raise `ConfigError` if a name is no base,
+        or if there is none.
         """
         found: dict[str, str] = {}
         faults, why = ConfigErrors(), None
@@ -63,10 +58,11 @@ class AskingVerb(NodeVerb):
                     why = (
                         why or f"scale {graph.study.scale_name} has no model in the place of {base}"
                     )
-                elif kind not in WRITING:
+                elif kind not in WRITING_KINDS:
                     why = (
                         why
-                        or f"{self.name} asks a model that writes; {base} is of kind {kind} at this scale"
+                        or f"{self.name} asks a model that writes; {base} is of kind {kind} "
+                        "at this scale"
                     )
                 else:
                     found.setdefault(graph.study.model_of(base), base)
@@ -74,67 +70,83 @@ class AskingVerb(NodeVerb):
         return found, why
 
     def check(self, graph: Any, node: Node, where: str) -> None:
-        """Raise ConfigError where posts may not go to the models of a node, or its prompt does not fit."""
+        """Raise `ConfigError` if posts may not go to a node's models or its prompt does not fit."""
         for model, base in node.asked.items():
-            posts_leave(graph.study, model, graph.tasks[node.task], f"{where}.{self.asks}")
-            described(graph, model, base)
-        if prompt := prompt_of(graph, node, where):
+            check_posts_may_leave(
+                graph.study, model, graph.tasks[node.task], f"{where}.{self.asks}"
+            )
+            model_description(graph, model, base)
+        if prompt := read_prompt(graph, node, where):
             check_prompt(prompt, self, prompt_file(graph, node))
 
     def spec(self, graph: Any, node: Node) -> dict[str, Any]:
+        """Return the options, the labels, what identifies each model, and the prompt."""
         labels = task_file(graph, node)["labels"]
         return super().spec(graph, node) | {
             "labels": [
                 {key: label[key] for key in ("name", "about") if key in label} for label in labels
             ],
-            "asked": [described(graph, *pair) for pair in node.asked.items()],
+            "asked": [model_description(graph, *pair) for pair in node.asked.items()],
             "prompt": graph.study.prompt(node.options["prompt"], graph.where),
         }
 
 
-def posts_leave(study: Any, base: str, task: str, where: str) -> None:
-    """Raise ConfigError where posts of a task would go to an endpoint without the leave of its data
-    agreement or the study.
+def check_posts_may_leave(study: Any, base: str, task: str, where: str) -> None:
+    """Raise `ConfigError` if posts of a task would go to an endpoint without permission.
 
-    base: the model of bases.yaml that a node asks, where: the node's place. An address on this
-    machine makes no difference, since it may be a tunnel.
+    Both the task file, for the data agreement, and the study have to allow it. An address on this
+    machine makes no difference, because it may be a tunnel.
+
+    Parameters
+    ----------
+    study
+        The study.
+    base
+        The model of bases.yaml that a node asks.
+    task
+        The task.
+    where
+        The node's place in the recipe, for the message.
     """
     if study.bases.get(base, {}).get("kind") != "endpoint":
         return
     finding = f"{where}: {base} is an endpoint, and"
     if not study.task(task).get("endpoints", False):
         raise ConfigError(
-            f"{finding} no post of {task} goes to one; name another base, or, if the data agreement allows it, write "
+            f"{finding} no post of {task} goes to one; name another base, or, if the data "
+            "agreement allows it, write "
             f"endpoints: true in {study.root}/tasks/{task}.yaml."
         )
     if study.endpoints is None:
         raise ConfigError(
-            f"{finding} this study sends no posts to one; name another base, or write endpoints: {{requests: 1000, "
+            f"{finding} this study sends no posts to one; name another base, or write endpoints: "
+            f"{{requests: 1000, "
             f"tokens: 1000000}}, the most to spend, in {study.where}."
         )
 
 
-def prompt_of(graph: Any, node: Node, where: str) -> dict[str, str] | None:
-    """The prompt of a node, {system, user}.
+def read_prompt(graph: Any, node: Node, where: str) -> dict[str, str] | None:
+    """Return the system and the user text of a node's prompt.
 
-    None where it is missing or cannot be read, which is told elsewhere.
+    Return None if it is missing or cannot be read, which is reported elsewhere.
     """
     name = node.options.get("prompt")
     return graph.study.prompt(name, f"{where}.prompt") if name else None
 
 
 def prompt_file(graph: Any, node: Node) -> str:
-    """The path of a node's prompt."""
+    """Return the path of a node's prompt."""
     return f"{graph.study.root}/prompts/{node.options['prompt']}.yaml"
 
 
 def check_prompt(prompt: dict[str, str], record: AskingVerb, file: str | Path) -> None:
-    """Raise ConfigError for a field that the verb does not fill in, or that the user's text lacks."""
+    """Raise `ConfigError` if a prompt has an unknown field, or lacks one that it needs."""
     for role in ("system", "user"):
         for field in FIELD.findall(prompt[role]):
             if field not in record.fields:
                 raise ConfigError(
-                    f"{file}: {role}: {record.name} fills in no {{{field}}}; {name_suggestion(field, record.fields)}"
+                    f"{file}: {role}: {record.name} fills in no {{{field}}}; "
+                    f"{name_suggestion(field, record.fields)}"
                 )
     for field in record.needed_fields:
         if field not in FIELD.findall(prompt["user"]):
@@ -143,42 +155,47 @@ def check_prompt(prompt: dict[str, str], record: AskingVerb, file: str | Path) -
             )
 
 
-def described(graph: Any, model: str, base: str) -> dict[str, Any]:
-    """All of a model that decides its answers but the weights in its folder: what stands in a
-    node's spec.
+def model_description(graph: Any, model: str, base: str) -> dict[str, Any]:
+    """Return all of a model that decides its answers, except the weights in its folder.
 
-    Raises ConfigError where a model in a folder lacks an option of predict, by which it computes.
+    This is part of a node's spec. Raise `ConfigError` if a model in a folder lacks an option of
+    predict that it needs to compute.
     """
     study = graph.study
-    body = {key: value for key, value in study.bases[model].items() if key not in REACHING}
+    body = {key: value for key, value in study.bases[model].items() if key not in ACCESS_KEYS}
     if body["kind"] != "causal":
         return {"base": model, **body}
     given = {
         **predict_defaults(graph, base),
         **study.scale["bases"].get(base, {}).get("predict", {}),
     }
-    if lacks := [key for key in COMPUTING if key not in given]:
+    if lacks := [key for key in COMPUTING_OPTIONS if key not in given]:
         place = f"{study.root}/scales/{study.scale_name}.yaml: bases.{base}.predict"
         raise ConfigError(
             f"{place}: {model} is to write, and needs {', '.join(lacks)}; give it there."
         )
-    return {"base": model, "kind": "causal", **{key: given[key] for key in COMPUTING}}
+    return {"base": model, "kind": "causal", **{key: given[key] for key in COMPUTING_OPTIONS}}
 
 
-def threads(graph: Any, node: Node) -> int:
-    """The most threads of a job that asks these models."""
-    return max(described(graph, *pair).get("threads", 1) for pair in node.asked.items())
+def thread_count(graph: Any, node: Node) -> int:
+    """Return the largest number of threads that one of a node's models uses."""
+    return max(model_description(graph, *pair).get("threads", 1) for pair in node.asked.items())
 
 
-def reached(study: Any, node: Node) -> dict[str, Any]:
-    """How the models of a node are reached and what each may cost; no part of any spec, so nothing
-    reruns for it.
+def endpoint_access(study: Any, node: Node) -> dict[str, Any]:
+    """Return how the models of a node are reached and what they may cost.
 
-    {"answers": the folder of all their answers, "budget": {requests, tokens} or None, "bases":
-    {model: its url, ...}}.
+    This is no part of any spec, so nothing is run again when it changes.
+
+    Returns
+    -------
+    dict
+        `answers` is the folder of all their answers, `budget` the limits of requests and tokens or
+        None, and `bases` has the address and the limits of each model.
     """
     bases = {model: study.bases[model] for model in node.asked}
     means = {
-        model: {key: body[key] for key in REACHING if key in body} for model, body in bases.items()
+        model: {key: body[key] for key in ACCESS_KEYS if key in body}
+        for model, body in bases.items()
     }
     return {"answers": f"work/{study.name}/answers", "budget": study.endpoints, "bases": means}

@@ -1,4 +1,4 @@
-"""pick: of several predictors the one that is best on gold posts."""
+"""pick: the best of several predictors on gold posts."""
 
 from typing import Any
 
@@ -9,17 +9,21 @@ from postgrad.graph.split_rules import GOLD
 
 
 class Pick(NodeVerb):
+    """Choose the best of several predictors on gold posts."""
+
     name, section, makes = "pick", "predictors", (PREDICTOR,)
     names = {"pick": PREDICTOR}
     readable = {"fit": GOLD}
     reduces = needs_fit = True
 
     def spec(self, graph: Any, node: Node) -> dict[str, Any]:
+        """Return the options, the members, the fit split and how the task is scored."""
         return (
             super().spec(graph, node) | {"of": node.members, "fit": node.fit} | scoring(graph, node)
         )
 
     def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
+        """Return the members' predictions and the gold posts."""
         return {
             "predictions": paths.member_predictions(recipe, node, file),
             "gold": paths.fit_posts(recipe, node),

@@ -1,6 +1,6 @@
-"""predict.
+"""predict: the predictions of a fine-tuned model.
 
-The predictions of a fine-tuned model; no key of a recipe, since each such model predicts.
+It is no key of a recipe, because every fine-tuned model predicts.
 """
 
 from typing import Any
@@ -11,13 +11,13 @@ from postgrad.graph.queries import label_texts
 
 
 class Predict(Verb):
+    """Predict with a fine-tuned model."""
+
     name = "predict"
     expensive = True
 
     def spec(self, graph: Any, node: Node, datasets: list[str]) -> dict[str, Any]:
-        """All that decides the predictions of these datasets beside the model, their posts and the
-        code.
-        """
+        """Return all that decides the predictions beside the model, the posts and the code."""
         spec = graph.study.predict_options(graph, node)
         pool = spec.pop("pool", None)
         if any(dataset.endswith("/unlabeled") for dataset in datasets):
@@ -31,6 +31,7 @@ class Predict(Verb):
         }
 
     def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
+        """Return the model, the posts of each dataset, and the shards to be joined."""
         return {
             "model": paths.result(recipe, node, "/model.json"),
             "data": paths.predicted_posts(recipe, node, file),

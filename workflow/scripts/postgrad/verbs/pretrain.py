@@ -1,4 +1,4 @@
-"""pretrain: a model that goes on reading posts without labels."""
+"""pretrain: a model whose pretraining is continued on posts without labels."""
 
 from typing import Any
 
@@ -6,6 +6,8 @@ from postgrad.graph.protocol import DATASET, Files, NodeVerb
 
 
 class Pretrain(NodeVerb):
+    """Continue the pretraining of a model on posts without labels."""
+
     name, section = "pretrain", "models"
     names = {"data": DATASET}
     readable = {"data": ("train", "unlabeled")}
@@ -14,6 +16,7 @@ class Pretrain(NodeVerb):
     def reason_not_to_run(
         self, graph: Any, body: dict[str, Any], kind: str | None, root: str | None
     ) -> str | None:
+        """Return why the node is not run if its model is linear."""
         return (
             f"pretraining needs a network; {root} is a linear model at this scale"
             if kind == "linear"
@@ -21,6 +24,7 @@ class Pretrain(NodeVerb):
         )
 
     def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
+        """Return the model to begin with, the posts, and the lists of posts that are left out."""
         return {
             "base": paths.base_model(recipe, node),
             "data": paths.source_posts(recipe, node),

@@ -1,6 +1,6 @@
-"""The table of all verbs, found among the modules of this package.
+"""The table of all verbs, which are found among the modules of this package.
 
-Taking one out is deleting its file.
+A verb is taken out by deleting its module.
 """
 
 import pkgutil
@@ -12,9 +12,9 @@ from postgrad.graph.protocol import Verb, Verbs
 
 
 def all_records() -> list[Verb]:
-    """What the modules of this package hold under RECORD.
+    """Return the records of the modules in this package.
 
-    A module without one serves several verbs.
+    A module without a record serves several verbs.
     """
     names = [
         module.name for module in pkgutil.iter_modules(verbs.__path__) if module.name != "registry"
@@ -23,4 +23,4 @@ def all_records() -> list[Verb]:
     return [module.RECORD for module in modules if hasattr(module, "RECORD")]
 
 
-VERBS = Verbs(all_records(), options.verbs())
+VERBS = Verbs(all_records(), options.verb_names())

@@ -1,4 +1,4 @@
-"""vote: one prediction of several predictors', by majority or by their mean."""
+"""vote: one prediction from those of several predictors, by majority or by their mean."""
 
 import os
 from typing import Any
@@ -11,12 +11,14 @@ from postgrad.records.names import FOLD, HELD_OUT
 
 
 class Vote(NodeVerb):
+    """Combine the predictions of several predictors."""
+
     name, section, makes = "vote", "predictors", (PREDICTOR,)
     names = {"vote": PREDICTOR}
     weighing = ("weights",)
     reduces = joins_folds = True
 
-    def reason_of_values(
+    def reason_from_values(
         self,
         graph: Any,
         body: dict[str, Any],
@@ -24,19 +26,22 @@ class Vote(NodeVerb):
         fit: str | None,
         where: str,
     ) -> str | None:
-        """None. Raises ConfigError if a weight is of no member, or if a member has none."""
+        """Return None.
+
+        Raise `ConfigError` if a weight is that of no member, or if a member has none.
+        """
         members = as_list(body["vote"])
         for name in body.get("weights", {}):
             lookup(dict.fromkeys(members), name, f"{where}.weights", "member")
         without = [name for name in members if name not in body.get("weights", members)]
-        if without and graph.sound:
+        if without and graph.is_sound:
             raise ConfigError(
                 f"{where}.weights: {' and '.join(without)} has none; give each member a weight."
             )
         return None
 
     def spec(self, graph: Any, node: Node) -> dict[str, Any]:
-        """With the weights in the order of the members, each as often as the member is made."""
+        """Return the options, with a weight for each point of each member in their order."""
         _, body = graph.raw[node.name]
         names = [graph.nodes[id].name for id in node.members]
         weights = (
@@ -45,6 +50,7 @@ class Vote(NodeVerb):
         return super().spec(graph, node) | weights
 
     def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
+        """Return the members' predictions, and the posts that the members share among them."""
         return {
             "predictions": paths.member_predictions(recipe, node, file),
             "posts": shared_posts(paths, recipe, node, file),
@@ -52,9 +58,9 @@ class Vote(NodeVerb):
 
 
 def shared_posts(paths: Any, recipe: str, node: str, file: str) -> dict[str, str]:
-    """Return the posts of each dataset that the members share among them: held-out posts.
+    """Return the posts of each dataset of which every member has predicted only a part.
 
-    Of other datasets each member has all posts.
+    These are held-out posts. Of other datasets each member has predicted all posts.
     """
     if FOLD in paths.node(recipe, node).axes:
         return {}
