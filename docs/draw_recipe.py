@@ -37,6 +37,8 @@ LETTER, SMALL = (
 
 
 class Edge(NamedTuple):
+    """A line of the picture, from a node to one that reads it."""
+
     source: str
     target: str
     kind: str  # base, data, teachers, members or budget
@@ -52,15 +54,15 @@ class Spot(NamedTuple):
 
 
 def graph_of(recipe):
-    """The graph of a recipe of config/ at the paper's size, where every node runs.
+    """Return the graph of a recipe at the paper's size, where every node runs.
 
-    A wrong recipe raises ConfigError.
+    Raise `ConfigError` if the recipe has an error.
     """
     return Study({"study": "a800", "recipes": [recipe], "check_data": False}).graphs[recipe]
 
 
 def edges_of(graph):
-    """What each node reads, as the recipe writes it: Edges, each once, sorted."""
+    """Return the edges between a node and what it reads, each once, sorted."""
     found = set()
     for name, (verb, body) in graph.raw.items():
         record = VERBS.nodes[verb]
@@ -105,7 +107,7 @@ def boxes_of(edges):
 
 
 def way(start, end):
-    """The Spots that a line passes from one box to another."""
+    """Return the spots that a line passes from one box to another."""
     return [
         start,
         *(Spot(i, end.band, start.name, True) for i in range(start.column + 1, end.column)),
@@ -114,7 +116,7 @@ def way(start, end):
 
 
 def neighbours(ways):
-    """{Spot: the Spots next to it on any way}, sorted."""
+    """Return the sorted spots that are next to each spot on any way."""
     near = {spot: set() for spots in ways for spot in spots}
     for spots in ways:
         for a, b in pairwise(spots):
@@ -132,14 +134,16 @@ def ranks(rows):
 
 
 def crossings(rows, near):
+    """Return the number of pairs of lines that cross."""
     rank = ranks(rows)
     lines = [(a.column, rank[a], rank[b]) for a in near for b in near[a] if b.column > a.column]
     return sum(a < c and b > d for i, a, b in lines for j, c, d in lines if i == j)
 
 
 def sifted(rows, near):
-    """The rows after moving Spots, one by one, to where their lines cross least, until no move
-    gains.
+    """Return the rows after moving spots to where their lines cross least.
+
+    Spots are moved one by one until no move removes a crossing.
     """
     rows, moved = {key: list(row) for key, row in rows.items()}, True
 
@@ -164,7 +168,7 @@ def sifted(rows, near):
 
 
 def ordered(near):
-    """{(column, band): its Spots from top to bottom}, shaken and sifted until few lines cross.
+    """Return the spots of each (column, band) from top to bottom, so that few lines cross.
 
     In ctyun the first sifting leaves 57 crossings and 60 shakes leave 41; no other seed or number
     of shakes left fewer. igraph's layout_sugiyama, band by band, leaves 64 to 94, depending on the
@@ -186,11 +190,10 @@ def ordered(near):
 
 
 def spread(wanted, row):
-    """Heights nearest to the wanted ones (least squares) that keep the order and the distances of a
-    row's Spots.
+    """Return the heights nearest to the wanted ones that keep the order and distances of a row.
 
-    Isotonic regression by pooling adjacent violators: what would overlap moves as one block to its
-    mean.
+    Nearest means least squares. This is isotonic regression by pooling adjacent violators: spots
+    that would overlap move as one block to their mean.
     """
     offsets, blocks = [0], []
     for a, b in pairwise(row):
@@ -248,7 +251,7 @@ def heights(rows, near):
 
 
 def axes(graph, name):
-    """How often a name is multiplied, as in `×3 seeds` or `lr ×2`."""
+    """Return how often a name is multiplied, as in `×3 seeds` or `lr ×2`."""
     values = {}
     for id in graph.ids.get(name, []):
         for key, value in graph.nodes[id].axes.items():
@@ -258,7 +261,7 @@ def axes(graph, name):
 
 
 def svg(graph):
-    """The picture of a recipe's graph as text."""
+    """Return the picture of a recipe's graph as the text of an SVG file."""
     edges = edges_of(graph)
     boxes = boxes_of(edges)
     ways = {edge: way(boxes[edge.source], boxes[edge.target]) for edge in edges}
@@ -280,7 +283,7 @@ def svg(graph):
     lefts = [MARGIN + sum(widths[:i]) + GUTTER * i for i in columns]
 
     def path(edge):
-        """A curve across each gutter, a straight line along each lane.
+        """Return a curve across each gutter and a straight line along each lane.
 
         Lines enter a box side by side.
         """
@@ -325,7 +328,7 @@ def svg(graph):
 
 
 def main(recipes):
-    """Draw every recipe, then write: a wrong one leaves all pictures as they were."""
+    """Draw all recipes before writing any, so that an error leaves all pictures as they were."""
     recipes = recipes or sorted(path.stem for path in Path("config/recipes").glob("*.yaml"))
     try:
         pictures = {Path(f"docs/graphs/{recipe}.svg"): svg(graph_of(recipe)) for recipe in recipes}

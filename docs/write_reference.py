@@ -1,5 +1,4 @@
-"""Write docs/reference.md: every key of the configuration, as the schemas and the records of the
-verbs describe it.
+"""Write docs/reference.md: every key of the configuration, from the schemas and the verbs' records.
 
 make reference
 """
@@ -118,7 +117,7 @@ NOTHING = "–"
 
 
 def page() -> str:
-    """The text of docs/reference.md."""
+    """Return the text of docs/reference.md."""
     sections = {
         heading: [f"{text}\n", *file_tables(read_schema(name))] for name, heading, text in FILES
     }
@@ -142,7 +141,7 @@ def page() -> str:
 
 
 def anchor(heading: str) -> str:
-    """The anchor of a heading, as Markdown makes it.
+    """Return the anchor that Markdown gives a heading.
 
     >>> anchor("config.yaml and --config")
     'configyaml-and---config'
@@ -151,7 +150,7 @@ def anchor(heading: str) -> str:
 
 
 def file_tables(whole: Schema) -> list[str]:
-    """The table of a file's keys, and a table for each part to which several keys refer."""
+    """Return the table of a file's keys, and one for each part to which several keys refer."""
     tables = [table(KEYS, key_rows(whole))]
     for name, part in whole.get("$defs", {}).items():
         tables += [
@@ -162,11 +161,12 @@ def file_tables(whole: Schema) -> list[str]:
 
 
 def part_heading(name: str) -> str:
+    """Return the heading of the table of a part to which several keys refer."""
     return f"Keys of {name}" if name.endswith("s") else f"Keys of a {name}"
 
 
 def purpose(verb: str) -> str:
-    """What a verb is for, as its module says in its first line."""
+    """Return what a verb is for, from the first line of its module's docstring."""
     text = (
         (sys.modules[type(VERBS[verb]).__module__].__doc__ or "")
         .split("\n")[0]
@@ -176,7 +176,7 @@ def purpose(verb: str) -> str:
 
 
 def verb_tables(verb: str) -> list[str]:
-    """The tables of a verb: its keys that name others, and its options."""
+    """Return the tables of a verb: its keys that name others, and its options."""
     body, parts = read_schema("verbs")[verb], []
     if body["references"]:
         parts.append(table(REFERENCES, reference_rows(VERBS.nodes[verb], body["references"])))
@@ -186,13 +186,14 @@ def verb_tables(verb: str) -> list[str]:
 
 
 def reference_rows(record: NodeVerb, keys: Schema) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of a verb's keys that name others."""
     for key, body in keys.items():
         yield cells(key, body, is_required(record, key), may_name(record, key))
         yield from ((*row[:2], "", *row[2:]) for row in key_rows(body, f"{key}."))
 
 
 def is_required(record: NodeVerb, key: str) -> bool:
-    """Whether every node of a verb has to say this key."""
+    """Return whether every node of a verb must have this key."""
     asked = getattr(record, "asks", None)
     return (
         key in (record.name, record.data_key, record.members_key, asked)
@@ -202,7 +203,7 @@ def is_required(record: NodeVerb, key: str) -> bool:
 
 
 def may_name(record: NodeVerb, key: str) -> str:
-    """What may stand under a key: splits, nodes, bases."""
+    """Return what may be named under a key: splits, nodes, bases."""
     splits = [f"`{split}`" for split in record.readable.get(key, ())]
     found = [f"the split{'s' * (len(splits) > 1)} {listed(splits)}"] if splits else []
     if role := record.names.get(key):
@@ -219,6 +220,7 @@ def may_name(record: NodeVerb, key: str) -> str:
 
 
 def option_rows(options: Schema) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of a verb's options."""
     for key, body in options.items():
         conditions = [
             f"`{other}: {value}`"
@@ -232,13 +234,15 @@ def option_rows(options: Schema) -> Iterator[tuple[str, ...]]:
 
 
 def cells(key: str, body: Schema, required: bool, further: str) -> tuple[str, ...]:
+    """Return the cells of a key's row."""
     default, meaning = default_and_meaning(body, required)
     return f"`{key}`", limits(body), further, default, meaning
 
 
 def key_rows(part: Schema, path: str = "") -> Iterator[tuple[str, ...]]:
-    """(key, type and limits, default, meaning) of all keys in a mapping, those inside others after
-    them.
+    """Yield (key, type and limits, default, meaning) for all keys of a mapping.
+
+    The keys of a mapping inside it come after its own key.
     """
     for keys, body in alike(part.get("properties", {})):
         name = keys[0] if len(keys) == 1 else f"{{{','.join(keys)}}}"
@@ -255,7 +259,7 @@ def key_rows(part: Schema, path: str = "") -> Iterator[tuple[str, ...]]:
 
 
 def alike(properties: Schema) -> Iterator[tuple[list[str], Schema]]:
-    """The keys of a mapping; neighbours that hold the same mapping stand together."""
+    """Yield the keys of a mapping, with neighbours that have the same mapping together."""
     groups: list[tuple[list[str], Schema]] = []
     for key, body in properties.items():
         if groups and groups[-1][1] == body and (is_mapping(body) or "$ref" in body):
@@ -266,11 +270,12 @@ def alike(properties: Schema) -> Iterator[tuple[list[str], Schema]]:
 
 
 def is_mapping(part: Schema | None) -> bool:
+    """Return whether a part of a schema is a mapping with known keys."""
     return bool(part) and "properties" in part
 
 
 def limits(body: Schema) -> str:
-    """The type of a value and its limits, in words.
+    """Return the type of a value and its limits, in words.
 
     >>> limits({"type": "number", "exclusiveMinimum": 0, "maximum": 1})
     'number (more than 0 and at most 1)'
@@ -288,7 +293,7 @@ def limits(body: Schema) -> str:
 
 
 def limits_of(kind: str, body: Schema) -> str:
-    """The limits of a value if it is of this kind.
+    """Return the limits of a value if it is of this kind.
 
     What a pattern says of a text stands in the key's sentence.
     """
@@ -316,7 +321,7 @@ def limits_of(kind: str, body: Schema) -> str:
 
 
 def in_brackets(text: str, limits: Iterable[str]) -> str:
-    """A type with its limits in brackets behind it.
+    """Return a type followed by its limits in brackets.
 
     >>> in_brackets("list of texts", ["not empty", "no item twice"]), in_brackets("text", [""])
     ('list of texts (not empty; no item twice)', 'text')
@@ -326,7 +331,7 @@ def in_brackets(text: str, limits: Iterable[str]) -> str:
 
 
 def bounds(body: Schema) -> str:
-    """The least and the largest number, in words; empty where there are none."""
+    """Return the least and the largest number in words, or nothing if there are none."""
     if "minimum" in body and "maximum" in body:
         return f"{body['minimum']} to {body['maximum']}"
     words = {
@@ -339,7 +344,7 @@ def bounds(body: Schema) -> str:
 
 
 def alternatives(pattern: str) -> list[str]:
-    """The words that a pattern allows if it is a plain choice of words, else none.
+    """Return the words that a pattern allows if it is a plain choice of words, else none.
 
     >>> alternatives("^(none|balanced)$"), alternatives("^always$"), alternatives("^[a-z]+$")
     (['none', 'balanced'], ['always'], [])
@@ -349,7 +354,7 @@ def alternatives(pattern: str) -> list[str]:
 
 
 def default_and_meaning(body: Schema, required: bool) -> tuple[str, str]:
-    """The default of a key and its sentences.
+    """Return the default of a key and its sentences.
 
     A default in words, `Default: all of them.`, is the last of these.
     """
@@ -361,7 +366,7 @@ def default_and_meaning(body: Schema, required: bool) -> tuple[str, str]:
 
 
 def listed(words: Iterable[str], last: str = "or") -> str:
-    """Words as a sentence lists them.
+    """Return words as a sentence lists them.
 
     >>> listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])
     ('a', 'a or b', 'a, b or c')
@@ -371,12 +376,13 @@ def listed(words: Iterable[str], last: str = "or") -> str:
 
 
 def value(item: object) -> str:
-    """A value as YAML writes it, in one line."""
+    """Return a value as YAML writes it, in one line."""
     written = yaml.safe_dump(item, default_flow_style=True, width=10**6)
     return f"`{written.removesuffix(chr(10)).removesuffix('...').strip()}`"
 
 
 def table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Return a Markdown table."""
     lines = [
         f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |"
         for line in [heads, *rows]

@@ -376,11 +376,20 @@ def test_shell_values_are_quoted(verb):
     assert unquoted == [], f"rule {verb}: {unquoted} lack :q"
 
 
+def is_docstring(node):
+    """Whether a statement is a text alone."""
+    return isinstance(node, ast.Expr) and isinstance(getattr(node.value, "value", None), str)
+
+
 @pytest.mark.parametrize("verb", SCRIPTS)
 def test_scripts_can_be_read_in_one_sitting(verb):
     text = SCRIPTS[verb].read_text()
-    statements = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.stmt)]
-    assert len(statements) <= 70  # the formatter decides how many lines they take
+    statements = [
+        node
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.stmt) and not is_docstring(node)
+    ]
+    assert len(statements) <= 68  # the formatter decides how many lines they take
     assert f"workflow/scripts/{verb}.py" in (ast.get_docstring(ast.parse(text)) or ""), (
         "no example call in the docstring"
     )

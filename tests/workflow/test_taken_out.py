@@ -55,11 +55,14 @@ def test_all_else_resolves_without_a_verb(tree, verb):
 
 @pytest.mark.slow
 def test_all_other_tests_pass_without_both_verbs(tree):
-    """The fast tests, except for this file, pass unedited in the tree that is left."""
+    """The fast tests, except for this file, pass unedited in the tree that is left.
+
+    They take two processes, since this file may be the last that still runs.
+    """
     # A test asks git which files there are.
     subprocess.run(["git", "init", "-q"], cwd=tree, check=True)
     done = run(
-        tree, "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider",
+        tree, "-m", "pytest", "-q", "-n", "2", "-m", "not slow", "-p", "no:cacheprovider",
         "tests/unit", "tests/cli", "tests/workflow", f"--ignore=tests/workflow/{FILE.name}",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:]

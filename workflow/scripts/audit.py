@@ -1,4 +1,4 @@
-"""Find exact duplicates in a cleaned corpus and name the posts that no model may read.
+r"""Find exact duplicates in a cleaned corpus and name the posts that no model may read.
 
 python workflow/scripts/audit.py --spec '{"task": "caves"}' \
     --clean results/public/clean/caves --out results/public/audit/caves
@@ -18,6 +18,7 @@ from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Find the duplicates of a corpus and write which posts are dropped."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "task: its name")
     parser.add_argument(

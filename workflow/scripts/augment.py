@@ -1,9 +1,12 @@
-"""Make new posts from labelled ones: segments shuffled, words edited, or the control `duplicate` to
-the same counts.
+r"""Make new posts from labelled ones, by shuffling segments, editing words or copying.
 
-python workflow/scripts/augment.py --data results/demo/clean/smm4h24-task3/train.parquet \
-  --drop results/demo/audit/smm4h24-task3/drop.parquet --out results/demo/ctyun/augment/filled.parquet \
-  --spec '{"copies":0,"fill":"largest","method":"shuffle","node":"filled","seed":1,"split":"protected"}'
+python workflow/scripts/augment.py \
+    --spec results/demo/ctyun/augment/filled.parquet.spec.json \
+    --data results/demo/clean/smm4h24-task3/train.parquet \
+    --drop results/demo/audit/smm4h24-task3/drop.parquet \
+    --out results/demo/ctyun/augment/filled.parquet
+
+The method `duplicate` copies posts. It is the control of the others, with the same counts.
 """
 
 import argparse
@@ -18,6 +21,7 @@ from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Make the new posts of a node and write them."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "the node's options")
     parser.add_argument("--data", nargs="+", required=True, help="posts to make new ones from")
@@ -37,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     write_posts(frame, args.out)
     per_class = ", ".join(f"{count} of class {label}" for label, count in counts["made"].items())
     print(
-        f"augment {options.node}: {len(frame)} new posts from {len(posts)} ({per_class or 'none'}); "
+        f"augment {options.node}: {len(frame)} new posts from {len(posts)} "
+        f"({per_class or 'none'}); "
         f"text repeated for {sum(counts['one segment'].values())} with one segment "
         f"and {sum(counts['no new order'].values())} without a new order; "
         f"{sum(counts['no edit'].values())} left out that no edit made new.",

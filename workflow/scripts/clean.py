@@ -1,6 +1,6 @@
-"""Clean a corpus: five splits of posts and a ledger of every raw row.
+r"""Clean a corpus: write five splits of posts and a ledger of every raw row.
 
-python workflow/scripts/clean.py --spec '{"task": "caves", "labels": [...], "splits": {...}}' \
+python workflow/scripts/clean.py --spec results/public/clean/caves.spec.json \
     --data ../shared/data --out results/public/clean/caves
 """
 
@@ -15,6 +15,7 @@ from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Clean the raw files of a task and write its splits and its ledger."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "the task file, and `task`: its name")
     parser.add_argument("--data", required=True, help="folder of the raw files")

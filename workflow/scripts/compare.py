@@ -1,21 +1,19 @@
-"""Compare: what each step along a recipe's chains adds, over seeds, beside its controls.
+r"""Compute what each step along a recipe's chains adds, over seeds, beside its controls.
 
-python workflow/scripts/compare.py --scores results/demo/ctyun/score/score.json \
-  --out results/demo/ctyun/compare/compare.json \
-  --spec '{"chains":{"ages":{"chain":["ages-plain","ages-read","ages-expert"],"controls":{"ages-drawn":
-           "ages-expert"},"sets":["ages/dev"]}}}'
+python workflow/scripts/compare.py --spec results/demo/ctyun/compare/compare.json.spec.json \
+    --scores results/demo/ctyun/score/score.json --out results/demo/ctyun/compare/compare.json
 
-Writes {"recipe": R, "chains": {name: {"sets": {dataset: {
-  "metric": the official one,
-  "nodes":    [{"node", S}],                                 a node's own score
-  "steps":    [{"from", "to", S}],                           the gain of `to` over `from`
-  "controls": [{"node", "beside", "against", S, "own": {S}}]  the gain of the control over `against`, the
-                                                             node before the one in whose place it
-                                                             stands
-}}}}} where S is "mean", "sd", "seeds" (the number of values or of pairs) of the official metric and
-"auc", "auc_sd" of the AUC. Numbers that do not exist are null; "reason" says why ("not run", "no
-equal seeds", "no gold labels"). `controls` in the spec may also be a list: they stand in the place
-of the last node.
+The result is {"recipe": R, "chains": {name: {"sets": {dataset: {
+  "metric": the official metric,
+  "nodes":    [{"node", S}]                                   the score of a node
+  "steps":    [{"from", "to", S}]                             the gain of `to` over `from`
+  "controls": [{"node", "beside", "against", S, "own": {S}}]  the gain of a control over `against`,
+                                                              the node before the one that the
+                                                              control replaces
+}}}}} where S is "mean", "sd" and "seeds" (the number of values or of pairs) of the official metric,
+and "auc" and "auc_sd" of the AUC. A number that does not exist is null, and "reason" says why: "not
+run", "no equal seeds" or "no gold labels". If `controls` of the spec is a list, each control
+replaces the last node.
 """
 
 import argparse
@@ -29,6 +27,7 @@ from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Compare the nodes of each chain and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "recipe and chains")
     parser.add_argument("--scores", required=True, help="score.json of the recipe")

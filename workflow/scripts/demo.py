@@ -1,7 +1,7 @@
-"""Write made-up corpora in the official shapes of SMM4H tasks of 2020, 2022, 2023 and 2024.
+r"""Write made-up corpora in the official formats of SMM4H tasks of 2020, 2022, 2023 and 2024.
 
-python workflow/scripts/demo.py --out work/demo/posts \
-    --spec '{"seed": 1, "posts": {"smm4h24-task5": {"train": 300, "dev": 120, "test": 120, "decoys": 60}}}'
+python workflow/scripts/demo.py --out work/demo/posts --spec \
+    '{"seed": 1, "posts": {"smm4h24-task5": {"train": 300, "dev": 120, "test": 120, "decoys": 60}}}'
 """
 
 import argparse
@@ -21,14 +21,14 @@ from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
 def write_rows(rows: Iterable[Sequence[Any]], path: str) -> None:
-    """Write rows as csv or tsv by the name of the file."""
+    """Write rows as csv or tsv, by the ending of the file's name."""
     text = io.StringIO(newline="")
     csv.writer(text, delimiter="\t" if path.endswith("tsv") else ",").writerows(rows)
     write_text(text.getvalue(), path)
 
 
 def write_pool(found: Iterable[Mapping[str, Any]], path: str) -> None:
-    """Write the pool as Reddit's JSON lines, compressed with zstd."""
+    """Write a pool as JSON lines with the keys of Reddit, compressed with zstd."""
     lines = (
         json.dumps({"id": p["id"], "title": p["title"], "selftext": p["text"]}) + "\n"
         for p in found
@@ -38,6 +38,7 @@ def write_pool(found: Iterable[Mapping[str, Any]], path: str) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Write the made-up corpora of all tasks."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "seed, and posts: {task: {split: count}}")
     parser.add_argument("--out", required=True, help="folder for <task>/<file>")

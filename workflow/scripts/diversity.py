@@ -1,21 +1,28 @@
-"""Diversity: how varied the posts of datasets are beside the train posts of their task, class by
-class.
+r"""Measure how varied the posts of datasets are beside the train posts of their task.
 
-python workflow/scripts/diversity.py --train outdoors results/demo/clean/smm4h24-task3/train.parquet \
-  --drop outdoors results/demo/audit/smm4h24-task3/drop.parquet --base outdoors results/base/minilm/model.json \
-  --data filled results/demo/ctyun/augment/filled.parquet --out results/demo/ctyun/diversity/diversity.json \
-  --spec '{"recipe":"ctyun","tasks":{"outdoors":{"clusters":10,"embed":"minilm","labels":["unrelated","positive",
-           "neutral","negative"],"model":"minilm","perplexity":30,"sample":1000,"seed":1,
-           "sets":[{"dataset":"filled"},{"dataset":"written","reason":"not run"}]}}}'
+python workflow/scripts/diversity.py \
+    --spec results/demo/ctyun/diversity/diversity.json.spec.json \
+    --train outdoors results/demo/clean/smm4h24-task3/train.parquet \
+    --drop outdoors results/demo/audit/smm4h24-task3/drop.parquet \
+    --base outdoors results/base/minilm/model.json \
+    --data filled results/demo/ctyun/augment/filled.parquet \
+    --out results/demo/ctyun/diversity/diversity.json
 
-Writes {"recipe": R, "tasks": {name: {
+The result is {"recipe": R, "tasks": {name: {
   "embed", "model", "sample", "seed", "perplexity",    as in the spec
-  "n": posts of each group, "reference": train posts that are near or not, "clusters": of these,
-  "silhouettes": [[k, mean silhouette of k clusters of the reference]], "groups": [{"dataset",
-  "label", "rows": all its posts, "unique": [1-grams, 2-grams, 3-grams], "self_bleu",
-              "cosine": mean of all pairs, "nearest": mean 1 - cosine to the nearest other train
-              post, "coverage": share of the clusters, "entropy": of the clusters' shares, "points":
-              [[x, y]] of the map}]
+  "n": number of posts of each group,
+  "reference": number of train posts that may be the nearest,
+  "clusters": number of their clusters,
+  "silhouettes": [[k, mean silhouette of k clusters of the reference]],
+  "groups": [{"dataset", "label",
+              "rows": number of all its posts,
+              "unique": [share of distinct 1-grams, 2-grams, 3-grams],
+              "self_bleu",
+              "cosine": mean of all pairs,
+              "nearest": mean 1 - cosine to the nearest other train post,
+              "coverage": share of the clusters that it reaches,
+              "entropy": entropy of its shares of the clusters,
+              "points": [[x, y]] of the map}]
 }}}. A group, a dataset or a task without figures has a "reason".
 """
 
@@ -34,28 +41,30 @@ from postgrad.records.options import read_options
 from postgrad.records.posts import read_posts_without_dropped
 from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
 
-TOLD = (
-    "embed",
-    "model",
-    "sample",
-    "perplexity",
-    "seed",
-    "reason",
-)  # of the spec, in the result as well
+# Options that stand in the result as they stand in the spec.
+COPIED_OPTIONS = ("embed", "model", "sample", "perplexity", "seed", "reason")
 
 
 def entry(
     name: str, task: DiversityTask, train: str, drop: str, base: str, data: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The task of that name in diversity.json.
+    """Return the entry of one task in diversity.json.
 
-    data: {dataset: its file} of every dataset of the recipe.
+    Parameters
+    ----------
+    name
+        The recipe's name for the task.
+    task
+        Its options and datasets.
+    train, drop, base
+        The files of its train posts, of the posts that are left out, and of its encoder.
+    data
+        The file of every dataset of the recipe.
     """
     folder = Path(base).parent
     read_base_record(folder, "encoder")
-    os.environ.update(
-        {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
-    )  # read by transformers' import
+    # Read by transformers when it is imported.
+    os.environ.update({"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"})
     from postgrad.models.inference import post_embeddings
 
     made = [part.dataset for part in task.sets if part.reason is None]
@@ -72,6 +81,7 @@ def entry(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Measure the diversity of all datasets of a recipe and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "recipe and tasks")
     named: dict[str, Any] = {"action": "append", "nargs": 2, "default": []}
@@ -92,12 +102,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         named_files(f"--{role}", vars(args)[role], run_here) for role in ("train", "drop", "base")
     )
     sets = [part.dataset for name in run_here for part in tasks[name].sets if part.reason is None]
-    data, found = named_files("--data", args.data, sets), {}
+    data, figures = named_files("--data", args.data, sets), {}
     for name, task in tasks.items():
-        found[name] = {key: getattr(task, key) for key in TOLD if getattr(task, key) is not None}
+        figures[name] = {
+            key: getattr(task, key) for key in COPIED_OPTIONS if getattr(task, key) is not None
+        }
         if task.reason is None:
-            found[name] |= entry(name, task, train[name], drop[name], base[name], data)
-    write_text(json_text({"recipe": options.recipe, "tasks": found}), args.out)
+            figures[name] |= entry(name, task, train[name], drop[name], base[name], data)
+    write_text(json_text({"recipe": options.recipe, "tasks": figures}), args.out)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
-"""Fine-tune a base (or another model) into a classifier.
+r"""Fine-tune a base or another model into a classifier.
 
-python workflow/scripts/finetune.py --spec spec.json --base results/base/minilm
-    --data results/public/clean/caves/train.parquet --drop results/public/audit/caves/drop.parquet
+python workflow/scripts/finetune.py --spec results/public/ctyun/finetune/plain.spec.json \
+    --base results/base/minilm --data results/public/clean/caves/train.parquet \
+    --drop results/public/audit/caves/drop.parquet \
     --work work/public/ctyun/finetune/plain --out results/public/ctyun/finetune/plain
 
---nodes, --ranks, --zero and --cpus tell how many processes train, not what: the batch of the spec is shared among them.
+--nodes, --ranks, --zero and --cpus say how many processes train. They do not change the model that
+is trained: the processes share the batch of the spec.
 """
 
 import argparse
@@ -27,6 +29,7 @@ VERSION = 1  # raise when the same spec gives another model
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Train a classifier, or restore the result of an equal training."""
     words = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -1,13 +1,14 @@
-"""Fold: gold splits pooled, with one fold marked as held out, and the posts that nothing trained
-beside it may read.
+r"""Pool gold splits, mark one fold as held out, and list the posts that belong with it.
 
-python workflow/scripts/fold.py --data results/demo/clean/smm4h24-task6/train.parquet \
-  results/demo/clean/smm4h24-task6/dev.parquet --drop results/demo/audit/smm4h24-task6/drop.parquet
-  \
-  --corpus results/demo/clean/smm4h24-task6/{train,dev,test,cross,unlabeled}.parquet \
-  --groups results/demo/audit/smm4h24-task6/groups.parquet \
-  --out results/demo/mine/fold/pooled@fold=1.parquet --out-drop results/demo/mine/fold/pooled@fold=1.drop.parquet \
-  --spec '{"classes":["no","yes"],"fold":1,"k":5,"node":"pooled@fold=1","seed":42}'
+python workflow/scripts/fold.py --spec results/demo/mine/fold/pooled@fold=1.parquet.spec.json \
+    --data results/demo/clean/smm4h24-task6/{train,dev}.parquet \
+    --drop results/demo/audit/smm4h24-task6/drop.parquet \
+    --corpus results/demo/clean/smm4h24-task6/{train,dev,test,cross,unlabeled}.parquet \
+    --groups results/demo/audit/smm4h24-task6/groups.parquet \
+    --out results/demo/mine/fold/pooled@fold=1.parquet \
+    --out-drop results/demo/mine/fold/pooled@fold=1.drop.parquet
+
+A dataset that is read beside the fold, such as a pool, leaves out the posts of --out-drop.
 """
 
 import argparse
@@ -40,6 +41,7 @@ FOLDED = POSTS.append(pa.field("held_out", pa.bool_()))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Divide the pooled posts into folds and write one of them."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "k, seed, the fold and the classes")
     parser.add_argument("--data", nargs="+", required=True, help="labelled posts to pool")
@@ -74,7 +76,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     write_posts(posts, args.out, FOLDED)
     write_table(beside.assign(reason=f"held out by {options.node}"), args.out_drop, DROPPED)
     print(
-        f"fold {options.node}: {int(posts['held_out'].sum())} of {len(posts)} posts held out; {len(beside)} of "
+        f"fold {options.node}: {int(posts['held_out'].sum())} of {len(posts)} posts held out; "
+        f"{len(beside)} of "
         f"{len(corpus)} posts of the corpus are these or belong with one of them.",
         file=sys.stderr,
     )

@@ -1,14 +1,15 @@
-"""Label the posts of a pool as one or two teachers see them, and keep some: by agreement,
-confidence or at random.
+r"""Label the posts of a pool with one or two teachers, and keep some of them.
 
-python workflow/scripts/label.py --pool ages/unlabeled results/demo/clean/smm4h24-task6/unlabeled.parquet \
-  --drop results/demo/audit/smm4h24-task6/drop.parquet --train results/demo/clean/smm4h24-task6/train.parquet \
-  --gold results/demo/clean/smm4h24-task6/dev.parquet \
-  --predictions qwen results/demo/ctyun/predict/qwen/teaching.parquet \
-  --predictions qwen15 results/demo/ctyun/predict/qwen15/teaching.parquet \
-  --out results/demo/ctyun/label/agreed.parquet --flow results/demo/ctyun/label/agreed.json \
-  --spec '{"balance":"none","classes":["no","yes"],"fit":"ages/dev","keep":"agreement","node":"agreed","seed":1,
-           "teachers":["qwen","qwen15"]}'
+python workflow/scripts/label.py --spec results/demo/ctyun/label/agreed.parquet.spec.json \
+    --pool ages/unlabeled results/demo/clean/smm4h24-task6/unlabeled.parquet \
+    --drop results/demo/audit/smm4h24-task6/drop.parquet \
+    --train results/demo/clean/smm4h24-task6/train.parquet \
+    --gold results/demo/clean/smm4h24-task6/dev.parquet \
+    --predictions qwen results/demo/ctyun/predict/qwen/teaching.parquet \
+    --predictions qwen15 results/demo/ctyun/predict/qwen15/teaching.parquet \
+    --out results/demo/ctyun/label/agreed.parquet --flow results/demo/ctyun/label/agreed.json
+
+Posts are kept by agreement, by confidence or at random.
 """
 
 import argparse
@@ -37,6 +38,7 @@ LABELLED = POSTS.append(pa.field("teachers", pa.list_(pa.list_(pa.float64()))))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Label the posts of a pool and write those that are kept."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "the node's options")
     parser.add_argument(
@@ -61,8 +63,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     names, classes, (dataset, pool_file) = options.teachers, len(options.classes), args.pool
     pool = read_posts_without_dropped([pool_file], args.drop).set_index("post_id")
     files = list(named_files("--predictions", args.predictions, names).values())
-    said = [read_predictions(file) for file in files]
-    scored = [dataset_predictions(frame, dataset) for frame in said]
+    answers = [read_predictions(file) for file in files]
+    scored = [dataset_predictions(frame, dataset) for frame in answers]
     teachers = pseudo_labels.join_teachers(
         [frame[frame["post_id"].isin(pool.index)] for frame in scored], names, classes
     )
@@ -79,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         posts = read_posts_without_dropped([args.gold], args.drop)
         both = [
             align_with_gold(posts, dataset_predictions(frame, options.fit), (args.gold, file))
-            for frame, file in zip(said, files)
+            for frame, file in zip(answers, files)
         ]
         gold, on_gold = both[0][0]["label"].to_numpy(dtype=np.int64), [frame for _, frame in both]
     two = len(names) > 1 and on_gold  # one teacher's own probabilities rank its answers
@@ -116,7 +118,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     write_text(json_text({**stem, **figures}), args.flow)
     word = pseudo_labels.label_word(teachers)
     print(
-        f"label {options.node}: {len(frame)} of {len(teachers[0])} scored posts kept by {options.keep}; "
+        f"label {options.node}: {len(frame)} of {len(teachers[0])} scored posts kept by "
+        f"{options.keep}; "
         f"{sum(figures[word].values())} {word}, shortfall {sum(shortfall)}.",
         file=sys.stderr,
     )

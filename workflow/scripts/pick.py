@@ -1,14 +1,14 @@
-"""Pick: of several predictors the best on gold posts of dev; its predictions become this node's.
+r"""Choose the best of several predictors on gold posts; its predictions become those of the node.
 
-python workflow/scripts/pick.py --gold results/demo/clean/smm4h24-task6/dev.parquet \
-  --predictions plain@lr=low results/demo/mine/predict/plain@lr=low/scored.parquet \
-  --predictions plain@lr=high results/demo/mine/predict/plain@lr=high/scored.parquet \
-  --out results/demo/mine/pick/best/scored.parquet --fit results/demo/mine/pick/best/scored.fit.json \
-  --spec '{"datasets":["ages/test"],"fit":"ages/dev","labels":["no","yes"],"metric":"f1","node":"best",
-           "of":["plain@lr=low","plain@lr=high"],"positive":[1]}'
+python workflow/scripts/pick.py --spec results/demo/mine/pick/best/scored.parquet.spec.json \
+    --gold results/demo/clean/smm4h24-task6/dev.parquet \
+    --predictions plain@lr=low results/demo/mine/predict/plain@lr=low/scored.parquet \
+    --predictions plain@lr=high results/demo/mine/predict/plain@lr=high/scored.parquet \
+    --out results/demo/mine/pick/best/scored.parquet \
+    --fit results/demo/mine/pick/best/scored.fit.json
 
-Each file holds the datasets of which the best one's predictions are taken, and the gold posts' own
-dataset, `fit`.
+Each file of --predictions has the datasets that the node predicts, and the dataset `fit` of the
+gold posts.
 """
 
 import argparse
@@ -32,6 +32,7 @@ from postgrad.runtime.cli import add_named_files, add_spec, named_files, parse_a
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Choose the best predictor and write its predictions."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "the candidates, their task, and the datasets of the file")
     add_named_files(parser, "--predictions", ("CANDIDATE", "FILE"), "once for each candidate")
@@ -73,7 +74,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     candidates = [{"node": id, "score": value} for id, value in zip(options.of, found)]
     write_text(json_text({**facts, "picked": best, "candidates": candidates}), args.fit)
     print(
-        f"pick {options.node}: {best} of {len(found)} candidates, {max(found):.4f} in {options.metric} "
+        f"pick {options.node}: {best} of {len(found)} candidates, {max(found):.4f} in "
+        f"{options.metric} "
         f"on {facts['posts']} gold posts.",
         file=sys.stderr,
     )

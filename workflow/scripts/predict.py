@@ -1,11 +1,15 @@
-"""Predict the datasets of one file with one model: K logits and probabilities a post, in each
-dataset's order.
+r"""Predict the datasets of one file with one model.
 
-python workflow/scripts/predict.py --spec spec.json --model results/public/ctyun/finetune/plain
-    --data caves/dev results/public/clean/caves/dev.parquet --data caves/test results/public/clean/caves/test.parquet
-    --work work/public/ctyun/predict/plain --out results/public/ctyun/predict/plain/scored.parquet
+python workflow/scripts/predict.py \
+    --spec results/public/ctyun/predict/plain/scored.parquet.spec.json \
+    --model results/public/ctyun/finetune/plain \
+    --data caves/dev results/public/clean/caves/dev.parquet \
+    --data caves/test results/public/clean/caves/test.parquet \
+    --work work/public/ctyun/predict/plain \
+    --out results/public/ctyun/predict/plain/scored.parquet
 
-Each dataset is batched by itself, so its logits depend on no other. Finished ones are kept in
+A post gets a logit and a probability for each class, and the posts keep their order. Each dataset
+is batched by itself, so its logits do not depend on the others. A finished dataset is kept in
 --work and restored.
 """
 
@@ -35,12 +39,9 @@ from postgrad.runtime.result_cache import move_older_work, restore_result, store
 from postgrad.runtime.signals import handle_stop_signals
 
 VERSION = 1  # raise when the same model gives other predictions
-READ = (
-    "post_id",
-    "keyword",
-    "text",
-)  # the columns that a prediction hangs on: a new label alters none
-KEPT = "predictions.parquet"
+# The columns on which a prediction depends. A new label does not change one.
+READ_COLUMNS = ("post_id", "keyword", "text")
+FILE_NAME = "predictions.parquet"
 
 
 def load_scorer(options: PredictOptions, folder: str) -> Scorer:
@@ -48,14 +49,14 @@ def load_scorer(options: PredictOptions, folder: str) -> Scorer:
     if options.kind == "linear":
         from postgrad.models.linear import load_scorer as load
     else:
-        os.environ.update(
-            TOKENIZERS_PARALLELISM="false", HF_HUB_OFFLINE="1"
-        )  # read when transformers is imported
+        # Read by transformers when it is imported.
+        os.environ.update({"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"})
         from postgrad.models.inference import load_scorer as load
     return load(options, folder)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Predict every dataset that is not predicted yet, and write them to one file."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -79,30 +80,31 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = read_options(PredictOptions, args.spec)
     facts, names = read_model_record(args.model), [label["name"] for label in options.labels]
     if facts["labels"] != names or facts["kind"] != options.kind:
-        raise ValueError(f"model {args.model} ({facts['kind']}, {facts['labels']}) does not fit "
-                         f"node {options.node} ({options.kind}, {names}): train it for this task")  # fmt: skip
+        raise ValueError(
+            f"model {args.model} ({facts['kind']}, {facts['labels']}) does not fit node "
+            f"{options.node} ({options.kind}, {names}); train it for this task."
+        )
     files = named_files("--data", args.data, options.datasets)
     model = {"version": VERSION, "model": model_key(args.model)}
     model |= {"shard": args.shard} if args.shard else {}
     shard, _, shards = (args.shard or "1-of-1").partition("-of-")
     part = slice(int(shard) - 1, None, int(shards))
     parts, folder = [read_predictions(path) for path in args.shards], Path(*args.shards[:1]).parent
-    found, scorer = {}, None
+    predicted, scorer = {}, None
     with handle_stop_signals():
         for dataset, file in files.items():
             frame = posts_to_predict(read_posts(file), dataset, options.pool)
             key = {
                 "spec": dataset_spec(args.spec, dataset),
-                "posts": posts_digest(frame, READ),
+                "posts": posts_digest(frame, READ_COLUMNS),
                 **model,
             }
             place = Path(args.work) / (f"{dataset}.shards/{args.shard}" if args.shard else dataset)
             with hold_lock(place), TemporaryDirectory(dir=place.parent, prefix=".") as beside:
-                move_older_work(
-                    args.work, place
-                )  # up to version 0.1.0 a dataset had a folder of its own
-                piece = Path(beside) / KEPT
-                if not restore_result(args.work, key, piece, KEPT):
+                # Up to version 0.1.0 a dataset had a folder of its own.
+                move_older_work(args.work, place)
+                piece = Path(beside) / FILE_NAME
+                if not restore_result(args.work, key, piece, FILE_NAME):
                     rows: Any = range(len(frame))
                     if parts:
                         logits = join_shards(
@@ -116,12 +118,12 @@ def main(argv: Sequence[str] | None = None) -> None:
                     write_predictions(
                         {dataset: prediction_rows(frame["post_id"].iloc[rows], logits)}, piece
                     )
-                    store_result(args.work, key, piece, KEPT)
+                    store_result(args.work, key, piece, FILE_NAME)
                     print(
                         f"{options.node}: {len(rows)} posts of {dataset} predicted", file=sys.stderr
                     )
-                found[dataset] = read_predictions(piece)
-        write_predictions(found, args.out)
+                predicted[dataset] = read_predictions(piece)
+        write_predictions(predicted, args.out)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
-"""Go on pretraining a base on posts without labels: causal, or masked for encoders.
+r"""Continue the pretraining of a base on posts without labels.
 
-python workflow/scripts/pretrain.py --spec spec.json --base results/base/minilm
-    --data results/public/clean/stress/unlabeled.parquet --drop results/public/audit/stress/drop.parquet
+python workflow/scripts/pretrain.py --spec results/public/ctyun/pretrain/reader.spec.json \
+    --base results/base/minilm --data results/public/clean/stress/unlabeled.parquet \
+    --drop results/public/audit/stress/drop.parquet \
     --work work/public/ctyun/pretrain/reader --out results/public/ctyun/pretrain/reader
 
---nodes, --ranks, --zero and --cpus tell how many processes train, not what: the batch of the spec is shared among them.
+A causal model predicts the next token, an encoder masked tokens. --nodes, --ranks, --zero and
+--cpus say how many processes train. They do not change the model that is trained: the processes
+share the batch of the spec.
 """
 
 import argparse
@@ -26,6 +29,7 @@ VERSION = 1  # raise when the same spec gives another model
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Pretrain a model, or restore the result of an equal pretraining."""
     words = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -62,9 +66,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         if not signals.is_rank() and restore_result(args.work, facts, args.out):
             return
         launcher.launch_ranks(__file__, words, args, options.threads)
-        os.environ.update(
-            {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
-        )  # read by transformers' import
+        # Read by transformers when it is imported.
+        os.environ.update({"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"})
         from postgrad.training import pretraining
 
         pretraining.pretrain_model(options, args.base, frame, facts, args.work, args.out, args.zero)

@@ -1,12 +1,12 @@
-"""Report: one page of all scores, chains, label flows and books of a study, with its CSV and a text
-table.
+r"""Write the report of a study: one page, a CSV file of all scores and a text table.
 
-python workflow/scripts/report.py --spec '{"study":"demo","title":"Made-up posts","scale":"demo", ...}' \
-  --scores results/demo/ctyun/score/score.json --compare results/demo/ctyun/compare/compare.json \
-  --ledger smm4h24-task6 results/demo/clean/smm4h24-task6/ledger.parquet \
-  --audit smm4h24-task6 results/demo/audit/smm4h24-task6/drop.parquet \
-  --flow ctyun agreed results/demo/ctyun/label/agreed.json \
-  --table results/demo/scores.csv --text results/demo/scores.txt --out results/demo/report.html
+python workflow/scripts/report.py --spec results/demo/report.html.spec.json \
+    --scores results/demo/ctyun/score/score.json \
+    --compare results/demo/ctyun/compare/compare.json \
+    --ledger smm4h24-task6 results/demo/clean/smm4h24-task6/ledger.parquet \
+    --audit smm4h24-task6 results/demo/audit/smm4h24-task6/drop.parquet \
+    --flow ctyun agreed results/demo/ctyun/label/agreed.json \
+    --table results/demo/scores.csv --text results/demo/scores.txt --out results/demo/report.html
 """
 
 import argparse
@@ -34,6 +34,7 @@ NAMED = {
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Write the report, the table of scores and its text form."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "study, recipes, deviations")
     sections = find_sections()

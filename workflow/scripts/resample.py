@@ -1,8 +1,9 @@
-"""Balance the classes of one or several datasets: copies added, posts left out.
+r"""Balance the classes of one or several datasets by copying posts and leaving posts out.
 
-python workflow/scripts/resample.py --data results/demo/clean/smm4h24-task3/train.parquet \
-  --drop results/demo/audit/smm4h24-task3/drop.parquet --out results/demo/mine/resample/even.parquet \
-  --spec '{"node":"even","seed":1,"to":"largest"}'
+python workflow/scripts/resample.py --spec '{"node": "even", "seed": 1, "to": "largest"}' \
+    --data results/demo/clean/smm4h24-task3/train.parquet \
+    --drop results/demo/audit/smm4h24-task3/drop.parquet \
+    --out results/demo/mine/resample/even.parquet
 """
 
 import argparse
@@ -16,6 +17,7 @@ from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Balance the classes and write the whole set."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "the node's options")
     parser.add_argument(

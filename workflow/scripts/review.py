@@ -1,14 +1,20 @@
-"""Review: one predicted label re-checked by a language model, where the classifier is unsure and
-dev shows a gain.
+r"""Have a language model check the predictions of one label.
 
-python workflow/scripts/review.py --predictions results/demo/mine/predict/plain/scored.parquet \
-  --data ages/test results/demo/clean/smm4h24-task6/test.parquet \
-  --train results/demo/clean/smm4h24-task6/train.parquet --drop results/demo/audit/smm4h24-task6/drop.parquet \
-  --gold results/demo/clean/smm4h24-task6/dev.parquet --work work/demo/mine/review/checked \
-  --out results/demo/mine/review/checked/scored.parquet --fit results/demo/mine/review/checked/scored.fit.json \
-  --reached '{"answers":"work/demo/answers","bases":{},"budget":null}' --spec spec.json
+python workflow/scripts/review.py \
+    --spec results/demo/mine/review/checked/scored.parquet.spec.json \
+    --predictions results/demo/mine/predict/plain/scored.parquet \
+    --data ages/test results/demo/clean/smm4h24-task6/test.parquet \
+    --train results/demo/clean/smm4h24-task6/train.parquet \
+    --drop results/demo/audit/smm4h24-task6/drop.parquet \
+    --gold results/demo/clean/smm4h24-task6/dev.parquet \
+    --work work/demo/mine/review/checked \
+    --reached '{"answers":"work/demo/answers","bases":{},"budget":null}' \
+    --out results/demo/mine/review/checked/scored.parquet \
+    --fit results/demo/mine/review/checked/scored.fit.json
 
---predictions holds the datasets that are reviewed and, for a gate, the gold posts' own dataset, `fit`.
+Only predictions of which the classifier is unsure are checked, and only if this gains something on
+dev. The file of --predictions has the datasets that are reviewed and, for such a gate, the dataset
+`fit` of the gold posts.
 """
 
 import argparse
@@ -45,6 +51,7 @@ GATE = "gate"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Review the predictions of one label and write the predictions after it."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "the node's options, its task, and the datasets of the file")
     parser.add_argument(
@@ -73,14 +80,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     args = parse_arguments(parser, argv)
 
-    options, predictions = (
-        read_options(ReviewOptions, args.spec),
-        read_predictions(args.predictions),
-    )
+    options = read_options(ReviewOptions, args.spec)
+    predictions = read_predictions(args.predictions)
     ((reviewer, ask),) = ask_functions(args.spec, args.reached, args.models).items()
     if (args.gold is None) != (options.fit is None):
-        raise ValueError("--gold and `fit` of the spec belong together: give both, or neither for a review without "
-                         "a gate.")  # fmt: skip
+        raise ValueError(
+            "--gold and `fit` of the spec belong together: give both, or neither for a review "
+            "without a gate."
+        )
     data = named_files("--data", args.data, options.datasets)
     train = read_posts_without_dropped(args.train, args.drop) if args.train else None
     shown = (
@@ -90,7 +97,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         key: getattr(options, key) for key in ("node", "of", "check", "otherwise", "fit", "metric")
     }
     facts["reviewer"] = reviewer
-    fit, found, reviews = dict.fromkeys(("margin", "before", "after", "p")) | {"on": True}, {}, {}
+    fit, reviewed, reviews = (
+        dict.fromkeys(("margin", "before", "after", "p")) | {"on": True},
+        {},
+        {},
+    )
     with handle_stop_signals():
         if options.fit:
             on_gold = dataset_predictions(predictions, options.fit)
@@ -104,30 +115,30 @@ def main(argv: Sequence[str] | None = None) -> None:
             facts |= {"alpha": options.alpha, "posts": len(posts)}
         for dataset, file in data.items():
             frame = dataset_predictions(predictions, dataset)
-            wanted = frame if fit["on"] else frame[:0]
+            checked_posts = frame if fit["on"] else frame[:0]
             reviews[dataset] = review_predictions(
-                options, shown, wanted, read_posts(file), fit["margin"], ask
+                options, shown, checked_posts, read_posts(file), fit["margin"], ask
             )
             labels, logits = apply_review(frame, reviews[dataset])
-            found[dataset] = prediction_rows(frame["post_id"], logits, labels=labels)
+            reviewed[dataset] = prediction_rows(frame["post_id"], logits, labels=labels)
     for name, review in reviews.items():
         write_private_table(
             review.table.assign(asked_for=name), f"{args.work}/{name}.parquet", REVIEW_SCHEMA
         )
-    write_predictions(found, args.out)
+    write_predictions(reviewed, args.out)
     counts = {name: review.counts for name, review in reviews.items()}
     write_text(
         json_text({**facts, **fit, "gate": counts.pop(GATE, None), "reviews": counts}), args.fit
     )
     kept = sum(review.kept for review in reviews.values())
-    told = f"no gain on {options.fit}, so nothing is checked."
+    outcome = f"no gain on {options.fit}, so nothing is checked."
     if fit["on"]:
         checked, turned = (
             sum(count[key] for count in counts.values()) for key in ("checked", "changed")
         )
-        told = f"{checked} checked by {reviewer}, {turned} changed; {kept} answers were kept."
+        outcome = f"{checked} checked by {reviewer}, {turned} changed; {kept} answers were kept."
     print(
-        f"review {options.node}: of {sum(map(len, found.values()))} predictions {told}",
+        f"review {options.node}: of {sum(map(len, reviewed.values()))} predictions {outcome}",
         file=sys.stderr,
     )
 

@@ -1,10 +1,9 @@
-"""Score: every predictor of a recipe against the gold labels of every dataset asked for.
+r"""Score every predictor of a recipe against the gold labels of every dataset asked for.
 
-python workflow/scripts/score.py --out results/demo/ctyun/score/score.json \
-  --predictions ages-plain@seed=1 results/demo/ctyun/predict/ages-plain@seed=1/scored.parquet \
-  --gold ages-plain@seed=1 ages/dev results/demo/clean/smm4h24-task6/dev.parquet \
-  --spec '{"pairs":[{"predictor":"ages-plain@seed=1","node":"ages-plain","axes":{"seed":"1"},
-           "dataset":"ages/dev","task":"smm4h24-task6","labels":["no","yes"],"positive":[1],"metric":"f1"}],"recipe":"ctyun"}'
+python workflow/scripts/score.py --spec results/demo/ctyun/score/score.json.spec.json \
+    --predictions ages-plain@seed=1 results/demo/ctyun/predict/ages-plain@seed=1/scored.parquet \
+    --gold ages-plain@seed=1 ages/dev results/demo/clean/smm4h24-task6/dev.parquet \
+    --out results/demo/ctyun/score/score.json
 """
 
 import argparse
@@ -30,7 +29,7 @@ from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
 def entry(
     pair: ScoredPair, predictions: pd.DataFrame, predictions_path: str, gold_path: str
 ) -> dict[str, Any]:
-    """The scores of one predictor on one dataset, or the reason why there are none."""
+    """Return the scores of one predictor on one dataset, or the reason why there are none."""
     named = {key: getattr(pair, key) for key in ("predictor", "node", "axes", "dataset", "task")}
     gold = read_posts(gold_path)
     if gold["label"].isna().all():
@@ -40,18 +39,19 @@ def entry(
     )
     task = (pair.labels, pair.positive, pair.metric)
     try:
-        found = score_predictions(
+        scores = score_predictions(
             gold["label"].astype(int), predictions["label"], prediction_matrix(predictions), *task
         )
     except ValueError as fault:
         raise ValueError(f"{predictions_path}: {pair.dataset}: {fault}") from fault
-    return {**named, **found}
+    return {**named, **scores}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Score all predictors of a recipe and write the scores."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "recipe, and pairs of predictor and dataset")
-    for option, words, told in (
+    for option, words, text in (
         (
             "--predictions",
             ("PREDICTOR", "FILE"),
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         ("--gold", ("PREDICTOR", "DATASET", "FILE"), "a dataset's posts, once for each pair"),
     ):
         parser.add_argument(
-            option, action="append", default=[], nargs=len(words), metavar=words, help=told
+            option, action="append", default=[], nargs=len(words), metavar=words, help=text
         )
     parser.add_argument("--out", required=True, help="the scores, as JSON")
     args = parse_arguments(parser, argv)

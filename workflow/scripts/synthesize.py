@@ -1,12 +1,13 @@
-"""Let language models write posts of a label after examples from train, and keep what copies no
-post.
+r"""Have language models write posts of a label after examples, and keep those that copy no post.
 
-python workflow/scripts/synthesize.py --data results/demo/clean/smm4h24-task5/train.parquet \
-  --drop results/demo/audit/smm4h24-task5/drop.parquet \
-  --corpus train results/demo/clean/smm4h24-task5/train.parquet \
-  --corpus dev results/demo/clean/smm4h24-task5/dev.parquet \
-  --reached '{"answers":"work/demo/answers","bases":{},"budget":null}' --spec spec.json \
-  --out results/demo/mine/synthesize/made.parquet --flow results/demo/mine/synthesize/made.json
+python workflow/scripts/synthesize.py \
+    --spec results/demo/mine/synthesize/made.parquet.spec.json \
+    --data results/demo/clean/smm4h24-task5/train.parquet \
+    --drop results/demo/audit/smm4h24-task5/drop.parquet \
+    --corpus train results/demo/clean/smm4h24-task5/train.parquet \
+    --corpus dev results/demo/clean/smm4h24-task5/dev.parquet \
+    --reached '{"answers":"work/demo/answers","bases":{},"budget":null}' \
+    --out results/demo/mine/synthesize/made.parquet --flow results/demo/mine/synthesize/made.json
 """
 
 import argparse
@@ -28,6 +29,7 @@ VERSION = 1  # raise when the same answers give other posts, or the same posts o
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Have the models write posts, and write those that are kept."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(parser, "the node's options")
     parser.add_argument(

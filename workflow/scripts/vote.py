@@ -1,16 +1,17 @@
-"""Vote: several predictors' files as one, with the ties on each dataset counted.
+r"""Combine the predictions of several predictors, and count the ties on each dataset.
 
-python workflow/scripts/vote.py --spec '{"datasets":["ages/dev"],"node":"ages-vote","rule":"majority",
-                                         "ties":"probability"}' \
-  --predictions results/demo/ctyun/predict/ages-expert@seed=1/scored.parquet \
-  results/demo/ctyun/predict/ages-expert@seed=2/scored.parquet \
-  --out results/demo/ctyun/vote/ages-vote/scored.parquet \
-  --counts results/demo/ctyun/vote/ages-vote/scored.json
+python workflow/scripts/vote.py \
+    --spec results/demo/ctyun/vote/ages-vote/scored.parquet.spec.json \
+    --predictions results/demo/ctyun/predict/ages-expert@seed=1/scored.parquet \
+    results/demo/ctyun/predict/ages-expert@seed=2/scored.parquet \
+    --out results/demo/ctyun/vote/ages-vote/scored.parquet \
+    --counts results/demo/ctyun/vote/ages-vote/scored.json
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from postgrad.runtime.cli import add_named_files, add_spec, named_files, parse_a
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Combine the members' predictions of each dataset and write them."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add_spec(
         parser, "rule, ties, the datasets of the file, and the members' weights if they have any"
@@ -58,8 +60,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             )
         check_same_posts(frames, [f"{dataset} of {path}" for path in args.predictions])
         probs = np.stack([prediction_matrix(frame) for frame in frames])
-        said = np.stack([frame["label"] for frame in frames])
-        labels, logits, tied = vote(probs, said, options.rule, options.ties, options.weights)
+        member_labels = np.stack([frame["label"] for frame in frames])
+        labels, logits, tied = vote(
+            probs, member_labels, options.rule, options.ties, options.weights
+        )
         votes[dataset] = prediction_rows(frames[0]["post_id"], logits, labels=labels)
         counts[dataset] = {
             "posts": len(labels),
@@ -67,19 +71,20 @@ def main(argv: Sequence[str] | None = None) -> None:
             "abstained": int((labels == ABSTAIN).sum()),
         }
         print(
-            f"vote: {options.rule} of {len(frames)} members on {len(labels)} posts of {dataset}; {tied} ties broken "
+            f"vote: {options.rule} of {len(frames)} members on {len(labels)} posts of {dataset}; "
+            f"{tied} ties broken "
             f"by {options.ties}, {counts[dataset]['abstained']} posts without an answer.",
             file=sys.stderr,
         )
     write_predictions(votes, args.out)
-    told = {
+    facts: dict[str, Any] = {
         "node": options.node,
         "members": len(members),
         "rule": options.rule,
         "broken by": options.ties,
     }
-    told |= {"weights": options.weights} if options.weights else {}
-    write_text(json_text({**told, "datasets": counts}), args.counts)
+    facts |= {"weights": options.weights} if options.weights else {}
+    write_text(json_text({**facts, "datasets": counts}), args.counts)
 
 
 if __name__ == "__main__":
