@@ -53,7 +53,7 @@ onstart:
         remedy = "Wait for its end or end it"
         remedy += "; two minutes after its machine went down it counts as ended."
         sys.exit(f"Nothing was run: another run of study {STUDY.name}, {fault}. {remedy}")
-    tell_of_upgrade()
+    log_upgrade()
 
 
 onsuccess:

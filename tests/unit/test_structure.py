@@ -756,7 +756,7 @@ def test_no_rule_file_assigns_attributes_of_snakemake_or_of_another_library():
     """The rule files share their names, so one is read behind the other."""
     texts = [python_of(path.read_text()) for path in [*RULE_FILES, ROOT / "Snakefile"]]
     code = "\n".join(texts)
-    assert len(re.findall("^def ", code, re.M)) > 10 and "tell_of_upgrade()" in code, (
+    assert len(re.findall("^def ", code, re.M)) > 10 and "log_upgrade()" in code, (
         "the rule files are read as Python"
     )
     assert patches(ast.parse(code), OF_SNAKEMAKE) == []

@@ -6,7 +6,7 @@ import pytest
 from finished import finish
 from tree import copy_of_tree, snakemake
 
-from postgrad.study.dry_run import LAST, WIDTH
+from postgrad.study.dry_run import LAST_LINE, WIDTH
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def outlook(folder, *arguments):
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("verb "))
-    assert max(map(len, lines[start:])) <= WIDTH and lines[-1] == LAST
+    assert max(map(len, lines[start:])) <= WIDTH and lines[-1] == LAST_LINE
     rows = [
         re.fullmatch(r"(\w+) +(\S*) +(\d+)  (.+)", line).groups() for line in lines[start + 1 : -2]
     ]
@@ -64,7 +64,7 @@ def test_a_number_of_a_node_that_overrides_its_scales_stands_above_the_total(tmp
         ("[ctyun,utrad]", "ctyun/ages-plain: lr 1e-5 overrides the scale's 3e-3"),
     ):
         done = snakemake(folder, "-n", "--config", f"recipes={recipes}")
-        assert done.stdout.splitlines()[-3:][::2] == [told, LAST], done.stdout + done.stderr
+        assert done.stdout.splitlines()[-3:][::2] == [told, LAST_LINE], done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,9 @@ def test_one_change_is_named_where_it_was_made_and_followed_downstream(
 
 def test_commands_are_shown_to_who_asks_for_them(finished):
     said = snakemake(finished, "-n", "-p", "--forceall").stdout
-    assert "Job stats:" in said and "python workflow/scripts/vote.py" in said and LAST not in said
+    assert (
+        "Job stats:" in said and "python workflow/scripts/vote.py" in said and LAST_LINE not in said
+    )
 
 
 def test_a_real_run_keeps_its_log(tmp_path):
@@ -163,4 +165,4 @@ def test_a_real_run_keeps_its_log(tmp_path):
     assert re.search(
         r"Job stats:(.|\n)*Fetching or making the base linear(.|\n)*Finished jobid: 0", done.stderr
     )
-    assert LAST not in done.stdout + done.stderr
+    assert LAST_LINE not in done.stdout + done.stderr

@@ -1,11 +1,11 @@
-"""What will run, and why: the table of `snakemake -n`. In every other run it does nothing."""
+"""The table of `snakemake -n`: what will run, and why. It does nothing in other runs."""
 
 from postgrad.graph import queries
 from postgrad.study import dry_run
 
 
 def in_order(dag):
-    """Every job that makes files, in the order in which data flows; `all` makes none."""
+    """Yield every job that makes files, in the order in which data flows; `all` makes none."""
     order = {rule.name: place for place, rule in enumerate(workflow.rules)}
     for level in dag.toposorted():
         made = (job for job in level if job.output)
@@ -13,7 +13,7 @@ def in_order(dag):
 
 
 def names_of(job):
-    """The wildcards of a job, with the name of its node for the node's id."""
+    """Return the wildcards of a job, with the name of its node in the place of the id."""
     found = dict(job.wildcards_dict)
     return (
         found | {"node": PATHS.node(found["recipe"], found["node"]).name}
@@ -23,54 +23,53 @@ def names_of(job):
 
 
 def overrides(recipe, several):
-    """Sentences on the nodes of a recipe that override their scale.
+    """Return the sentences on the nodes of a recipe that override their scale.
 
-    several: whether each sentence names the recipe.
+    They begin with the recipe if `several` are planned.
     """
     sentences = queries.override_sentences(STUDY.graph(recipe), most=2)
     return [f"{recipe}/{sentence}" if several else sentence for sentence in sentences]
 
 
 def planned():
-    """(jobs that will run, how many there are, where nodes override their scale)."""
+    """Return the jobs that will run, the number of all jobs, and the sentences on overrides."""
     dag, jobs = workflow.dag, []
     known = list(in_order(dag))
     recipes = sorted(
         {job.wildcards_dict["recipe"] for job in known if "recipe" in job.wildcards_dict}
     )
     several = len(recipes) > 1
-    named = {job: (job.rule.name, dry_run.node_of(names_of(job), several)) for job in known}
+    named = {job: (job.rule.name, dry_run.node_label(names_of(job), several)) for job in known}
     place = {job: place for place, job in enumerate(named)}
     for job in filter(dag.needrun, named):
         reason = dag.reason(job)
         change = reason.params_changed
         if (reason.updated_input or reason.updated_input_run) and not reason.missing_output:
-            # Snakemake looks no further where an input is newer; that spec or inputs are others as
-            # well tells more.
+            # Snakemake stops looking where an input is newer, but a change of the spec or of the
+            # inputs says more.
             change = workflow.persistence.params_changed(job)
         upstream = set(filter(dag.needrun, dag.dependencies[job]))
-        further = {
-            other for nearer in upstream for other in dag.dependencies[nearer]
-        }  # clean behind audit
+        # What a nearer job depends on as well, for example clean, which is behind audit.
+        further = {other for nearer in upstream for other in dag.dependencies[nearer]}
         follows = tuple(named[other] for other in sorted(upstream - further, key=place.get))
-        cause = dry_run.cause(reason, change)
+        cause = dry_run.job_cause(reason, change)
         if reason.missing_output and dry_run.is_of_older_form(job.output[0]):
             cause = "older", dry_run.OLDER
         jobs.append(dry_run.Job(*named[job], *cause, follows))
     return jobs, len(named), [line for recipe in recipes for line in overrides(recipe, several)]
 
 
-def tell_of_upgrade():
-    """Say once, before the first job, what is done again because an earlier version made it."""
+def log_upgrade():
+    """Log, before the first job, what is run again because an earlier version made it."""
     try:
         jobs, *_ = planned()
-    except (
-        Exception
-    ) as error:  # a new Snakemake may name things otherwise; the run goes on without the sentence
-        logger.warning(f"Nothing is said of an upgrade: {type(error).__name__}: {error}")
+    except Exception as error:  # a new Snakemake may use other names; the run goes on
+        logger.warning(
+            f"No message about results of an earlier version: {type(error).__name__}: {error}"
+        )
         return
     if sentence := dry_run.upgrade_sentence(jobs):
         logger.warning(sentence)
 
 
-dry_run.attach(planned, logger.handlers, getattr(workflow, "output_settings", None))
+dry_run.show_dry_run_table(planned, logger.handlers, getattr(workflow, "output_settings", None))

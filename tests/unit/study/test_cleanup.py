@@ -15,7 +15,7 @@ from study_files import SCALE, write_config
 from postgrad.runtime.locks import hold_lock
 from postgrad.runtime.result_cache import KEY, MODEL, open_work, result_folder, store_result
 from postgrad.study import cleanup
-from postgrad.study.cleanup import leftovers, listing, plan
+from postgrad.study.cleanup import listing_text, plan_cleanup, unreferenced_folders
 
 
 def work_in(folder, *names):
@@ -28,7 +28,7 @@ def work_in(folder, *names):
 def found(folder, *names, **changes):
     root = write_config(folder / "config", **changes)
     work = work_in(folder / "work", *names)
-    return [str(path.relative_to(work)) for path in leftovers(root, work)]
+    return [str(path.relative_to(work)) for path in unreferenced_folders(root, work)]
 
 
 def test_nodes_recipes_and_studies_that_are_gone_are_left_over(tmp_path):
@@ -73,7 +73,7 @@ def test_a_node_that_another_scale_has_a_model_for_is_referred_to(tmp_path):
     work = work_in(
         tmp_path / "work", "test/small/finetune/plain@seed=1", "test/small/finetune/plane"
     )
-    assert leftovers(root, work) == [work / "test/small/finetune/plane"]
+    assert unreferenced_folders(root, work) == [work / "test/small/finetune/plane"]
 
 
 def test_a_study_that_extends_another_refers_to_its_nodes(tmp_path):
@@ -82,7 +82,7 @@ def test_a_study_that_extends_another_refers_to_its_nodes(tmp_path):
     work = work_in(
         tmp_path / "work", "wider/small/finetune/plain@seed=1", "wider/small/finetune/plane"
     )
-    assert leftovers(root, work) == [work / "wider/small/finetune/plane"]
+    assert unreferenced_folders(root, work) == [work / "wider/small/finetune/plane"]
 
 
 def test_a_task_above_the_cap_is_referred_to(tmp_path):
@@ -110,7 +110,7 @@ def test_a_recipe_that_no_study_asks_for_is_referred_to(tmp_path):
         "test/third",
     )
     gone = [work / "test/other/finetune/plane", work / "test/third"]
-    assert leftovers(config, work) == gone
+    assert unreferenced_folders(config, work) == gone
 
 
 def test_a_study_that_cannot_be_read_keeps_everything(tmp_path):
@@ -195,7 +195,7 @@ def rates(results):
     ],
 )
 def test_earlier_results_go_by_age_and_by_size(tmp_path, older_than, keep_gb, removed):
-    found = plan(older_than, keep_gb, *tree(tmp_path))
+    found = plan_cleanup(older_than, keep_gb, *tree(tmp_path))
     assert rates(found.earlier) == [0.001, 0.002] and rates(found.in_use) == [0.003]
     assert rates(found.removed) == removed and found.unknown == []
 
@@ -205,10 +205,10 @@ def test_the_setting_that_was_used_last_stays_and_so_does_what_stands_in_results
     used(
         tmp_path, key(0.002), -1
     )  # as after shuffled times: what stands in results/ was used before
-    found = plan(0, 0, root, work)
+    found = plan_cleanup(0, 0, root, work)
     assert rates(found.removed) == [0.001] and sorted(rates(found.in_use)) == [0.002, 0.003]
     (tmp_path / "results" / NODE / "model.json").unlink()
-    assert rates(plan(0, 0, root, work).in_use) == [0.002]
+    assert rates(plan_cleanup(0, 0, root, work).in_use) == [0.002]
 
 
 def test_each_dataset_and_shard_of_a_prediction_has_a_setting_in_use(tmp_path):
@@ -219,7 +219,7 @@ def test_each_dataset_and_shard_of_a_prediction_has_a_setting_in_use(tmp_path):
     keys += [{**key(3, dataset="rain/dev"), "shard": f"{shard}-of-2"} for shard in (1, 2)]
     for one in keys:
         store_result(node, one, table, table.name)
-    found = plan(0, 0, root, work)
+    found = plan_cleanup(0, 0, root, work)
     assert rates(found.removed) == [1, 1] and rates(found.in_use) == [2, 2, 3, 3]
 
 
@@ -228,10 +228,10 @@ def test_a_training_that_is_not_finished_is_in_use_until_another_setting_is(tmp_
     folder = result_folder(work / NODE, key(0.004))
     open_work(work / NODE, key(0.004))
     (folder / "checkpoint-5").mkdir()
-    assert rates(plan(0, 0, root, work).in_use) == [0.003, 0.004]
+    assert rates(plan_cleanup(0, 0, root, work).in_use) == [0.003, 0.004]
     used(tmp_path, key(0.004), 60)
-    found = plan(50, None, root, work)
-    assert rates(found.removed) == [0.004] and "not finished" in listing(found)
+    found = plan_cleanup(50, None, root, work)
+    assert rates(found.removed) == [0.004] and "not finished" in listing_text(found)
 
 
 def test_results_of_a_node_that_is_gone_stand_in_the_list_once(tmp_path):
@@ -240,14 +240,14 @@ def test_results_of_a_node_that_is_gone_stand_in_the_list_once(tmp_path):
     table.write_text("")
     for rate in (1, 2):
         store_result(work / "test/small/finetune/plane", key(rate), table, table.name)
-    found = plan(0, 0, root, work)
+    found = plan_cleanup(0, 0, root, work)
     assert [held.folder for held in found.unknown] == [work / "test/small/finetune/plane"]
     assert found.earlier == found.in_use == []
 
 
 def test_work_of_the_older_layout_is_no_earlier_result(tmp_path):
     assert found(tmp_path, NODE) == []
-    assert plan(0, 0, tmp_path / "config", tmp_path / "work").removed == []
+    assert plan_cleanup(0, 0, tmp_path / "config", tmp_path / "work").removed == []
 
 
 def test_the_listing_says_what_is_held_and_freed_and_how_settings_differ(tmp_path):
@@ -256,7 +256,7 @@ def test_the_listing_says_what_is_held_and_freed_and_how_settings_differ(tmp_pat
     (old / "weights").write_bytes(b"0" * 3_000_000)
     (old / "checkpoint").write_bytes(b"0" * 2_000_000)
     (tmp_path / "other-name").hardlink_to(old / "weights")
-    lines = listing(plan(30, None, root, work)).splitlines()
+    lines = listing_text(plan_cleanup(30, None, root, work)).splitlines()
     assert lines[0] == "1 folder in work/ to which no study refers:"
     assert lines[1].split()[:3] == ["remove", "5.0", "MB"] and lines[1].endswith(str(old))
     assert lines[2].startswith("2 folders in work/ with results of earlier settings")
@@ -267,7 +267,7 @@ def test_the_listing_says_what_is_held_and_freed_and_how_settings_differ(tmp_pat
     )
     assert "older_than=DAYS" in lines[6] and lines[7].startswith("Frees 3.0 MB")
     (tmp_path / "empty").mkdir()
-    assert "Nothing to remove" in listing(plan(root=root, work=tmp_path / "empty"))
+    assert "Nothing to remove" in listing_text(plan_cleanup(root=root, work=tmp_path / "empty"))
 
 
 def test_what_the_list_says_is_removed_is_removed_and_a_folder_at_work_is_not(

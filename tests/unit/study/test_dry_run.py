@@ -6,19 +6,19 @@ from types import SimpleNamespace
 import pytest
 
 from postgrad.study.dry_run import (
-    LAST,
+    LAST_LINE,
     WIDTH,
+    DryRunFilter,
     Job,
-    Outlook,
-    attach,
-    cause,
-    changed,
-    differences,
-    exchanged,
+    dry_run_table,
+    input_changes,
     is_of_older_form,
-    node_of,
-    rows,
-    table,
+    job_cause,
+    node_label,
+    params_change,
+    show_dry_run_table,
+    spec_differences,
+    table_rows,
     upgrade_sentence,
 )
 
@@ -50,7 +50,7 @@ def literals(*values):
     ],
 )
 def test_a_node_is_named_with_its_recipe_where_there_are_several(wildcards, one, several):
-    assert (node_of(wildcards, False), node_of(wildcards, True)) == (one, several)
+    assert (node_label(wildcards, False), node_label(wildcards, True)) == (one, several)
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,12 @@ def test_a_node_is_named_with_its_recipe_where_there_are_several(wildcards, one,
     ],
 )
 def test_each_cause_has_its_words(found, words):
-    assert cause(found) == words
+    assert job_cause(found) == words
 
 
 def test_a_changed_spec_is_told_before_what_the_job_follows():
     change = SimpleNamespace(only_old=literals('{"lr":0.1}'), only_new=literals('{"lr":0.2}'))
-    assert cause(reason(updated_input_run={"a"}), change) == ("spec", "spec: lr 0.1 -> 0.2")
+    assert job_cause(reason(updated_input_run={"a"}), change) == ("spec", "spec: lr 0.1 -> 0.2")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_changed_spec_is_told_before_what_the_job_follows():
     ],
 )
 def test_changed_params(old, new, words):
-    assert changed(literals(*old), literals(*new)) == words
+    assert params_change(literals(*old), literals(*new)) == words
 
 
 def test_differences_name_the_path_and_both_values():
@@ -112,7 +112,7 @@ def test_differences_name_the_path_and_both_values():
         "same": [1],
         "rule": "soft",
     }
-    assert differences(old, new) == [
+    assert spec_differences(old, new) == [
         "batch 8 -> 16",
         "frozen null -> 2",
         "loss.c 0.5 -> 1",
@@ -129,7 +129,7 @@ def test_what_is_read_is_told_by_role_with_at_most_two_names():
         "same": ["a"],
         "fit": ["ages/dev"],
     }
-    assert list(exchanged(old, new)) == [
+    assert list(input_changes(old, new)) == [
         "budget: - label agreed",
         "data: + a + b and 1 more",
         "fit: + ages/dev",
@@ -139,8 +139,8 @@ def test_what_is_read_is_told_by_role_with_at_most_two_names():
 
 @pytest.mark.parametrize("value", ["x" * 31, "two\nlines", ["one", "two", "three", "four", "five"]])
 def test_a_long_value_is_not_printed(value):
-    assert differences({"prompt": "a"}, {"prompt": value}) == ["prompt changed"]
-    assert differences({"prompt": value}, {}) == ["prompt changed"]
+    assert spec_differences({"prompt": "a"}, {"prompt": value}) == ["prompt changed"]
+    assert spec_differences({"prompt": value}, {}) == ["prompt changed"]
 
 
 # -- the table
@@ -164,32 +164,34 @@ report               1  follows score a, score b and 1 more
 
 
 def test_the_table():
-    assert table(JOBS, 9) == TABLE
+    assert dry_run_table(JOBS, 9) == TABLE
 
 
 def test_nodes_that_override_their_scale_stand_above_the_total():
     told = "expert: lr 1e-5 overrides the scale's 3e-3"
     *rows_of_jobs, total = TABLE.splitlines()
-    assert table(JOBS, 9, [told]).splitlines() == [*rows_of_jobs, told, total]
-    assert len(table(JOBS, 9, ["long/" * 40]).splitlines()[-2]) == WIDTH
+    assert dry_run_table(JOBS, 9, [told]).splitlines() == [*rows_of_jobs, told, total]
+    assert len(dry_run_table(JOBS, 9, ["long/" * 40]).splitlines()[-2]) == WIDTH
 
 
 def test_a_row_follows_no_job_of_its_own():
     """The job that gathers shards follows them and stands in their row."""
     shard = Job("predict", "expert", "follows", "", (("finetune", "expert"),))
     gathers = Job("predict", "expert", "follows", "", (("predict", "expert"),))
-    assert list(rows([gathers, shard, shard])) == [
+    assert list(table_rows([gathers, shard, shard])) == [
         ("predict", "expert", 3, "follows finetune expert")
     ]
 
 
 def test_the_weightier_cause_of_merged_jobs_is_told_whatever_their_order():
     expected = [("finetune", "expert", 2, "spec: lr 0.1 -> 0.2 (1 of 2)")]
-    assert list(rows(JOBS[1:3])) == list(rows(JOBS[2:0:-1])) == expected
+    assert list(table_rows(JOBS[1:3])) == list(table_rows(JOBS[2:0:-1])) == expected
 
 
 def test_no_line_is_wider_than_the_width():
-    lines = table([Job("finetune", "x", "input", "input changed: " + "long/" * 40)], 1).splitlines()
+    lines = dry_run_table(
+        [Job("finetune", "x", "input", "input changed: " + "long/" * 40)], 1
+    ).splitlines()
     assert max(map(len, lines)) == WIDTH and lines[1].endswith("...")
 
 
@@ -227,13 +229,17 @@ def settings(quiet=(), **known):
 
 def test_the_table_stands_for_stats_paragraphs_and_reasons():
     handler = logging.Handler()
-    handler.addFilter(Outlook(lambda: (JOBS, 9, [])))
-    assert heard(handler) == ["Building DAG", f"{TABLE}\n{LAST}", "3 jobs have missing metadata"]
+    handler.addFilter(DryRunFilter(lambda: (JOBS, 9, [])))
+    assert heard(handler) == [
+        "Building DAG",
+        f"{TABLE}\n{LAST_LINE}",
+        "3 jobs have missing metadata",
+    ]
 
 
 def test_where_the_graph_cannot_be_read_snakemakes_own_words_stand():
     handler = logging.Handler()
-    handler.addFilter(Outlook(lambda: 1 / 0))
+    handler.addFilter(DryRunFilter(lambda: 1 / 0))
     expected = [message for message, _ in SAID]
     expected[1] = "No table of what will run: ZeroDivisionError: division by zero\nstats"
     assert heard(handler) == expected
@@ -256,7 +262,7 @@ def test_where_the_graph_cannot_be_read_snakemakes_own_words_stand():
 def test_who_gets_the_table(asked, first):
     handler = logging.Handler()
     handler.name = "DefaultStreamHandler"
-    attach(lambda: (JOBS, 9, []), [handler], asked)
+    show_dry_run_table(lambda: (JOBS, 9, []), [handler], asked)
     said = heard(handler)
     assert said[1].startswith(first) if first else said == []
     assert ("Job 1" in said) == (first == "stats")  # jobs go unsaid only behind a table
@@ -264,7 +270,7 @@ def test_who_gets_the_table(asked, first):
 
 def test_the_handler_of_a_plugin_is_left_alone():
     handler = logging.Handler()
-    attach(lambda: (JOBS, 9, []), [handler], settings())
+    show_dry_run_table(lambda: (JOBS, 9, []), [handler], settings())
     assert handler.filters == []
 
 
@@ -276,7 +282,7 @@ def test_what_an_earlier_version_made_is_told_in_one_sentence():
         literals('{"node":"one"}', "version 1"),
         literals('{"node":"one"}', '{"reads":{"data":["a"]}}', "version 1"),
     )
-    assert changed(old - new, new - old) == ("older", "made by an earlier version")
+    assert params_change(old - new, new - old) == ("older", "made by an earlier version")
     jobs = [
         Job("clean", "rain", "code"),
         Job("finetune", "one", "older"),

@@ -10,7 +10,7 @@ from study_files import RECIPE, STUDY, TASK, write_config
 
 from postgrad.config.errors import ConfigError
 from postgrad.study import specs
-from postgrad.study.extension import merged, place_of
+from postgrad.study.extension import key_place, merge_files
 from postgrad.study.study import Study
 
 BOUND = {**STUDY, "bind": {"small": {"rain": "hail"}}, "shards": 4}
@@ -43,10 +43,10 @@ def sentences(folder, config=None, **files):
 def test_mappings_are_merged_at_all_depths_and_all_else_is_replaced():
     own = {"extends": "a", "recipes": ["y"], "bind": {"y": {"p": 1}, "x": {"q": 5}}, "folds": 2}
     below = {"title": "A", "recipes": ["x", "z"], "bind": {"x": {"p": 3, "q": 4}}, "folds": 9}
-    assert merged([("b", own), ("a", below)]) == {
+    assert merge_files([("b", own), ("a", below)]) == {
         "title": "A", "recipes": ["y"], "bind": {"x": {"p": 3, "q": 5}, "y": {"p": 1}}, "folds": 2
     }  # fmt: skip
-    assert merged([("b", {"bind": {}}), ("a", {"bind": {"x": {"p": 3}}})]) == {
+    assert merge_files([("b", {"bind": {}}), ("a", {"bind": {"x": {"p": 3}}})]) == {
         "bind": {"x": {"p": 3}}
     }
 
@@ -58,9 +58,9 @@ def test_a_place_is_the_nearest_file_that_has_the_keys():
         ("a", {"scale": "s", "bind": {}}),
     ]
     assert [
-        place_of(files, keys) for keys in (["scale"], ["bind", "x"], ["bind", "x", "p"], ["train"])
+        key_place(files, keys) for keys in (["scale"], ["bind", "x"], ["bind", "x", "p"], ["train"])
     ] == ["a", "c", "b", "c"]
-    assert place_of(files, ["scale", "s"]) == "c"  # below a value there is no key
+    assert key_place(files, ["scale", "s"]) == "c"  # below a value there is no key
 
 
 def test_a_study_has_the_keys_of_the_others_and_its_own_over_them(tmp_path):

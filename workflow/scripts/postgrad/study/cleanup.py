@@ -24,17 +24,19 @@ from typing import Any
 from postgrad.config.errors import ConfigError
 from postgrad.runtime.locks import hold_lock
 from postgrad.runtime.result_cache import KEY, MODEL, is_finished, is_key_folder, result_marker
-from postgrad.study.dry_run import differences
+from postgrad.study.dry_run import spec_differences
 from postgrad.study.study import Study
 
-EVERY = 10**6  # the cap of a study is no reason to call a seed, a fold or a task unknown
-KEPT = ("log", "posts", "run", "answers")  # of a study, beside its recipes
+# Stands for a limit of a study, which is no reason to call a seed, a fold or a task unknown.
+NO_LIMIT = 10**6
+# Folders of a study in work/ beside those of its recipes.
+STUDY_FOLDERS = ("log", "posts", "run", "answers")
 DAY = 86400.0
 GB = 1e9
 
 
 @dataclass(frozen=True)
-class Held:
+class WorkFolder:
     """A folder in work/ and its size.
 
     `size` is the bytes of all its files, and `freed` those of files that have no other name.
@@ -48,25 +50,25 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Plan:
+class CleanupPlan:
     """What work/ contains: unused folders, earlier results, and results in use.
 
     `unknown` are folders to which no study refers. `removed` are those of `earlier` that are to be
     removed. `in_use` are the results that are in results/ now.
     """
 
-    unknown: list[Held]
-    earlier: list[Held]
-    removed: list[Held]
-    in_use: list[Held]
+    unknown: list[WorkFolder]
+    earlier: list[WorkFolder]
+    removed: list[WorkFolder]
+    in_use: list[WorkFolder]
 
 
-def plan(
+def plan_cleanup(
     older_than: float | None = None,
     keep_gb: float | None = None,
     root: str | Path = "config",
     work: str | Path = "work",
-) -> Plan:
+) -> CleanupPlan:
     """Return what `clean_work` removes.
 
     Parameters
@@ -82,17 +84,17 @@ def plan(
     work
         The folder of the work files.
     """
-    unknown = leftovers(root, work)
-    earlier, in_use = kept_results(work, unknown)
-    return Plan(
-        [measured(folder) for folder in unknown],
+    unknown = unreferenced_folders(root, work)
+    earlier, in_use = results_by_use(work, unknown)
+    return CleanupPlan(
+        [measure_folder(folder) for folder in unknown],
         earlier,
-        pruned(earlier, older_than, keep_gb),
+        results_to_remove(earlier, older_than, keep_gb),
         in_use,
     )
 
 
-def leftovers(root: str | Path = "config", work: str | Path = "work") -> list[Path]:
+def unreferenced_folders(root: str | Path = "config", work: str | Path = "work") -> list[Path]:
     """Return folders in `work` to which no study refers in any mode, scale or number of seeds.
 
     Folds, tasks and shards are treated as seeds are: a limit on their number leaves no folder over.
@@ -109,7 +111,7 @@ def leftovers(root: str | Path = "config", work: str | Path = "work") -> list[Pa
         for recipe in recipe_folders(folder):
             if not (Path(root) / "recipes" / f"{recipe.name}.yaml").is_file():
                 found.append(recipe)
-            elif (known := referred(folder.name, recipe.name, root)) is not None:
+            elif (known := referenced_nodes(folder.name, recipe.name, root)) is not None:
                 found += [
                     path
                     for path in node_folders(recipe)
@@ -120,7 +122,9 @@ def leftovers(root: str | Path = "config", work: str | Path = "work") -> list[Pa
 
 def recipe_folders(study: Path) -> list[Path]:
     """Return the folders of a study's recipes in work/."""
-    return sorted(path for path in study.glob("[!.]*") if path.is_dir() and path.name not in KEPT)
+    return sorted(
+        path for path in study.glob("[!.]*") if path.is_dir() and path.name not in STUDY_FOLDERS
+    )
 
 
 def node_folders(recipe: Path) -> list[Path]:
@@ -128,7 +132,9 @@ def node_folders(recipe: Path) -> list[Path]:
     return sorted(path for path in recipe.glob("[!.]*/[!.]*") if path.is_dir())
 
 
-def referred(study: str, recipe: str, root: str | Path = "config") -> set[tuple[str, str]] | None:
+def referenced_nodes(
+    study: str, recipe: str, root: str | Path = "config"
+) -> set[tuple[str, str]] | None:
     """Return the (verb, id) that one recipe of a study has at any setting.
 
     None if a file cannot be read.
@@ -137,7 +143,7 @@ def referred(study: str, recipe: str, root: str | Path = "config") -> set[tuple[
     scales = [path.stem for path in sorted((Path(root) / "scales").glob("*.yaml"))]
     for scale, mode in product([None, *scales], ("recommended", "faithful")):
         config = {"study": study, "recipes": [recipe], "mode": mode, "check_data": False}
-        config |= {"seeds": EVERY, "folds": EVERY, "tasks": EVERY} | (
+        config |= {"seeds": NO_LIMIT, "folds": NO_LIMIT, "tasks": NO_LIMIT} | (
             {"scale": scale} if scale else {}
         )
         try:
@@ -151,7 +157,9 @@ def referred(study: str, recipe: str, root: str | Path = "config") -> set[tuple[
     return known
 
 
-def kept_results(work: str | Path, unknown: Iterable[Path] = ()) -> tuple[list[Held], list[Held]]:
+def results_by_use(
+    work: str | Path, unknown: Iterable[Path] = ()
+) -> tuple[list[WorkFolder], list[WorkFolder]]:
     """Return the earlier results and the results in use of all nodes outside `unknown`.
 
     Returns
@@ -166,25 +174,25 @@ def kept_results(work: str | Path, unknown: Iterable[Path] = ()) -> tuple[list[H
     ]
     for node in (node for recipe in recipes for node in node_folders(recipe)):
         if apart.isdisjoint([node, *node.parents]):
-            for results in results_of(node):
+            for results in node_results(node):
                 last, key = results[-1]
                 for folder, own in results:
-                    if folder == last or stands_in_results(folder, work):
-                        in_use.append(measured(folder))
+                    if folder == last or is_linked_from_results(folder, work):
+                        in_use.append(measure_folder(folder))
                     else:
                         note = (
-                            ", ".join(differences(own["spec"], key["spec"]))
+                            ", ".join(spec_differences(own["spec"], key["spec"]))
                             or "other inputs or version"
                         )
                         earlier.append(
-                            measured(
+                            measure_folder(
                                 folder, note if is_finished(folder) else f"{note}; not finished"
                             )
                         )
     return sorted(earlier, key=lambda result: (result.used, result.folder)), in_use
 
 
-def results_of(node: Path) -> list[list[tuple[Path, dict[str, Any]]]]:
+def node_results(node: Path) -> list[list[tuple[Path, dict[str, Any]]]]:
     """Return the results of a node as (folder, key), in one list for each of its datasets.
 
     The result that was used last is at the end of its list.
@@ -198,14 +206,16 @@ def results_of(node: Path) -> list[list[tuple[Path, dict[str, Any]]]]:
     return list(groups.values())
 
 
-def stands_in_results(folder: Path, work: str | Path) -> bool:
+def is_linked_from_results(folder: Path, work: str | Path) -> bool:
     """Return whether the model in a key's folder is the one in results/, whatever their times."""
     kept = result_marker(folder / MODEL)
     place = Path(work).with_name("results") / folder.parent.relative_to(work) / kept.name
     return kept.is_file() and place.is_file() and kept.read_bytes() == place.read_bytes()
 
 
-def pruned(earlier: Sequence[Held], older_than: float | None, keep_gb: float | None) -> list[Held]:
+def results_to_remove(
+    earlier: Sequence[WorkFolder], older_than: float | None, keep_gb: float | None
+) -> list[WorkFolder]:
     """Return the earlier results that are too old or hold too much space; see `plan`.
 
     Parameters
@@ -223,7 +233,7 @@ def pruned(earlier: Sequence[Held], older_than: float | None, keep_gb: float | N
     return found
 
 
-def measured(folder: Path, note: str = "") -> Held:
+def measure_folder(folder: Path, note: str = "") -> WorkFolder:
     """Return the size of a folder and when it was last used.
 
     That is the newest time of a key.json, or of any file if there is none.
@@ -232,27 +242,30 @@ def measured(folder: Path, note: str = "") -> Held:
     times = [told.st_mtime for path, told in files.items() if path.name == KEY]
     used = max(times or [told.st_mtime for told in files.values()] or [folder.stat().st_mtime])
     freed = sum(told.st_size for told in files.values() if told.st_nlink == 1)
-    return Held(folder, sum(told.st_size for told in files.values()), freed, used, note)
+    return WorkFolder(folder, sum(told.st_size for told in files.values()), freed, used, note)
 
 
-def listing(found: Plan) -> str:
+def listing_text(found: CleanupPlan) -> str:
     """Return a text on what work/ contains, and on the space that the removal frees.
 
     It has a line for each folder that is or may be removed.
     """
-    lines = [f"{counted(found.unknown)} to which no study refers" + (":" if found.unknown else ".")]
-    lines += [line("remove", folder) for folder in found.unknown]
+    lines = [
+        f"{summary_text(found.unknown)} to which no study refers" + (":" if found.unknown else ".")
+    ]
+    lines += [folder_line("remove", folder) for folder in found.unknown]
     lines += [
-        f"{counted(found.earlier)} with results of earlier settings, "
+        f"{summary_text(found.earlier)} with results of earlier settings, "
         "which return without being computed again"
         + ("; how they differ from the present ones:" if found.earlier else ".")
     ]
     lines += [
-        line("remove" if folder in found.removed else "keep", folder) for folder in found.earlier
+        folder_line("remove" if folder in found.removed else "keep", folder)
+        for folder in found.earlier
     ]
     size = sum(folder.size for folder in found.in_use)
     shared = size - sum(folder.freed for folder in found.in_use)
-    lines += [f"{counted(found.in_use)} with results in use: {gigabytes(size)}, "
+    lines += [f"{summary_text(found.in_use)} with results in use: {gigabytes(size)}, "
               f"of which {gigabytes(shared)} are shared with results/."]  # fmt: skip
     if len(found.removed) < len(found.earlier):
         lines += [
@@ -265,12 +278,12 @@ def listing(found: Plan) -> str:
     return "\n".join(lines)
 
 
-def counted(folders: Sequence[Held]) -> str:
+def summary_text(folders: Sequence[WorkFolder]) -> str:
     """Return the number of folders in words."""
     return f"{len(folders)} folder{'s' * (len(folders) != 1)} in work/"
 
 
-def line(word: str, folder: Held) -> str:
+def folder_line(word: str, folder: WorkFolder) -> str:
     """Return the line of a folder in the list; `word` says what happens to it."""
     days = max(0.0, (time.time() - folder.used) / DAY)
     note = f"  ({folder.note})" if folder.note else ""
@@ -292,7 +305,7 @@ def gigabytes(size: int) -> str:
 @cache
 def announce_plan(older_than: float | None = None, keep_gb: float | None = None) -> list[str]:
     """Print what `clean_work` removes, once in a process, and return this module's arguments."""
-    print(listing(plan(older_than, keep_gb)), file=sys.stderr)
+    print(listing_text(plan_cleanup(older_than, keep_gb)), file=sys.stderr)
     limits = {"older_than": older_than, "keep_gb": keep_gb}
     return [f"{name}={value}" for name, value in limits.items() if value is not None]
 
@@ -317,7 +330,7 @@ def remove_folder(folder: Path) -> bool:
 def main(words: Sequence[str]) -> None:
     """Remove what `plan` finds; the arguments are older_than=DAYS and keep_gb=GB."""
     limits = {name: float(value) for name, value in (word.split("=") for word in words)}
-    found = plan(limits.get("older_than"), limits.get("keep_gb"))
+    found = plan_cleanup(limits.get("older_than"), limits.get("keep_gb"))
     for gone in [*found.unknown, *found.removed]:
         if remove_folder(gone.folder):
             print(f"{gone.folder}: removed, {gigabytes(gone.freed)} freed")

@@ -17,11 +17,11 @@ from postgrad.records.names import SCORED, TEACHING
 from postgrad.study.fingerprints import EXPENSIVE
 
 WIDTH = 110
-SHORT = 30  # a longer value, a prompt say, is not printed
-# From the weightiest cause on.
+MAX_SHOWN = 30  # characters of a value; a longer one, such as a prompt, is not printed
+# From the most to the least important cause.
 CAUSES = ("forced", "spec", "reads", "older", "code", "input", "other", "new", "follows")
 OLDER = "made by an earlier version"
-# What Snakemake says after its job stats, by event and by first words: the table tells it in fewer.
+# What Snakemake prints after its job stats, by event and by first words; the table replaces it.
 EVENTS = {"RUN_INFO", "JOB_INFO", "GROUP_INFO", "SHELLCMD"}
 OPENINGS = (
     "Reasons:",
@@ -29,7 +29,7 @@ OPENINGS = (
     "Rules with provenance triggered",
     "This was a dry-run",
 )
-LAST = "Nothing was run (-n). `snakemake -n -p` tells every job and its command."
+LAST_LINE = "Nothing was run (-n). `snakemake -n -p` lists every job and its command."
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Job:
     follows: tuple[tuple[str, str], ...] = ()
 
 
-def node_of(wildcards: Mapping[str, str], several: bool) -> str:
+def node_label(wildcards: Mapping[str, str], several: bool) -> str:
     """Return what a job is of: ages-expert, or ctyun/ages-expert if there are several recipes.
 
     Parameters
@@ -62,7 +62,7 @@ def node_of(wildcards: Mapping[str, str], several: bool) -> str:
     return "/".join(filter(None, [recipe, name])) if several or not name else name
 
 
-def cause(reason: Any, change: Any = None) -> tuple[str, str]:
+def job_cause(reason: Any, change: Any = None) -> tuple[str, str]:
     """Return why a job runs, as (cause, words).
 
     Parameters
@@ -78,7 +78,7 @@ def cause(reason: Any, change: Any = None) -> tuple[str, str]:
     if reason.missing_output:
         return "new", "new"
     if change:
-        return changed(change.only_old, change.only_new)
+        return params_change(change.only_old, change.only_new)
     if reason.code_changed:
         return "code", "command changed"
     files = sorted(set(reason.updated_input) - set(reason.updated_input_run))
@@ -89,7 +89,7 @@ def cause(reason: Any, change: Any = None) -> tuple[str, str]:
     return ("follows", "") if reason.updated_input_run else ("other", str(reason))
 
 
-def changed(old: Iterable[str], new: Iterable[str]) -> tuple[str, str]:
+def params_change(old: Iterable[str], new: Iterable[str]) -> tuple[str, str]:
     """Return why a job with other params runs, as (cause, words).
 
     A spec is a JSON mapping. What a job reads is a JSON mapping with the one key `reads` or, for a
@@ -114,12 +114,12 @@ def changed(old: Iterable[str], new: Iterable[str]) -> tuple[str, str]:
     specs = [value for value in mappings if value.keys() != {"reads"}]
     reads = [value["reads"] for value in mappings if value.keys() == {"reads"}]
     words = (
-        ", ".join(exchanged(*(reads if len(reads) == 2 else lists)))
+        ", ".join(input_changes(*(reads if len(reads) == 2 else lists)))
         if 2 in (len(reads), len(lists))
         else ""
     )
     if len(specs) == 2:
-        found = "spec: " + (", ".join(differences(*specs)) or "changed")
+        found = "spec: " + (", ".join(spec_differences(*specs)) or "changed")
         return "spec", found + (f"; {words}" if words else "")
     if words:
         return "reads", words
@@ -160,7 +160,7 @@ def upgrade_sentence(jobs: Sequence[Job]) -> str | None:
     )
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> list[str]:
+def spec_differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> list[str]:
     """Return what differs between two mappings, one text for each key.
 
     Parameters
@@ -181,18 +181,20 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") 
     for key in sorted({*old, *new}):
         before, now = old.get(key), new.get(key)
         if isinstance(before, dict) and isinstance(now, dict):
-            found += differences(before, now, f"{path}{key}.")
+            found += spec_differences(before, now, f"{path}{key}.")
             continue
         before, now = (
             value if isinstance(value, str) else json.dumps(value) for value in (before, now)
         )
         if before != now:
-            long = any(len(text) > SHORT or not text.isprintable() for text in (before, now))
+            long = any(len(text) > MAX_SHOWN or not text.isprintable() for text in (before, now))
             found.append(f"{path}{key} changed" if long else f"{path}{key} {before} -> {now}")
     return found
 
 
-def exchanged(old: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def input_changes(
+    old: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
     """Yield which inputs are new (+) and which are no longer read (-), by role.
 
     Examples
@@ -209,7 +211,7 @@ def exchanged(old: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]]
             yield f"{role}: {shown}" + (f" and {len(signed) - 2} more" if signed[2:] else "")
 
 
-def rows(jobs: Iterable[Job]) -> Iterator[tuple[str, str, int, str]]:
+def table_rows(jobs: Iterable[Job]) -> Iterator[tuple[str, str, int, str]]:
     """Yield (verb, node, number of jobs, why) of each verb and node.
 
     Of several causes, the first in `CAUSES` is given, with the number of jobs that have it.
@@ -232,7 +234,7 @@ def rows(jobs: Iterable[Job]) -> Iterator[tuple[str, str, int, str]]:
         )
 
 
-def table(jobs: Sequence[Job], known: int, overrides: Iterable[str] = ()) -> str:
+def dry_run_table(jobs: Sequence[Job], known: int, overrides: Iterable[str] = ()) -> str:
     """Return the table, with no line wider than WIDTH, and a total below it.
 
     Parameters
@@ -246,7 +248,7 @@ def table(jobs: Sequence[Job], known: int, overrides: Iterable[str] = ()) -> str
     """
     cells = [
         ("verb", "node", "jobs", "why"),
-        *((v, n, str(count), why) for v, n, count, why in rows(jobs)),
+        *((v, n, str(count), why) for v, n, count, why in table_rows(jobs)),
     ]
     verb, node, number = (max(len(row[column]) for row in cells) for column in range(3))
     lines = [
@@ -258,7 +260,7 @@ def table(jobs: Sequence[Job], known: int, overrides: Iterable[str] = ()) -> str
     return "\n".join([*lines, f"{len(jobs)} of {known} jobs: {', '.join(parts)}"])
 
 
-class Outlook(logging.Filter):
+class DryRunFilter(logging.Filter):
     """A log filter that shows the table of a dry run instead of Snakemake's job stats.
 
     Other messages about jobs are left out.
@@ -282,7 +284,10 @@ class Outlook(logging.Filter):
             try:
                 jobs, known, overrides = self.planned()
                 if known:  # clean_work makes no file: Snakemake's own words will do
-                    record.msg, self.state = f"{table(jobs, known, overrides)}\n{LAST}", "told"
+                    record.msg, self.state = (
+                        f"{dry_run_table(jobs, known, overrides)}\n{LAST_LINE}",
+                        "told",
+                    )
             except Exception as error:  # whatever it is, the dry run goes on
                 self.state = "failed"
                 record.msg = (
@@ -292,7 +297,7 @@ class Outlook(logging.Filter):
         return self.state != "told" or not (event in EVENTS or str(record.msg).startswith(OPENINGS))
 
 
-def attach(
+def show_dry_run_table(
     planned: Callable[[], tuple[Sequence[Job], int, Iterable[str]]],
     handlers: Iterable[logging.Handler],
     settings: object,
@@ -306,7 +311,9 @@ def attach(
     if getattr(settings, "dryrun", False) and not own and not quiet & {"RULES", "PROGRESS"}:
         # Snakemake leaves a dry run loud even under `--quiet all`.
         chosen = (
-            (lambda record: record.levelno > logging.INFO) if "ALL" in quiet else Outlook(planned)
+            (lambda record: record.levelno > logging.INFO)
+            if "ALL" in quiet
+            else DryRunFilter(planned)
         )
         for handler in handlers:
             if handler.name == "DefaultStreamHandler":

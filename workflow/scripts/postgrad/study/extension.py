@@ -9,7 +9,7 @@ Content = Mapping[str, Any]
 Files = Sequence[tuple[str, Content]]
 
 
-def study_files(
+def read_study_files(
     name: str, read: Callable[[str, str], tuple[str, Content | None]], named: str
 ) -> list[tuple[str, Content]]:
     """Return the (path, content) of a study and of all that it extends, its own file first.
@@ -51,7 +51,7 @@ def _cycle(names: list[str], paths: list[str]) -> str:
     return f"{paths[first]}: extends: {round_trip} is a cycle; let one of them extend no other."
 
 
-def merged(files: Files) -> dict[str, Any]:
+def merge_files(files: Files) -> dict[str, Any]:
     """Return the content of `study_files` as one mapping, without the key `extends`.
 
     Mappings are merged key by key, at all depths. Of any other value, lists included, that of the
@@ -63,23 +63,23 @@ def merged(files: Files) -> dict[str, Any]:
     """
     whole: dict[str, Any] = {}
     for _, content in reversed(files):
-        whole = _overlaid(whole, content)
+        whole = _overlay(whole, content)
     return {key: value for key, value in whole.items() if key != "extends"}
 
 
-def _overlaid(below: Content, above: Content) -> dict[str, Any]:
+def _overlay(below: Content, above: Content) -> dict[str, Any]:
     both = {
         key
         for key, value in above.items()
         if isinstance(value, dict) and isinstance(below.get(key), dict)
     }
     own = {
-        key: _overlaid(below[key], value) if key in both else value for key, value in above.items()
+        key: _overlay(below[key], value) if key in both else value for key, value in above.items()
     }
     return {**below, **own}
 
 
-def place_of(files: Files, keys: Sequence[str]) -> str:
+def key_place(files: Files, keys: Sequence[str]) -> str:
     """Return the path of the file whose value stands under these keys, one below the other.
 
     It is the study's own file if none has such a value.

@@ -31,7 +31,7 @@ _NOT_READING = ("prompt", "metric", "positive", "title", "source", "endpoints")
 
 def demo_spec(study: Study) -> str:
     """Return the spec of the job that makes up posts."""
-    return canonical(study.made)
+    return canonical_json(study.made)
 
 
 def clean_spec(study: Study, task: str) -> str:
@@ -48,17 +48,17 @@ def clean_spec(study: Study, task: str) -> str:
         }
     if study.most_train is not None:
         body["most_train"] = study.most_train
-    return canonical({"task": task, "source": study.task(task).get("source"), **body})
+    return canonical_json({"task": task, "source": study.task(task).get("source"), **body})
 
 
 def audit_spec(study: Study, task: str) -> str:
     """Return the spec of a task's audit."""
-    return canonical({"task": task})
+    return canonical_json({"task": task})
 
 
 def base_spec(study: Study, model: str) -> str:
     """Return the spec of a base."""
-    return canonical({"model": model, **study.bases[model]})
+    return canonical_json({"model": model, **study.bases[model]})
 
 
 def node_spec(study: Study, recipe: str, id: str, file: str | None = None) -> str:
@@ -66,14 +66,14 @@ def node_spec(study: Study, recipe: str, id: str, file: str | None = None) -> st
     graph = study.graph(recipe)
     node = graph.nodes[id]
     datasets = {"datasets": predicted_datasets(graph)[id, file]} if file else {}
-    return canonical(VERBS.nodes[node.verb].spec(graph, node) | datasets)
+    return canonical_json(VERBS.nodes[node.verb].spec(graph, node) | datasets)
 
 
 def predict_spec(study: Study, recipe: str, id: str, file: str) -> str:
     """Return the spec of one file of a model's predictions."""
     graph = study.graph(recipe)
     record: Any = VERBS["predict"]
-    return canonical(record.spec(graph, graph.nodes[id], predicted_datasets(graph)[id, file]))
+    return canonical_json(record.spec(graph, graph.nodes[id], predicted_datasets(graph)[id, file]))
 
 
 def score_spec(study: Study, recipe: str) -> str:
@@ -83,7 +83,7 @@ def score_spec(study: Study, recipe: str) -> str:
     for node, dataset in scored_nodes(graph):
         named = {"predictor": node.id, "node": node.name, "axes": _axes(node), "dataset": dataset}
         pairs.append({**named, "task": graph.tasks[node.task], **scoring(graph, node)})
-    return canonical({"recipe": recipe, "pairs": pairs})
+    return canonical_json({"recipe": recipe, "pairs": pairs})
 
 
 def _axes(node: Node) -> dict[str, str]:
@@ -93,12 +93,12 @@ def _axes(node: Node) -> dict[str, str]:
 
 def compare_spec(study: Study, recipe: str) -> str:
     """Return the spec of a recipe's comparisons."""
-    return canonical({"recipe": recipe, "chains": study.graph(recipe).compare})
+    return canonical_json({"recipe": recipe, "chains": study.graph(recipe).compare})
 
 
 def recipe_spec(study: Study, recipe: str, verb: str) -> str:
     """Return the spec of a verb that has one job for each recipe."""
-    return canonical(VERBS.of_recipe[verb].spec(study.graph(recipe)))
+    return canonical_json(VERBS.of_recipe[verb].spec(study.graph(recipe)))
 
 
 def report_spec(study: Study, names: Iterable[str] | None = None, page: str | None = None) -> str:
@@ -127,14 +127,14 @@ def report_spec(study: Study, names: Iterable[str] | None = None, page: str | No
             "not_run": [
                 {"node": node, "reason": reason} for node, reason in sorted(graph.not_run.items())
             ],
-            "deviations": _stand_ins(study, graph)
+            "deviations": _study_deviations(study, graph)
             + sorted(graph.deviations, key=lambda row: (row["node"], row["key"])),
             "overrides": override_sentences(graph),
             "marks": _marks(graph),
             "nodes": _reported_nodes(graph),
             "readings": graph.readings,
         }
-    return canonical(
+    return canonical_json(
         {
             "study": study.name,
             "title": study.title,
@@ -148,7 +148,7 @@ def report_spec(study: Study, names: Iterable[str] | None = None, page: str | No
     )
 
 
-def _stand_ins(study: Study, graph: Graph) -> list[dict[str, Any]]:
+def _study_deviations(study: Study, graph: Graph) -> list[dict[str, Any]]:
     """Return deviations that concern whole bases and tasks.
 
     These are another model for a base at this scale, and other or fewer posts for a task.
@@ -271,10 +271,10 @@ def _reads(roles: Mapping[str, list[str]]) -> str:
 
     A role in which nothing is read is left out.
     """
-    return canonical({"reads": {role: names for role, names in roles.items() if names}})
+    return canonical_json({"reads": {role: names for role, names in roles.items() if names}})
 
 
-def canonical(value: Any) -> str:
+def canonical_json(value: Any) -> str:
     """Return one JSON string for each value, whatever the order of its keys.
 
     A whole number is written as 8, also if it was given as 8.0.

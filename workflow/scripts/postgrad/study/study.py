@@ -117,10 +117,10 @@ class Study:
             return f"{self.root}/studies/{name}.yaml", self._file("studies", name, part, named)
 
         with self.faults.collecting():
-            files = extension.study_files(self.name, read, f"{self._told}: study")
+            files = extension.read_study_files(self.name, read, f"{self._told}: study")
         if not files:
             return None
-        self._files, raw = files, extension.merged(files)
+        self._files, raw = files, extension.merge_files(files)
         lacking = (
             ConfigErrors() if len(self.faults) > before else self.faults
         )  # a broken value does not count as missing
@@ -131,7 +131,7 @@ class Study:
 
         If the configuration overrides the first key, it is the place of the configuration.
         """
-        return self._told if keys[0] in self._config else extension.place_of(self._files, keys)
+        return self._told if keys[0] in self._config else extension.key_place(self._files, keys)
 
     def _file(self, folder: str, name: str, schema: dict[str, Any], named: str) -> Any:
         """Return the content of config/<folder>/<name>.yaml without what does not fit the schema.
