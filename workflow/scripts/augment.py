@@ -42,9 +42,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     per_class = ", ".join(f"{count} of class {label}" for label, count in counts["made"].items())
     print(
         f"augment {options.node}: {len(frame)} new posts from {len(posts)} "
-        f"({per_class or 'none'}); "
-        f"text repeated for {sum(counts['one segment'].values())} with one segment "
-        f"and {sum(counts['no new order'].values())} without a new order; "
+        f"({per_class or 'none'}); text repeated for {sum(counts['one segment'].values())} with "
+        f"one segment and {sum(counts['no new order'].values())} without a new order; "
         f"{sum(counts['no edit'].values())} left out that no edit made new.",
         file=sys.stderr,
     )

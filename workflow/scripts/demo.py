@@ -27,14 +27,14 @@ def write_rows(rows: Iterable[Sequence[Any]], path: str) -> None:
     write_text(text.getvalue(), path)
 
 
-def write_pool(found: Iterable[Mapping[str, Any]], path: str) -> None:
+def write_pool(posts: Iterable[Mapping[str, Any]], path: str) -> None:
     """Write a pool as JSON lines with the keys of Reddit, compressed with zstd."""
     lines = (
         json.dumps({"id": p["id"], "title": p["title"], "selftext": p["text"]}) + "\n"
-        for p in found
+        for p in posts
     )
-    with atomic_write(path) as beside:
-        beside.write_bytes(pa.Codec("zstd").compress("".join(lines).encode(), asbytes=True))
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(pa.Codec("zstd").compress("".join(lines).encode(), asbytes=True))
 
 
 def main(argv: Sequence[str] | None = None) -> None:

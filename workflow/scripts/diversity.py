@@ -67,17 +67,17 @@ def entry(
     os.environ.update({"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"})
     from postgrad.models.inference import post_embeddings
 
-    made = [part.dataset for part in task.sets if part.reason is None]
+    datasets = [part.dataset for part in task.sets if part.reason is None]
     posts = {f"{name}/train": read_posts_without_dropped([train], [drop])} | {
-        id: read_posts_without_dropped([data[id]], [drop]) for id in made
+        id: read_posts_without_dropped([data[id]], [drop]) for id in datasets
     }
-    found = measure_diversity(posts, task, partial(post_embeddings, folder))
+    figures = measure_diversity(posts, task, partial(post_embeddings, folder))
     left_out = [
         {"dataset": part.dataset, "reason": part.reason}
         for part in task.sets
         if part.reason is not None
     ]
-    return {**found, "groups": [*found["groups"], *left_out]}
+    return {**figures, "groups": [*figures["groups"], *left_out]}
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -69,19 +69,19 @@ def main(argv: Sequence[str] | None = None) -> None:
         "tokens": None,
     }
     facts["data"] = digests | chosen_on
-    given = (args.base, frame, facts, args.work, args.out)
+    arguments = (args.base, frame, facts, args.work, args.out)
     with handle_stop_signals(), launcher.lock_unless_rank(hold_lock(args.work)):
         if not signals.is_rank() and restore_result(args.work, facts, args.out):
             return
         if isinstance(options, LinearOptions):
-            linear.finetune_linear_classifier(options, *given)
+            linear.finetune_linear_classifier(options, *arguments)
         else:
             launcher.launch_ranks(__file__, words, args, options.threads)
             # Read by transformers when it is imported.
             os.environ.update({"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"})
             from postgrad.training import finetuning
 
-            finetuning.finetune_classifier(options, *given, args.zero, dev)
+            finetuning.finetune_classifier(options, *arguments, args.zero, dev)
 
 
 if __name__ == "__main__":

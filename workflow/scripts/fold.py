@@ -72,12 +72,14 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     corpus = pd.concat([read_posts(path) for path in args.corpus], ignore_index=True)
     held = corpus["post_id"].isin(posts["post_id"][posts["held_out"]])
-    beside = corpus[is_linked(post_links(corpus, duplicates), held)].merge(duplicates, on="post_id")
+    left_out = corpus[is_linked(post_links(corpus, duplicates), held)].merge(
+        duplicates, on="post_id"
+    )
     write_posts(posts, args.out, FOLDED)
-    write_table(beside.assign(reason=f"held out by {options.node}"), args.out_drop, DROPPED)
+    write_table(left_out.assign(reason=f"held out by {options.node}"), args.out_drop, DROPPED)
     print(
         f"fold {options.node}: {int(posts['held_out'].sum())} of {len(posts)} posts held out; "
-        f"{len(beside)} of "
+        f"{len(left_out)} of "
         f"{len(corpus)} posts of the corpus are these or belong with one of them.",
         file=sys.stderr,
     )

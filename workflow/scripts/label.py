@@ -119,8 +119,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     word = pseudo_labels.label_word(teachers)
     print(
         f"label {options.node}: {len(frame)} of {len(teachers[0])} scored posts kept by "
-        f"{options.keep}; "
-        f"{sum(figures[word].values())} {word}, shortfall {sum(shortfall)}.",
+        f"{options.keep}; {sum(figures[word].values())} {word}, shortfall {sum(shortfall)}.",
         file=sys.stderr,
     )
 

@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             options.task,
         )
 
-    best, found = first_best(options.of, score)
+    best, scores = first_best(options.of, score)
     write_predictions(
         {dataset: dataset_predictions(predictions[best], dataset) for dataset in options.datasets},
         args.out,
@@ -71,12 +71,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         "datasets": options.datasets,
     }
     facts |= {"posts": int(posts["label"].notna().sum())}
-    candidates = [{"node": id, "score": value} for id, value in zip(options.of, found)]
+    candidates = [{"node": id, "score": value} for id, value in zip(options.of, scores)]
     write_text(json_text({**facts, "picked": best, "candidates": candidates}), args.fit)
     print(
-        f"pick {options.node}: {best} of {len(found)} candidates, {max(found):.4f} in "
-        f"{options.metric} "
-        f"on {facts['posts']} gold posts.",
+        f"pick {options.node}: {best} of {len(scores)} candidates, {max(scores):.4f} in "
+        f"{options.metric} on {facts['posts']} gold posts.",
         file=sys.stderr,
     )
 

@@ -100,10 +100,10 @@ def main(argv: Sequence[str] | None = None) -> None:
                 **model,
             }
             place = Path(args.work) / (f"{dataset}.shards/{args.shard}" if args.shard else dataset)
-            with hold_lock(place), TemporaryDirectory(dir=place.parent, prefix=".") as beside:
+            with hold_lock(place), TemporaryDirectory(dir=place.parent, prefix=".") as temporary:
                 # Up to version 0.1.0 a dataset had a folder of its own.
                 move_older_work(args.work, place)
-                piece = Path(beside) / FILE_NAME
+                piece = Path(temporary) / FILE_NAME
                 if not restore_result(args.work, key, piece, FILE_NAME):
                     rows: Any = range(len(frame))
                     if parts:

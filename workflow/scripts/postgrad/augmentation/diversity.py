@@ -116,20 +116,20 @@ def equal_groups(
         A group of fewer than FEWEST posts has a `reason` instead of posts, and an empty one is left
         out.
     """
-    found: list[Group] = []
+    groups: list[Group] = []
     for name, frame in datasets.items():
         for code, label in enumerate(labels):
             posts = frame[frame["label"] == code]
             if len(posts):
-                found.append({"dataset": name, "label": label, "rows": len(posts), "posts": posts})
-    n = min([sample, *(group["rows"] for group in found if group["rows"] >= FEWEST)])
-    for group in found:
+                groups.append({"dataset": name, "label": label, "rows": len(posts), "posts": posts})
+    n = min([sample, *(group["rows"] for group in groups if group["rows"] >= FEWEST)])
+    for group in groups:
         if group["rows"] < FEWEST:
             del group["posts"]
             group["reason"] = f"fewer than {FEWEST} posts"
         else:
             group["posts"] = first_by_hash(group["posts"], n)
-    return n, found
+    return n, groups
 
 
 def measure_diversity(
@@ -261,12 +261,12 @@ def brevity_penalties(lengths: Sequence[int]) -> list[float]:
     >>> [round(penalty, 3) for penalty in brevity_penalties([2, 4])]
     [0.368, 1.0]
     """
-    known, found = Counter(lengths), []
+    known, penalties = Counter(lengths), []
     for own in lengths:
         others = known - Counter([own])
         nearest_length = min(others, key=lambda length: (abs(length - own), length), default=own)
-        found.append(min(1.0, math.exp(1 - nearest_length / own)) if own else 0.0)
-    return found
+        penalties.append(min(1.0, math.exp(1 - nearest_length / own)) if own else 0.0)
+    return penalties
 
 
 # -- embeddings

@@ -51,9 +51,9 @@ def resample_posts(
         raise ValueError(
             f"{node}: {unlabelled} of {len(posts)} posts have no label; name labelled datasets."
         )
-    if twice := int(posts["post_id"].duplicated().sum()):
+    if repeated := int(posts["post_id"].duplicated().sum()):
         raise ValueError(
-            f"{node}: {twice} posts stand in its datasets twice; "
+            f"{node}: {repeated} posts stand in its datasets twice; "
             "name no dataset that another one holds."
         )
     if posts.empty:

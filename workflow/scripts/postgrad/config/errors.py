@@ -59,15 +59,15 @@ def merge_alike_messages(sentences: Iterable[str]) -> list[str]:
     alike = _grouped(sentences, lambda place, finding: finding)
     single = [group[0] for group in alike.values() if len(group) == 1]
     several = [item for item in alike.items() if len(item[1]) > 1]
-    told = {}
+    messages = {}
     for (start, finding), group in [*several, *_grouped(single, _without_node).items()]:
         places = ", ".join(map(place_of, group))
-        told[group[0]] = f"{start}: {places}{finding}" if len(group) > 1 else group[0]
-    return [told[sentence] for sentence in sentences if sentence in told]
+        messages[group[0]] = f"{start}: {places}{finding}" if len(group) > 1 else group[0]
+    return [messages[sentence] for sentence in sentences if sentence in messages]
 
 
 def _grouped(
-    sentences: Iterable[str], said: Callable[[str, str], str]
+    sentences: Iterable[str], finding: Callable[[str, str], str]
 ) -> dict[tuple[str, str], list[str]]:
     """Return messages by (file, finding).
 
@@ -82,7 +82,7 @@ def _grouped(
     for sentence in sentences:
         key = (sentence, "")
         if match := PLACE.search(sentence):
-            key = (sentence[: match.start()], said(place_of(sentence), sentence[match.end() :]))
+            key = (sentence[: match.start()], finding(place_of(sentence), sentence[match.end() :]))
         groups.setdefault(key, []).append(sentence)
     return groups
 

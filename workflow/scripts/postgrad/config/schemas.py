@@ -148,7 +148,7 @@ def misfit_messages(
         error.validator_value,
     )
     about = error.schema.get("description")
-    told = (
+    description = (
         "what stands there" if error.schema.get("writeOnly") else describe_value(value)
     )  # a key by mistake, say
     if _is_unknown_key(error):
@@ -169,16 +169,16 @@ def misfit_messages(
     if error.validator == "type":
         expected = " or ".join(EXPECTED[kind] for kind in as_list(wanted))
         hint = _hint(value, as_list(wanted))
-        return [f"{place}: expected {expected}, found {told}{hint}. {about or ''}".rstrip()]
+        return [f"{place}: expected {expected}, found {description}{hint}. {about or ''}".rstrip()]
     if error.validator == "uniqueItems":
-        twice = next(item for i, item in enumerate(value) if item in value[:i])
-        return [f"{place}: {describe_value(twice)} occurs twice; keep one."]
+        repeated = next(item for i, item in enumerate(value) if item in value[:i])
+        return [f"{place}: {describe_value(repeated)} occurs twice; keep one."]
     if error.validator in LIMITS:
         finding = (
             f"expected {LIMITS[error.validator].format(wanted)}, found {describe_value(value)}."
         )
     else:
-        finding = f"{told} does not fit."
+        finding = f"{description} does not fit."
     return [f"{place}: {finding} {about or ''}".rstrip()]
 
 

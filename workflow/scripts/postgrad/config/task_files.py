@@ -28,9 +28,9 @@ def check_task(body: Mapping[str, Any], where: str) -> None:
     names = [label["name"] for label in body["labels"]]
     for key in ("name", "value", "word", "digit"):
         values = [str(label[key]) for label in body["labels"]]
-        if twice := [value for i, value in enumerate(values) if value in values[:i]]:
+        if repeated := [value for i, value in enumerate(values) if value in values[:i]]:
             faults.append(
-                f"{where}: labels: two labels have the {key} {twice[0]!r}; give each its own."
+                f"{where}: labels: two labels have the {key} {repeated[0]!r}; give each its own."
             )
     for label in body.get("positive", []):
         with faults.collecting():

@@ -178,8 +178,7 @@ def _column(wanted: Column | None, columns: Sequence[str], name: str, task: str)
         return None
     raise ValueError(
         f"{name}, line 1: no column {' or '.join(_as_list(wanted))}; the file has "
-        f"{column_list(columns)}; "
-        f"name the right one under `columns` in config/tasks/{task}.yaml."
+        f"{column_list(columns)}; name the right one under `columns` in config/tasks/{task}.yaml."
     )
 
 
@@ -230,8 +229,8 @@ def _names(folder: Path | str, body: SplitFiles) -> list[str]:
     """Return the names of a split's raw files, sorted, with patterns expanded in the folder."""
     names = []
     for pattern in body.patterns:
-        found = sorted(glob.glob(pattern, root_dir=folder)) if glob.has_magic(pattern) else []
-        names += found or [pattern]
+        matches = sorted(glob.glob(pattern, root_dir=folder)) if glob.has_magic(pattern) else []
+        names += matches or [pattern]
     return names
 
 
@@ -448,24 +447,28 @@ def clean_corpus(
     paths = [_path(folder, name, body, options) for _, body, name in files]
     for (split, body, name), path in zip(files, paths, strict=True):
         gold = _gold_labels(folder, body, options)
-        found = list(_file_rows(path, name, split, body, options, gold))
-        unfound = set(gold or ()) - {record["post_id"] for record in found}
+        file_records = list(_file_rows(path, name, split, body, options, gold))
+        unfound = set(gold or ()) - {record["post_id"] for record in file_records}
         if unfound:
             raise ValueError(
                 f"{body.gold}: {len(unfound)} of its {len(gold or ())} ids do not occur in "
-                f"{name}; "
-                "both must come from the same release."
+                f"{name}; both must come from the same release."
             )
-        records += found
-        rows_in += len(found)
+        records += file_records
+        rows_in += len(file_records)
     _reject_repeated_ids(records)
     for split, _, name in files:
-        found = [
+        file_records = [
             record for record in records if record["file"] == name and record["split"] == split
         ]
-        if found and split != "unlabeled" and all(record["fate"] == "rejected" for record in found):
+        if (
+            file_records
+            and split != "unlabeled"
+            and all(record["fate"] == "rejected" for record in file_records)
+        ):
             raise ValueError(
-                f"{name}: none of its {len(found)} rows is a post; the first: {found[0]['reason']}."
+                f"{name}: none of its {len(file_records)} rows is a post; the first: "
+                f"{file_records[0]['reason']}."
             )
     if options.divide:
         _divide(records, options.divide)

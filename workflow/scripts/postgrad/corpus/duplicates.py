@@ -119,8 +119,8 @@ class NearCopyIndex:
 
     def add(self, text: str, place: str) -> None:
         """Add one text at a place."""
-        found = word_set(text)
-        self.sizes.setdefault(place, {}).setdefault(len(found), []).append(found)
+        words = word_set(text)
+        self.sizes.setdefault(place, {}).setdefault(len(words), []).append(words)
 
     def place(self, text: str) -> str | None:
         """Return the first place that has a near-copy of the text, or None.
@@ -133,9 +133,9 @@ class NearCopyIndex:
                 # Of n and m words s in common are SHARE of all: s >= SHARE * (n + m - s). No larger
                 # difference in size allows it, which spares most comparisons: 1,000 posts beside
                 # 20,000 take some 10 s.
-                least = SHARE / (1 + SHARE) * (len(own) + size) - 1e-9
-                if least <= min(len(own), size) and any(
-                    len(own & other) >= least for other in sizes[size]
+                needed = SHARE / (1 + SHARE) * (len(own) + size) - 1e-9
+                if needed <= min(len(own), size) and any(
+                    len(own & other) >= needed for other in sizes[size]
                 ):
                     return place
         return None

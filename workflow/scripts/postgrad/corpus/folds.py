@@ -66,16 +66,16 @@ def group_numbers(links: pd.DataFrame) -> np.ndarray:
     >>> group_numbers(links).tolist()
     [0, 0, 0, 3]
     """
-    found = pd.Series(np.arange(len(links)))
+    numbers = pd.Series(np.arange(len(links)))
     while True:
-        before = found
+        before = numbers
         for column in links:
-            least = found.groupby(links[column].to_numpy()).transform(
+            smallest = numbers.groupby(links[column].to_numpy()).transform(
                 "min"
             )  # NaN where the value is null
-            found = least.fillna(found).astype(int)
-        if found.equals(before):
-            return found.to_numpy()
+            numbers = smallest.fillna(numbers).astype(int)
+        if numbers.equals(before):
+            return numbers.to_numpy()
 
 
 def is_linked(links: pd.DataFrame, held: ArrayLike) -> np.ndarray:

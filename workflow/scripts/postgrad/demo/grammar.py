@@ -224,7 +224,7 @@ def make_posts(task: str, n: int, seed: int | str, source: str | None = None) ->
         each.
     """
     rng = random.Random(f"{seed} {task} {source}")
-    made, seen = [], set()
+    posts, seen = [], set()
     for label in _labels(rng, task, n):
         if task == "smm4h24-task3":
             post = _outdoors_post(rng, label)
@@ -240,8 +240,8 @@ def make_posts(task: str, n: int, seed: int | str, source: str | None = None) ->
         while post_id in seen:
             post_id = _post_id(rng, post["source"])
         seen.add(post_id)
-        made.append({"id": post_id, "label": label, **post})
-    return made
+        posts.append({"id": post_id, "label": label, **post})
+    return posts
 
 
 def make_pool(n: int, seed: int) -> list[Post]:
@@ -249,10 +249,10 @@ def make_pool(n: int, seed: int) -> list[Post]:
 
     One in five has no age and no other number of two digits.
     """
-    made = make_posts("smm4h24-task6", n, f"{seed} pool", "reddit")
+    posts = make_posts("smm4h24-task6", n, f"{seed} pool", "reddit")
     rng = random.Random(f"{seed} ageless")
     return [
-        {**post, **(_ageless(rng) if rng.random() < 0.2 else {}), "label": None} for post in made
+        {**post, **(_ageless(rng) if rng.random() < 0.2 else {}), "label": None} for post in posts
     ]
 
 
@@ -312,7 +312,7 @@ def make_corpus(task: str, sizes: Mapping[str, int], seed: int) -> dict[str, lis
     seed
         Equal seeds give equal corpora.
     """
-    made = {}
+    splits = {}
     for split in ("train", "dev", "test", "decoys"):
         n, key = sizes.get(split, 0), f"{seed} {split}"
         if task == "smm4h24-task6":
@@ -322,13 +322,13 @@ def make_corpus(task: str, sizes: Mapping[str, int], seed: int) -> dict[str, lis
             random.Random(key).shuffle(posts)
             # The official file has one text column. The title stands above the body in one quoted
             # cell.
-            made[split] = [
+            splits[split] = [
                 {**p, "text": f"{p['title']}\n{p['text']}"} if "title" in p else p for p in posts
             ]
         else:
-            made[split] = make_posts(task, n, key)
-    train, (dev, test) = add_copies(made["train"], [made["dev"], made["test"]], seed)
-    return {"train": train, "dev": dev, "test": test, "decoys": made["decoys"]}
+            splits[split] = make_posts(task, n, key)
+    train, (dev, test) = add_copies(splits["train"], [splits["dev"], splits["test"]], seed)
+    return {"train": train, "dev": dev, "test": test, "decoys": splits["decoys"]}
 
 
 def make_sample_texts(n: int, seed: int) -> list[str]:

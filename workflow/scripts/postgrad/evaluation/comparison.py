@@ -66,12 +66,12 @@ def node_summary(entries: Sequence[ScoreEntry]) -> Summary:
     """Return the scores of one node over its seeds, or the reason why it has none."""
     reasons = {entry["reason"] for entry in entries if not entry["n"]}
     values = [(e["values"]["official"], e["values"]["auc"]) for e in entries if e["n"]]
-    found = summarize_scores(
+    summary = summarize_scores(
         [(official, area) for official, area in values if official is not None]
     )
     if not values:
-        found["reason"] = min(reasons, default=NOT_RUN)
-    return found
+        summary["reason"] = min(reasons, default=NOT_RUN)
+    return summary
 
 
 def paired_difference(before: Sequence[ScoreEntry], after: Sequence[ScoreEntry]) -> Summary:
@@ -87,11 +87,11 @@ def paired_difference(before: Sequence[ScoreEntry], after: Sequence[ScoreEntry])
             official = value_gain(old, new, "official")
             if all(a[key] == b[key] for key in a.keys() & b.keys()) and official is not None:
                 gains.append((official, value_gain(old, new, "auc")))
-    found = summarize_scores(gains)
+    summary = summarize_scores(gains)
     if not gains:
         run = [any(entry["n"] for entry in entries) for entries in (before, after)]
-        found["reason"] = "no equal seeds" if all(run) else NOT_RUN
-    return found
+        summary["reason"] = "no equal seeds" if all(run) else NOT_RUN
+    return summary
 
 
 def value_gain(old: ScoreEntry, new: ScoreEntry, key: str) -> float | None:
@@ -138,20 +138,20 @@ def compare_chain(
     }
     if not isinstance(controls, Mapping):
         controls = dict.fromkeys(controls, chain[-1])
-    beside: list[Control] = []
+    control_rows: list[Control] = []
     for control, place in controls.items():
         if place not in chain[1:]:
             raise ValueError(
                 f"control {control} stands in the place of {place}, which is not a later node."
             )
         against = chain[chain.index(place) - 1]
-        found = paired_difference(of[against], of[control])
-        beside.append(
+        difference = paired_difference(of[against], of[control])
+        control_rows.append(
             {
                 "node": control,
                 "beside": place,
                 "against": against,
-                **found,
+                **difference,
                 "own": node_summary(of[control]),
             }
         )
@@ -161,5 +161,5 @@ def compare_chain(
         "steps": [
             {"from": a, "to": b, **paired_difference(of[a], of[b])} for a, b in pairwise(chain)
         ],
-        "controls": beside,
+        "controls": control_rows,
     }

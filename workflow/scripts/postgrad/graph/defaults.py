@@ -89,19 +89,19 @@ def apply_defaults(
             for base in defaults[verb].get("bases", {}):
                 with faults.collecting():
                     lookup(bases, base, f"{where}: defaults.{verb}.bases", "base")
-    made: dict[str, Any] = {**raw, "defaults": defaults}
+    recipe: dict[str, Any] = {**raw, "defaults": defaults}
     broken: set[str] = set()
     for section in SECTIONS:
-        made[section] = {}
+        recipe[section] = {}
         for name, body in raw.get(section, {}).items():
-            given = [verb for verb in records.nodes if verb in body]
-            if len(given) == 1:
-                (verb,) = given
+            node_verbs = [verb for verb in records.nodes if verb in body]
+            if len(node_verbs) == 1:
+                (verb,) = node_verbs
                 inherited = defaults.get(verb, {}).keys() & reference_schemas(verb).keys()
                 broken |= {name} if lost.get(verb, set()) - body.keys() else set()
                 body = {**{key: defaults[verb][key] for key in sorted(inherited)}, **body}
-            made[section][name] = body
-    return made, broken
+            recipe[section][name] = body
+    return recipe, broken
 
 
 def check_bases(graph: Any, where: str, faults: ConfigErrors) -> None:

@@ -78,7 +78,7 @@ def expand_recipe(
     def any_node(name: str) -> bool:
         return name not in bases
 
-    made: dict[str, Any] = {
+    recipe: dict[str, Any] = {
         **raw,
         **{key: {} for key in (*SECTIONS, "score", "compare", *verbs.of_recipe)},
     }
@@ -90,7 +90,7 @@ def expand_recipe(
                     section == "score" and name in bases
                 ):  # a fault, which names the base as it is written
                     own = name
-                elif own in made[section]:
+                elif own in recipe[section]:
                     raise ConfigError(
                         f"{where}: {section}.{name}: two entries would be called {own!r}; rename "
                         "this one."
@@ -106,18 +106,18 @@ def expand_recipe(
                     }
                 else:
                     body = _rename(body, word, task, _no_node)
-                made[section][own] = body
+                recipe[section][own] = body
     for verb, record in verbs.of_recipe.items():
         for name, body in raw.get(verb, {}).items():
             for task in tasks if name == word else [name]:
-                if task in made[verb]:
+                if task in recipe[verb]:
                     raise ConfigError(
                         f"{where}: {verb}.{name}: {task} occurs twice there; keep one."
                     )
                 naming = [key for key in record.naming if key in body and name == word]
                 named = {key: _rename(body[key], word, task, any_node) for key in naming}
-                made[verb][task] = {**body, **named}
-    return made
+                recipe[verb][task] = {**body, **named}
+    return recipe
 
 
 def _expand_value(

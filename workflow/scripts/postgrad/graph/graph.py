@@ -140,14 +140,15 @@ class Graph:
                 "name."
             )
         self.broken.add(name)  # until all of it is read
-        found = [verb for verb in own if verb in body]
-        if not found:
+        node_verbs = [verb for verb in own if verb in body]
+        if not node_verbs:
             refuse_unknown_verb(self.verbs, section, body, where)
-        if len(found) != 1:
+        if len(node_verbs) != 1:
             raise ConfigError(
-                f"{where}: say exactly one of {', '.join(own)}; found {', '.join(found) or 'none'}."
+                f"{where}: say exactly one of {', '.join(own)}; found "
+                f"{', '.join(node_verbs) or 'none'}."
             )
-        verb = found[0]
+        verb = node_verbs[0]
         self.raw[name], self.places[name] = (verb, body), where
         if not re.fullmatch("[a-z0-9][a-z0-9-]*", name):
             raise ConfigError(
@@ -169,9 +170,8 @@ class Graph:
             if lacks and name not in self.lacking.setdefault(("predict", lacks), []):
                 self.lacking["predict", lacks].append(name)
         return [
-            f"{self.where}: {self._section(name)}.{name}: {verb} needs {', '.join(lacks)}; give it "
-            "in "
-            f"{' or in '.join(self._places_of_option(verb))}."
+            f"{self.where}: {self._section(name)}.{name}: {verb} needs {', '.join(lacks)}; give "
+            f"it in {' or in '.join(self._places_of_option(verb))}."
             for (verb, lacks), names in self.lacking.items()
             for name in names
         ]
@@ -205,9 +205,9 @@ class Graph:
         if name not in self.ids:
             self._being_resolved.append(name)
             try:
-                made = resolve_nodes(self, name)
-                self.nodes.update({node.id: node for node in made})
-                self.ids[name] = [node.id for node in made]
+                nodes = resolve_nodes(self, name)
+                self.nodes.update({node.id: node for node in nodes})
+                self.ids[name] = [node.id for node in nodes]
             except ConfigError:
                 self.broken.add(name)
                 raise

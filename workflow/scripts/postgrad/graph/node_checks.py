@@ -44,8 +44,7 @@ def check_sources(graph: Any, node: Node, where: str) -> None:
         if verbs.nodes[other.verb].stands_alone:
             raise ConfigError(
                 f"{where}: {other.name} is made by {other.verb} and holds the whole set; name it "
-                "alone, or let a "
-                f"further {other.verb} take it and the others."
+                f"alone, or let a further {other.verb} take it and the others."
             )
 
 

@@ -43,10 +43,10 @@ def option_schemas(verb: str, kind: str | None = None) -> Options:
     kind
         causal, encoder or linear. Default: the options of all kinds.
     """
-    found = read_schema("verbs")[verb]["options"]
+    schemas = read_schema("verbs")[verb]["options"]
     return {
         key: body
-        for key, body in found.items()
+        for key, body in schemas.items()
         if kind is None or kind in body.get("kinds", [kind])
     }
 
@@ -201,9 +201,9 @@ def refuse_unread_options(
     where
         The node's place in the recipe, for the message.
     """
-    own, given = [body, body.get("faithful", {})], [body, faithful]
+    own, levels = [body, body.get("faithful", {})], [body, faithful]
     values = {
-        key: [*values.get(key, []), *(part[key] for part in given if key in part)]
+        key: [*values.get(key, []), *(part[key] for part in levels if key in part)]
         for key in option_schemas(verb, kind)
     }
     for key in values.keys() - options_in_use(verb, kind, values).keys():
@@ -259,18 +259,18 @@ def resolve_options(
     paper, paper_axes = _ranges_as_lists(verb, *_last_values([*before, node, faithful]))
     used, each = _ranges_as_lists(verb, *_last_values([*before, scale, node, *last]))
     for key in known:
-        here, there = each.get(key, used.get(key)), paper_axes.get(key, paper.get(key))
-        if here != there:
+        used_value, paper_value = each.get(key, used.get(key)), paper_axes.get(key, paper.get(key))
+        if used_value != paper_value:
             mode = key in faithful and not last
             graph.note_deviation(
                 name,
                 key,
-                there,
-                here,
+                paper_value,
+                used_value,
                 f"mode {study.mode}" if mode else f"scale {study.scale_name}",
             )
         if key in decided:
-            values = _axis_values(each[key]) if key in each else [here]
+            values = _axis_values(each[key]) if key in each else [used_value]
             graph.note_override(name, key, values, _scale_values(study, verb, root, key))
     if isinstance(each.get("seed"), list) and len(each["seed"]) > study.seeds:
         graph.note_deviation(name, "seed", each["seed"], each["seed"][: study.seeds], "study")
@@ -387,12 +387,12 @@ def _scale_values(study: Any, verb: str, root: str | None, key: str) -> list[Any
 
 def missing_to_predict(graph: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield the name of each model that has to predict, and its options that have no value."""
-    asked = {id for made in graph.nodes.values() for id in made.members} | {
-        made.id for made, _ in scored_nodes(graph)
+    asked = {id for node in graph.nodes.values() for id in node.members} | {
+        node.id for node, _ in scored_nodes(graph)
     }
-    for made in (graph.nodes[id] for id in sorted(asked)):
-        if made.verb == "finetune":
+    for node in (graph.nodes[id] for id in sorted(asked)):
+        if node.verb == "finetune":
             yield (
-                made.name,
-                missing_options("predict", made.kind, graph.study.predict_options(graph, made)),
+                node.name,
+                missing_options("predict", node.kind, graph.study.predict_options(graph, node)),
             )

@@ -20,8 +20,8 @@ def reading_order(graph: Any) -> list[str]:
                 node,
                 *(
                     control
-                    for control, beside in sorted(body["controls"].items())
-                    if beside == node
+                    for control, replaced in sorted(body["controls"].items())
+                    if replaced == node
                 ),
             ]
     names = [name for name in dict.fromkeys([*names, *sorted(graph.ids)]) if graph.ids.get(name)]
@@ -47,11 +47,13 @@ def override_sentences(graph: Any, most: int | None = None) -> list[str]:
             groups.setdefault((row["key"], used, _value_as_written(row["scale"])), []).append(
                 row["node"]
             )
-    found = []
+    sentences = []
     for (key, used, scale), nodes in groups.items():
         more = f" and {len(nodes) - most} more" if most and len(nodes) > most else ""
-        found.append(f"{', '.join(nodes[:most])}{more}: {key} {used} overrides the scale's {scale}")
-    return found
+        sentences.append(
+            f"{', '.join(nodes[:most])}{more}: {key} {used} overrides the scale's {scale}"
+        )
+    return sentences
 
 
 def _value_as_written(value: Any) -> str:
@@ -112,12 +114,12 @@ def _teaching_datasets(graph: Any, node: Node) -> list[str]:
 def predictors_for_expensive(graph: Any) -> set[str]:
     """Return the ids of all predictors, with members, for which an expensive predictor waits."""
     expensive = graph.verbs.verbs_with_trait("expensive")
-    found: set[str] = set()
+    predictors: set[str] = set()
     todo = [id for node in graph.nodes.values() if node.verb in expensive for id in node.members]
     while todo:
-        found.add(id := todo.pop())
+        predictors.add(id := todo.pop())
         todo += graph.nodes[id].members
-    return found
+    return predictors
 
 
 def models_under(graph: Any, id: str) -> list[str]:
@@ -129,20 +131,20 @@ def models_under(graph: Any, id: str) -> list[str]:
     return (
         [id]
         if node.verb == "finetune"
-        else [found for id in node.members for found in models_under(graph, id)]
+        else [model for id in node.members for model in models_under(graph, id)]
     )
 
 
 def restarting_models(graph: Any) -> list[str]:
     """Return the ids of the models behind the scores that train again after a collapse."""
-    found: set[str] = set()
+    seen: set[str] = set()
     todo = [node.id for node, _ in scored_nodes(graph)]
     while todo:
-        if (id := todo.pop()) in graph.nodes and id not in found:
-            found.add(id)
+        if (id := todo.pop()) in graph.nodes and id not in seen:
+            seen.add(id)
             node = graph.nodes[id]
             todo += [node.base, node.budget, *node.sources, *node.members]
-    return sorted(id for id in found if "restarts" in graph.nodes[id].options)
+    return sorted(id for id in seen if "restarts" in graph.nodes[id].options)
 
 
 def floor_nodes(graph: Any) -> dict[str, str]:
@@ -179,12 +181,12 @@ def floor_nodes(graph: Any) -> dict[str, str]:
 
 def predictors_behind_scores(graph: Any) -> list[Node]:
     """Return the predictors of which a score is made, including members, in reading order."""
-    found: dict[str, None] = {}
+    predictors: dict[str, None] = {}
     todo = [node.id for node, _ in scored_nodes(graph)]
     while todo:
-        found[id := todo.pop(0)] = None
+        predictors[id := todo.pop(0)] = None
         todo += graph.nodes[id].members
-    return [graph.nodes[id] for id in found]
+    return [graph.nodes[id] for id in predictors]
 
 
 # -- the task of a node ---------------------------------------------------------------------------

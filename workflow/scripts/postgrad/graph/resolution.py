@@ -130,7 +130,8 @@ def read_names(graph: Any, name: str) -> Draft:
     draft.options, draft.each = resolve_options(graph, name, verb, body, draft.root, draft.kind)
     draft.values = {key: [value] for key, value in draft.options.items()}
     draft.values |= {
-        key: list(few.values()) if isinstance(few, dict) else few for key, few in draft.each.items()
+        key: list(axis.values()) if isinstance(axis, dict) else axis
+        for key, axis in draft.each.items()
     }
     if verb != "pretrain":  # it learns no labels
         draft.task = common_task(
@@ -252,13 +253,13 @@ def build_nodes(graph: Any, draft: Draft, points: list[Point]) -> list[Node]:
 
     Raise `ConfigError` if one of them cannot do what the recipe says.
     """
-    made = []
+    nodes = []
     for axes, own, bound in draft.record.split_points(points, draft.options):
         node = build_node(graph, draft, axes, {**draft.options, **own}, bound)
         node_checks.check_node(graph, node, draft.where)
         draft.record.check(graph, node, draft.where)
-        made.append(node)
-    return made
+        nodes.append(node)
+    return nodes
 
 
 def build_node(
@@ -332,5 +333,5 @@ def folds_under(
         below if record.section == "predictors" else [node for node in below if FOLD in node.axes]
     )
     folding = graph.verbs.verbs_that_make("folds")
-    found = {id for node in parts for id in ([node.id] if node.verb in folding else node.folds)}
-    return tuple(sorted(id for id in found if task in (None, graph.nodes[id].task)))
+    folds = {id for node in parts for id in ([node.id] if node.verb in folding else node.folds)}
+    return tuple(sorted(id for id in folds if task in (None, graph.nodes[id].task)))

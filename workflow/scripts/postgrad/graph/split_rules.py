@@ -155,14 +155,14 @@ def is_scorable(graph: Any, name: str, where: str) -> bool:
     return part in (*graph.study.task(graph.tasks[alias])["splits"], HELD_OUT)
 
 
-def check_not_trained_on(graph: Any, made: Node, dataset: str, where: str) -> None:
+def check_not_trained_on(graph: Any, predictor: Node, dataset: str, where: str) -> None:
     """Raise `ConfigError` if a predictor learnt the gold labels on which it is scored or fitted.
 
     Parameters
     ----------
     graph
         The graph.
-    made
+    predictor
         The predictor.
     dataset
         The split on which it is scored or fitted.
@@ -170,36 +170,35 @@ def check_not_trained_on(graph: Any, made: Node, dataset: str, where: str) -> No
         The place in the recipe, for messages.
     """
     alias, _, part = dataset.partition("/")
-    if part == HELD_OUT and (why := reason_never_held_out(graph, made)):
+    if part == HELD_OUT and (why := reason_never_held_out(graph, predictor)):
         raise ConfigError(f"{where}: {dataset} is not there: {why}.")
-    if part == "dev" and dataset in made.learnt:
+    if part == "dev" and dataset in predictor.learnt:
         raise ConfigError(
-            f"{where}: {made.name} learns from {dataset} in folds; fold train alone, or score and "
-            "fit on "
-            f"{alias}/{HELD_OUT}."
+            f"{where}: {predictor.name} learns from {dataset} in folds; fold train alone, or "
+            f"score and fit on {alias}/{HELD_OUT}."
         )
 
 
-def reason_never_held_out(graph: Any, made: Node) -> str | None:
+def reason_never_held_out(graph: Any, predictor: Node) -> str | None:
     """Return why a predictor lacks predictions of some held-out posts, with the remedy, or None."""
-    if FOLD in made.axes:
+    if FOLD in predictor.axes:
         joining = " or ".join(graph.verbs.verbs_with_trait("joins_folds"))
         return (
-            f"{made.name} is made for each fold, and each holds out other posts; "
+            f"{predictor.name} is made for each fold, and each holds out other posts; "
             f"name a {joining} over fold"
         )
-    if not made.folds:
+    if not predictor.folds:
         folding = " or ".join(graph.verbs.verbs_that_make("folds"))
         return (
-            f"{made.name} learns from no dataset made by {folding}, so no post is held out from "
-            "it; name test or dev"
+            f"{predictor.name} learns from no dataset made by {folding}, so no post is held out "
+            "from it; name test or dev"
         )
-    if len({frozenset(graph.nodes[id].sources) for id in made.folds}) > 1:
-        return f"{made.name} stands on folds of different splits; fold the same ones"
-    record = graph.verbs.nodes[made.verb]
-    if why := record.reason_not_held_out(made):
-        return f"{made.name} {why}"
-    below = [graph.nodes[id] for id in made.members]
+    if len({frozenset(graph.nodes[id].sources) for id in predictor.folds}) > 1:
+        return f"{predictor.name} stands on folds of different splits; fold the same ones"
+    record = graph.verbs.nodes[predictor.verb]
+    if why := record.reason_not_held_out(predictor):
+        return f"{predictor.name} {why}"
+    below = [graph.nodes[id] for id in predictor.members]
     if record.joins_folds:
         below = [member for member in below if FOLD not in member.axes]
     return next(filter(None, (reason_never_held_out(graph, member) for member in below)), None)
@@ -215,7 +214,7 @@ def has_learnt_held_out(graph: Any, made: Node, below: list[Node]) -> bool:
     ----------
     graph
         The graph.
-    made
+    predictor
         The node.
     below
         The nodes on which it stands.

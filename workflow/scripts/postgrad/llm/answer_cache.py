@@ -172,11 +172,11 @@ def answer_counts(answers: Iterable[Answer]) -> dict[str, Any]:
     >>> answer_counts([Answer(None, "not JSON", "yes", 3, 1)])["abstained"]
     {'not JSON': 1}
     """
-    given = list(answers)
-    counts: dict[str, Any] = {"answers": len(given)}
+    answer_list = list(answers)
+    counts: dict[str, Any] = {"answers": len(answer_list)}
     for key in ("kept", "tokens_in", "tokens_out", "stand_in"):
-        counts[key] = sum(getattr(answer, key) for answer in given)
-    reasons = Counter(answer.reason for answer in given if answer.reason is not None)
+        counts[key] = sum(getattr(answer, key) for answer in answer_list)
+    reasons = Counter(answer.reason for answer in answer_list if answer.reason is not None)
     return counts | {"abstained": dict(sorted(reasons.items()))}
 
 

@@ -140,11 +140,11 @@ def train_linear_classifier(
     ngrams = list(options.ngrams)
     tfidf = TfidfVectorizer(analyzer=partial(word_ngrams, ngrams=ngrams), sublinear_tf=True)
     features = tfidf.fit_transform(texts)
-    given = options.class_weights
+    class_weights = options.class_weights
     weight = (
-        {"none": None, "balanced": "balanced"}[given]
-        if isinstance(given, str)
-        else dict(enumerate(given))
+        {"none": None, "balanced": "balanced"}[class_weights]
+        if isinstance(class_weights, str)
+        else dict(enumerate(class_weights))
     )
     fit = LogisticRegression(C=options.c, class_weight=weight, max_iter=1000).fit(features, codes)
     two = len(seen) == 2

@@ -100,8 +100,8 @@ def first_best(candidates: Sequence[T], score: Callable[[T], float]) -> tuple[T,
     >>> first_best(["a", "bb", "cc"], len)
     ('bb', [1, 2, 2])
     """
-    found = [score(candidate) for candidate in candidates]
-    return candidates[found.index(max(found))], found
+    scores = [score(candidate) for candidate in candidates]
+    return candidates[scores.index(max(scores))], scores
 
 
 def prior_adjusted_logits(
@@ -217,8 +217,8 @@ def candidate_cuts(logits: np.ndarray, gold: np.ndarray, positive: list[int]) ->
     hits, posts = np.bincount(place, weights=right), np.bincount(place)
     turns = (hits[1:] > 0) & (hits[:-1] < posts[:-1])
     halfway = ((steps[1:] + steps[:-1]) / 2)[turns]
-    found = {0.0, float(steps[0] - 1), float(steps[-1] + 1), *halfway.tolist()}
-    return sorted(found, key=lambda cut: (abs(cut), cut))
+    cuts = {0.0, float(steps[0] - 1), float(steps[-1] + 1), *halfway.tolist()}
+    return sorted(cuts, key=lambda cut: (abs(cut), cut))
 
 
 def fit_calibration(
@@ -279,10 +279,10 @@ def fit_calibration(
     else:
         target = [1 / len(train)] * len(train)
     record |= {"train": train.tolist(), "target": target}
-    best, found = first_best(
+    best, scores = first_best(
         [{**record, "lambda": strength} for strength in sorted(options.lambda_)], score
     )
-    return {**best, "tried": [list(pair) for pair in zip(sorted(options.lambda_), found)]}
+    return {**best, "tried": [list(pair) for pair in zip(sorted(options.lambda_), scores)]}
 
 
 def calibrated_logits(logits: np.ndarray, fit: Mapping[str, Any]) -> np.ndarray:

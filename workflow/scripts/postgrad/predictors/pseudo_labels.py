@@ -78,13 +78,13 @@ def join_teachers(
             else "has scored no post of it"
         )
         raise ValueError(f"teacher{'s' * (len(names) > 1)} {' and '.join(names)} {why}.")
-    found = [frame.set_index("post_id").loc[shared].reset_index() for frame in frames]
-    for frame, name in zip(found, names, strict=True):
+    joined = [frame.set_index("post_id").loc[shared].reset_index() for frame in frames]
+    for frame, name in zip(joined, names, strict=True):
         if prediction_matrix(frame, "logits").shape != (len(shared), classes):
             raise ValueError(
                 f"teacher {name} does not give one logit for each of {classes} classes."
             )
-    return found
+    return joined
 
 
 def check_teachers_differ(teachers: Sequence[pd.DataFrame], names: Sequence[str]) -> None:
@@ -92,9 +92,8 @@ def check_teachers_differ(teachers: Sequence[pd.DataFrame], names: Sequence[str]
     first, *others = (prediction_matrix(frame, "logits") for frame in teachers)
     if any(np.array_equal(first, other) for other in others):
         raise ValueError(
-            f"teachers {names[0]} and {names[1]} give identical logits, "
-            "so their agreement says nothing; "
-            "give one of them a different base or seed."
+            f"teachers {names[0]} and {names[1]} give identical logits, so their agreement says "
+            "nothing; give one of them a different base or seed."
         )
 
 
@@ -140,7 +139,7 @@ def teacher_answers(
         ABSTAIN if a teacher gives no answer.
     confidence : ndarray of shape (n,)
     """
-    silent = np.any([frame["label"] == ABSTAIN for frame in teachers], axis=0)
+    abstains = np.any([frame["label"] == ABSTAIN for frame in teachers], axis=0)
     if len(teachers) == 1:
         labels, probs = teachers[0]["label"].to_numpy(), prediction_matrix(teachers[0])
         return labels, np.take_along_axis(probs, np.maximum(labels, 0)[:, None], axis=1)[:, 0]
@@ -149,7 +148,7 @@ def teacher_answers(
         for frame, t in zip(teachers, temperatures, strict=True)
     ]
     mean = np.mean(own, axis=0)
-    return np.where(silent, ABSTAIN, mean.argmax(axis=1)), mean.max(axis=1)
+    return np.where(abstains, ABSTAIN, mean.argmax(axis=1)), mean.max(axis=1)
 
 
 def cohens_kappa(first: np.ndarray, second: np.ndarray) -> float | None:
@@ -244,10 +243,10 @@ def most_confident_rows(
     order = np.argsort(-confidence, kind="stable")
     chosen = np.zeros(len(labels), dtype=bool)
     shortfall: list[int] = []
-    for code, wanted in enumerate(budget):
-        best = order[labels[order] == code][:wanted]
+    for code, count in enumerate(budget):
+        best = order[labels[order] == code][:count]
         chosen[best] = True
-        shortfall.append(int(wanted) - len(best))
+        shortfall.append(int(count) - len(best))
     chosen[order[~chosen[order]][: sum(shortfall)]] = True
     return np.flatnonzero(chosen), np.array(shortfall)
 

@@ -82,16 +82,16 @@ def extend_to_all_posts(
         columns: dict[str, Any] = {"post_id": posts, "label": np.full(len(posts), ABSTAIN)}
         columns["label"][at] = frame["label"]
         for column in ("logits", "probs"):
-            found = prediction_matrix(frame, column)
-            columns[column] = np.zeros((len(posts), found.shape[1]))
-            columns[column][at] = found
+            values = prediction_matrix(frame, column)
+            columns[column] = np.zeros((len(posts), values.shape[1]))
+            columns[column][at] = values
             columns[column] = list(columns[column])
         members[at] += 1
         whole.append(pd.DataFrame(columns))
-    if few := int((members < members.max(initial=0)).sum()):
+    if incomplete := int((members < members.max(initial=0)).sum()):
         raise ValueError(
-            f"{few} of {len(posts)} held-out posts are predicted by fewer members than the others, "
-            f"{names[0]} among them; predict every fold."
+            f"{incomplete} of {len(posts)} held-out posts are predicted by fewer members than the "
+            f"others, {names[0]} among them; predict every fold."
         )
     return whole
 

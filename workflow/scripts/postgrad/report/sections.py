@@ -56,11 +56,11 @@ class Section:
     entries: Callable[[Mapping[Any, Any]], Entries]
     blocks: Callable[[Entries, Signs], Iterable[list[str]]] = no_blocks
 
-    def read(self, given: Sequence[Any]) -> Entries:
+    def read(self, words: Sequence[Any]) -> Entries:
         """Read the files that were given with the option, and return the entries of the section."""
         if not self.words:
-            return self.entries({file: read_json(file) for file in given})
-        return self.entries(read_named_files(self.option, named_files(f"--{self.option}", given)))
+            return self.entries({file: read_json(file) for file in words})
+        return self.entries(read_named_files(self.option, named_files(f"--{self.option}", words)))
 
 
 def find_sections() -> list[Section]:

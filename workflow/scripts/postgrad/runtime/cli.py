@@ -94,13 +94,13 @@ def parse_arguments(parser: Parser, words: Sequence[str] | None = None) -> Any:
     """
     words = sys.argv[1:] if words is None else list(words)
     options = parser.parse_args(words)
-    given, options.spec = options.spec, read_spec(options.spec)
+    given_spec, options.spec = options.spec, read_spec(options.spec)
     if not is_rank():
         kept = spec_path(options.out)
         write_text(
             json.dumps(options.spec, sort_keys=True, indent=1, ensure_ascii=False) + "\n", kept
         )
-        named = {given: str(kept), f"--spec={given}": f"--spec={kept}"}
+        named = {given_spec: str(kept), f"--spec={given_spec}": f"--spec={kept}"}
         print(
             shlex.join([sys.executable, sys.argv[0], *(named.get(word, word) for word in words)]),
             flush=True,

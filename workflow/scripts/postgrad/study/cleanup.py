@@ -101,23 +101,23 @@ def unreferenced_folders(root: str | Path = "config", work: str | Path = "work")
     A study or recipe that cannot be read keeps all its folders. Logs and made-up posts of a study
     stay.
     """
-    found, studies = [], {path.stem for path in (Path(root) / "studies").glob("*.yaml")}
+    folders, studies = [], {path.stem for path in (Path(root) / "studies").glob("*.yaml")}
     for folder in sorted(
         path for path in Path(work).glob("[!.]*") if path.is_dir() and path.name != "base"
     ):
         if folder.name not in studies:
-            found.append(folder)
+            folders.append(folder)
             continue
         for recipe in recipe_folders(folder):
             if not (Path(root) / "recipes" / f"{recipe.name}.yaml").is_file():
-                found.append(recipe)
+                folders.append(recipe)
             elif (known := referenced_nodes(folder.name, recipe.name, root)) is not None:
-                found += [
+                folders += [
                     path
                     for path in node_folders(recipe)
                     if (path.parent.name, path.name) not in known
                 ]
-    return found
+    return folders
 
 
 def recipe_folders(study: Path) -> list[Path]:
@@ -225,12 +225,12 @@ def results_to_remove(
     """
     oldest = -float("inf") if older_than is None else time.time() - older_than * DAY
     room = float("inf") if keep_gb is None else keep_gb * GB
-    found, left = [], sum(result.freed for result in earlier)
+    removed, left = [], sum(result.freed for result in earlier)
     for result in earlier:
         if result.used < oldest or left > room:
-            found.append(result)
+            removed.append(result)
             left -= result.freed
-    return found
+    return removed
 
 
 def measure_folder(folder: Path, note: str = "") -> WorkFolder:
@@ -239,40 +239,40 @@ def measure_folder(folder: Path, note: str = "") -> WorkFolder:
     That is the newest time of a key.json, or of any file if there is none.
     """
     files = {path: path.stat() for path in folder.rglob("*") if path.is_file()}
-    times = [told.st_mtime for path, told in files.items() if path.name == KEY]
-    used = max(times or [told.st_mtime for told in files.values()] or [folder.stat().st_mtime])
-    freed = sum(told.st_size for told in files.values() if told.st_nlink == 1)
-    return WorkFolder(folder, sum(told.st_size for told in files.values()), freed, used, note)
+    times = [status.st_mtime for path, status in files.items() if path.name == KEY]
+    used = max(times or [status.st_mtime for status in files.values()] or [folder.stat().st_mtime])
+    freed = sum(status.st_size for status in files.values() if status.st_nlink == 1)
+    return WorkFolder(folder, sum(status.st_size for status in files.values()), freed, used, note)
 
 
-def listing_text(found: CleanupPlan) -> str:
+def listing_text(plan: CleanupPlan) -> str:
     """Return a text on what work/ contains, and on the space that the removal frees.
 
     It has a line for each folder that is or may be removed.
     """
     lines = [
-        f"{summary_text(found.unknown)} to which no study refers" + (":" if found.unknown else ".")
+        f"{summary_text(plan.unknown)} to which no study refers" + (":" if plan.unknown else ".")
     ]
-    lines += [folder_line("remove", folder) for folder in found.unknown]
+    lines += [folder_line("remove", folder) for folder in plan.unknown]
     lines += [
-        f"{summary_text(found.earlier)} with results of earlier settings, "
+        f"{summary_text(plan.earlier)} with results of earlier settings, "
         "which return without being computed again"
-        + ("; how they differ from the present ones:" if found.earlier else ".")
+        + ("; how they differ from the present ones:" if plan.earlier else ".")
     ]
     lines += [
-        folder_line("remove" if folder in found.removed else "keep", folder)
-        for folder in found.earlier
+        folder_line("remove" if folder in plan.removed else "keep", folder)
+        for folder in plan.earlier
     ]
-    size = sum(folder.size for folder in found.in_use)
-    shared = size - sum(folder.freed for folder in found.in_use)
-    lines += [f"{summary_text(found.in_use)} with results in use: {gigabytes(size)}, "
+    size = sum(folder.size for folder in plan.in_use)
+    shared = size - sum(folder.freed for folder in plan.in_use)
+    lines += [f"{summary_text(plan.in_use)} with results in use: {gigabytes(size)}, "
               f"of which {gigabytes(shared)} are shared with results/."]  # fmt: skip
-    if len(found.removed) < len(found.earlier):
+    if len(plan.removed) < len(plan.earlier):
         lines += [
             "To remove results of earlier settings, add --config older_than=DAYS, or keep_gb=GB "
             "for the space that all of them may hold."
         ]
-    gone = [*found.unknown, *found.removed]
+    gone = [*plan.unknown, *plan.removed]
     freed = gigabytes(sum(folder.freed for folder in gone))
     lines += [f"Frees {freed}; results/ stays as it is." if gone else "Nothing to remove."]
     return "\n".join(lines)
@@ -330,8 +330,8 @@ def remove_folder(folder: Path) -> bool:
 def main(words: Sequence[str]) -> None:
     """Remove what `plan` finds; the arguments are older_than=DAYS and keep_gb=GB."""
     limits = {name: float(value) for name, value in (word.split("=") for word in words)}
-    found = plan_cleanup(limits.get("older_than"), limits.get("keep_gb"))
-    for gone in [*found.unknown, *found.removed]:
+    plan = plan_cleanup(limits.get("older_than"), limits.get("keep_gb"))
+    for gone in [*plan.unknown, *plan.removed]:
         if remove_folder(gone.folder):
             print(f"{gone.folder}: removed, {gigabytes(gone.freed)} freed")
 

@@ -119,8 +119,8 @@ def params_change(old: Iterable[str], new: Iterable[str]) -> tuple[str, str]:
         else ""
     )
     if len(specs) == 2:
-        found = "spec: " + (", ".join(spec_differences(*specs)) or "changed")
-        return "spec", found + (f"; {words}" if words else "")
+        words_of_spec = "spec: " + (", ".join(spec_differences(*specs)) or "changed")
+        return "spec", words_of_spec + (f"; {words}" if words else "")
     if words:
         return "reads", words
     if len(reads) == 1:  # up to version 0.1.0 no job recorded what it read
@@ -172,24 +172,24 @@ def spec_differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str =
 
     Examples
     --------
-    >>> differences({"lr": 0.01, "seed": 1}, {"lr": 0.001, "seed": 1})
+    >>> spec_differences({"lr": 0.01, "seed": 1}, {"lr": 0.001, "seed": 1})
     ['lr 0.01 -> 0.001']
-    >>> differences({"prompt": "a" * 50}, {"prompt": "b" * 50})
+    >>> spec_differences({"prompt": "a" * 50}, {"prompt": "b" * 50})
     ['prompt changed']
     """
-    found: list[str] = []
+    differences: list[str] = []
     for key in sorted({*old, *new}):
         before, now = old.get(key), new.get(key)
         if isinstance(before, dict) and isinstance(now, dict):
-            found += spec_differences(before, now, f"{path}{key}.")
+            differences += spec_differences(before, now, f"{path}{key}.")
             continue
         before, now = (
             value if isinstance(value, str) else json.dumps(value) for value in (before, now)
         )
         if before != now:
             long = any(len(text) > MAX_SHOWN or not text.isprintable() for text in (before, now))
-            found.append(f"{path}{key} changed" if long else f"{path}{key} {before} -> {now}")
-    return found
+            differences.append(f"{path}{key} changed" if long else f"{path}{key} {before} -> {now}")
+    return differences
 
 
 def input_changes(
@@ -199,7 +199,7 @@ def input_changes(
 
     Examples
     --------
-    >>> list(exchanged({"data": ["a"]}, {"data": ["a", "label agreed"]}))
+    >>> list(input_changes({"data": ["a"]}, {"data": ["a", "label agreed"]}))
     ['data: + label agreed']
     """
     for role in sorted({*old, *new}):

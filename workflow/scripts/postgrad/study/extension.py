@@ -30,18 +30,18 @@ def read_study_files(
         If a study extends itself, directly or through others; without a sentence if a file cannot
         be read.
     """
-    found: dict[str, tuple[str, Content]] = {}
+    files: dict[str, tuple[str, Content]] = {}
     following: str | None = name
     while following is not None:
-        if following in found:
-            names = list(found)[list(found).index(following) :]
-            raise ConfigError(_cycle(names, [found[name][0] for name in names]))
+        if following in files:
+            names = list(files)[list(files).index(following) :]
+            raise ConfigError(_cycle(names, [files[name][0] for name in names]))
         path, content = read(following, named)
         if content is None:
             raise ConfigError()
-        found[following] = path, content
+        files[following] = path, content
         following, named = content.get("extends"), f"{path}: extends"
-    return list(found.values())
+    return list(files.values())
 
 
 def _cycle(names: list[str], paths: list[str]) -> str:
@@ -58,7 +58,7 @@ def merge_files(files: Files) -> dict[str, Any]:
     first file that has the key stands.
 
     >>> own = {"extends": "a", "bind": {"x": {"p": 3}}}
-    >>> merged([("b.yaml", own), ("a.yaml", {"bind": {"x": {"p": 1, "q": 2}}})])
+    >>> merge_files([("b.yaml", own), ("a.yaml", {"bind": {"x": {"p": 1, "q": 2}}})])
     {'bind': {'x': {'p': 3, 'q': 2}}}
     """
     whole: dict[str, Any] = {}

@@ -127,14 +127,14 @@ def parse_module(path: Path, changed: int) -> tuple[str, set[Path]]:
 
 def modules_of_verb(verb: str) -> dict[Path, str]:
     """Return the syntax trees, as text, of a verb's script and local modules, by path."""
-    found: dict[Path, str] = {}
+    hashes: dict[Path, str] = {}
     todo = [SCRIPTS / f"{verb}.py"]
     while todo:
         path = todo.pop()
-        if path not in found:
-            found[path], imported = parse_module(path, path.stat().st_mtime_ns)
+        if path not in hashes:
+            hashes[path], imported = parse_module(path, path.stat().st_mtime_ns)
             todo += imported
-    return found
+    return hashes
 
 
 def tree_hash(verb: str) -> str:

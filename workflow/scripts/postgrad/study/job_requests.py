@@ -41,10 +41,10 @@ class JobRequests:
         if file and self.is_gathering(recipe, node, file, shard):
             return 1
         graph = self.study.graph(recipe)
-        made = graph.nodes[node]
-        if made.asked:
-            return language_models.thread_count(graph, made)
-        return made.options.get("threads", 1)
+        resolved = graph.nodes[node]
+        if resolved.asked:
+            return language_models.thread_count(graph, resolved)
+        return resolved.options.get("threads", 1)
 
     def resources(
         self, verb: str, recipe: str, node: str, file: str | None, shard: str | None, attempt: int
@@ -69,11 +69,11 @@ class JobRequests:
         self, verb: str | None, recipe: str, node: str, attempt: int
     ) -> dict[str, Any]:
         graph = self.study.graph(recipe)
-        made = graph.nodes[node]
-        if made.asked:  # a model that writes here asks for what it would ask to predict
-            base, verb = next(iter(made.asked.values())), verb and "predict"
+        resolved = graph.nodes[node]
+        if resolved.asked:  # a model that writes here asks for what it would ask to predict
+            base, verb = next(iter(resolved.asked.values())), verb and "predict"
         else:
-            base = graph.base_and_kind(made.name)[0]
+            base = graph.base_and_kind(resolved.name)[0]
         machine = self.study.scale["bases"].get(base, {}).get("machine", {})
         cpus = self.threads(recipe, node) if verb else 1
         return cluster.job_resources(

@@ -134,8 +134,8 @@ class Paths:
 
     def fit_posts(self, recipe: str, node: str) -> list[str]:
         """Return the gold posts for fitting or choosing a node, or for auditing its teachers."""
-        made = self.node(recipe, node)
-        return [self.posts(recipe, made.members[0], made.fit)] if made.fit else []
+        resolved = self.node(recipe, node)
+        return [self.posts(recipe, resolved.members[0], resolved.fit)] if resolved.fit else []
 
     # -- models -----------------------------------------------------------------------------------
 
@@ -161,14 +161,14 @@ class Paths:
 
     def datasets(self, recipe: str, node: str, file: str) -> list[str]:
         """Return the datasets in a predictor's file; raise `UnknownNode` if it is not used."""
-        graph, made = self.study.graph(recipe), self.node(recipe, node)
-        found = queries.predicted_datasets(graph).get((made.id, file))
-        if found is None:
+        graph, resolved = self.study.graph(recipe), self.node(recipe, node)
+        datasets = queries.predicted_datasets(graph).get((resolved.id, file))
+        if datasets is None:
             why = "it is not scored" if file == SCORED else "nothing learns from its predictions"
             raise UnknownNode(
-                f"{graph.where}: {made.id} has no file {file!r} in this study, since {why}."
+                f"{graph.where}: {resolved.id} has no file {file!r} in this study, since {why}."
             )
-        return found
+        return datasets
 
     def predicted_posts(self, recipe: str, node: str, file: str) -> dict[str, str]:
         """Return the posts of each dataset in a predictor's file, by dataset."""
@@ -179,9 +179,9 @@ class Paths:
 
     def predictions(self, recipe: str, node: str, file: str) -> str:
         """Return one of the two files of a predictor."""
-        made = self.node(recipe, node)
-        verb = "predict" if made.verb == "finetune" else made.verb
-        return f"{self.folder}/{recipe}/{verb}/{made.id}/{file}.parquet"
+        resolved = self.node(recipe, node)
+        verb = "predict" if resolved.verb == "finetune" else resolved.verb
+        return f"{self.folder}/{recipe}/{verb}/{resolved.id}/{file}.parquet"
 
     def shards(self, recipe: str, node: str, file: str, shard: str) -> list[str]:
         """Return the shards from which the file `teaching` is joined, in a study with shards.
@@ -258,7 +258,7 @@ class Paths:
 
     def report_inputs(self, scope: str) -> dict[str, str | list[str]]:
         """Return the paths of the files that a report reads, by option of report.py."""
-        return {option: path_list(found) for option, found in self.report_files(scope).items()}
+        return {option: path_list(paths) for option, paths in self.report_files(scope).items()}
 
     # -- parts of the above -----------------------------------------------------------------------
 
@@ -283,9 +283,9 @@ class Paths:
         return f"{self.folder}/{recipe}/{self.node(recipe, id).verb}/{id}{rest}"
 
 
-def path_list(found: Files) -> str | list[str]:
+def path_list(files: Files) -> str | list[str]:
     """Return the files of a look-up without their names, as rules need them."""
-    return list(found.values()) if isinstance(found, dict) else found
+    return list(files.values()) if isinstance(files, dict) else files
 
 
 def option_words(files: dict[str, Files]) -> list[str]:
@@ -306,10 +306,10 @@ def option_words(files: dict[str, Files]) -> list[str]:
     ['--train', 'ages', 'a.parquet', '--train', 'sex', 'b.parquet']
     """
     words = []
-    for option, found in files.items():
-        if isinstance(found, dict):
-            for name, path in found.items():
+    for option, paths in files.items():
+        if isinstance(paths, dict):
+            for name, path in paths.items():
                 words += [f"--{option}", *([name] if isinstance(name, str) else name), path]
         else:
-            words += [f"--{option}", *found]
+            words += [f"--{option}", *paths]
     return words

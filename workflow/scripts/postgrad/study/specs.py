@@ -153,7 +153,7 @@ def _study_deviations(study: Study, graph: Graph) -> list[dict[str, Any]]:
 
     These are another model for a base at this scale, and other or fewer posts for a task.
     """
-    found = []
+    deviations = []
     roots = {
         graph.base_and_kind(name)[0]
         for name, (verb, _) in graph.raw.items()
@@ -164,19 +164,21 @@ def _study_deviations(study: Study, graph: Graph) -> list[dict[str, Any]]:
     roots |= {base for record in VERBS.of_recipe.values() for base in record.named_bases(graph)}
     for base in sorted(roots):
         if study.model_of(base) != base:
-            found.append({"node": "", "key": base, "paper": base, "used": study.model_of(base)})
+            deviations.append(
+                {"node": "", "key": base, "paper": base, "used": study.model_of(base)}
+            )
     why = f"scale {study.scale_name}"
-    found = [{**row, "why": why} for row in found]
+    deviations = [{**row, "why": why} for row in deviations]
     for alias, task in sorted(study.bind.get(graph.recipe, {}).items()):
         if alias in graph.tasks:
             row = {"node": "", "key": alias, "paper": graph.paper_tasks[alias], "used": task}
-            found.append({**row, "why": "study"})
+            deviations.append({**row, "why": "study"})
     if study.most_train is not None:
         used = f"at most {study.most_train} of each task"
-        found.append(
+        deviations.append(
             {"node": "", "key": "train posts", "paper": "all", "used": used, "why": "study"}
         )
-    return found
+    return deviations
 
 
 def _marks(graph: Graph) -> dict[str, Any]:
@@ -281,7 +283,7 @@ def canonical_json(value: Any) -> str:
 
     Examples
     --------
-    >>> canonical({"b": 8.0, "a": 0.5})
+    >>> canonical_json({"b": 8.0, "a": 0.5})
     '{"a":0.5,"b":8}'
     """
     return json.dumps(_whole(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"))

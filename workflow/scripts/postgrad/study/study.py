@@ -167,11 +167,11 @@ class Study:
         """
         path = self.root / "bases.yaml"
         self.bases: dict[str, dict[str, Any]] = {}
-        told: dict[str, Any] = {}
+        content: dict[str, Any] = {}
         with self.faults.collecting():
-            told = read_yaml(path)
-            self.bases = self._fits(told, read_schema("bases"), str(path)) or {}
-        self.bases = {name: self.bases.get(name, {"kind": None}) for name in told}
+            content = read_yaml(path)
+            self.bases = self._fits(content, read_schema("bases"), str(path)) or {}
+        self.bases = {name: self.bases.get(name, {"kind": None}) for name in content}
         for name, body in self.bases.items():
             sizes = body.get("make")
             if sizes and sizes["hidden"] % (2 * sizes["heads"]):
@@ -219,7 +219,7 @@ class Study:
         ]
         names = {name for section in sections for name in section}
         broken = names - {name for section in SECTIONS for name in raw.get(section, {})}
-        told = len(self.faults)
+        count_before = len(self.faults)
         word: str | None = None
         tasks: list[str] = []
         left_out: list[str] = []
@@ -232,7 +232,9 @@ class Study:
                 raw = expand_recipe(raw, word, tasks, names, self.bases, str(path), VERBS)
                 broken = {f"{task}-{name}" for task in tasks for name in broken}
             self.graphs[recipe] = Graph(self, recipe, raw, self.faults, VERBS, broken, left_out)
-        self.faults[told:] = messages_for_file(self.faults[told:], content, word, tasks, VERBS)
+        self.faults[count_before:] = messages_for_file(
+            self.faults[count_before:], content, word, tasks, VERBS
+        )
 
     def read(self, recipes: Iterable[str]) -> None:
         """Read the graphs of these recipes, also of those that the study does not ask for.
@@ -382,12 +384,12 @@ class Study:
 
         A gold file is listed only if it exists, and so are all files if posts are not checked.
         """
-        body, wanted = self.task(task), self.made is not None or self.check_data
+        body, is_needed = self.task(task), self.made is not None or self.check_data
         files = [
             path
             for _, _, paths in self.raw_parts(task)
             for path in paths
-            if wanted or path.is_file()
+            if is_needed or path.is_file()
         ]
         gold = (
             Path(self.data) / part["gold"] for part in body["splits"].values() if "gold" in part

@@ -113,10 +113,10 @@ def start_ranks(zero: int, precision: str) -> Ranks:
     ranks = Ranks(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), zero)
     gpus = torch.cuda.device_count()
     if gpus:
-        here = int(os.environ["LOCAL_WORLD_SIZE"])
-        if here > gpus:
+        local_ranks = int(os.environ["LOCAL_WORLD_SIZE"])
+        if local_ranks > gpus:
             raise ValueError(
-                f"--ranks {here} and {gpus} GPUs on this node: each rank needs its own GPU; "
+                f"--ranks {local_ranks} and {gpus} GPUs on this node: each rank needs its own GPU; "
                 f"write --ranks {gpus}"
             )
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))

@@ -65,12 +65,12 @@ class Calibrate(NodeVerb):
 
     def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
         """Return the member's predictions, the gold posts, the pool and the model of the prior."""
-        made = paths.node(recipe, node)
+        resolved = paths.node(recipe, node)
         return {
             "predictions": paths.member_predictions(recipe, node, file),
             "gold": paths.fit_posts(recipe, node),
             "pool": paths.member_predictions(recipe, node, TEACHING)
-            if self.teaching_datasets(made)
+            if self.teaching_datasets(resolved)
             else [],
             "model": prior_model(paths, recipe, node),
         }

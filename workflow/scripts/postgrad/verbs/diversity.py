@@ -28,7 +28,7 @@ class Diversity(RecipeVerb):
         `model` is the encoder that stands for `embed` at this scale. `sets` is a list of {dataset:
         id of a node}, with a `reason` for a dataset that is not made.
         """
-        found: dict[str, dict[str, Any]] = {}
+        entries: dict[str, dict[str, Any]] = {}
         for alias, body in sorted(section.items()):
             where = f"{graph.where}: diversity.{alias}"
             with faults.collecting():
@@ -37,16 +37,16 @@ class Diversity(RecipeVerb):
                 kind = kind_at_scale(graph.study, body["embed"], f"{where}.embed")
                 options = {key: body.get(key, default) for key, default in DEFAULTS.items()}
                 model = graph.study.model_of(body["embed"])
-                found[alias] = {"embed": body["embed"], "model": model, "sets": [], **options}
+                entries[alias] = {"embed": body["embed"], "model": model, "sets": [], **options}
                 if kind != "encoder":
                     scale, base = graph.study.scale_name, body["embed"]
                     nothing = f"scale {scale} has no model in the place of {base}"
                     of_kind = f"embeddings need an encoder; {base} is of kind {kind} at this scale"
-                    found[alias]["reason"] = of_kind if kind else nothing
+                    entries[alias]["reason"] = of_kind if kind else nothing
                 for name in body["sets"]:
                     with faults.collecting():
-                        found[alias]["sets"] += measured_sets(graph, name, alias, f"{where}.sets")
-        return found
+                        entries[alias]["sets"] += measured_sets(graph, name, alias, f"{where}.sets")
+        return entries
 
     def named_bases(self, graph: Any) -> set[str]:
         """Return the bases with which posts are embedded."""
@@ -92,8 +92,8 @@ class Diversity(RecipeVerb):
 
     def report_files(self, paths: Any, graph: Any) -> dict[str, Files]:
         """Return the measurements of the recipe, if it asks for any."""
-        found = [f"{paths.folder}/{graph.recipe}/diversity/diversity.json"]
-        return {"diversity": found if graph.of_recipe[self.name] else []}
+        files = [f"{paths.folder}/{graph.recipe}/diversity/diversity.json"]
+        return {"diversity": files if graph.of_recipe[self.name] else []}
 
 
 def measured_sets(graph: Any, name: str, alias: str, where: str) -> list[dict[str, Any]]:

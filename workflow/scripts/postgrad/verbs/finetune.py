@@ -46,9 +46,8 @@ class Finetune(NodeVerb):
             share, epochs = node.options["drw"], node.options["epochs"]
             if share * epochs < 1:
                 raise ConfigError(
-                    f"{where}.drw: {share:g} of {epochs:g} epochs is before the second, so nothing "
-                    "is deferred; train "
-                    "for more epochs, or leave it out."
+                    f"{where}.drw: {share:g} of {epochs:g} epochs is before the second, so "
+                    "nothing is deferred; train for more epochs, or leave it out."
                 )
             if node.options["class_weights"] != "none":
                 raise ConfigError(

@@ -54,11 +54,10 @@ class Label(NodeVerb):
             given = [key for key, there in numbers.items() if key in there]
             if keep != "agreement" and len(given) != 1 and (given or graph.is_sound):
                 above = ", or a probability under above" if keep == "confidence" else ""
-                found = f"found {' and '.join(given)}; keep one" if given else "found none"
+                finding = f"found {' and '.join(given)}; keep one" if given else "found none"
                 raise ConfigError(
                     f"{where}: keep {keep} needs a budget, the label node whose counts it keeps "
-                    f"to, or a share{above}; "
-                    f"{found}."
+                    f"to, or a share{above}; {finding}."
                 )
             if self.is_fitted(body, {"keep": keep}) and not fit:
                 task = graph.tasks[body["label"].partition("/")[0]]
@@ -94,17 +93,15 @@ class Label(NodeVerb):
             share, k = node.options["share"], node.pool_part[1]
             raise ConfigError(
                 f"{where}.share: {share:g} of the posts for each of {k} folds is more than all of "
-                "them; write "
-                f"{1 / k:.3g} at most, or leave folds out."
+                f"them; write {1 / k:.3g} at most, or leave folds out."
             )
         if len(node.members) > 1:
             one, other = (graph.nodes[id] for id in node.members)
             if logits_key(one) == logits_key(other):
                 raise ConfigError(
                     f"{where}.teachers: {one.name} and {other.name} are the same model "
-                    f"({one.base}) trained in the "
-                    "same way at this scale, so they agree on everything; give them different "
-                    "bases or seeds."
+                    f"({one.base}) trained in the same way at this scale, so they agree on "
+                    "everything; give them different bases or seeds."
                 )
 
     def teaching_datasets(self, node: Node) -> list[str]:

@@ -44,7 +44,7 @@ class AskingVerb(NodeVerb):
         Bases for which one model stands are asked once. Raise `ConfigError` if a name is no base,
         or if there is none.
         """
-        found: dict[str, str] = {}
+        models: dict[str, str] = {}
         faults, why = ConfigErrors(), None
         if self.asks not in body:
             raise ConfigError(
@@ -65,9 +65,9 @@ class AskingVerb(NodeVerb):
                         "at this scale"
                     )
                 else:
-                    found.setdefault(graph.study.model_of(base), base)
+                    models.setdefault(graph.study.model_of(base), base)
         faults.raise_any()
-        return found, why
+        return models, why
 
     def check(self, graph: Any, node: Node, where: str) -> None:
         """Raise `ConfigError` if posts may not go to a node's models or its prompt does not fit."""
@@ -114,14 +114,12 @@ def check_posts_may_leave(study: Any, base: str, task: str, where: str) -> None:
     if not study.task(task).get("endpoints", False):
         raise ConfigError(
             f"{finding} no post of {task} goes to one; name another base, or, if the data "
-            "agreement allows it, write "
-            f"endpoints: true in {study.root}/tasks/{task}.yaml."
+            f"agreement allows it, write endpoints: true in {study.root}/tasks/{task}.yaml."
         )
     if study.endpoints is None:
         raise ConfigError(
             f"{finding} this study sends no posts to one; name another base, or write endpoints: "
-            f"{{requests: 1000, "
-            f"tokens: 1000000}}, the most to spend, in {study.where}."
+            f"{{requests: 1000, tokens: 1000000}}, the most to spend, in {study.where}."
         )
 
 
@@ -165,16 +163,16 @@ def model_description(graph: Any, model: str, base: str) -> dict[str, Any]:
     body = {key: value for key, value in study.bases[model].items() if key not in ACCESS_KEYS}
     if body["kind"] != "causal":
         return {"base": model, **body}
-    given = {
+    options = {
         **predict_defaults(graph, base),
         **study.scale["bases"].get(base, {}).get("predict", {}),
     }
-    if lacks := [key for key in COMPUTING_OPTIONS if key not in given]:
+    if lacks := [key for key in COMPUTING_OPTIONS if key not in options]:
         place = f"{study.root}/scales/{study.scale_name}.yaml: bases.{base}.predict"
         raise ConfigError(
             f"{place}: {model} is to write, and needs {', '.join(lacks)}; give it there."
         )
-    return {"base": model, "kind": "causal", **{key: given[key] for key in COMPUTING_OPTIONS}}
+    return {"base": model, "kind": "causal", **{key: options[key] for key in COMPUTING_OPTIONS}}
 
 
 def thread_count(graph: Any, node: Node) -> int:

@@ -30,10 +30,10 @@ class Resample(NodeVerb):
             )
         names = {id: graph.nodes[id].name if id in graph.nodes else id for id in node.sources}
         for one, other in combinations(node.sources, 2):
-            for twice in sorted(contained_sources(graph, one) & contained_sources(graph, other)):
+            for shared in sorted(contained_sources(graph, one) & contained_sources(graph, other)):
                 raise ConfigError(
                     f"{where}.resample: {names[one]} and {names[other]} both hold the posts of "
-                    f"{twice}; name one."
+                    f"{shared}; name one."
                 )
 
     def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:

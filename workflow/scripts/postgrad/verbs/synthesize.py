@@ -87,8 +87,7 @@ def check_writing(graph: Any, node: Node, where: str) -> None:
     if calls * posts * len(node.asked) < count:
         raise ConfigError(
             f"{where}.calls: {calls} calls of {posts} posts to each of {len(node.asked)} writers "
-            f"cannot give {count}; "
-            "write more calls, or a smaller count."
+            f"cannot give {count}; write more calls, or a smaller count."
         )
     local = [model for model in node.asked if graph.study.bases[model]["kind"] == "causal"]
     if local and options.get("temperature"):
