@@ -23,7 +23,7 @@ help:
 	@echo "make test-all  run make test and then the slow tests, as CI does"
 	@echo "make lint      check the style of Python and rules, check types, and lint the workflow"
 	@echo "make graph     draw every recipe into docs/graphs; only one: make graph RECIPE=ctyun"
-	@echo "make reference write docs/reference.md, every key of the configuration"
+	@echo "make reference write docs/reference.md and docs/catalogue.md from the configuration"
 	@echo "make env       only make the environment in $(VENV)"
 	@echo "make slurm     the environment with what submits jobs to a SLURM cluster"
 
@@ -55,6 +55,7 @@ graph: $(DONE)
 
 reference: $(DONE)
 	@$(IN_ENV) PYTHONPATH=workflow/scripts python docs/write_reference.py
+	@$(IN_ENV) PYTHONPATH=workflow/scripts python docs/write_catalogue.py
 
 # The stamps are written last: an interrupted install is begun anew.
 $(DONE): requirements.txt constraints.txt

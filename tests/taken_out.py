@@ -67,6 +67,7 @@ def take_out(tree, verb):
         ("workflow/scripts", "-m", "postgrad.study.fingerprints"),
         (".", "docs/draw_recipe.py"),
         (".", "docs/write_reference.py"),
+        (".", "docs/write_catalogue.py"),
     ):
         environment = {"PYTHONPATH": str(tree / "workflow/scripts"), "PATH": ""}
         done = subprocess.run(

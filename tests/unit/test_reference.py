@@ -1,8 +1,9 @@
-"""docs/reference.md: current, and with a row and a sentence for every key of the configuration."""
+"""The pages that `make reference` makes are current, and the reference explains every key."""
 
 import re
 
 import pytest
+import write_catalogue
 import write_reference
 import yaml
 from tree import ROOT
@@ -16,6 +17,13 @@ def test_the_committed_page_is_current():
     committed = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
     assert committed == write_reference.page(), (
         "a schema or a record has changed: run make reference"
+    )
+
+
+def test_the_committed_catalogue_is_current():
+    committed = (ROOT / "docs/catalogue.md").read_text(encoding="utf-8")
+    assert committed == write_catalogue.page(), (
+        "a task, a base, a scale or a recipe has changed: run make reference"
     )
 
 
