@@ -78,7 +78,7 @@ def apply_defaults(
             lookup(dict.fromkeys(verb_names()), verb, f"{where}: defaults", "verb")
             if verb in body:
                 faults.append(
-                    f"{where}: defaults.{verb}.{verb}: each node says this for itself; leave it "
+                    f"{where}: defaults.{verb}.{verb}: each node gives this for itself; leave it "
                     "out."
                 )
             body = {key: value for key, value in body.items() if key != verb}

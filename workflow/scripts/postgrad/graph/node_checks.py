@@ -35,7 +35,7 @@ def check_sources(graph: Any, node: Node, where: str) -> None:
         if source in pooled:
             name = graph.nodes[pooled[source]].name
             raise ConfigError(
-                f"{where}: {source} stands in {name} already, in folds; name only {name}."
+                f"{where}: {source} is already in {name}, in folds; name only {name}."
             )
     verbs = graph.verbs
     if verbs.nodes[node.verb].stands_alone or len(node.sources) == 1:

@@ -176,8 +176,8 @@ class Study:
             sizes = body.get("make")
             if sizes and sizes["hidden"] % (2 * sizes["heads"]):
                 self.faults.append(
-                    f"{path}: {name}.make.hidden: {sizes['hidden']} is no multiple "
-                    "of twice the heads."
+                    f"{path}: {name}.make.hidden: {sizes['hidden']} must be a multiple of twice "
+                    "the heads; change hidden or heads."
                 )
         self.scale: Any = self._file(
             "scales", self.scale_name, read_schema("scale"), f"{self.place('scale')}: scale"

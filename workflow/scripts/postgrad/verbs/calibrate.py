@@ -126,7 +126,7 @@ def check_one_prior(graph: Any, node: Node, where: str) -> None:
             raise ConfigError(
                 f"{where}.calibrate: {first} and {other} learn from different posts, so there is "
                 "no one class prior "
-                "to take out; calibrate each by itself, and vote or pick behind that."
+                "to take out; calibrate each by itself, and vote or pick afterwards."
             )
 
 

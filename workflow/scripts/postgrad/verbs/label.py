@@ -45,8 +45,8 @@ class Label(NodeVerb):
                 )
             if keep == "agreement" and len(body.get("teachers", [])) == 1:
                 raise ConfigError(
-                    f"{where}.teachers: agreement is of two; name a second one, or keep confidence "
-                    "or random."
+                    f"{where}.teachers: agreement needs two teachers; name a second one, or keep "
+                    "confidence or random."
                 )
             numbers = {"budget": body, "share": values} | (
                 {"above": values} if keep == "confidence" else {}

@@ -98,8 +98,8 @@ def check_gate_and_examples(graph: Any, node: Node, where: str) -> None:
             )
         if "alpha" not in node.options:
             raise ConfigError(
-                f"{where}: a gate opens where a paired test shows a gain; write alpha: 0.05, or "
-                "gate: always."
+                f"{where}: a gate needs alpha, the significance level of its paired test; write "
+                "alpha: 0.05, or gate: always."
             )
     prompt = read_prompt(graph, node, where)
     if (
