@@ -10,18 +10,19 @@ from postgrad.records.options import read_options
 COLUMNS = {"id": "id", "text": "text", "label": "label"}
 
 
-def spec(divide=None, **splits):
+def spec(divide=None, allow_loss=1.0, **splits):
     labels = [{"name": "no", "value": 0}, {"name": "yes", "value": 1}]
     body = {
         "task": "toy",
         "platform": "reddit",
         "source": "handed out by the organisers",
         "labels": labels,
+        "allow_loss": allow_loss,
     }
     return {**body, "splits": splits, **({"divide": divide} if divide else {})}
 
 
-def corpus_of(spec, folder):
+def corpus_of(spec, folder, notes=None):
     """The posts and the ledger of a task.
 
     The keys of a task file that cleaning does not read are left out.
@@ -30,6 +31,7 @@ def corpus_of(spec, folder):
     return clean_corpus(
         read_options(CleanOptions, {key: value for key, value in spec.items() if key in read}),
         folder,
+        notes,
     )
 
 

@@ -55,7 +55,8 @@ def test_a_fault_is_one_sentence_and_leaves_nothing(tmp_path):
     result = clean(spec(train=split("train.csv")), tmp_path, tmp_path / "out")
     assert result.returncode == 1
     assert result.stderr == (
-        "clean: train.csv, line 3, column label: the value is not a label of the task (0, 1); "
+        "clean: train.csv, line 3, column label: the value 'secret' is not a label of the task (0, "
+        "1, no, yes); "
         "correct the row, or the labels in the task file.\n"
     )
     assert not (tmp_path / "out").exists()

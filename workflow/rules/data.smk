@@ -43,7 +43,7 @@ rule clean:
         "Cleaning {wildcards.task}: every raw row to a split or to the ledger"
     shell:
         "python workflow/scripts/clean.py --spec {params.spec:q} --data {params.folder:q} "
-        '--out "$(dirname {output.ledger:q})" > {log:q} 2>&1'
+        '--out "$(dirname {output.ledger:q})" > {log:q} 2> >(tee -a {log:q} >&2)'
 
 
 rule audit:

@@ -5,6 +5,7 @@ python workflow/scripts/clean.py --spec results/public/clean/caves.spec.json \
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from postgrad.corpus.cleaning import LEDGER, CleanOptions, clean_corpus
@@ -25,13 +26,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_arguments(parser, argv)
 
     options = read_options(CleanOptions, args.spec)
-    splits, ledger = clean_corpus(options, args.data)
+    notes: list[str] = []
+    splits, ledger = clean_corpus(options, args.data, notes)
     for split, posts in splits.items():
         write_posts(posts, f"{args.out}/{split}.parquet")
     write_table(ledger, f"{args.out}/ledger.parquet", LEDGER)
     fates = ledger.groupby(["split", "fate"], sort=False).size()
     for (split, fate), count in fates.items():
         print(f"clean: {options.task}/{split}: {count} {fate}")
+    lost = ledger[ledger["fate"] == "rejected"].groupby(["split", "reason"], sort=False).size()
+    for (split, reason), count in lost.items():
+        notes.append(f"{options.task}/{split}: {count} rows rejected: {reason}")
+    for note in notes:
+        print(f"clean: {note}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -27,19 +27,19 @@ def test_bad_rows_go_to_the_ledger_with_line_and_reason(tmp_path):
         (7, "1", "rejected", "repeated id"),
         (9, "4", "rejected", "text removed"),
         (10, "5", "rejected", "no text"),
-        (11, "1.5E+18", "rejected", "id rounded by a spreadsheet"),
+        (11, "train.csv:11", "kept", None),
         (12, "6", "rejected", "no text"),
         (13, "7", "rejected", "more cells than columns"),
         (14, "8", "kept", None),
-        (15, None, "rejected", "no id"),
+        (15, None, "rejected", "no id and no text"),
     ]
-    assert splits["train"]["label"].to_list() == [0, 1]
+    assert splits["train"]["label"].to_list() == [0, 0, 1]
 
 
 def test_a_label_beside_no_id_is_a_spreadsheets_own(tmp_path):
     write(tmp_path, "train.csv", "id,text,label\n1,one,0\n,,1800\n")
     _, ledger = corpus_of(spec(train=split("train.csv")), tmp_path)
-    assert fates(ledger)[1] == (3, None, "rejected", "no id")
+    assert fates(ledger)[1] == (3, None, "rejected", "no id and no text")
 
 
 def test_an_id_in_two_splits_stays_where_it_is_scored(tmp_path):
@@ -57,14 +57,31 @@ def test_an_id_in_two_splits_stays_where_it_is_scored(tmp_path):
     ]
 
 
-def test_ids_that_start_anew_in_each_file_do_not_empty_a_split_in_silence(tmp_path):
+def test_posts_of_ids_that_start_anew_in_each_split_are_all_kept(tmp_path):
     for name in ("train", "test"):
-        write(tmp_path, f"{name}.csv", f"id,text,label\n1,{name} a,0\n2,{name} b,1\n")
-    with pytest.raises(ValueError) as fault:
-        corpus_of(spec(train=split("train.csv"), test=split("test.csv")), tmp_path)
-    assert (
-        str(fault.value) == "train.csv: none of its 2 rows is a post; the first: id also in test."
-    )
+        write(tmp_path, f"{name}.csv", f"id,text,label\n1,{name} a,0\n2,Both  B,1\n3,{name} c,1\n")
+    notes = []
+    files = {"train": split("train.csv"), "test": split("test.csv")}
+    splits, ledger = corpus_of(spec(**files), tmp_path, notes)
+    assert splits["train"]["post_id"].to_list() == ["train:1", "train:3"]
+    assert splits["test"]["post_id"].to_list() == ["test:1", "2", "test:3"]
+    assert [reason for *_, reason in fates(ledger) if reason] == ["id also in test"]  # one post
+    assert notes == [
+        "4 posts share their ids with other posts in other files; their ids begin with the name of "
+        "the split or the file"
+    ]
+    assert ledger["note"].dropna().unique().tolist() == [
+        "its id is 1, as that of another post",
+        "its id is 3, as that of another post",
+    ]
+
+
+def test_ids_that_start_anew_in_each_file_of_a_split_get_the_names_of_the_files(tmp_path):
+    for name in ("a", "b"):
+        write(tmp_path, f"{name}.csv", f"id,text,label\n1,{name} one,0\n2,{name} two,1\n")
+    train = {"files": "*.csv", "columns": {"id": "id", "text": "text", "label": "label"}}
+    splits, _ = corpus_of(spec(train=train), tmp_path)
+    assert splits["train"]["post_id"].to_list() == ["a.csv:1", "a.csv:2", "b.csv:1", "b.csv:2"]
 
 
 def test_rows_of_test_that_gold_does_not_name_are_decoys(tmp_path):
@@ -183,8 +200,8 @@ def test_without_an_id_column_the_line_names_the_post(tmp_path):
     body = {"file": "posts.csv", "columns": {"text": "text", "label": ["label", "class"]}}
     splits, _ = corpus_of(spec(train=body), tmp_path)
     assert splits["train"][["post_id", "text"]].values.tolist() == [
-        ["posts-2", "a b"],
-        ["posts-4", "c"],
+        ["posts.csv:2", "a b"],
+        ["posts.csv:4", "c"],
     ]
 
 
@@ -272,7 +289,8 @@ def test_a_header_alone_is_an_empty_split(tmp_path):
         ("id,label\n1,\n", "gold.csv, line 2: a gold row needs an id of its own and a label."),
         (
             "id,label\n1,secret\n",
-            "gold.csv, line 2, column label: the value is not a label of the task (0, 1); "
+            "gold.csv, line 2, column label: the value 'secret' is not a label of the task (0, 1, "
+            "no, yes); "
             "correct the row, or the labels in the task file.",
         ),
     ],

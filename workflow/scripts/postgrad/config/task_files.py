@@ -89,7 +89,8 @@ def _splits(body: Mapping[str, Any], where: str) -> None:
             faults.append(f"{place}: say exactly one of file and files.")
         if split in parts:
             faults.append(f"{place}: it has a file, and divide.parts names it too; keep one.")
-        columns = part.get("columns", {})
+        lines = {"text": "text", "label": "label"} if "labels_file" in part else {}
+        columns = part.get("columns", lines)
         labelled = split in ("train", "dev")
         for key in [
             "text",
@@ -118,11 +119,19 @@ def _divide(body: Mapping[str, Any], where: str) -> None:
     for split in divide["parts"]:
         with faults.collecting():
             lookup(body["splits"], split, f"{place}.parts", "split")
-    if abs(sum(divide["parts"].values()) - 1) > 1e-9:
-        faults.append(
-            f"{place}.parts: the shares sum to {sum(divide['parts'].values()):g}; "
-            "make them sum to 1."
-        )
+    shares = [share for share in divide["parts"].values() if isinstance(share, int | float)]
+    if "split" in divide["columns"]:
+        if shares:
+            faults.append(
+                f"{place}.parts: a share stands beside the column split; write the values of that "
+                "column for each split."
+            )
+    elif len(shares) < len(divide["parts"]):
+        faults.append(f"{place}.parts: write the share of each split, or a column split.")
+    elif abs(sum(shares) - 1) > 1e-9:
+        faults.append(f"{place}.parts: the shares sum to {sum(shares):g}; make them sum to 1.")
+    elif "seed" not in divide:
+        faults.append(f"{place}: seed is missing; write a number for the draw, such as 1.")
     if "label" not in divide["columns"]:
         faults.append(f"{place}.columns: label is missing; name the file's column.")
     with faults.collecting():
@@ -138,7 +147,9 @@ def _columns(body: Mapping[str, Any], part: Mapping[str, Any], where: str) -> No
             f"and the task has {len(body['labels'])} labels."
         )
     try:
-        codecs.lookup(part.get("encoding", "utf-8"))
+        info = codecs.lookup(part.get("encoding", "utf-8"))
+        if not getattr(info, "_is_text_encoding", True):
+            raise LookupError
     except LookupError:
         name = describe_value(part["encoding"])
         raise ConfigError(
@@ -168,7 +179,8 @@ def check_raw_files(
         for path in paths:
             if not path.is_file():
                 columns = (
-                    c["column"] if isinstance(c, dict) else c for c in part["columns"].values()
+                    c["column"] if isinstance(c, dict) else c
+                    for c in part.get("columns", {}).values()
                 )
                 names = ", ".join(" or ".join(as_list(column)) for column in columns)
                 state = "is no file" if path.exists() else "is not there"

@@ -7,9 +7,12 @@ task does not have) ends the run.
 
 import glob
 import html
+import json
+import math
 import random
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +21,16 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from postgrad.corpus.readers import Row, column_list, read_raw_rows
+from postgrad.corpus.readers import (
+    DELIMITERS,
+    Layout,
+    Other,
+    Row,
+    column_list,
+    fitting_delimiter,
+    has_header,
+    read_raw_rows,
+)
 from postgrad.corpus.text_forms import normalize_text
 from postgrad.records.names import SPLITS
 from postgrad.records.posts import first_by_hash
@@ -34,13 +46,15 @@ LEDGER = pa.schema(
         ("post_id", pa.string()),
         ("fate", pa.string()),  # kept, rejected or decoy
         ("reason", pa.string()),  # of a rejection, else null
+        ("note", pa.string()),  # what was changed or assumed, else null
     ]
 )
 # What spreadsheets and data frames write into an empty cell.
 NOTHING = {"", "nan", "NaN", "#VALUE!", "#N/A", "#REF!", "#NAME?"}
-REMOVED = {"[deleted]", "[removed]"}  # what Reddit shows for a deleted post
+# What Reddit shows for a post that is gone, such as [deleted] or [ Removed by Reddit ].
+REMOVED = re.compile(r"\[\s*(deleted|removed)(\s+by\s+[\w ]+)?\s*\]", re.I)
 
-_RECORD = ["split", "file", "line", "post_id", "text", "keyword", "label", "platform"]
+_RECORD = ["split", "file", "line", "post_id", "text", "keyword", "label", "platform", "note"]
 _SPACE = re.compile(r"\s+")
 _UNSEEN = "\u200b\u200c\u200d\u2060\ufeff\ufe0f "
 # C0, C1, a BOM inside the text, and halves of surrogate pairs, which UTF-8 cannot hold.
@@ -51,7 +65,12 @@ _CONTROL = dict.fromkeys(
 )
 # 27, but not 270, 27.5 or the cents of 8.27.
 _TWO_DIGITS = re.compile(r"(?<![\d.,])\d\d(?!\d|[.,]\d)")
-_DAMAGED_ID = re.compile(r"\d(\.\d+)?[eE]\+\d+")  # 1.29E+18: a spreadsheet has rounded the id away
+# Ids that a spreadsheet or a data frame has rounded: 1.29E+18, 1,29e18, 1290000000000000000.0.
+_ROUNDED_ID = re.compile(r"\d+([.,]\d+)?[eE]\+?\d+|\d{16,}[.,]0+")
+_FLOAT_ID = re.compile(r"(\d{1,15})[.,]0+")  # 123.0, which is 123
+LOSS = 0.1  # the share of a split that may be rejected for one reason
+# Rows that a task or a spreadsheet leaves out on purpose are no loss.
+WANTED_LOSSES = ("not selected", "no id and no text")
 
 
 @dataclass(frozen=True)
@@ -87,8 +106,11 @@ class SplitFiles:
     file: str | None = None
     files: str | list[str] | None = None  # several files or a pattern
     gold: str | None = None  # a file of labels
-    encoding: str = "utf-8"
-    sheet: str | None = None  # of a spreadsheet; default: its only one
+    labels_file: str | None = None  # a file with the label of each line of a text file
+    encoding: str | None = None  # default: it is found
+    sheet: str | None = None  # of a workbook; default: the first with cells
+    delimiter: str | None = None  # default: a comma, or a tab in TSV files
+    quotes: str | None = None  # csv or none; default: none in TSV files, else csv
     platform: str | None = None  # default: the task's
     window: int | None = None  # the number of words that are kept of a post; default: all
     select: Selection = Selection()
@@ -104,8 +126,9 @@ class Division(SplitFiles):
     """A single file that is divided into splits."""
 
     from_: str
-    parts: dict[str, float]  # split -> share of the posts
-    seed: int
+    # The share of the posts in each split, or the values of the column `split` that belong to it.
+    parts: dict[str, float | str | list[str]]
+    seed: int = 0
 
     @property
     def patterns(self) -> list[str]:
@@ -124,6 +147,7 @@ class CleanOptions:
     source: str | None = None  # who distributes the files
     divide: Division | None = None
     most_train: int | None = None  # the most posts of train that the study reads; default: all
+    allow_loss: float = LOSS  # the share of a split that may be lost for one reason
     # The size of each file. It stands in the spec so that a changed file is cleaned again.
     bytes: dict[str, int] | None = None
 
@@ -167,44 +191,82 @@ def _as_list(value: Any) -> list[Any]:
 def _column(wanted: Column | None, columns: Sequence[str], name: str, task: str) -> str | None:
     """Return the first of the wanted names that is a column of a file, or None if `wanted` is None.
 
-    Raise `ValueError` with the columns of the file if it has none of them.
+    Raise `ValueError` with the columns of the file if it has none of them, or has one twice.
     """
-    if isinstance(wanted, ListedLabel):
-        wanted = wanted.column
-    for column in _as_list(wanted):
-        if column in columns:
-            return column
     if wanted is None:
         return None
+    names = _as_list(wanted.column if isinstance(wanted, ListedLabel) else wanted)
+    for column in names:
+        if columns.count(column) > 1:
+            raise ValueError(
+                f"{name}, line 1: the column {column} occurs twice; rename one of the two."
+            )
+        if column in columns:
+            return str(column)
+    place = f"{name}, line 1: no column {' or '.join(names)}"
+    if delimiter := fitting_delimiter(columns, names):
+        raise ValueError(
+            f"{place}; its cells seem to be separated by {DELIMITERS[delimiter]}; write "
+            f"`delimiter: {json.dumps(delimiter)}` beside the file in config/tasks/{task}.yaml."
+        )
+    if not has_header(columns):
+        raise ValueError(
+            f"{place}; its first line does not look like the names of columns. Does the file have "
+            "a header? Add one."
+        )
     raise ValueError(
-        f"{name}, line 1: no column {' or '.join(_as_list(wanted))}; the file has "
-        f"{column_list(columns)}; name the right one under `columns` in config/tasks/{task}.yaml."
+        f"{place}; the file has {column_list(columns)}; name the right one under `columns` in "
+        f"config/tasks/{task}.yaml."
     )
 
 
 def _codes(labels: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Return the class code of each label value, with the values as strings."""
-    return {str(label["value"]): code for code, label in enumerate(labels)}
+    """Return the class code of each spelling of a label.
+
+    A label is known by its value and by its name, exactly or without regard to case, as far as that
+    is unambiguous.
+    """
+    exact = {str(label["value"]): code for code, label in enumerate(labels)}
+    codes = dict(exact)
+    for spell in (lambda label: str(label["value"]), lambda label: str(label.get("name", ""))):
+        for case in (str, str.casefold):
+            spellings = [case(spell(label)) for label in labels]
+            for code, spelling in enumerate(spellings):
+                if spelling and spellings.count(spelling) == 1:
+                    codes.setdefault(spelling, code)
+    return codes
 
 
-def _code(value: str | None, codes: Mapping[str, int], wanted: Column, where: str) -> int | None:
+def _code(
+    value: Any, codes: Mapping[str, int], wanted: Column, where: str, seen: set[str]
+) -> int | None:
     """Return the class code of a cell, or None if the cell is empty.
 
-    Raise `ValueError`, which does not show the value, if it is no label of the task.
+    Raise `ValueError`, which shows the value only if it is short, if it is no label of the task.
+    `seen` gets the values of a `ListedLabel` that occur.
     """
-    value = (value or "").strip()
-    if value in NOTHING:
-        return None
     if isinstance(wanted, ListedLabel):
-        return int(wanted.among in value.split(wanted.separator))
+        if isinstance(value, Other):
+            values = [item.strip() for item in value.values]
+        else:
+            values = [item.strip() for item in str(value or "").split(wanted.separator)]
+        if not any(values):
+            return None
+        seen.update(values)
+        return int(wanted.among.strip() in values)
+    value = str(value or "").strip()
+    if value in NOTHING and value.casefold() not in codes:
+        return None
     # A data frame may write the label 1 as 1.0.
-    value = value if value in codes else re.sub(r"\.0+$", "", value)
-    if value not in codes:
-        raise ValueError(
-            f"{where}: the value is not a label of the task ({', '.join(codes)}); "
-            "correct the row, or the labels in the task file."
-        )
-    return codes[value]
+    for spelling in (value, re.sub(r"\.0+$", "", value), value.casefold()):
+        if spelling in codes:
+            return codes[spelling]
+    shown = f" {value!r}" if len(value) <= 20 and value.count(" ") < 2 else ""
+    labels = ", ".join(dict.fromkeys(name for name in codes if name == name.strip()))
+    raise ValueError(
+        f"{where}: the value{shown} is not a label of the task ({labels}); "
+        "correct the row, or the labels in the task file."
+    )
 
 
 def _path(folder: Path | str, name: str, body: SplitFiles, options: CleanOptions) -> Path:
@@ -234,6 +296,26 @@ def _names(folder: Path | str, body: SplitFiles) -> list[str]:
     return names
 
 
+def _layout(folder: Path | str, body: SplitFiles) -> Layout:
+    """Return how the files of a split are written."""
+    paired = None if body.labels_file is None else str(Path(folder) / body.labels_file)
+    return Layout(body.encoding, body.sheet, body.delimiter, body.quotes, paired)
+
+
+def _columns(body: SplitFiles) -> dict[str, Column]:
+    """Return how the files of a split name their columns."""
+    return body.columns or {"text": "text", "label": "label"}
+
+
+def _wanted(columns: Iterable[Column]) -> list[str]:
+    """Return all names of columns that are read, to find them inside nested JSON."""
+    return [
+        name
+        for column in columns
+        for name in _as_list(column.column if isinstance(column, ListedLabel) else column)
+    ]
+
+
 def _gold_labels(
     folder: Path | str, body: SplitFiles, options: CleanOptions
 ) -> dict[str, int] | None:
@@ -244,37 +326,41 @@ def _gold_labels(
     name = body.gold
     if name is None or not (Path(folder) / name).is_file():
         return None
-    columns, rows = read_raw_rows(Path(folder) / name, name, body.encoding)
     wanted = body.columns
+    columns, rows = read_raw_rows(
+        Path(folder) / name, name, _layout(folder, body), _wanted(wanted.values())
+    )
     id_column, label_column = (
         _column(wanted[key], columns, name, options.task) for key in ("id", "label")
     )
     codes, gold = _codes(options.labels), {}
     for line, row in rows:
-        post_id = (row.get(id_column) or "").strip()
-        code = _code(
-            row.get(label_column),
-            codes,
-            wanted["label"],
-            f"{name}, line {line}, column {label_column}",
-        )
+        post_id = _post_id(row.get(id_column))
+        where = f"{name}, line {line}, column {label_column}"
+        code = _code(row.get(label_column), codes, wanted["label"], where, set())
         if post_id in gold or post_id in NOTHING or code is None:
             raise ValueError(f"{name}, line {line}: a gold row needs an id of its own and a label.")
         gold[post_id] = code
     return gold
 
 
+def _post_id(value: Any) -> str:
+    """Return an id as text; a data frame may write 123 as 123.0."""
+    text = value.strip() if isinstance(value, str) else ""
+    return _FLOAT_ID.sub(r"\1", text) if _FLOAT_ID.fullmatch(text) else text
+
+
 def _rejection(post: Mapping[str, Any], row: Row, select: Selection, labelled: bool) -> str | None:
     """Return why a row cannot be a post, or None if it can."""
+    if isinstance(row.get(None), Other):
+        return "a number of too many digits"
     if None in row:
         return "more cells than columns"
     if post["post_id"] in NOTHING:
-        return "no id"
-    if _DAMAGED_ID.fullmatch(post["post_id"]):
-        return "id rounded by a spreadsheet"
+        return "no id" if post["text"] else "no id and no text"
     if not post["text"]:
         return "no text"
-    if post["text"] in REMOVED:
+    if REMOVED.fullmatch(post["text"]):
         return "text removed"
     if labelled and post["label"] is None:
         return "no label"
@@ -290,35 +376,56 @@ def _file_rows(
     body: SplitFiles,
     options: CleanOptions,
     gold: Mapping[str, int] | None,
+    folder: Path | str,
+    notes: list[str],
+    seen: set[str],
 ) -> Iterator[dict[str, Any]]:
     """Yield one record a raw row: what became of it, and the post that it holds."""
-    columns, rows = read_raw_rows(path, name, body.encoding, body.sheet)
-    wanted = body.columns
+    wanted = _columns(body)
+    columns, rows = read_raw_rows(
+        path, name, _layout(folder, body), _wanted(wanted.values()), notes
+    )
     from_file = [key for key in wanted if key != "label" or body.gold is None]
     at = {key: _column(wanted[key], columns, name, options.task) for key in from_file}
     codes = _codes(options.labels)
     labelled = "label" in at
     for line, row in rows:
-        cell = {key: row.get(column) or "" for key, column in at.items()}
+        cell = {key: row.get(column) for key, column in at.items()}
+        strange = next(
+            (
+                f"{key} is {value.kind}"
+                for key, value in cell.items()
+                if isinstance(value, Other)
+                and not (key == "label" and isinstance(wanted[key], ListedLabel))
+            ),
+            None,
+        )
+        cell = {
+            key: value if key == "label" else "" if isinstance(value, Other) else value or ""
+            for key, value in cell.items()
+        }
         text = clean_text(cell["text"])
-        if text and text not in REMOVED and "title" in cell:
+        if text and not REMOVED.fullmatch(text) and "title" in cell:
             text = f"{clean_text(cell['title'])} {text}".strip()
         post: dict[str, Any] = {
-            "post_id": cell["id"].strip()
-            if "id" in at
-            else f"{Path(name).name.partition('.')[0]}-{line}",
+            "post_id": _post_id(cell["id"]) if "id" in at else f"{name}:{line}",
             "text": text,
             "keyword": clean_text(cell.get("keyword")) or None,
             "label": None,
-            "platform": cell.get("source", "").strip().lower() or body.platform or options.platform,
+            "platform": str(cell.get("source", "")).strip().lower()
+            or body.platform
+            or options.platform,
+            "part": str(cell.get("split", "")).strip(),
+            "note": None,
         }
-        if labelled:
+        if labelled and strange is None:
             where = f"{name}, line {line}, column {at['label']}"
             # A row without id or text comes from the spreadsheet itself (a sum, a note), so its
             # label is not read.
             is_post = text and post["post_id"] not in NOTHING and None not in row
-            post["label"] = _code(cell["label"], codes, wanted["label"], where) if is_post else None
-        reason = _rejection(post, row, body.select, labelled)
+            code = _code(cell["label"], codes, wanted["label"], where, seen) if is_post else None
+            post["label"] = code
+        reason = strange or _rejection(post, row, body.select, labelled)
         if body.window is not None:
             post["text"] = " ".join(text.split()[: body.window])
         fate = "rejected" if reason else "kept"
@@ -328,21 +435,93 @@ def _file_rows(
         yield {"split": split, "file": name, "line": line, **post, "fate": fate, "reason": reason}
 
 
-def _reject_repeated_ids(records: Sequence[dict[str, Any]]) -> None:
-    """Of the kept rows that share an id, keep the first of the split that comes first in `CLAIMS`.
+def _replace_rounded_ids(records: Sequence[dict[str, Any]], notes: list[str]) -> None:
+    """Name the posts of one file whose ids were rounded by a spreadsheet by file and line.
 
-    Decoys claim no id.
+    An id of more than 15 digits that ends in zeros counts as rounded if most of the long ids of
+    its file do.
     """
-    owner: dict[str, dict[str, Any]] = {}
+    digits = [
+        record["post_id"] for record in records if re.fullmatch(r"\d{16,}", record["post_id"])
+    ]
+    ending = {id for id in digits if not id[15:].strip("0")}
+    are_rounded = len([id for id in digits if id in ending]) > len(digits) / 2
+    count = 0
+    for record in records:
+        id = record["post_id"]
+        if _ROUNDED_ID.fullmatch(id) or (are_rounded and id in ending):
+            record["post_id"] = f"{record['file']}:{record['line']}"
+            record["note"] = "its id was rounded"
+            count += 1
+    if count:
+        notes.append(
+            f"{records[0]['file']}: {count} ids were rounded by a spreadsheet or a data frame; "
+            "these posts are named by file and line"
+        )
+
+
+def _settle_repeated_ids(records: Sequence[dict[str, Any]], notes: list[str]) -> None:
+    """Decide which of the kept rows that share an id are one post.
+
+    Rows of different files whose texts differ are different posts: ids may begin anew in each file.
+    Their ids get the name of the split, or of the file if several files of a split share the id.
+    Otherwise the first row of the split that comes first in `CLAIMS` is kept, and the others are
+    rejected. Decoys claim no id.
+    """
+    groups: dict[str, list[dict[str, Any]]] = {}
     for record in sorted(records, key=lambda record: CLAIMS.index(record["split"])):
         if record["fate"] == "kept":
-            first = owner.setdefault(record["post_id"], record)
-            if first is not record:
-                same = first["split"] == record["split"]
-                record.update(
-                    fate="rejected",
-                    reason="repeated id" if same else f"id also in {first['split']}",
-                )
+            groups.setdefault(record["post_id"], []).append(record)
+    renamed = 0
+    for id, group in groups.items():
+        places = {(record["split"], record["file"]) for record in group}
+        texts = {normalize_text(record["text"]) for record in group} if len(places) > 1 else set()
+        owners: dict[Any, dict[str, Any]] = {}
+        splits = [split for split, _ in places]
+        for record in group:
+            place = (record["split"], record["file"])
+            text = normalize_text(record["text"])
+            owner = next(
+                (
+                    owners[key]
+                    for key in ((text, place) if len(texts) > 1 else (id,))
+                    if key in owners
+                ),
+                None,
+            )
+            if owner is None:
+                owners |= {text: record, place: record, id: record}
+                if len(texts) > 1:
+                    name = place[0] if splits.count(place[0]) == 1 else place[1]
+                    record["post_id"] = f"{name}:{id}"
+                    record["note"] = f"its id is {id}, as that of another post"
+                    renamed += 1
+            else:
+                same = owner["split"] == record["split"]
+                record["fate"] = "rejected"
+                record["reason"] = "repeated id" if same else f"id also in {owner['split']}"
+    if renamed:
+        notes.append(
+            f"{renamed} posts share their ids with other posts in other files; their ids begin "
+            "with the name of the split or the file"
+        )
+
+
+def _check_losses(records: Sequence[dict[str, Any]], options: CleanOptions) -> None:
+    """Raise `ValueError` if too many rows of a split are rejected for one reason."""
+    for split in CLAIMS:
+        rows = [record for record in records if record["split"] == split]
+        reasons = Counter(record["reason"] for record in rows if record["fate"] == "rejected")
+        for wanted in WANTED_LOSSES:
+            reasons.pop(wanted, None)
+        if reasons and max(reasons.values()) > options.allow_loss * len(rows):
+            losses = ", ".join(f"{count} for {reason!r}" for reason, count in reasons.most_common())
+            share = max(reasons.values()) / len(rows)
+            raise ValueError(
+                f"{options.task}: of {len(rows)} rows of {split}, posts would be lost: {losses}. "
+                "Correct the files, or `columns` in the task file; if this loss is right, write "
+                f"allow_loss: {math.ceil(share * 100) / 100:g} in config/tasks/{options.task}.yaml."
+            )
 
 
 def split_posts(
@@ -389,13 +568,25 @@ def split_posts(
 
 
 def _divide(records: Sequence[dict[str, Any]], division: Division) -> None:
-    whole = [
-        record for record in records if record["split"] == "undivided" and record["fate"] == "kept"
-    ]
-    texts, labels = ([record[key] for record in whole] for key in ("text", "label"))
-    for record, part in zip(
-        whole, split_posts(texts, labels, division.parts, division.seed), strict=True
-    ):
+    """Give each kept post of a divided file its split, by the column `split` or by a draw."""
+    whole = [record for record in records if record["split"] == "undivided"]
+    if "split" in division.columns:
+        split_of = {
+            value.casefold(): split
+            for split, values in division.parts.items()
+            for value in _as_list(values)
+        }
+        for record in whole:
+            split = split_of.get(record["part"].casefold())
+            if split is not None:
+                record["split"] = split
+            elif record["fate"] == "kept":
+                record["fate"], record["reason"] = "rejected", "of no split"
+        return
+    kept = [record for record in whole if record["fate"] == "kept"]
+    texts, labels = ([record[key] for record in kept] for key in ("text", "label"))
+    shares = {split: float(str(share)) for split, share in division.parts.items()}
+    for record, part in zip(kept, split_posts(texts, labels, shares, division.seed), strict=True):
         record["split"] = part
 
 
@@ -413,7 +604,7 @@ def _leave_out(table: pd.DataFrame, most: int) -> None:
 
 
 def clean_corpus(
-    options: CleanOptions, folder: Path | str
+    options: CleanOptions, folder: Path | str, notes: list[str] | None = None
 ) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     """Read all posts of a task, and record what became of each raw row.
 
@@ -423,6 +614,8 @@ def clean_corpus(
         The options by which the raw files are read.
     folder
         The folder of the raw files.
+    notes
+        Gets a sentence for each thing that is changed or assumed.
 
     Returns
     -------
@@ -436,41 +629,57 @@ def clean_corpus(
     FileNotFoundError
         If a raw file is missing.
     ValueError
-        If a file cannot be read as the task file says.
+        If a file cannot be read as the task file says, or if too many rows are lost.
     """
+    notes = [] if notes is None else notes
     records: list[dict[str, Any]] = []
-    rows_in = 0
     bodies = {split: body for split, body in options.splits.items() if body and body.patterns}
     if options.divide:
         bodies["undivided"] = options.divide
-    files = [(split, body, name) for split, body in bodies.items() for name in _names(folder, body)]
-    paths = [_path(folder, name, body, options) for _, body, name in files]
-    for (split, body, name), path in zip(files, paths, strict=True):
+    names = {split: _names(folder, body) for split, body in bodies.items()}
+    paths = {
+        (split, name): _path(folder, name, body, options)
+        for split, body in bodies.items()
+        for name in names[split]
+    }
+    listed: dict[ListedLabel, set[str]] = {}
+    for split, body in bodies.items():
         gold = _gold_labels(folder, body, options)
-        file_records = list(_file_rows(path, name, split, body, options, gold))
-        unfound = set(gold or ()) - {record["post_id"] for record in file_records}
+        label = _columns(body).get("label")
+        seen = listed.setdefault(label, set()) if isinstance(label, ListedLabel) else set()
+        unfound = set(gold or ())
+        for name in names[split]:
+            file_records = list(
+                _file_rows(
+                    paths[split, name], name, split, body, options, gold, folder, notes, seen
+                )
+            )
+            unfound -= {record["post_id"] for record in file_records}
+            _replace_rounded_ids(file_records, notes)
+            are_lost = all(record["fate"] == "rejected" for record in file_records)
+            if file_records and are_lost and split != "unlabeled":
+                raise ValueError(
+                    f"{name}: none of its {len(file_records)} rows is a post; the first: "
+                    f"{file_records[0]['reason']}."
+                )
+            records += file_records
         if unfound:
             raise ValueError(
                 f"{body.gold}: {len(unfound)} of its {len(gold or ())} ids do not occur in "
-                f"{name}; both must come from the same release."
+                f"{', '.join(names[split])}; both must come from the same release."
             )
-        records += file_records
-        rows_in += len(file_records)
-    _reject_repeated_ids(records)
-    for split, _, name in files:
-        file_records = [
-            record for record in records if record["file"] == name and record["split"] == split
-        ]
-        if (
-            file_records
-            and split != "unlabeled"
-            and all(record["fate"] == "rejected" for record in file_records)
-        ):
+    for label, seen in listed.items():
+        if label.among.strip() not in seen:
             raise ValueError(
-                f"{name}: none of its {len(file_records)} rows is a post; the first: "
-                f"{file_records[0]['reason']}."
+                f"{options.task}: no row has {label.among!r} in its column {label.column}; correct "
+                f"`among` or `separator` in config/tasks/{options.task}.yaml."
             )
-    if options.divide:
+    rows_in = len(records)
+    if options.divide and "split" in options.divide.columns:
+        _divide(records, options.divide)
+    _settle_repeated_ids(records, notes)
+    _check_losses(records, options)
+    if options.divide and "split" not in options.divide.columns:
         _divide(records, options.divide)
     table = pd.DataFrame(records, columns=[*_RECORD, "fate", "reason"]).assign(task=options.task)
     # This happens here, so that audit, folds and class priors all see the same posts.
