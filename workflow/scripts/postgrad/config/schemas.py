@@ -177,6 +177,8 @@ def misfit_messages(
         finding = (
             f"expected {LIMITS[error.validator].format(wanted)}, found {describe_value(value)}."
         )
+    elif "examples" in error.schema:
+        finding = f"{description} does not fit; {name_suggestion(value, error.schema['examples'])}"
     else:
         finding = f"{description} does not fit."
     return [f"{place}: {finding} {about or ''}".rstrip()]

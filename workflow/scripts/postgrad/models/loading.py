@@ -17,6 +17,7 @@ from transformers import (
 )
 
 from postgrad.models.heads import DEFAULT_HEAD, install_cosine_layer, pooled_encoder_class
+from postgrad.records.frozen_parts import EMBEDDINGS, layer_range
 
 AUTO_CLASSES = {
     "encoder": AutoModelForSequenceClassification,
@@ -113,10 +114,56 @@ def load_model(
 def freeze_parameters(model: PreTrainedModel, names: Iterable[str]) -> None:
     """Exclude the named parts of a model from training, in place.
 
-    Raise `ValueError` for a name other than `embeddings`, the only part that can be frozen.
+    Parameters
+    ----------
+    model
+        The model.
+    names
+        `embeddings`, or ranges of layers such as `layers 0-5`, which count from 0 and include both
+        ends.
+
+    Raises
+    ------
+    ValueError
+        If a name is another one, or if the model does not have all layers of a range.
     """
     for name in names:
-        if name != "embeddings":
-            raise ValueError(f"frozen: {name} is not a part that can be frozen; write embeddings")
-        part = getattr(model.base_model, "embeddings", None) or model.get_input_embeddings()
-        part.requires_grad_(False)
+        layers = layer_range(name)
+        if layers:
+            for layer in _layers_in_range(model, *layers):
+                layer.requires_grad_(False)
+        elif name == EMBEDDINGS:
+            part = getattr(model.base_model, "embeddings", None) or model.get_input_embeddings()
+            part.requires_grad_(False)
+        else:
+            raise ValueError(
+                f"frozen: {name} is not a part that can be frozen; write {EMBEDDINGS} or layers 0-5"
+            )
+
+
+def _layers_in_range(model: PreTrainedModel, first: int, last: int) -> list[torch.nn.Module]:
+    """Return the layers of a model from `first` to `last`.
+
+    Raise `ValueError` if the model does not have all of them. The layers are the outermost list of
+    modules that has as many items as the config says: `encoder.layer` of BERT, `layers` of Qwen2.
+    """
+    count = model.config.num_hidden_layers
+    stack = next(
+        (
+            part
+            for part in model.base_model.modules()
+            if isinstance(part, torch.nn.ModuleList) and len(part) == count
+        ),
+        None,
+    )
+    if stack is None:
+        raise ValueError(
+            f"frozen: layers {first}-{last} cannot be found in a {type(model).__name__}; leave "
+            "them out"
+        )
+    if not first <= last < count:
+        raise ValueError(
+            f"frozen: layers {first}-{last} are not all among the model's {count} layers; write "
+            f"layers 0-{count - 1} or a part of it"
+        )
+    return list(stack[first : last + 1])

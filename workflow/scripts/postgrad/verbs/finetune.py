@@ -7,6 +7,7 @@ from postgrad.graph.nodes import Node
 from postgrad.graph.options import option_schemas
 from postgrad.graph.protocol import DATASET, PREDICTOR, Files, NodeVerb
 from postgrad.graph.queries import label_names, label_texts, scoring
+from postgrad.verbs.frozen_layers import check_frozen_layers
 
 # A node with another value needs a model of a kind that reads the option.
 DEFAULT_VALUES = {
@@ -41,7 +42,8 @@ class Finetune(NodeVerb):
         return None
 
     def check(self, graph: Any, node: Node, where: str) -> None:
-        """Check the weights of the classes and the lengths of n-grams."""
+        """Check the frozen layers, the weights of the classes and the lengths of n-grams."""
+        check_frozen_layers(node, where)
         if node.options.get("drw") is not None:
             share, epochs = node.options["drw"], node.options["epochs"]
             if share * epochs < 1:

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from postgrad.graph.nodes import Node
 from postgrad.graph.protocol import DATASET, Files, NodeVerb
+from postgrad.verbs.frozen_layers import check_frozen_layers
 
 
 class Pretrain(NodeVerb):
@@ -22,6 +24,10 @@ class Pretrain(NodeVerb):
             if kind == "linear"
             else None
         )
+
+    def check(self, graph: Any, node: Node, where: str) -> None:
+        """Check the frozen layers."""
+        check_frozen_layers(node, where)
 
     def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
         """Return the model to begin with, the posts, and the lists of posts that are left out."""
