@@ -168,6 +168,7 @@ SPEC = {
                 {"node": "", "key": "qwen", "paper": None, "used": "tiny", "why": "scale demo"},
             ],
             "overrides": ["ages-drawn: lr 1e-5 overrides the scale's 3e-3"],
+            "equal": ["jury: one and two give equal predictions at this scale (tiny)"],
             "marks": {"transductive": [], "stand_in": [], "fitted": {}},
             "nodes": {
                 id: {"name": id.partition("@")[0], "axes": {"seed": "1"}}

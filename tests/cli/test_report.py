@@ -494,6 +494,7 @@ def test_page_shows_every_section(made):
         "ages-expert, ages-plain",
         "Labels are answered as words.",
         "ages-drawn: lr 1e-5 overrides the scale's 3e-3",
+        "jury: one and two give equal predictions at this scale (tiny)",
     ):
         assert shown in words, shown
 

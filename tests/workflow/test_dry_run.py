@@ -67,6 +67,18 @@ def test_a_number_of_a_node_that_overrides_its_scales_stands_above_the_total(tmp
         assert done.stdout.splitlines()[-3:][::2] == [told, LAST_LINE], done.stdout + done.stderr
 
 
+def test_steps_that_are_one_model_at_this_scale_stand_above_the_total(tmp_path):
+    folder = copy_of_tree(tmp_path)
+    recipe = folder / "config/recipes/ctyun.yaml"
+    old = "ages-read:         {finetune: reader,"
+    assert recipe.read_text().count(old) == 1
+    recipe.write_text(recipe.read_text().replace(old, "ages-read: {finetune: qwen-72b-chat,"))
+    done = snakemake(folder, "-n")
+    assert done.stdout.splitlines()[-3] == (
+        "chain ages: ages-plain and ages-read give equal predictions at this scale (tiny-causal)"
+    ), done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     "file, old, new, expected",
     [

@@ -1,6 +1,7 @@
 """The table of `snakemake -n`: what will run, and why. It does nothing in other runs."""
 
 from postgrad.graph import queries
+from postgrad.graph.equal_predictions import equality_sentences
 from postgrad.study import dry_run
 
 
@@ -22,17 +23,18 @@ def names_of(job):
     )
 
 
-def overrides(recipe, several):
-    """Return the sentences on the nodes of a recipe that override their scale.
+def notes(recipe, several):
+    """Return sentences on nodes that override their scale, and on predictors that are equal at it.
 
     They begin with the recipe if `several` are planned.
     """
-    sentences = queries.override_sentences(STUDY.graph(recipe), most=2)
+    graph = STUDY.graph(recipe)
+    sentences = queries.override_sentences(graph, most=2) + equality_sentences(graph, most=2)
     return [f"{recipe}/{sentence}" if several else sentence for sentence in sentences]
 
 
 def planned():
-    """Return the jobs that will run, the number of all jobs, and the sentences on overrides."""
+    """Return the jobs that will run, the number of all jobs, and the sentences above the total."""
     dag, jobs = workflow.dag, []
     known = list(in_order(dag))
     recipes = sorted(
@@ -56,7 +58,7 @@ def planned():
         if reason.missing_output and dry_run.is_of_older_form(job.output[0]):
             cause = "older", dry_run.OLDER
         jobs.append(dry_run.Job(*named[job], *cause, follows))
-    return jobs, len(named), [line for recipe in recipes for line in overrides(recipe, several)]
+    return jobs, len(named), [line for recipe in recipes for line in notes(recipe, several)]
 
 
 def log_upgrade():

@@ -234,7 +234,7 @@ def table_rows(jobs: Iterable[Job]) -> Iterator[tuple[str, str, int, str]]:
         )
 
 
-def dry_run_table(jobs: Sequence[Job], known: int, overrides: Iterable[str] = ()) -> str:
+def dry_run_table(jobs: Sequence[Job], known: int, notes: Iterable[str] = ()) -> str:
     """Return the table, with no line wider than WIDTH, and a total below it.
 
     Parameters
@@ -243,8 +243,9 @@ def dry_run_table(jobs: Sequence[Job], known: int, overrides: Iterable[str] = ()
         The jobs that will run.
     known
         The number of all jobs.
-    overrides
-        Sentences on nodes that override their scale, which come before the total.
+    notes
+        Sentences on nodes that override their scale and on predictors that are equal at it, which
+        come before the total.
     """
     cells = [
         ("verb", "node", "jobs", "why"),
@@ -253,7 +254,7 @@ def dry_run_table(jobs: Sequence[Job], known: int, overrides: Iterable[str] = ()
     verb, node, number = (max(len(row[column]) for row in cells) for column in range(3))
     lines = [
         f"{v:<{verb}}  {n:<{node}}  {count:>{number}}  {why}" for v, n, count, why in cells
-    ] + [*overrides]
+    ] + [*notes]
     lines = [line if len(line) <= WIDTH else line[: WIDTH - 3] + "..." for line in lines]
     counts = Counter(job.verb if job.verb in EXPENSIVE else "cheap" for job in jobs)
     parts = (f"{counts[name]} {name}" for name in ("cheap", *EXPENSIVE) if counts[name])
@@ -268,8 +269,8 @@ class DryRunFilter(logging.Filter):
     Parameters
     ----------
     planned
-        Called when the graph is complete. Returns the jobs, the number of all jobs, and sentences
-        on nodes that override their scale. If it fails, for example because a new Snakemake uses
+        Called when the graph is complete. Returns the jobs, the number of all jobs, and the
+        sentences that come before the total. If it fails, for example because a new Snakemake uses
         other names, the messages of Snakemake stay.
     """
 
@@ -282,10 +283,10 @@ class DryRunFilter(logging.Filter):
         event = getattr(getattr(record, "event", None), "name", "")
         if self.state == "waiting" and event == "RUN_INFO":
             try:
-                jobs, known, overrides = self.planned()
+                jobs, known, notes = self.planned()
                 if known:  # clean_work makes no file: Snakemake's own words will do
                     record.msg, self.state = (
-                        f"{dry_run_table(jobs, known, overrides)}\n{LAST_LINE}",
+                        f"{dry_run_table(jobs, known, notes)}\n{LAST_LINE}",
                         "told",
                     )
             except Exception as error:  # whatever it is, the dry run goes on

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from postgrad.config.yaml_files import as_list
+from postgrad.graph.equal_predictions import equality_sentences
 from postgrad.graph.graph import Graph
 from postgrad.graph.nodes import Node
 from postgrad.graph.queries import (
@@ -105,8 +106,9 @@ def report_spec(study: Study, names: Iterable[str] | None = None, page: str | No
     """Return what a report says in addition to the scores.
 
     These are titles, floors, nodes that were not run, deviations, marks and readings. `overrides`
-    are sentences on nodes whose own value overrides that of their scale. `nodes` has the name and
-    axes of every node with axes whose id is in a file that the report reads.
+    are sentences on nodes whose own value overrides that of their scale, and `equal` are sentences
+    on predictors that are equal at this scale. `nodes` has the name and axes of every node with
+    axes whose id is in a file that the report reads.
 
     Parameters
     ----------
@@ -130,6 +132,7 @@ def report_spec(study: Study, names: Iterable[str] | None = None, page: str | No
             "deviations": _study_deviations(study, graph)
             + sorted(graph.deviations, key=lambda row: (row["node"], row["key"])),
             "overrides": override_sentences(graph),
+            "equal": equality_sentences(graph),
             "marks": _marks(graph),
             "nodes": _reported_nodes(graph),
             "readings": graph.readings,

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from postgrad.config.errors import ConfigError
+from postgrad.graph.equal_predictions import prediction_key, scale_models
 from postgrad.graph.nodes import Node
 from postgrad.graph.protocol import DATASET, FOLDS, NEW_POSTS, PREDICTOR, Files, NodeVerb
 from postgrad.graph.queries import label_names
@@ -97,11 +98,11 @@ class Label(NodeVerb):
             )
         if len(node.members) > 1:
             one, other = (graph.nodes[id] for id in node.members)
-            if logits_key(one) == logits_key(other):
+            if prediction_key(graph, one.id) == prediction_key(graph, other.id):
                 raise ConfigError(
                     f"{where}.teachers: {one.name} and {other.name} are the same model "
-                    f"({one.base}) trained in the same way at this scale, so they agree on "
-                    "everything; give them different bases or seeds."
+                    f"({scale_models(graph, one.id)}) trained in the same way at this scale, so "
+                    "they agree on everything; give them different bases or seeds."
                 )
 
     def teaching_datasets(self, node: Node) -> list[str]:
@@ -149,19 +150,6 @@ class Label(NodeVerb):
                 for id in self.labelled(graph)
             }
         }
-
-
-def logits_key(teacher: Node) -> tuple[Any, ...]:
-    """Return all that decides a teacher's logits.
-
-    The logits of a linear model do not depend on its seed.
-    """
-    values = {
-        key: value
-        for key, value in teacher.options.items()
-        if (key, teacher.kind) != ("seed", "linear")
-    }
-    return teacher.verb, teacher.base, teacher.sources, teacher.members, teacher.target, values
 
 
 RECORD = Label()
