@@ -1,7 +1,7 @@
 """Predictors whose predictions must be equal, because they are one model at this scale.
 
-A scale may put one model in the places of several bases. A vote then counts that model twice, and a
-step from one base to the other changes nothing.
+A scale may put one model in the places of several bases. A node that combines predictors then
+counts that model twice, and a step from one base to the other changes nothing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -72,7 +72,7 @@ def _hashable(value: Any) -> Any:
 def equality_sentences(graph: Any, most: int | None = None) -> list[str]:
     """Return a sentence for each set of predictors that are compared or combined and are equal.
 
-    These are members of a vote or candidates of a pick, neighbouring steps of a chain, and a
+    These are members of a node that reduces them to one, neighbouring steps of a chain, and a
     control with the step from which its gain is counted.
 
     Parameters
