@@ -8,6 +8,7 @@ import yaml
 RECIPE, STUDY, SCALE = "recipes/small.yaml", "studies/test.yaml", "scales/here.yaml"
 TASK = "tasks/rain.yaml"
 BASES, CONFIG = "bases.yaml", "config.yaml"
+MADE = "smm4h24-task6"  # a further task of the small study, for which posts can be made up
 MODEL = {"finetune": "big", "data": ["rain/train"]}
 MIST = {"name": "mist", "value": "2", "word": "mist", "digit": "2"}
 DRAWN = {
@@ -350,8 +351,15 @@ FAULTS = {
             "no key 'partitions'; did you mean 'partition'"),
         "a setting": (CONFIG, put("sudy", "x"), CONFIG, "no key 'sudy'; did you mean 'study'"),
         "a made task": (STUDY,
-            both(drop("data"), put("made", {"seed": 1, "posts": {"rain": {}, "rein": {}}})),
-            "made.posts", "did you mean 'rain'"),
+            both(drop("data"), put("made", {"seed": 1, "posts": {MADE: {}, "rein": {}}}),
+            put("bind", {"small": {"rain": MADE}})), "made.posts", "did you mean 'rain'"),
+        "a made task without a grammar": (STUDY,
+            both(drop("data"), put("made", {"seed": 1, "posts": {"rain": {}}})), "made.posts",
+            "there is no grammar for rain; posts can be made up for smm4h20-task1, smm4h20-task2en,"
+            ),
+        "a needed task without a grammar": (STUDY,
+            both(drop("data"), put("made", {"seed": 1, "posts": {MADE: {}}})), "made.posts",
+            "there is no grammar for rain; posts can be made up for .*; bind one of them"),
     },
     "graph": {
         "a cycle": (RECIPE, put("models.reader.pretrain", "again"), "models.again",
@@ -635,8 +643,13 @@ FAULTS = {
             "no file, and divide.parts does not name it"),
         "train without labels": (TASK, drop("splits.train.columns.label"), "splits.train.columns",
             "label is missing"),
-        "posts both made and read": (STUDY, put("made", {"seed": 1, "posts": {"rain": {}}}), "data",
-            "makes up its own posts"),
+        "posts both made and read": (STUDY,
+            both(put("made", {"seed": 1, "posts": {MADE: {}}}),
+            put("bind", {"small": {"rain": MADE}})), "data", "makes up its own posts"),
+        "a made task without numbers": (STUDY,
+            both(drop("data"), put("made", {"seed": 1, "posts": {}}),
+            put("bind", {"small": {"rain": MADE}})), "made.posts",
+            f"{MADE} is missing; say how many posts it gets"),
     },
     "path": {
         "above the folder": (TASK, put("splits.train.file", "../rain.csv"), "splits.train.file",

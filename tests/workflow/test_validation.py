@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from broken import CASES, FAULTS, MEAN, MEMBER, POOLED, RECIPE, STUDY, both, drop, put
-from study_files import RAIN, write_config
+from broken import CASES, FAULTS, MADE, MEAN, MEMBER, POOLED, RECIPE, STUDY, both, drop, put
+from study_files import RAIN, TASK, write_config
 from tree import ROOT
 
 from postgrad.config.errors import ConfigError, merge_alike_messages
@@ -28,6 +28,7 @@ def broken(folder, case):
     Return the folder `config`.
     """
     config = write_config(folder / "config")
+    (config / "tasks" / f"{MADE}.yaml").write_text(yaml.safe_dump(TASK))
     (config / "config.yaml").write_text("study: test\n")
     for split in RAIN:
         (folder / "posts" / "rain").mkdir(parents=True, exist_ok=True)

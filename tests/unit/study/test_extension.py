@@ -23,7 +23,7 @@ def study_in(folder, config=None, studies=None, scales=None, recipes=None):
         "studies": studies,
         "scales": scales,
         "recipes": recipes,
-        "tasks": dict.fromkeys(("hail", "snow"), TASK),
+        "tasks": dict.fromkeys(("hail", "snow", "smm4h24-task6"), TASK),
     }
     for kind, files in more.items():
         for name, content in (files or {}).items():
@@ -98,10 +98,11 @@ def test_an_extending_study_is_the_one_written_out(tmp_path):
 
 def test_a_study_that_makes_up_posts_hands_them_on(tmp_path):
     made = {key: value for key, value in STUDY.items() if key != "data"}
-    made["made"] = {"seed": 1, "posts": {"rain": {"train": 10, "dev": 5}}}
-    more = {"extends": "made", "made": {"posts": {"rain": {"train": 30}}}}
+    made["bind"] = {"small": {"rain": "smm4h24-task6"}}
+    made["made"] = {"seed": 1, "posts": {"smm4h24-task6": {"train": 10, "dev": 5}}}
+    more = {"extends": "made", "made": {"posts": {"smm4h24-task6": {"train": 30}}}}
     study = study_in(tmp_path, {"study": "more"}, studies={"made": made, "more": more})
-    assert study.made == {"seed": 1, "posts": {"rain": {"train": 30, "dev": 5}}}
+    assert study.made == {"seed": 1, "posts": {"smm4h24-task6": {"train": 30, "dev": 5}}}
     assert study.data == "work/more/posts"
 
 
@@ -162,7 +163,11 @@ BELOW = {
     "odd": {**STUDY, "recipes": ["smal"]},
     "tied": {**STUDY, "bind": {"small": {"rain": "hial"}}},
     "bound": {**STUDY, "bind": {"smal": {}}},
-    "made": {**STUDY, "made": {"seed": 1, "posts": {"rain": {}}}},
+    "made": {
+        **STUDY,
+        "bind": {"small": {"rain": "smm4h24-task6"}},
+        "made": {"seed": 1, "posts": {"smm4h24-task6": {}}},
+    },
 }
 
 

@@ -11,6 +11,7 @@ from postgrad.config import cluster, task_files
 from postgrad.config.errors import ConfigError, ConfigErrors, lookup, name_suggestion
 from postgrad.config.schemas import read_schema, valid_part, without_required_keys
 from postgrad.config.yaml_files import as_list, read_yaml
+from postgrad.demo.file_formats import COLUMNS as GRAMMARS
 from postgrad.graph.defaults import apply_defaults
 from postgrad.graph.expansion import expand_recipe, read_task_list
 from postgrad.graph.fault_places import messages_for_file
@@ -293,7 +294,13 @@ class Study:
                     "recipe",
                 )
         for task in self.made.get("posts", {}) if self.made else []:
-            self.task(task, f"{self.place('made', 'posts', task)}: made.posts")
+            place = f"{self.place('made', 'posts', task)}: made.posts"
+            self.task(task, place)
+            if not self._broken_task(task) and task not in GRAMMARS:
+                self.faults.append(
+                    f"{place}: there is no grammar for {task}; posts can be made up for "
+                    f"{', '.join(GRAMMARS)}."
+                )
 
     def _check_posts(self, recipes: Iterable[str]) -> None:
         """Check that the raw files of all tasks of these recipes exist, unless they are made here.
@@ -302,10 +309,16 @@ class Study:
         """
         tasks = self.tasks(recipes)
         for task in tasks if self.made is not None else []:
-            if task not in self.made.get("posts", {}) and not self._broken_task(task):
-                self.faults.append(
-                    f"{self.where}: made.posts: {task} is missing; say how many posts it gets."
+            if task in self.made.get("posts", {}) or self._broken_task(task):
+                continue
+            if task in GRAMMARS:
+                finding = f"{task} is missing; say how many posts it gets."
+            else:
+                finding = (
+                    f"there is no grammar for {task}; posts can be made up for "
+                    f"{', '.join(GRAMMARS)}; bind one of them in its place."
                 )
+            self.faults.append(f"{self.where}: made.posts: {finding}")
         if (
             self.made is not None
             or not self.check_data
