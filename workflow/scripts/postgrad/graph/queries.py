@@ -56,6 +56,14 @@ def override_sentences(graph: Any, most: int | None = None) -> list[str]:
     return sentences
 
 
+def value_before_limit(graph: Any, name: str, key: str, used: Any) -> Any:
+    """Return the value of a node's option before a limit of the study lowered it to `used`."""
+    for row in graph.deviations:
+        if (row["node"], row["key"], row["why"]) == (name, key, "study"):
+            return row["paper"]
+    return used
+
+
 def _value_as_written(value: Any) -> str:
     """Return a value as a recipe writes it, a small number with a power of ten."""
     if isinstance(value, float) and 0 < abs(value) < 0.01:

@@ -1,5 +1,6 @@
 """label: posts of a pool with the labels that one or two predictors give them."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -7,7 +8,7 @@ from postgrad.config.errors import ConfigError
 from postgrad.graph.equal_predictions import prediction_key, scale_models
 from postgrad.graph.nodes import Node
 from postgrad.graph.protocol import DATASET, FOLDS, NEW_POSTS, PREDICTOR, Files, NodeVerb
-from postgrad.graph.queries import label_names
+from postgrad.graph.queries import label_names, value_before_limit
 from postgrad.graph.split_rules import GOLD
 from postgrad.records.names import FOLD, TEACHING
 
@@ -90,12 +91,7 @@ class Label(NodeVerb):
 
     def check(self, graph: Any, node: Node, where: str) -> None:
         """Check that the pool suffices for all folds and that the two teachers differ."""
-        if node.pool_part and node.pool_part[1] * node.options.get("share", 0) > 1 + 1e-9:
-            share, k = node.options["share"], node.pool_part[1]
-            raise ConfigError(
-                f"{where}.share: {share:g} of the posts for each of {k} folds is more than all of "
-                f"them; write {1 / k:.3g} at most, or leave folds out."
-            )
+        check_pool_part(graph, node, where)
         if len(node.members) > 1:
             one, other = (graph.nodes[id] for id in node.members)
             if prediction_key(graph, one.id) == prediction_key(graph, other.id):
@@ -150,6 +146,46 @@ class Label(NodeVerb):
                 for id in self.labelled(graph)
             }
         }
+
+
+def check_pool_part(graph: Any, node: Node, where: str) -> None:
+    """Raise `ConfigError` if a random draw for each fold needs more posts than the pool has.
+
+    This is known before the run if the draw is a share, or if its budget is a share of the same
+    pool. The folds are those of the recipe, also if the study uses fewer of them.
+    """
+    source, share = share_of_pool(graph, node)
+    if not node.pool_part or share is None:
+        return
+    used = node.pool_part[1]
+    k = value_before_limit(graph, graph.raw[node.name][1]["folds"], "k", used)
+    if k * share <= 1 + 1e-9:
+        return
+    folds = f"{k} folds" + (f" ({used} in this study)" if used != k else "")
+    most = f"{math.floor(1000 / k) / 1000:g}"
+    if source.id == node.id:
+        raise ConfigError(
+            f"{where}.share: {share:g} of the posts for each of {folds} is more than all of them; "
+            f"write {most} at most, or leave folds out."
+        )
+    raise ConfigError(
+        f"{where}.budget: {source.name} keeps {share:g} of the posts, and as many for each of "
+        f"{folds} are more than all of them; lower its share to {most} at most, or leave folds out."
+    )
+
+
+def share_of_pool(graph: Any, node: Node) -> tuple[Node, float | None]:
+    """Return the node that says which share of the pool a node keeps, and the share.
+
+    It is the node itself, or one below it by way of budgets. The share is None if the number of
+    posts is not a share of the answers of the same teachers on the same pool.
+    """
+    source = node
+    while "share" not in source.options and source.budget:
+        source = graph.nodes[source.budget]
+        if (source.verb, source.sources, source.members) != (node.verb, node.sources, node.members):
+            return node, None
+    return source, source.options.get("share")
 
 
 RECORD = Label()
