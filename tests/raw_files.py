@@ -5,6 +5,7 @@ from dataclasses import fields
 import pyarrow as pa
 
 from postgrad.corpus.cleaning import CleanOptions, clean_corpus
+from postgrad.corpus.cleaning_steps import Cleaner
 from postgrad.records.options import read_options
 
 COLUMNS = {"id": "id", "text": "text", "label": "label"}
@@ -28,11 +29,8 @@ def corpus_of(spec, folder, notes=None):
     The keys of a task file that cleaning does not read are left out.
     """
     read = {field.name for field in fields(CleanOptions)}
-    return clean_corpus(
-        read_options(CleanOptions, {key: value for key, value in spec.items() if key in read}),
-        folder,
-        notes,
-    )
+    options = read_options(CleanOptions, {key: spec[key] for key in spec if key in read})
+    return clean_corpus(options, folder, Cleaner(options.clean), notes)
 
 
 def split(file, **more):

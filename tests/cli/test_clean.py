@@ -106,3 +106,35 @@ def test_a_missing_file_is_named_with_its_columns_and_who_hands_it_out(tmp_path)
         f"clean: toy/train.csv is not in {tmp_path}; expected are the columns id, text, "
         "label or Classification; handed out by the organisers.\n"
     )
+
+
+# -- the steps of a task --------------------------------------------------------------------------
+
+
+def test_a_task_chooses_its_steps_and_the_log_counts_what_they_changed(tmp_path):
+    write(
+        tmp_path,
+        "train.csv",
+        "id,text,label,title,word\n"
+        "1,See https://example.org  @you,0,Now,A\n2,so,1,now,b\n3,so,1,,b\n",
+    )
+    columns = {**COLUMNS, "title": "title", "keyword": "word"}
+    body = spec(train={"file": "train.csv", "columns": columns})
+    result = clean(
+        {**body, "clean": ["links", "mentions", "white_space", "case"]}, tmp_path, tmp_path / "out"
+    )
+    assert result.returncode == 0, result.stderr
+    posts = pq.read_table(tmp_path / "out/train.parquet").to_pydict()
+    assert posts["text"] == ["now see http @user", "now so", "so"]
+    assert posts["keyword"] == ["a", "b", "b"]
+    assert [line for line in result.stdout.splitlines() if ": step " in line] == [
+        "clean: toy: step links: 1 changed",
+        "clean: toy: step mentions: 1 changed",
+        "clean: toy: step white_space: 1 changed",
+        "clean: toy: step case: 3 changed",
+    ]
+    default = clean(body, tmp_path, tmp_path / "default")
+    assert pq.read_table(tmp_path / "default/train.parquet").to_pydict()["text"][0] == (
+        "Now See https://example.org @you"
+    )
+    assert "step entities: 0 changed" in default.stdout

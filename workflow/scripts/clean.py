@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from postgrad.corpus.cleaning import LEDGER, CleanOptions, clean_corpus
+from postgrad.corpus.cleaning_steps import Cleaner
 from postgrad.records.options import read_options
 from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import write_posts
@@ -27,13 +28,16 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     options = read_options(CleanOptions, args.spec)
     notes: list[str] = []
-    splits, ledger = clean_corpus(options, args.data, notes)
+    cleaner = Cleaner(options.clean)
+    splits, ledger = clean_corpus(options, args.data, cleaner, notes)
     for split, posts in splits.items():
         write_posts(posts, f"{args.out}/{split}.parquet")
     write_table(ledger, f"{args.out}/ledger.parquet", LEDGER)
     fates = ledger.groupby(["split", "fate"], sort=False).size()
     for (split, fate), count in fates.items():
         print(f"clean: {options.task}/{split}: {count} {fate}")
+    for step, count in cleaner.changed.items():
+        print(f"clean: {options.task}: step {step}: {count} changed")
     lost = ledger[ledger["fate"] == "rejected"].groupby(["split", "reason"], sort=False).size()
     for (split, reason), count in lost.items():
         notes.append(f"{options.task}/{split}: {count} rows rejected: {reason}")

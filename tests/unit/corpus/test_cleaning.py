@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 from raw_files import corpus_of, fates, spec, split, write
 
-from postgrad.corpus.cleaning import Selection, clean_text, is_selected, split_posts
+from postgrad.corpus.cleaning import Selection, is_selected, split_posts
+from postgrad.corpus.cleaning_steps import clean_text
 from postgrad.records.names import SPLITS
 from postgrad.report.bookkeeping import ledger_rows
 

@@ -8,7 +8,7 @@ import yaml
 from raw_files import corpus_of
 from tree import ROOT
 
-from postgrad.corpus.cleaning import clean_text
+from postgrad.corpus.cleaning_steps import clean_text
 from postgrad.corpus.readers import read_raw_rows
 
 SHARED = ROOT.parent / "shared/data"

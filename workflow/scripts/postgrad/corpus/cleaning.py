@@ -6,12 +6,10 @@ task does not have) ends the run.
 """
 
 import glob
-import html
 import json
 import math
 import random
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from postgrad.corpus.cleaning_steps import DEFAULT_STEPS, NOTHING, Cleaner
 from postgrad.corpus.readers import (
     DELIMITERS,
     Layout,
@@ -49,20 +48,10 @@ LEDGER = pa.schema(
         ("note", pa.string()),  # what was changed or assumed, else null
     ]
 )
-# What spreadsheets and data frames write into an empty cell.
-NOTHING = {"", "nan", "NaN", "#VALUE!", "#N/A", "#REF!", "#NAME?"}
 # What Reddit shows for a post that is gone, such as [deleted] or [ Removed by Reddit ].
 REMOVED = re.compile(r"\[\s*(deleted|removed)(\s+by\s+[\w ]+)?\s*\]", re.I)
 
 _RECORD = ["split", "file", "line", "post_id", "text", "keyword", "label", "platform", "note"]
-_SPACE = re.compile(r"\s+")
-_UNSEEN = "\u200b\u200c\u200d\u2060\ufeff\ufe0f "
-# C0, C1, a BOM inside the text, and halves of surrogate pairs, which UTF-8 cannot hold.
-_CONTROL = dict.fromkeys(
-    code
-    for code in [*range(0x20), *range(0x7F, 0xA0), 0xFEFF, *range(0xD800, 0xE000)]
-    if not chr(code).isspace()
-)
 # 27, but not 270, 27.5 or the cents of 8.27.
 _TWO_DIGITS = re.compile(r"(?<![\d.,])\d\d(?!\d|[.,]\d)")
 # Ids that a spreadsheet or a data frame has rounded: 1.29E+18, 1,29e18, 1290000000000000000.0.
@@ -143,6 +132,7 @@ class CleanOptions:
     task: str
     labels: list[dict[str, str | int]]  # name and value, in class order
     splits: dict[str, SplitFiles | None]
+    clean: list[str] = field(default_factory=lambda: list(DEFAULT_STEPS))  # steps, in order
     platform: str | None = None
     source: str | None = None  # who distributes the files
     divide: Division | None = None
@@ -150,23 +140,6 @@ class CleanOptions:
     allow_loss: float = LOSS  # the share of a split that may be lost for one reason
     # The size of each file. It stands in the spec so that a changed file is cleaned again.
     bytes: dict[str, int] | None = None
-
-
-def clean_text(text: str | None) -> str:
-    r"""Return the text of a post in the form in which it is stored.
-
-    HTML entities are resolved, the text is brought to NFC, control characters are removed, and
-    white space is reduced to single blanks. Mentions, links, emoji and case stay as they are. A
-    text without a visible character becomes the empty string.
-
-    Examples
-    --------
-    >>> clean_text("  fever &amp; chills\n")
-    'fever & chills'
-    """
-    text = unicodedata.normalize("NFC", html.unescape(text or ""))
-    text = _SPACE.sub(" ", text.translate(_CONTROL)).strip()
-    return text if text.strip(_UNSEEN) and text not in NOTHING else ""
 
 
 def is_selected(text: str, select: Selection) -> bool:
@@ -379,6 +352,7 @@ def _file_rows(
     folder: Path | str,
     notes: list[str],
     seen: set[str],
+    cleaner: Cleaner,
 ) -> Iterator[dict[str, Any]]:
     """Yield one record a raw row: what became of it, and the post that it holds."""
     wanted = _columns(body)
@@ -404,13 +378,13 @@ def _file_rows(
             key: value if key == "label" else "" if isinstance(value, Other) else value or ""
             for key, value in cell.items()
         }
-        text = clean_text(cell["text"])
+        text = cleaner.clean(cell["text"])
         if text and not REMOVED.fullmatch(text) and "title" in cell:
-            text = f"{clean_text(cell['title'])} {text}".strip()
+            text = f"{cleaner.clean(cell['title'])} {text}".strip()
         post: dict[str, Any] = {
             "post_id": _post_id(cell["id"]) if "id" in at else f"{name}:{line}",
             "text": text,
-            "keyword": clean_text(cell.get("keyword")) or None,
+            "keyword": cleaner.clean(cell.get("keyword")) or None,
             "label": None,
             "platform": str(cell.get("source", "")).strip().lower()
             or body.platform
@@ -604,7 +578,7 @@ def _leave_out(table: pd.DataFrame, most: int) -> None:
 
 
 def clean_corpus(
-    options: CleanOptions, folder: Path | str, notes: list[str] | None = None
+    options: CleanOptions, folder: Path | str, cleaner: Cleaner, notes: list[str] | None = None
 ) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     """Read all posts of a task, and record what became of each raw row.
 
@@ -614,6 +588,8 @@ def clean_corpus(
         The options by which the raw files are read.
     folder
         The folder of the raw files.
+    cleaner
+        Cleans the texts, titles and keywords, and counts what its steps changed.
     notes
         Gets a sentence for each thing that is changed or assumed.
 
@@ -651,7 +627,16 @@ def clean_corpus(
         for name in names[split]:
             file_records = list(
                 _file_rows(
-                    paths[split, name], name, split, body, options, gold, folder, notes, seen
+                    paths[split, name],
+                    name,
+                    split,
+                    body,
+                    options,
+                    gold,
+                    folder,
+                    notes,
+                    seen,
+                    cleaner,
                 )
             )
             unfound -= {record["post_id"] for record in file_records}
