@@ -1,4 +1,4 @@
-"""audit: exact duplicates, and which posts no model may read."""
+"""audit: duplicates and near-duplicates, and which posts no model may read."""
 
 import json
 import subprocess
@@ -54,8 +54,9 @@ def write_clean(folder, rows):
     write_table(pd.DataFrame(ledger, columns=LEDGER.names), folder / "ledger.parquet", LEDGER)
 
 
-def audit(folder, out):
-    command = [sys.executable, "workflow/scripts/audit.py", "--spec", '{"task": "toy"}']
+def audit(folder, out, **spec):
+    spec = json.dumps({"task": "toy", **spec})
+    command = [sys.executable, "workflow/scripts/audit.py", "--spec", spec]
     return subprocess.run(
         [*command, "--clean", str(folder), "--out", str(out)],
         cwd=ROOT,
@@ -142,3 +143,55 @@ def test_made_up_posts_hold_duplicates_for_the_audit_to_find(tmp_path):
     assert audit(tmp_path / "clean", tmp_path / "audit").returncode == 0
     dropped = pd.read_parquet(tmp_path / "audit/drop.parquet")
     assert set(dropped["reason"]) >= {"duplicate", "also in test"}
+
+
+COPIES = {
+    "train": [
+        ("a", "it rains and nobody here owns any boots for mud", 0),
+        ("b", "RT @x: it rains and nobody here owns any shoes for mud", 1),
+        ("c", "nobody told me that these new pills make your hands shake", 1),
+    ],
+    "test": [("d", "nobody told me that these new pills make your legs shake", 1)],
+}
+
+
+def test_near_copies_leave(tmp_path):
+    write_clean(tmp_path / "clean", COPIES)
+    result = audit(tmp_path / "clean", tmp_path / "audit")
+    assert result.returncode == 0, result.stderr
+    assert pd.read_parquet(tmp_path / "audit/drop.parquet").values.tolist() == [
+        ["b", "train", "near-duplicate, other label"],
+        ["c", "train", "near-copy of a post in test"],
+    ]
+    near = pd.read_parquet(tmp_path / "audit/near.parquet")
+    assert near[["post_id", "partner"]].values.tolist() == [["b", "a"], ["c", "d"]]
+    assert near["similarity"].round(2).to_list() == [0.82, 0.83]
+    assert (
+        "audit: toy/train: 3 kept = 1 used + 2 duplicates "
+        "(1 near-copy of a post in test; 1 near-duplicate, other label)"
+    ) in result.stdout
+    groups = pd.read_parquet(tmp_path / "audit/groups.parquet").set_index("post_id")["group"]
+    assert groups["a"] == groups["b"] != groups["c"] == groups["d"]
+
+
+def test_near_copies_are_only_reported(tmp_path):
+    write_clean(tmp_path / "clean", COPIES)
+    result = audit(tmp_path / "clean", tmp_path / "audit", near_duplicates="report")
+    assert result.returncode == 0, result.stderr
+    assert pd.read_parquet(tmp_path / "audit/drop.parquet").empty
+    assert pd.read_parquet(tmp_path / "audit/near.parquet")["post_id"].to_list() == ["b", "c"]
+    assert "audit: toy/train: 3 kept = 3 used + 0 duplicates" in result.stdout
+    assert "audit: toy/train: 2 of the used posts are near-copies, which stay" in result.stdout
+
+
+def test_near_copies_stop_the_run(tmp_path):
+    write_clean(tmp_path / "clean", COPIES)
+    result = audit(tmp_path / "clean", tmp_path / "audit", near_duplicates="stop")
+    assert result.returncode == 1
+    assert result.stderr.startswith(
+        "audit: task toy: 1 post of train and unlabeled nearly copies a post of test, dev or "
+        "cross, and 1 nearly copies an earlier post of its own split. Take them out of the files"
+    )
+    assert "near_duplicates in config/tasks/toy.yaml" in result.stderr
+    assert not (tmp_path / "audit/drop.parquet").exists()
+    assert "pills" not in result.stdout + result.stderr

@@ -54,6 +54,7 @@ rule audit:
     output:
         groups="results/{study}/audit/{task}/groups.parquet",
         drop="results/{study}/audit/{task}/drop.parquet",
+        near="results/{study}/audit/{task}/near.parquet",
     log:
         "work/{study}/log/audit/{task}.log",
     conda:

@@ -47,6 +47,7 @@ class AuditOptions:
     """The options of the audit of one task."""
 
     task: str
+    near_duplicates: str = "drop"  # or report or stop
 
 
 def posts_to_drop(splits: Mapping[str, pd.DataFrame], groups: pd.DataFrame) -> pd.DataFrame:

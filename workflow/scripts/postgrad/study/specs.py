@@ -27,7 +27,15 @@ from postgrad.study.study import Study
 from postgrad.verbs.registry import VERBS
 
 # What a task file says to people and to models; the other keys decide how its files are read.
-_NOT_READING = ("prompt", "metric", "positive", "title", "source", "endpoints")
+_NOT_READING = (
+    "prompt",
+    "metric",
+    "positive",
+    "title",
+    "source",
+    "endpoints",
+    "near_duplicates",
+)
 
 
 def demo_spec(study: Study) -> str:
@@ -54,7 +62,8 @@ def clean_spec(study: Study, task: str) -> str:
 
 def audit_spec(study: Study, task: str) -> str:
     """Return the spec of a task's audit."""
-    return canonical_json({"task": task})
+    policy = study.task(task).get("near_duplicates", "drop")
+    return canonical_json({"task": task, "near_duplicates": policy})
 
 
 def base_spec(study: Study, model: str) -> str:

@@ -1,0 +1,398 @@
+"""Find near-duplicates of posts among many texts, by MinHash and locality-sensitive hashing.
+
+Two texts are near-copies of each other
+
+- if they share at least `SHARE` of all their words, or
+- if one of them is cut off, which it shows by "…" or "..." at its end, and the other begins with
+  its words.
+
+Case, punctuation, links, mentions and the beginning of a retweet ("RT @user:") are set aside. A
+text with fewer than `MIN_WORDS` different words has no near-copies, because one word more or less
+makes it another text.
+
+The hash tables only propose pairs. Each pair is then compared word by word, so that chance decides
+nothing except whether a pair is missed: at a similarity of `SHARE`, 7 of 10,000 pairs are.
+"""
+
+import hashlib
+import re
+from array import array
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from rensa import RMinHash, RMinHashDigestMatrix, RMinHashLSH
+
+from postgrad.corpus.duplicates import EVALUATED, SHARE, TRAINED
+from postgrad.corpus.text_forms import normalize_text
+
+NEAR = pa.schema(
+    [
+        ("post_id", pa.string()),
+        ("split", pa.string()),
+        ("reason", pa.string()),
+        ("partner", pa.string()),  # the post_id of the post that is kept
+        ("similarity", pa.float64()),  # 1 for a version that is cut off
+    ]
+)
+NEAR_COPY = "near-copy of a post in"  # and the split
+MIN_WORDS = 5  # different words
+# A pair is proposed if all values of one band are equal: at a similarity of .8 with a probability
+# of 1 - (1 - .8 ** 6) ** 24 = .9993, at .1 with one of .00002.
+BANDS, VALUES = 24, 6
+SEED = 1
+# Of more texts that share a band, each is compared with so many before it and with the first ones.
+# It bounds the time for thousands of posts from one template.
+NEIGHBOURS = 64
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+_HALF = np.uint64(32)  # two numbers of a form in one
+_CHUNK = 50_000  # texts or pairs that are handled at once, which bounds the memory
+_RETWEET = re.compile(r"(?:rt @user\s?:?\s*)+")
+_LINK = re.compile(r"\bhttp\b")
+_PUNCTUATION = re.compile(r"[^\w\s]+")
+_CUT = ("…", "...")
+_BEGUN_LINKS = ("h", "ht", "htt", "http", "https")
+
+
+def plain_words(text: str) -> tuple[list[str], bool]:
+    """Return the words of a text in which copies are compared, and whether the text is cut off.
+
+    Examples
+    --------
+    >>> plain_words("RT @maria: I'm so TIRED of this hea… https://t.co/x")
+    (['im', 'so', 'tired', 'of', 'this', 'hea'], True)
+    """
+    plain = normalize_text(text)
+    if plain.startswith("rt @user"):
+        plain = _RETWEET.sub("", plain, count=1)
+    if "@user" in plain:
+        plain = plain.replace("@user", " ")
+    if "http" in plain:
+        plain = _LINK.sub(" ", plain)
+    words = _PUNCTUATION.sub("", plain).split()
+    cut = False
+    if "…" in text or "..." in text:
+        cut = text.rstrip().endswith(_CUT) or plain.rstrip().endswith(_CUT)
+        if cut and words and words[-1] in _BEGUN_LINKS:
+            words.pop()
+    return words, cut
+
+
+class NearCopies:
+    """The pairs of near-copies among texts.
+
+    Texts with the same words in the same order are one form. Pairs are pairs of forms. Of the
+    words, only hashes are kept.
+
+    Parameters
+    ----------
+    texts
+        The texts, in an order that decides only how the forms are numbered.
+
+    Attributes
+    ----------
+    forms : ndarray of shape (n,)
+        The number of the form of each text, or -1 for a text that has no near-copies.
+    pairs : ndarray of shape (k, 2)
+        The forms of each pair, sorted, the smaller number first.
+    similarities : ndarray of shape (k,)
+        The share of all words of a pair that both have, or 1 if one is a version that is cut off.
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        """Find all pairs of near-copies."""
+        known: dict[bytes, int] = {}  # hash of the words -> form
+        forms, sizes, cut_forms = array("q"), array("q"), set()
+        first_texts = array("q")  # of each form
+        hashes, waiting = [np.empty(0, np.uint64)], []
+        for place, text in enumerate(texts):
+            words, cut = plain_words(text)
+            if len(set(words)) < MIN_WORDS:
+                forms.append(-1)
+                continue
+            digest = hashlib.blake2b(" ".join(words).encode(), digest_size=8).digest()
+            form = known.setdefault(digest, len(known))
+            forms.append(form)
+            if cut:
+                cut_forms.add(form)
+            if form == len(sizes):
+                sizes.append(len(words))
+                first_texts.append(place)
+                waiting.append(words)
+                if len(waiting) == _CHUNK:
+                    hashes.append(_word_hashes(waiting))
+                    waiting = []
+        hashes.append(_word_hashes(waiting))
+        del known, waiting
+        self.forms = np.array(forms, np.int64)
+        self._hashes = np.concatenate(hashes)
+        self._starts = np.concatenate([[0], np.cumsum(np.array(sizes, np.int64))])
+        pairs, similarities = self._similar_pairs()
+        cut_pairs = self._cut_pairs(
+            sorted(cut_forms), lambda form, place: plain_words(texts[first_texts[form]])[0][place]
+        )
+        pairs = np.concatenate([cut_pairs, pairs])
+        similarities = np.concatenate([np.ones(len(cut_pairs)), similarities])
+        self.pairs, first = np.unique(pairs, axis=0, return_index=True)
+        self.similarities = similarities[first]
+
+    def _similar_pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the pairs of forms that share enough words, and their similarities."""
+        candidates = _candidate_pairs(self._hashes, self._starts)
+        kept, similarities = [np.empty((0, 2), np.int64)], [np.empty(0)]
+        for begin in range(0, len(candidates), _CHUNK):
+            chunk = candidates[begin : begin + _CHUNK]
+            shares = _shared_words(self._hashes, self._starts, chunk)
+            kept.append(chunk[shares >= SHARE])
+            similarities.append(shares[shares >= SHARE])
+        return np.concatenate(kept), np.concatenate(similarities)
+
+    def _cut_pairs(self, cut_forms: list[int], word_at: Callable[[int, int], str]) -> np.ndarray:
+        """Return the pairs of a form that is cut off and a longer one that begins with its words.
+
+        The last word of a form may be cut itself. `word_at` returns the word of a form at a place.
+        """
+        hashes, starts = self._hashes, self._starts
+        pairs = set()
+        # first two words -> number of whole words -> these words -> forms
+        known: dict[bytes, dict[int, dict[bytes, list[int]]]] = {}
+        for form in cut_forms:
+            own = hashes[starts[form] : starts[form + 1] - 1]
+            lengths = known.setdefault(own[:2].tobytes(), {})
+            lengths.setdefault(len(own), defaultdict(list))[own.tobytes()].append(form)
+        heads = hashes[starts[:-1]] ^ hashes[starts[:-1] + 1] << np.uint64(1)
+        for form in np.flatnonzero(np.isin(heads, heads[cut_forms])).tolist():
+            own = hashes[starts[form] : starts[form + 1]]
+            for length, begun in known.get(own[:2].tobytes(), {}).items():
+                if length < len(own):
+                    for other in begun.get(own[:length].tobytes(), ()):
+                        if other != form and word_at(form, length).startswith(
+                            word_at(other, length)
+                        ):
+                            pairs.add((min(form, other), max(form, other)))
+        return np.array(sorted(pairs), np.int64).reshape(-1, 2)
+
+
+def _word_hashes(texts: list[list[str]]) -> np.ndarray:
+    """Return the hashes of all words of the texts, one after the other.
+
+    The second, third, ... time that a word occurs in a text, it has a hash of its own. Two texts
+    therefore share a word as often as both have it.
+    """
+    hashes = np.fromiter(chain.from_iterable(RMinHash.hash_token_sets(texts)), np.uint64)
+    owners = np.repeat(np.arange(len(texts)), [len(words) for words in texts])
+    order = np.lexsort((hashes, owners))
+    new = np.ones(len(hashes), bool)
+    new[1:] = (np.diff(hashes[order]) != 0) | (np.diff(owners) != 0)
+    begins = np.flatnonzero(new)
+    times = np.arange(len(hashes)) - np.repeat(begins, np.diff(np.append(begins, len(hashes))))
+    hashes[order] += times.astype(np.uint64) * _ODD
+    return hashes
+
+
+def _candidate_pairs(hashes: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Return pairs of forms with an equal band of MinHash values, sorted, each once.
+
+    Pairs are left out if their numbers of words differ too much for `SHARE`.
+
+    Parameters
+    ----------
+    hashes
+        The hashes of the words of all forms, one form after the other.
+    starts
+        (n + 1,) positions in `hashes` at which the forms begin, and its length.
+    """
+    sizes = np.diff(starts)
+    tables = RMinHashLSH(SHARE, BANDS * VALUES, BANDS)
+    # The matrix of a million forms takes 576 MB and is freed at once.
+    flags = tables.query_duplicate_flags_matrix_one_shot(_min_hashes(hashes, starts))
+    flagged = np.flatnonzero(flags)
+    keys = [np.empty((0, BANDS), np.uint64)]
+    for begin in range(0, len(flagged), _CHUNK // 5):
+        words, owners = _gather(hashes, starts, flagged[begin : begin + _CHUNK // 5])
+        ends = np.cumsum(np.bincount(owners))
+        rows = _min_hashes(words, np.concatenate([[0], ends])).to_rows()
+        keys.append(_band_keys(np.array(rows, np.uint64).reshape(-1, BANDS, VALUES)))
+    table = np.concatenate(keys)
+    found = np.empty(0, np.uint64)
+    for band in range(BANDS):
+        first, second = (flagged[places] for places in _equal_pairs(table[:, band]))
+        smaller = np.minimum(sizes[first], sizes[second])
+        near = smaller >= SHARE * np.maximum(sizes[first], sizes[second]) - 1e-9
+        packed = first[near].astype(np.uint64) << _HALF | second[near].astype(np.uint64)
+        found = np.union1d(found, packed)
+    return np.stack([found >> _HALF, found & np.uint64(0xFFFFFFFF)], axis=1).astype(np.int64)
+
+
+def _min_hashes(hashes: np.ndarray, starts: np.ndarray) -> RMinHashDigestMatrix:
+    """Return the MinHash values of forms, whose words are given as in `_candidate_pairs`."""
+    return RMinHash.digest_matrix_from_flat_token_hashes(
+        hashes, starts.astype(np.uint64), BANDS * VALUES, SEED
+    )
+
+
+def _band_keys(values: np.ndarray) -> np.ndarray:
+    """Return one number for each band of (n, bands, values) MinHash values."""
+    keys = np.zeros(values.shape[:2], np.uint64)
+    for i in range(values.shape[2]):  # FNV-1a on words of 32 bits, with a final shift
+        keys = (keys ^ values[:, :, i]) * np.uint64(0x100000001B3)
+        keys ^= keys >> np.uint64(29)
+        keys *= np.uint64(0xBF58476D1CE4E5B9)
+    return keys
+
+
+def _equal_pairs(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return pairs of positions with equal keys, the smaller position first.
+
+    Of more than `NEIGHBOURS` equal keys, each is paired with the `NEIGHBOURS` before it and with
+    the first `NEIGHBOURS`.
+
+    Examples
+    --------
+    >>> first, second = _equal_pairs(np.array([7, 5, 7, 7]))
+    >>> sorted(zip(first.tolist(), second.tolist()))
+    [(0, 2), (0, 3), (2, 3)]
+    """
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    begins = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(keys)])
+    head = np.repeat(begins, np.diff(np.append(begins, len(keys))))  # first place of equal keys
+    place = np.arange(len(keys))
+    firsts, seconds = [place[:0]], [place[:0]]
+    for distance in range(1, NEIGHBOURS + 1):
+        place = place[place - head[place] >= distance]
+        firsts.append(order[place - distance])
+        seconds.append(order[place])
+    for distance in range(NEIGHBOURS):
+        place = place[place - head[place] > NEIGHBOURS + distance]
+        firsts.append(order[head[place] + distance])
+        seconds.append(order[place])
+    return np.concatenate(firsts), np.concatenate(seconds)
+
+
+def _gather(
+    hashes: np.ndarray, starts: np.ndarray, forms: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the words of some forms, and to which place in `forms` each word belongs."""
+    sizes = starts[forms + 1] - starts[forms]
+    owners = np.repeat(np.arange(len(forms)), sizes)
+    shifts = starts[forms] - (np.cumsum(sizes) - sizes)
+    return hashes[np.arange(len(owners)) + shifts[owners]], owners
+
+
+def _shared_words(hashes: np.ndarray, starts: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Return the share of all words of each pair of forms that both have."""
+    sides = [_gather(hashes, starts, pairs[:, side]) for side in (0, 1)]
+    words, owners = (np.concatenate(parts) for parts in zip(*sides))
+    order = np.lexsort((words, owners))
+    words, owners = words[order], owners[order]
+    twice = (words[1:] == words[:-1]) & (owners[1:] == owners[:-1])
+    shared = np.bincount(owners[1:][twice], minlength=len(pairs))
+    sizes = np.diff(starts)
+    return shared / (sizes[pairs[:, 0]] + sizes[pairs[:, 1]] - shared)
+
+
+def joined_groups(groups: pd.DataFrame, copies: NearCopies) -> pd.DataFrame:
+    """Return the groups of duplicates, joined where a post of one nearly copies one of another.
+
+    Parameters
+    ----------
+    groups
+        The groups of exact duplicates, one row a post.
+    copies
+        The near-copies among the texts of the same posts, in the order of `groups`.
+
+    Returns
+    -------
+    DataFrame
+        The same rows. A joined group has the smallest name of its parts, so that the names do not
+        depend on the order of the posts.
+    """
+    names = groups["group"].unique().tolist()
+    parents = {name: name for name in names}
+
+    def root(name: str) -> str:
+        while parents[name] != name:
+            parents[name] = name = parents[parents[name]]
+        return name
+
+    def join(one: str, other: str) -> None:
+        one, other = root(one), root(other)
+        parents[max(one, other)] = min(one, other)
+
+    of_form: dict[int, str] = {}
+    for form, name in zip(copies.forms.tolist(), groups["group"], strict=True):
+        if form >= 0:
+            join(of_form.setdefault(form, name), name)
+    for first, second in copies.pairs.tolist():
+        join(of_form[first], of_form[second])
+    return groups.assign(group=groups["group"].map({name: root(name) for name in names}))
+
+
+def near_copies_to_drop(
+    splits: Mapping[str, pd.DataFrame], dropped: pd.DataFrame, copies: NearCopies
+) -> pd.DataFrame:
+    """Return the posts of train and unlabeled that nearly copy another one, with the reason.
+
+    A post leaves if test, dev or cross has a near-copy of it, or if its own split has an earlier
+    one that stays. No post of test, dev or cross leaves.
+
+    Parameters
+    ----------
+    splits
+        The posts of each split.
+    dropped
+        The posts that leave as exact duplicates, from `posts_to_drop`. They are no longer looked
+        at.
+    copies
+        The near-copies among the texts of all splits, one split after the other.
+
+    Returns
+    -------
+    DataFrame
+        One row a post, with the columns of `NEAR`. The partner is a post of the evaluation split
+        that the reason names, or the post that stays, and the most similar of several.
+    """
+    sizes = [len(frame) for frame in splits.values()]
+    forms = dict(zip(splits, np.split(copies.forms, np.cumsum(sizes)[:-1])))
+    both = np.concatenate([copies.pairs, copies.pairs[:, ::-1]])
+    order = np.argsort(both[:, 0], kind="stable")
+    neighbours = both[order, 1]
+    shares = np.tile(copies.similarities, 2)[order]
+    begins = np.searchsorted(both[order, 0], np.arange(copies.forms.max(initial=-1) + 2))
+
+    evaluated: dict[int, tuple[int, int]] = {}  # form -> number of the split, place in it
+    for number, split in enumerate(EVALUATED):
+        for place, form in enumerate(forms[split].tolist()):
+            evaluated.setdefault(form, (number, place))
+    gone = set(dropped["post_id"])
+    rows = []
+    for split in TRAINED:
+        ids, labels = splits[split]["post_id"].tolist(), splits[split]["label"].tolist()
+        kept: dict[int, int] = {}  # form -> place
+        for place, form in enumerate(forms[split].tolist()):
+            if form < 0 or ids[place] in gone:
+                continue
+            near = slice(begins[form], begins[form + 1])
+            near_forms = [(1.0, form), *zip(shares[near].tolist(), neighbours[near].tolist())]
+            tested = [
+                (*evaluated[other], share) for share, other in near_forms if other in evaluated
+            ]
+            stays = [(kept[other], share) for share, other in near_forms if other in kept]
+            if tested:
+                number, there, share = min(tested, key=lambda one: (one[0], -one[2], one[1]))
+                partner = splits[EVALUATED[number]]["post_id"].iat[there]
+                reason = f"{NEAR_COPY} {EVALUATED[number]}"
+            elif stays:
+                there, share = min(stays, key=lambda one: (-one[1], one[0]))
+                partner = ids[there]
+                other_label = pd.notna(labels[place]) and labels[place] != labels[there]
+                reason = "near-duplicate, other label" if other_label else "near-duplicate"
+            else:
+                kept[form] = place
+                continue
+            rows.append((ids[place], split, reason, partner, share))
+    return pd.DataFrame(rows, columns=NEAR.names)
