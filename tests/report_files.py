@@ -204,6 +204,12 @@ def dropped(*ids, split="train"):
     )
 
 
+def near(*pairs):
+    """Near-copies, each as (post_id, partner, similarity)."""
+    frame = pd.DataFrame(list(pairs), columns=["post_id", "partner", "similarity"])
+    return frame.assign(split="train", reason="near-duplicate")
+
+
 def inputs(folder):
     """Every input of the CLI in the folder, in the workflow's layout, and its arguments but for the
     outputs.
@@ -229,6 +235,7 @@ def inputs(folder):
             pd.concat([ledger(), ledger("dev", ("kept",))]),
         ),
         ("audit", "audit/smm4h24-task6/drop.parquet", dropped("train1")),
+        ("near", "audit/smm4h24-task6/near.parquet", near(("train1", "train0", 0.8123))),
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         frame.to_parquet(folder / name)

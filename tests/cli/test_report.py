@@ -21,6 +21,7 @@ from report_files import (
     inputs,
     ledger,
     marked,
+    near,
     report,
 )
 
@@ -382,8 +383,28 @@ def test_books_balance():
     (row,) = bookkeeping.ledger_rows("task6", ledger(), dropped("train1"))
     assert row == {
         "task": "task6", "split": "train", "rows": 5, "kept": 3, "rejected": 1, "decoy": 1,
-        "reasons": {"no text": 1}, "duplicates": 1, "used": 2,
+        "reasons": {"no text": 1}, "duplicates": 1,
+        "copies": {"duplicate": 1}, "used": 2,
     }  # fmt: skip
+
+
+def test_the_least_similar_near_copies_are_named():
+    pairs = near(("train2", "train0", 0.9), ("train1", "train0", 0.8), ("train0", "dev1", 0.8))
+    assert bookkeeping.near_copy_row("task6", pairs, dropped("train1", "train2")) == {
+        "task": "task6", "posts": 3, "stay": 1,
+        "post_id": "train0", "partner": "dev1", "similarity": 0.8,
+    }  # fmt: skip
+    assert bookkeeping.near_copy_row("task6", near(), dropped()) is None
+
+
+def test_the_page_shows_kinds_of_duplicates_and_the_least_similar_pair(tmp_path):
+    assert report(inputs(tmp_path), tmp_path).returncode == 0
+    words = re.sub(r"\s+", " ", Page((tmp_path / "report.html").read_text()).words)
+    assert "Kinds of duplicates" in words and "1 duplicate" in words
+    assert (
+        "smm4h24-task6: 1 near-copy; least similar: post train1, a near-copy of train0, "
+        "similarity 0.81"
+    ) in words
 
 
 @pytest.mark.parametrize(

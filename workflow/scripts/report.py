@@ -5,6 +5,7 @@ python workflow/scripts/report.py --spec results/demo/report.html.spec.json \
     --compare results/demo/ctyun/compare/compare.json \
     --ledger smm4h24-task6 results/demo/clean/smm4h24-task6/ledger.parquet \
     --audit smm4h24-task6 results/demo/audit/smm4h24-task6/drop.parquet \
+    --near smm4h24-task6 results/demo/audit/smm4h24-task6/near.parquet \
     --flow ctyun agreed results/demo/ctyun/label/agreed.json \
     --table results/demo/scores.csv --text results/demo/scores.txt --out results/demo/report.html
 """
@@ -29,6 +30,7 @@ RECIPES = ("scores", "compare")  # options with a JSON file of each recipe, whic
 NAMED = {
     "ledger": (("TASK",), "ledger.parquet of each task"),
     "audit": (("TASK",), "drop.parquet of each task"),
+    "near": (("TASK",), "near.parquet of each task"),
     "model": (("RECIPE", "NODE"), "model.json of each model that may begin anew"),
 }
 
@@ -54,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     spec, ledgers = args.spec, named_files("--ledger", args.ledger)
     audits = named_files("--audit", args.audit, ledgers)
+    near_files = named_files("--near", args.near, ledgers)
     scores, compares = ([read_json(file) for file in vars(args)[option]] for option in RECIPES)
     models = read_named_files("model", named_files("--model", args.model), ("spec", "node"))
     shown = [(section, section.read(vars(args)[section.option])) for section in sections]
@@ -61,11 +64,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     rows = score_tables.node_scores(
         scores, {recipe: body["floors"] for recipe, body in spec["recipes"].items()}
     )
-    books = []
+    books, near_copies = [], []
     for task, ledger in ledgers.items():
-        books += bookkeeping.ledger_rows(
-            task, pd.read_parquet(ledger), pd.read_parquet(audits[task])
-        )
+        drop = pd.read_parquet(audits[task])
+        books += bookkeeping.ledger_rows(task, pd.read_parquet(ledger), drop)
+        row = bookkeeping.near_copy_row(task, pd.read_parquet(near_files[task]), drop)
+        near_copies += [row] if row else []
     recipes = {
         name: {
             **body,
@@ -96,6 +100,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         node_point=partial(bookkeeping.node_point, spec),
         sections=shown,
         books=books,
+        near_copies=near_copies,
         collapses=collapses,
     )
     write_text(html, args.out)

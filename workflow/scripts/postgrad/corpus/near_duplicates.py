@@ -107,10 +107,13 @@ class NearCopies:
         known: dict[bytes, int] = {}  # hash of the words -> form
         forms, sizes, cut_forms = array("q"), array("q"), set()
         first_texts = array("q")  # of each form
-        hashes, waiting = [np.empty(0, np.uint64)], []
+        hashes = [np.empty(0, np.uint64)]
+        waiting: list[list[str]] = []  # words of new forms, and whether they repeat one
+        repeating: list[bool] = []
         for place, text in enumerate(texts):
             words, cut = plain_words(text)
-            if len(set(words)) < MIN_WORDS:
+            different = len(set(words))
+            if different < MIN_WORDS:
                 forms.append(-1)
                 continue
             digest = hashlib.blake2b(" ".join(words).encode(), digest_size=8).digest()
@@ -122,11 +125,12 @@ class NearCopies:
                 sizes.append(len(words))
                 first_texts.append(place)
                 waiting.append(words)
+                repeating.append(different < len(words))
                 if len(waiting) == _CHUNK:
-                    hashes.append(_word_hashes(waiting))
-                    waiting = []
-        hashes.append(_word_hashes(waiting))
-        del known, waiting
+                    hashes.append(_word_hashes(waiting, repeating))
+                    waiting, repeating = [], []
+        hashes.append(_word_hashes(waiting, repeating))
+        del known, waiting, repeating
         self.forms = np.array(forms, np.int64)
         self._hashes = np.concatenate(hashes)
         self._starts = np.concatenate([[0], np.cumsum(np.array(sizes, np.int64))])
@@ -176,20 +180,21 @@ class NearCopies:
         return np.array(sorted(pairs), np.int64).reshape(-1, 2)
 
 
-def _word_hashes(texts: list[list[str]]) -> np.ndarray:
+def _word_hashes(texts: list[list[str]], repeating: list[bool]) -> np.ndarray:
     """Return the hashes of all words of the texts, one after the other.
 
     The second, third, ... time that a word occurs in a text, it has a hash of its own. Two texts
-    therefore share a word as often as both have it.
+    therefore share a word as often as both have it. `repeating` says which texts repeat a word.
     """
     hashes = np.fromiter(chain.from_iterable(RMinHash.hash_token_sets(texts)), np.uint64)
     owners = np.repeat(np.arange(len(texts)), [len(words) for words in texts])
-    order = np.lexsort((hashes, owners))
-    new = np.ones(len(hashes), bool)
-    new[1:] = (np.diff(hashes[order]) != 0) | (np.diff(owners) != 0)
+    places = np.flatnonzero(np.repeat(repeating, np.bincount(owners, minlength=len(texts))))
+    places = places[np.lexsort((hashes[places], owners[places]))]
+    new = np.ones(len(places), bool)
+    new[1:] = (np.diff(hashes[places]) != 0) | (np.diff(owners[places]) != 0)
     begins = np.flatnonzero(new)
-    times = np.arange(len(hashes)) - np.repeat(begins, np.diff(np.append(begins, len(hashes))))
-    hashes[order] += times.astype(np.uint64) * _ODD
+    times = np.arange(len(places)) - np.repeat(begins, np.diff(np.append(begins, len(places))))
+    hashes[places] += times.astype(np.uint64) * _ODD
     return hashes
 
 

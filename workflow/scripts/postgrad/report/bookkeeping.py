@@ -92,13 +92,14 @@ def ledger_rows(task: str, ledger: pd.DataFrame, drop: pd.DataFrame) -> list[dic
         One row for each raw row, with the columns split, fate (kept, rejected or decoy), reason and
         post_id.
     drop
-        The posts that audit drops, with the columns post_id and split.
+        The posts that audit drops, with the columns post_id, split and reason.
 
     Returns
     -------
     list of dict
         For each split the raw rows, the decoys, the rejected rows and their reasons, the kept
-        posts, the duplicates among them, and the posts that are used.
+        posts, the duplicates and near-duplicates among them and their reasons, and the posts that
+        are used.
 
     Raises
     ------
@@ -128,6 +129,10 @@ def ledger_rows(task: str, ledger: pd.DataFrame, drop: pd.DataFrame) -> list[dic
             .sort_index()
             .to_dict(),
             "duplicates": len(dropped),
+            "copies": drop.loc[drop["split"] == split, "reason"]
+            .value_counts()
+            .sort_index()
+            .to_dict(),
             "used": int((~kept.isin(dropped)).sum()),
         }
         if row["rows"] != row["kept"] + row["rejected"] + row["decoy"] or kept.duplicated().any():
@@ -147,6 +152,37 @@ def ledger_rows(task: str, ledger: pd.DataFrame, drop: pd.DataFrame) -> list[dic
             f"audit of {task}: split {unknown[0]} is not in the ledger; run audit again."
         )
     return rows
+
+
+def near_copy_row(task: str, near: pd.DataFrame, drop: pd.DataFrame) -> dict[str, Any] | None:
+    """Return how many posts of a task are near-copies, and the least similar pair.
+
+    Parameters
+    ----------
+    task
+        The name of the task.
+    near
+        The near-copies that audit found, with the columns post_id, partner and similarity.
+    drop
+        The posts that audit drops, with the column post_id.
+
+    Returns
+    -------
+    dict or None
+        The number of near-copies and of those that stay, and the ids and the similarity of the
+        least similar pair. The first post_id wins among equal ones. None without near-copies.
+    """
+    if near.empty:
+        return None
+    pair = near.sort_values(["similarity", "post_id"]).iloc[0]
+    return {
+        "task": task,
+        "posts": len(near),
+        "stay": int((~near["post_id"].isin(drop["post_id"])).sum()),
+        "post_id": pair["post_id"],
+        "partner": pair["partner"],
+        "similarity": float(pair["similarity"]),
+    }
 
 
 def collapse_rows(models: Mapping[tuple[str, ...], Mapping[str, Any]]) -> list[dict[str, Any]]:

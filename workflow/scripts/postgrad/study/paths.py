@@ -242,6 +242,7 @@ class Paths:
             "compare": [f"{self.folder}/{recipe}/compare/compare.json" for recipe in recipes],
             "ledger": {task: f"{self.folder}/clean/{task}/ledger.parquet" for task in tasks},
             "audit": {task: self.drop(task) for task in tasks},
+            "near": {task: f"{self.folder}/audit/{task}/near.parquet" for task in tasks},
             "model": {},
         }
         for graph in map(self.study.graph, recipes):
