@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     splits = {split: read_posts(f"{args.clean}/{split}.parquet") for split in SPLITS}
     groups = duplicate_groups(splits)
     dropped = posts_to_drop(splits, groups)
-    copies = NearCopies([text for posts in splits.values() for text in posts["text"]])
+    copies = NearCopies.among(splits)
     near = near_copies_to_drop(splits, dropped, copies)
     if options.near_duplicates == "stop" and len(near):
         evaluated = int(near["reason"].str.startswith(NEAR_COPY).sum())

@@ -188,7 +188,7 @@ def audited(rows):
     }
     groups = duplicate_groups(splits)
     dropped = posts_to_drop(splits, groups)
-    copies = NearCopies([text for frame in splits.values() for text in frame["text"]])
+    copies = NearCopies.among(splits)
     return near_copies_to_drop(splits, dropped, copies), joined_groups(groups, copies)
 
 
@@ -201,6 +201,17 @@ def test_near_copies_leave_train_and_unlabeled():
         ["e", "train", "near-copy of a post in dev", "j", pytest.approx(10 / 12)],
         ["m", "unlabeled", "near-duplicate", "l", 1.0],
     ]
+
+
+def test_no_post_of_a_template_stays_beside_one_in_test():
+    template = "the same long words of one advert stand in every post of this shop number"
+    near, _ = audited(
+        {
+            "train": [(f"t{i}", f"{template} {i}", 0) for i in range(300)],
+            "test": [("x", f"{template} x", 0)],
+        }
+    )
+    assert set(near["reason"]) == {"near-copy of a post in test"} and len(near) == 300
 
 
 def test_a_post_leaves_only_for_one_that_stays():

@@ -46,7 +46,7 @@ BANDS, VALUES = 24, 6
 SEED = 1
 # Of more texts that share a band, each is compared with so many before it and with the first ones.
 # It bounds the time for thousands of posts from one template.
-NEIGHBOURS = 64
+NEIGHBOURS = 32
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _HALF = np.uint64(32)  # two numbers of a form in one
 _CHUNK = 50_000  # texts or pairs that are handled at once, which bounds the memory
@@ -142,6 +142,20 @@ class NearCopies:
         similarities = np.concatenate([np.ones(len(cut_pairs)), similarities])
         self.pairs, first = np.unique(pairs, axis=0, return_index=True)
         self.similarities = similarities[first]
+
+    @classmethod
+    def among(cls, splits: Mapping[str, pd.DataFrame]) -> "NearCopies":
+        """Return the near-copies among the posts of all splits, one split after the other.
+
+        The forms of test, dev and cross are numbered first. So every post of one template is
+        compared with those in an evaluation split.
+        """
+        ordered = sorted(splits, key=lambda split: split not in EVALUATED)
+        copies = cls([text for split in ordered for text in splits[split]["text"]])
+        ends = np.cumsum([len(splits[split]) for split in ordered])
+        parts = dict(zip(ordered, np.split(copies.forms, ends[:-1])))
+        copies.forms = np.concatenate([parts[split] for split in splits])
+        return copies
 
     def _similar_pairs(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the pairs of forms that share enough words, and their similarities."""
@@ -308,7 +322,7 @@ def joined_groups(groups: pd.DataFrame, copies: NearCopies) -> pd.DataFrame:
     groups
         The groups of exact duplicates, one row a post.
     copies
-        The near-copies among the texts of the same posts, in the order of `groups`.
+        The near-copies among the same posts, in the order of `groups`.
 
     Returns
     -------
@@ -353,7 +367,7 @@ def near_copies_to_drop(
         The posts that leave as exact duplicates, from `posts_to_drop`. They are no longer looked
         at.
     copies
-        The near-copies among the texts of all splits, one split after the other.
+        The near-copies among the posts of all splits, from `NearCopies.among`.
 
     Returns
     -------
