@@ -51,7 +51,7 @@ def write_clean(folder, rows):
         ("toy", split, "f.csv", 1, post[0], "kept", None) for split in rows for post in rows[split]
     ]
     ledger.append(("toy", "train", "f.csv", 9, None, "rejected", "no id"))
-    write_table(pd.DataFrame(ledger, columns=LEDGER.names), folder / "ledger.parquet", LEDGER)
+    write_table(pd.DataFrame(ledger, columns=LEDGER.names[:-1]), folder / "ledger.parquet", LEDGER)
 
 
 def audit(folder, out, **spec):
