@@ -137,6 +137,12 @@ def test_the_corpus_of_the_example_is_read(tree, tmp_path):
     done = snakemake(tree, *config, "--", ledger)
     assert done.returncode == 0, done.stdout + done.stderr
     assert pd.read_parquet(tree / ledger)["fate"].tolist() == ["kept"] * 18
-    (tmp_path / "my-posts/dev.csv").unlink()
+    dev = tmp_path / "my-posts/dev.csv"
+    sound = dev.read_text(encoding="utf-8")
+    dev.write_text(sound.replace(",1\n", ",maybe\n"), encoding="utf-8")
+    done = snakemake(tree, "-n", *config)
+    assert done.returncode != 0 and "Traceback" not in done.stderr
+    assert f"splits.dev.file: {dev}: column label holds maybe, which is no label" in done.stderr
+    dev.unlink()
     done = snakemake(tree, "-n", *config)
     assert done.returncode != 0 and "Ask the person who collected the tweets." in done.stderr

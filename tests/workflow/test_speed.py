@@ -48,7 +48,7 @@ def study(tmp_path):
     (folder / "config" / "config.yaml").write_text("study: test\n")
     (folder / "posts" / "rain").mkdir(parents=True)
     for split in ("train", "dev", "test", "unlabeled"):
-        (folder / "posts" / "rain" / f"{split}.csv").write_text("text\n")
+        (folder / "posts" / "rain" / f"{split}.csv").write_text("text,label\n")
     return folder
 
 

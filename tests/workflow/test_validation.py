@@ -32,7 +32,7 @@ def broken(folder, case):
     (config / "config.yaml").write_text("study: test\n")
     for split in RAIN:
         (folder / "posts" / "rain").mkdir(parents=True, exist_ok=True)
-        (folder / "posts" / "rain" / f"{split}.csv").touch()
+        (folder / "posts" / "rain" / f"{split}.csv").write_text("text,label\nit rains,1\n")
     if case:
         file, change, *_ = case
         content = yaml.safe_load((config / file).read_text())

@@ -24,7 +24,7 @@ configfile: "config/config.yaml"
 
 
 with exit_on_config_error():
-    STUDY = Study(config)
+    STUDY = Study(config, reads_posts=workflow.is_main_process)
 
 PATHS = Paths(STUDY)
 REQUESTS = JobRequests(STUDY, PATHS)

@@ -161,7 +161,7 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _column(wanted: Column | None, columns: Sequence[str], name: str, task: str) -> str | None:
+def find_column(wanted: Column | None, columns: Sequence[str], name: str, task: str) -> str | None:
     """Return the first of the wanted names that is a column of a file, or None if `wanted` is None.
 
     Raise `ValueError` with the columns of the file if it has none of them, or has one twice.
@@ -193,7 +193,7 @@ def _column(wanted: Column | None, columns: Sequence[str], name: str, task: str)
     )
 
 
-def _codes(labels: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+def label_codes(labels: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """Return the class code of each spelling of a label.
 
     A label is known by its value and by its name, exactly or without regard to case, as far as that
@@ -210,7 +210,7 @@ def _codes(labels: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     return codes
 
 
-def _code(
+def label_code(
     value: Any, codes: Mapping[str, int], wanted: Column, where: str, seen: set[str]
 ) -> int | None:
     """Return the class code of a cell, or None if the cell is empty.
@@ -304,13 +304,13 @@ def _gold_labels(
         Path(folder) / name, name, _layout(folder, body), _wanted(wanted.values())
     )
     id_column, label_column = (
-        _column(wanted[key], columns, name, options.task) for key in ("id", "label")
+        find_column(wanted[key], columns, name, options.task) for key in ("id", "label")
     )
-    codes, gold = _codes(options.labels), {}
+    codes, gold = label_codes(options.labels), {}
     for line, row in rows:
         post_id = _post_id(row.get(id_column))
         where = f"{name}, line {line}, column {label_column}"
-        code = _code(row.get(label_column), codes, wanted["label"], where, set())
+        code = label_code(row.get(label_column), codes, wanted["label"], where, set())
         if post_id in gold or post_id in NOTHING or code is None:
             raise ValueError(f"{name}, line {line}: a gold row needs an id of its own and a label.")
         gold[post_id] = code
@@ -360,8 +360,8 @@ def _file_rows(
         path, name, _layout(folder, body), _wanted(wanted.values()), notes
     )
     from_file = [key for key in wanted if key != "label" or body.gold is None]
-    at = {key: _column(wanted[key], columns, name, options.task) for key in from_file}
-    codes = _codes(options.labels)
+    at = {key: find_column(wanted[key], columns, name, options.task) for key in from_file}
+    codes = label_codes(options.labels)
     labelled = "label" in at
     for line, row in rows:
         cell = {key: row.get(column) for key, column in at.items()}
@@ -397,7 +397,9 @@ def _file_rows(
             # A row without id or text comes from the spreadsheet itself (a sum, a note), so its
             # label is not read.
             is_post = text and post["post_id"] not in NOTHING and None not in row
-            code = _code(cell["label"], codes, wanted["label"], where, seen) if is_post else None
+            code = (
+                label_code(cell["label"], codes, wanted["label"], where, seen) if is_post else None
+            )
             post["label"] = code
         reason = strange or _rejection(post, row, body.select, labelled)
         if body.window is not None:

@@ -25,7 +25,7 @@ from postgrad.graph.options import (
 )
 from postgrad.graph.protocol import SECTIONS
 from postgrad.records.names import SPLITS
-from postgrad.study import extension
+from postgrad.study import extension, raw_files
 from postgrad.verbs.registry import VERBS
 
 # In the place of a task that cannot be read, so that the rest can be checked: it has every split
@@ -45,6 +45,9 @@ class Study:
         The raw posts must exist unless `check_data` is false.
     root
         The folder of the configuration.
+    reads_posts
+        Whether the beginning of each raw file is held against its task file. The main process does
+        this, and its jobs need not do it again.
 
     Raises
     ------
@@ -52,8 +55,14 @@ class Study:
         With a message for each mistake: file, key path, what was found, and the remedy.
     """
 
-    def __init__(self, config: Mapping[str, Any], root: Path | str = "config") -> None:
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        root: Path | str = "config",
+        reads_posts: bool = False,
+    ) -> None:
         self.root, self.faults = Path(root), ConfigErrors()
+        self._reads_posts = reads_posts
         self._tasks: dict[str, dict[str, Any] | None] = {}
         self._prompts: dict[str, dict[str, str] | None] = {}
         self._told = f"{self.root}/config.yaml or --config"
@@ -303,9 +312,10 @@ class Study:
                 )
 
     def _check_posts(self, recipes: Iterable[str]) -> None:
-        """Check that the raw files of all tasks of these recipes exist, unless they are made here.
+        """Check the raw files of all tasks of these recipes, unless they are made here.
 
-        They are not checked if `check_data` is false.
+        They have to exist, and if nothing else is wrong, their columns and labels have to be those
+        of the task files. They are not checked if `check_data` is false.
         """
         tasks = self.tasks(recipes)
         for task in tasks if self.made is not None else []:
@@ -338,6 +348,21 @@ class Study:
                 "--config check_data=false."
             )
             self.faults += [*lacking, remedy]
+        elif self._reads_posts and not self.faults:
+            files = [
+                file
+                for task in tasks
+                for file in raw_files.described_files(
+                    task,
+                    self.task(task),
+                    self.raw_parts(task),
+                    self.data,
+                    f"{self.root}/tasks/{task}.yaml",
+                )
+            ]
+            self.faults += raw_files.raw_file_messages(
+                files, Path(f"work/{self.name}/raw_files.json")
+            )
 
     def _broken_task(self, name: str) -> bool:
         return self._tasks.get(name) is None
