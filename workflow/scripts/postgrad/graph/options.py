@@ -312,7 +312,10 @@ def options_set_by_node(graph: Any, verb: str, body: Options, root: str | None) 
 
 
 def predict_defaults(graph: Any, root: str | None) -> Options:
-    """Return the values of a recipe's defaults for predictions with a base."""
+    """Return the options of a recipe's defaults for predictions with a base.
+
+    Those for the base win over those for all bases.
+    """
     values = {**graph.defaults.get("predict", {}), **base_defaults(graph, "predict", root)}
     return {key: value for key, value in values.items() if key not in LEVELS}
 

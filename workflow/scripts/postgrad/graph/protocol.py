@@ -281,7 +281,7 @@ class RecipeVerb(Verb):
         return {}
 
     def named_bases(self, graph: Any) -> set[str]:
-        """Return the bases that the recipe's section names."""
+        """Return the bases that the recipe's section names. Default: none."""
         return set()
 
     def spec(self, graph: Any) -> dict[str, Any]:

@@ -126,7 +126,20 @@ def padded_inputs(rows: Sequence[Sequence[int]], fill: int) -> Batch:
 
 
 def labelled_batch(examples: Sequence[Example], fill: int) -> Batch:
-    """Return the padded inputs and `labels` (n,) of examples."""
+    """Return the inputs and the labels of examples.
+
+    Parameters
+    ----------
+    examples
+        Dictionaries with `ids` and `label`.
+    fill
+        Id of the padding token.
+
+    Returns
+    -------
+    dict of Tensor
+        `input_ids` and `attention_mask` (n, T), padded at the end, and `labels` (n,).
+    """
     labels = torch.tensor([example["label"] for example in examples])
     return padded_inputs([example["ids"] for example in examples], fill) | {"labels": labels}
 

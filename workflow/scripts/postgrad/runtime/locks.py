@@ -261,7 +261,14 @@ def is_holder_gone(
 
 
 def holder_description(record: dict[str, Any] | None) -> str:
-    """Return the words that name the holder of a lock in a message."""
+    """Return the words that name the holder of a lock in a message: job, process, host and time.
+
+    Examples
+    --------
+    >>> record = {"job": "812", "pid": 47, "host": "node3", "since": "2025-03-01 09:30:00"}
+    >>> holder_description(record)
+    'SLURM job 812, process 47 on node3 since 2025-03-01 09:30:00'
+    """
     if record is None:
         return "an unknown process (its lock file is incomplete)"
     job = f"SLURM job {record['job']}, " if record["job"] else ""

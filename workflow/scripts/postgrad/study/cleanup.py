@@ -279,7 +279,7 @@ def listing_text(plan: CleanupPlan) -> str:
 
 
 def summary_text(folders: Sequence[WorkFolder]) -> str:
-    """Return the number of folders in words."""
+    """Return the number of folders for a message, for example "3 folders in work/"."""
     return f"{len(folders)} folder{'s' * (len(folders) != 1)} in work/"
 
 

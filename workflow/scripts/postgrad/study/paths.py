@@ -108,7 +108,10 @@ class Paths:
         return self.audit_drops(recipe, node) + self.held_out_drops(recipe, node)
 
     def corpus(self, recipe: str, node: str) -> dict[str, str]:
-        """Return the posts of every split of the node's task, by split."""
+        """Return the path of the clean posts of each of the five splits of the node's task.
+
+        A split that the task does not have has a file without posts.
+        """
         task = self.task(recipe, self.node(recipe, node).task)
         return {split: self.clean(task, split) for split in SPLITS}
 

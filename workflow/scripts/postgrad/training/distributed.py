@@ -305,7 +305,7 @@ def gather_model(model: Any, ranks: Ranks) -> Any:
 
 
 def gather_float32(parameter: Any) -> Tensor:
-    """Return a parameter of any ZeRO stage, whole and in float32."""
+    """Return, on every rank, the whole of a parameter of any ZeRO stage, in float32."""
     from deepspeed.runtime.zero import GatheredParameters
     from deepspeed.utils import safe_get_full_fp32_param
 

@@ -151,7 +151,7 @@ class CheckpointCallback(TrainerCallback):
             path.write_text(str(self.ranks), encoding="utf-8")
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
-        """Stop with a checkpoint if a signal asks for it, and report progress."""
+        """Stop with a checkpoint if a signal asks for it, report progress, and return `control`."""
         now, is_last = time.monotonic(), state.global_step >= state.max_steps
         if is_last:
             control.should_save = False  # the model itself is written next
