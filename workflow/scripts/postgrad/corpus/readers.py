@@ -434,17 +434,22 @@ def _json_rows(
     """
     file, encoding = _open_text(path, name, layout, notes, None)
     columns: list[str] | None = None
-    line = 0
+    line, unread = 0, []
     with file:
         try:
             for line, record in _json_records(file, name):
                 if record is None:  # a number that cannot be read: the row is rejected alone
-                    yield line, {None: Other("a number")}
+                    if columns is None:
+                        unread.append(line)
+                    else:
+                        yield line, {None: Other("a number")}
                     continue
                 for row in exploded(record, wanted):
                     if columns is None:
                         columns = list(row)
                         yield columns
+                        for early in unread:
+                            yield early, {None: Other("a number")}
                     keys = {**dict.fromkeys(columns), **row}
                     yield line, {key: _as_text(row.get(key)) for key in keys}
         except UnicodeError:
