@@ -175,7 +175,8 @@ def test_a_study_reads_so_many_train_posts_and_the_ledger_says_which_it_left_out
     assert ids[10] != ids[40][:10] and ids[10] == [id for id in ids[40] if id in ids[10]]
     splits, ledger = read[10]
     assert all(splits[name].equals(free[name]) for name in SPLITS if name != "train")
-    (train, dev) = ledger_rows("toy", ledger, pd.DataFrame(columns=["post_id", "split"]))
+    drop = pd.DataFrame(columns=["post_id", "split", "reason"])
+    (train, dev) = ledger_rows("toy", ledger, drop)
     assert (train["rows"], train["kept"], train["rejected"]) == (41, 10, 31) and dev["kept"] == 40
     assert train["reasons"] == {"left out: the study reads 10 train posts": 30, "no text": 1}
     assert read[99][1].equals(corpus_of(whole, tmp_path)[1])
