@@ -93,9 +93,14 @@ def test_one_csv_file_becomes_three_splits(tree, tmp_path):
         for number in range(300):
             body = f"what I think of measure {number}, and why"
             writer.writerow([f"p{number}", body, CLASSES[number % 3]])
+        writer.writerow(["p300", "", CLASSES[0]])
     config = ("--config", "study=stance", f"data={tmp_path}")
     done = snakemake(tree, *config, "--", "results/stance/clean/stance/ledger.parquet")
     assert done.returncode == 0, done.stdout + done.stderr
+    lost = "clean: stance/undivided: 1 rows rejected: no text"
+    log = (tree / "work/stance/log/clean/stance.log").read_text().splitlines()
+    assert "clean.py" in log[0] and "clean: stance/train: 210 kept" in log
+    assert lost in log and lost in done.stderr
     sizes = {}
     for split in ("train", "dev", "test"):
         posts = pd.read_parquet(tree / f"results/stance/clean/stance/{split}.parquet")

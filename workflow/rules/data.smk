@@ -42,8 +42,9 @@ rule clean:
     message:
         "Cleaning {wildcards.task}: every raw row to a split or to the ledger"
     shell:
+        ": > {log:q}; "
         "python workflow/scripts/clean.py --spec {params.spec:q} --data {params.folder:q} "
-        '--out "$(dirname {output.ledger:q})" > {log:q} 2> >(tee -a {log:q} >&2)'
+        '--out "$(dirname {output.ledger:q})" 2>&1 >> {log:q} | tee -a {log:q} >&2'
 
 
 rule audit:

@@ -17,7 +17,8 @@ def test_bad_rows_go_to_the_ledger_with_line_and_reason(tmp_path):
         tmp_path,
         "train.csv",
         '\ufeffid,text,label,,\n1,fine,0,,\n,no id,0,,\n2,,1,,\n3,"two\nlines",,,\n1,again,1,,\n'
-        "\n4,[removed],0,,\n5,\u200b,0,,\n1.5E+18,x,0,,\n6,nan,1,,\n7,x,1,,,stray\n8,x,1.0,,\n,,,sum,8\n",
+        "\n4,[removed],0,,\n5,\u200b,0,,\n1.5E+18,x,0,,\n"
+        "6,nan,1,,\n7,x,1,,,stray\n8,x,1.0,,\n,,,sum,8\n",
     )
     splits, ledger = corpus_of(spec(train=split("train.csv")), tmp_path)
     assert fates(ledger) == [
@@ -74,6 +75,19 @@ def test_posts_of_ids_that_start_anew_in_each_split_are_all_kept(tmp_path):
     assert ledger["note"].dropna().unique().tolist() == [
         "its id is 1, as that of another post",
         "its id is 3, as that of another post",
+    ]
+
+
+def test_a_text_that_is_a_number_is_not_taken_for_an_id(tmp_path):
+    for name in ("train", "test"):
+        write(tmp_path, f"{name}.csv", f"id,text,label\n5,{name} a,0\n")
+    write(tmp_path, "dev.csv", "id,text,label\n5,5,1\n")
+    files = {name: split(f"{name}.csv") for name in ("train", "dev", "test")}
+    splits, _ = corpus_of(spec(**files), tmp_path)
+    assert [splits[name]["post_id"].to_list() for name in files] == [
+        ["train:5"],
+        ["dev:5"],
+        ["test:5"],
     ]
 
 

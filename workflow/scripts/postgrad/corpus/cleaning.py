@@ -452,23 +452,25 @@ def _settle_repeated_ids(records: Sequence[dict[str, Any]], notes: list[str]) ->
     for id, group in groups.items():
         places = {(record["split"], record["file"]) for record in group}
         texts = {normalize_text(record["text"]) for record in group} if len(places) > 1 else set()
-        owners: dict[Any, dict[str, Any]] = {}
+        owners: dict[tuple[str, ...], dict[str, Any]] = {}
         splits = [split for split, _ in places]
         for record in group:
-            place = (record["split"], record["file"])
-            text = normalize_text(record["text"])
-            owner = next(
-                (
-                    owners[key]
-                    for key in ((text, place) if len(texts) > 1 else (id,))
-                    if key in owners
-                ),
-                None,
+            # By what a row is the same post as an earlier one. The words keep texts, places and
+            # ids apart: a text may be a number, too.
+            keys = (
+                [
+                    ("text", normalize_text(record["text"])),
+                    ("place", record["split"], record["file"]),
+                ]
+                if len(texts) > 1
+                else [("id", id)]
             )
+            owner = next((owners[key] for key in keys if key in owners), None)
             if owner is None:
-                owners |= {text: record, place: record, id: record}
+                owners |= dict.fromkeys(keys, record)
                 if len(texts) > 1:
-                    name = place[0] if splits.count(place[0]) == 1 else place[1]
+                    is_only_file = splits.count(record["split"]) == 1
+                    name = record["split"] if is_only_file else record["file"]
                     record["post_id"] = f"{name}:{id}"
                     record["note"] = f"its id is {id}, as that of another post"
                     renamed += 1
