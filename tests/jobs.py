@@ -64,7 +64,8 @@ def job_graph(study):
     reads = {Job("demo"): set()}
     for task in study.tasks():
         reads[Job("clean", node=task)] = {Job("demo")}
-        reads[Job("audit", node=task)] = {Job("clean", node=task)}
+        tasks = {task, *(name.partition("/")[0] for name in study.scored_beside(task))}
+        reads[Job("audit", node=task)] = {Job("clean", node=one) for one in tasks}
     report = {*reads} - {Job("demo")}
     for recipe, graph in study.graphs.items():
         scored = {

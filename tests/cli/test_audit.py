@@ -54,9 +54,11 @@ def write_clean(folder, rows):
     write_table(pd.DataFrame(ledger, columns=LEDGER.names[:-1]), folder / "ledger.parquet", LEDGER)
 
 
-def audit(folder, out, **spec):
+def audit(folder, out, files=(), **spec):
     spec = json.dumps({"task": "toy", **spec})
     command = [sys.executable, "workflow/scripts/audit.py", "--spec", spec]
+    for name, file in files:
+        command += ["--beside", name, str(file)]
     return subprocess.run(
         [*command, "--clean", str(folder), "--out", str(out)],
         cwd=ROOT,
@@ -195,3 +197,49 @@ def test_near_copies_stop_the_run(tmp_path):
     assert "near_duplicates in config/tasks/toy.yaml" in result.stderr
     assert not (tmp_path / "audit/drop.parquet").exists()
     assert "pills" not in result.stdout + result.stderr
+
+
+# A split of another task. Its ids are those of the task itself.
+BESIDE = [
+    ("a", "it rains and nobody here owns any boots for ice", 0),
+    ("c", "Alone!", 1),
+]
+
+
+def audit_beside(tmp_path, **spec):
+    rows = {**COPIES, "unlabeled": [("u", "alone!", None)]}
+    write_clean(tmp_path / "clean", rows)
+    write_posts(frames({"test": BESIDE})["test"], tmp_path / "other.parquet", POSTS)
+    files = [("mud/test", tmp_path / "other.parquet")]
+    return audit(tmp_path / "clean", tmp_path / "audit", files, beside=["mud/test"], **spec)
+
+
+def test_copies_of_posts_on_which_a_later_model_of_another_task_is_scored_leave(tmp_path):
+    result = audit_beside(tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert pd.read_parquet(tmp_path / "audit/drop.parquet").values.tolist() == [
+        ["u", "unlabeled", "also in mud/test"],
+        ["a", "train", "near-copy of a post in mud/test"],
+        ["c", "train", "near-copy of a post in test"],
+    ]
+    near = pd.read_parquet(tmp_path / "audit/near.parquet")
+    assert near[["post_id", "partner"]].values.tolist() == [["a", "a"], ["c", "d"]]
+    assert "1 near-copy of a post in mud/test" in result.stdout
+    groups = pd.read_parquet(tmp_path / "audit/groups.parquet")
+    assert groups["split"].isin(SPLITS).all() and len(groups) == 5
+
+
+def test_copies_in_another_task_are_reported_or_stop_the_run(tmp_path):
+    result = audit_beside(tmp_path, near_duplicates="report")
+    assert result.returncode == 0, result.stderr
+    assert pd.read_parquet(tmp_path / "audit/drop.parquet").values.tolist() == [
+        ["u", "unlabeled", "also in mud/test"]
+    ]
+    assert "audit: toy/train: 2 of the used posts are near-copies, which stay" in result.stdout
+    result = audit_beside(tmp_path, near_duplicates="stop")
+    assert result.returncode == 1
+    assert result.stderr.startswith(
+        "audit: task toy: 1 post of train and unlabeled nearly copies a post of test, dev or "
+        "cross, 1 nearly copies a post of mud/test, and 0 nearly copy an earlier post"
+    )
+    assert "rains" not in result.stdout + result.stderr

@@ -52,6 +52,7 @@ rule audit:
         train="results/{study}/clean/{task}/train.parquet",
         others=[f"results/{{study}}/clean/{{task}}/{split}.parquet" for split in SPLITS[1:]],
         ledger="results/{study}/clean/{task}/ledger.parquet",
+        beside=files(PATHS.beside),
     output:
         groups="results/{study}/audit/{task}/groups.parquet",
         drop="results/{study}/audit/{task}/drop.parquet",
@@ -63,11 +64,13 @@ rule audit:
     params:
         spec=lambda wildcards: specs.audit_spec(STUDY, wildcards.task),
         code=code_fingerprint("audit"),
+        beside=named(beside=PATHS.beside),
     message:
         "Looking for duplicates and leaks in {wildcards.task}"
     shell:
         "python workflow/scripts/audit.py --spec {params.spec:q} "
-        '--clean "$(dirname {input.train:q})" --out "$(dirname {output.drop:q})" > {log:q} 2>&1'
+        '--clean "$(dirname {input.train:q})" {params.beside:q} '
+        '--out "$(dirname {output.drop:q})" > {log:q} 2>&1'
 
 
 rule augment:

@@ -179,14 +179,18 @@ POSTS = {
 }
 
 
-def audited(rows):
+def exact(rows):
     splits = {
         split: pd.DataFrame(rows.get(split, []), columns=["post_id", "text", "label"]).astype(
             {"label": "Int64"}
         )
-        for split in SPLITS
+        for split in dict.fromkeys([*SPLITS, *rows])
     }
-    groups = duplicate_groups(splits)
+    return splits, duplicate_groups(splits)
+
+
+def audited(rows):
+    splits, groups = exact(rows)
     dropped = posts_to_drop(splits, groups)
     copies = NearCopies.among(splits)
     return near_copies_to_drop(splits, dropped, copies), joined_groups(groups, copies)
@@ -238,6 +242,36 @@ def test_groups_are_joined_by_near_copies_and_bear_the_smallest_name():
     _, again = audited(reordered)
     names = groups.set_index("post_id")["group"]
     assert again.set_index("post_id")["group"].loc[names.index].equals(names)
+
+
+def test_posts_leave_for_a_copy_in_a_split_of_another_task_after_their_own_splits():
+    rows = {
+        "train": [
+            ("a", TEN, 0),
+            ("b", OTHER.replace("pills", "drops"), 0),
+            ("c", "so tired of rain", 0),
+        ],
+        "unlabeled": [("d", f"RT @x: {TEN}", None)],
+        "dev": [("e", OTHER, 1)],
+        "mud/test": [
+            ("a", TEN.replace("boots", "shoes"), 1),  # an id is unique within its task only
+            ("b", OTHER, 1),
+            ("c", "So tired of rain!", 0),
+        ],
+        "mud/dev": [("f", TEN, 1), ("g", "SO TIRED  of rain", 0)],
+    }
+    near, groups = audited(rows)
+    assert near[["post_id", "reason", "partner"]].values.tolist() == [
+        ["b", "near-copy of a post in dev", "e"],
+        ["d", "near-copy of a post in mud/test", "a"],
+    ]
+    names = groups.set_index(["split", "post_id"])["group"]
+    assert names["train", "a"] == names["unlabeled", "d"] == names["mud/test", "a"]
+    dropped = posts_to_drop(*exact(rows))
+    assert dropped.values.tolist() == [
+        ["a", "train", "also in mud/dev"],
+        ["c", "train", "also in mud/dev"],
+    ]
 
 
 def test_no_posts_at_all():

@@ -7,17 +7,16 @@ normalised. A text is a near-copy of another if they share at least `SHARE` of a
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 import pyarrow as pa
 
 from postgrad.corpus.text_forms import normalize_text
+from postgrad.records.names import EVALUATED, TRAINED
 
 GROUPS = pa.schema([("post_id", pa.string()), ("split", pa.string()), ("group", pa.string())])
-EVALUATED = ("test", "dev", "cross")  # posts of these are never left out
 SHARE = 0.8  # of the words of two posts; one of ten words exchanged leaves 9 of 11
-TRAINED = ("train", "unlabeled")
 
 
 def duplicate_groups(splits: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -48,19 +47,36 @@ class AuditOptions:
 
     task: str
     near_duplicates: str = "drop"  # or report or stop
+    # Splits of other tasks, such as caves/test, on which models that stand on this task are scored.
+    beside: list[str] = field(default_factory=list)
+
+
+def evaluation_splits(splits: Iterable[str]) -> list[str]:
+    """Return the splits on which models are scored, in the order in which a reason names them.
+
+    Those of other tasks come after the task's own.
+
+    Examples
+    --------
+    >>> evaluation_splits(["train", "dev", "test", "unlabeled", "caves/test"])
+    ['test', 'dev', 'caves/test']
+    """
+    names = list(splits)
+    own = [split for split in EVALUATED if split in names]
+    return own + [split for split in names if split not in (*EVALUATED, *TRAINED)]
 
 
 def posts_to_drop(splits: Mapping[str, pd.DataFrame], groups: pd.DataFrame) -> pd.DataFrame:
     """Return the posts of train and unlabeled that no model may read, with the reason.
 
-    A post is dropped if test, dev or cross has a copy of its text. Of the copies within train, or
-    within unlabeled, the first is kept, also where the labels of train disagree. No post of test,
-    dev or cross is dropped.
+    A post is dropped if test, dev, cross or a split of another task has a copy of its text. Of the
+    copies within train, or within unlabeled, the first is kept, also where the labels of train
+    disagree. No post of test, dev or cross is dropped.
 
     Parameters
     ----------
     splits
-        The posts of each split.
+        The posts of each split. Those of other tasks have names such as caves/test.
     groups
         The groups of duplicates, from `duplicate_groups`.
 
@@ -72,14 +88,14 @@ def posts_to_drop(splits: Mapping[str, pd.DataFrame], groups: pd.DataFrame) -> p
     members = {
         split: frame.set_index("post_id")["group"] for split, frame in groups.groupby("split")
     }
-    evaluated = {split: set(members.get(split, ())) for split in EVALUATED}
+    evaluated = {split: set(members.get(split, ())) for split in evaluation_splits(splits)}
     rows = []
     for split in TRAINED:
         first = {}
         frame = splits[split]
         for post_id, label in zip(frame["post_id"], frame["label"], strict=True):
             group = members[split][post_id]
-            also = next((other for other in EVALUATED if group in evaluated[other]), None)
+            also = next((other for other in evaluated if group in evaluated[other]), None)
             if also:
                 rows.append((post_id, split, f"also in {also}"))
             elif group not in first:

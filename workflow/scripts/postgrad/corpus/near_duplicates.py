@@ -26,8 +26,9 @@ import pandas as pd
 import pyarrow as pa
 from rensa import RMinHash, RMinHashDigestMatrix, RMinHashLSH
 
-from postgrad.corpus.duplicates import EVALUATED, SHARE, TRAINED
+from postgrad.corpus.duplicates import SHARE, evaluation_splits
 from postgrad.corpus.text_forms import normalize_text
+from postgrad.records.names import TRAINED
 
 NEAR = pa.schema(
     [
@@ -147,10 +148,10 @@ class NearCopies:
     def among(cls, splits: Mapping[str, pd.DataFrame]) -> "NearCopies":
         """Return the near-copies among the posts of all splits, one split after the other.
 
-        The forms of test, dev and cross are numbered first. So every post of one template is
+        The forms of train and unlabeled are numbered last. So every post of one template is
         compared with those in an evaluation split.
         """
-        ordered = sorted(splits, key=lambda split: split not in EVALUATED)
+        ordered = sorted(splits, key=lambda split: split in TRAINED)
         copies = cls([text for split in ordered for text in splits[split]["text"]])
         ends = np.cumsum([len(splits[split]) for split in ordered])
         parts = dict(zip(ordered, np.split(copies.forms, ends[:-1])))
@@ -356,13 +357,13 @@ def near_copies_to_drop(
 ) -> pd.DataFrame:
     """Return the posts of train and unlabeled that nearly copy another one, with the reason.
 
-    A post leaves if test, dev or cross has a near-copy of it, or if its own split has an earlier
-    one that stays. No post of test, dev or cross leaves.
+    A post leaves if test, dev, cross or a split of another task has a near-copy of it, or if its
+    own split has an earlier one that stays. No other post leaves.
 
     Parameters
     ----------
     splits
-        The posts of each split.
+        The posts of each split. Those of other tasks have names such as caves/test.
     dropped
         The posts that leave as exact duplicates, from `posts_to_drop`. They are no longer looked
         at.
@@ -384,7 +385,8 @@ def near_copies_to_drop(
     begins = np.searchsorted(both[order, 0], np.arange(copies.forms.max(initial=-1) + 2))
 
     evaluated: dict[int, tuple[int, int]] = {}  # form -> number of the split, place in it
-    for number, split in enumerate(EVALUATED):
+    scored = evaluation_splits(splits)
+    for number, split in enumerate(scored):
         for place, form in enumerate(forms[split].tolist()):
             evaluated.setdefault(form, (number, place))
     gone = set(dropped["post_id"])
@@ -403,8 +405,8 @@ def near_copies_to_drop(
             stays = [(kept[other], share) for share, other in near_forms if other in kept]
             if tested:
                 number, there, share = min(tested, key=lambda one: (one[0], -one[2], one[1]))
-                partner = splits[EVALUATED[number]]["post_id"].iat[there]
-                reason = f"{NEAR_COPY} {EVALUATED[number]}"
+                partner = splits[scored[number]]["post_id"].iat[there]
+                reason = f"{NEAR_COPY} {scored[number]}"
             elif stays:
                 there, share = min(stays, key=lambda one: (-one[1], one[0]))
                 partner = ids[there]

@@ -1,11 +1,12 @@
 """Queries on a finished graph: orders for people and rules, and what stands under what."""
 
 import json
+import os
 from functools import cache
 from typing import Any
 
 from postgrad.graph.nodes import Node
-from postgrad.records.names import FOLD, HELD_OUT, SCORED, TEACHING
+from postgrad.records.names import EVALUATED, FOLD, HELD_OUT, SCORED, TEACHING
 
 
 def reading_order(graph: Any) -> list[str]:
@@ -116,6 +117,47 @@ def predicted_datasets(graph: Any) -> dict[tuple[str, str], list[str]]:
 def _teaching_datasets(graph: Any, node: Node) -> list[str]:
     """Return the datasets of which a node reads its members' predictions in file `teaching`."""
     return graph.verbs.nodes[node.verb].teaching_datasets(node)
+
+
+@cache
+def splits_scored_beside(graph: Any) -> dict[str, set[str]]:
+    """Return the splits on which models are scored that stand on posts of another task.
+
+    A model stands on the posts that it, its base, or the teachers of its posts have read. A recipe
+    fits and chooses on dev, and it may be read again with other scored splits; therefore the splits
+    are test, dev and cross of the scored task, and also the splits in folds if held-out posts are
+    scored. Both tasks are those of the study.
+
+    Returns
+    -------
+    dict
+        Task of the posts -> names such as caves/test.
+    """
+    found: dict[str, set[str]] = {}
+    for scored, dataset in scored_nodes(graph):
+        task = graph.tasks[scored.task]
+        there = graph.study.task(task)["splits"]
+        names = {split for split in EVALUATED if split in there}
+        if os.path.basename(dataset) == HELD_OUT:
+            names |= {
+                os.path.basename(one) for id in scored.folds for one in graph.nodes[id].sources
+            }
+        for other in _tasks_read_under(graph, scored.id) - {task}:
+            found.setdefault(other, set()).update(f"{task}/{name}" for name in names)
+    return found
+
+
+def _tasks_read_under(graph: Any, id: str) -> set[str]:
+    """Return the tasks of all posts that a node, or a node on which it stands, reads."""
+    tasks, seen, todo = set(), set(), [id]
+    while todo:
+        if (name := todo.pop()) in graph.nodes and name not in seen:
+            seen.add(name)
+            node = graph.nodes[name]
+            todo += filter(None, [node.base, *node.sources, *node.members])
+        elif "/" in name:
+            tasks.add(graph.tasks[os.path.dirname(name)])
+    return tasks
 
 
 @cache

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 SPLITS = ("train", "dev", "test", "cross", "unlabeled")  # A task may have fewer.
+TRAINED = ("train", "unlabeled")  # splits from which models learn
+EVALUATED = ("test", "dev", "cross")  # on which they are chosen and scored
 # The split of a dataset in folds whose posts are each predicted by the model that was trained
 # without them, for example ages/held-out.
 HELD_OUT = "held-out"

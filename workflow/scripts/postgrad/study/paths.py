@@ -107,6 +107,10 @@ class Paths:
         """
         return self.audit_drops(recipe, node) + self.held_out_drops(recipe, node)
 
+    def beside(self, task: str) -> dict[str, str]:
+        """Return the splits of other tasks with which the posts of a task are compared, by name."""
+        return {name: self.clean(*name.split("/")) for name in self.study.scored_beside(task)}
+
     def corpus(self, recipe: str, node: str) -> dict[str, str]:
         """Return the path of the clean posts of each of the five splits of the node's task.
 

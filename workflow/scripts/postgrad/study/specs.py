@@ -63,7 +63,10 @@ def clean_spec(study: Study, task: str) -> str:
 def audit_spec(study: Study, task: str) -> str:
     """Return the spec of a task's audit."""
     policy = study.task(task).get("near_duplicates", "drop")
-    return canonical_json({"task": task, "near_duplicates": policy})
+    beside = study.scored_beside(task)
+    return canonical_json(
+        {"task": task, "near_duplicates": policy} | ({"beside": beside} if beside else {})
+    )
 
 
 def base_spec(study: Study, model: str) -> str:

@@ -24,6 +24,7 @@ from postgrad.graph.options import (
     predict_defaults,
 )
 from postgrad.graph.protocol import SECTIONS
+from postgrad.graph.queries import splits_scored_beside
 from postgrad.records.names import SPLITS
 from postgrad.study import extension, raw_files
 from postgrad.verbs.registry import VERBS
@@ -391,6 +392,19 @@ class Study:
             self.graphs[recipe] for recipe in recipes or self.recipes if recipe in self.graphs
         ]
         return sorted({task for graph in graphs for task in graph.tasks.values()})
+
+    def scored_beside(self, task: str) -> list[str]:
+        """Return the splits of other tasks on which models that stand on a task are scored.
+
+        They are named by their tasks, such as caves/test, and sorted. The recipes are those that
+        the study asks for.
+        """
+        found = {
+            split
+            for recipe in self.recipes
+            for split in splits_scored_beside(self.graph(recipe)).get(task, ())
+        }
+        return sorted(found)
 
     def model_of(self, base: str) -> str | None:
         """Return the model that replaces a base at this scale.
