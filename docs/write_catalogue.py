@@ -9,6 +9,7 @@ from typing import Any
 
 from write_reference import NOTHING, table
 
+from postgrad.config.task_files import complete_task
 from postgrad.config.yaml_files import as_list, read_yaml
 from postgrad.records.names import HELD_OUT, SPLITS
 from postgrad.study.study import Study
@@ -64,7 +65,7 @@ def page() -> str:
 def task_rows() -> Iterator[tuple[str, ...]]:
     """Yield the row of each task."""
     for path in sorted((CONFIG / "tasks").glob("*.yaml")):
-        task = read_yaml(path)
+        task = complete_task(read_yaml(path), path.stem)
         positive = task.get("positive", [])
         classes = ", ".join(
             f"**{label['name']}**" if label["name"] in positive else label["name"]

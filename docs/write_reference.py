@@ -72,7 +72,7 @@ FILES = [
     (
         "recipe",
         "Recipes",
-        "A file of `config/recipes` is one published system as a graph of named nodes. The keys "
+        "A file of `config/recipes` is one system as a graph of named nodes. The keys "
         "of a node are listed under [nodes](#nodes).",
     ),
 ]
@@ -305,10 +305,10 @@ def limits_of(kind: str, body: Schema) -> str:
         items = body.get("items", {})
         if "enum" in items:
             found = f"list of {listed([value(item) for item in items['enum']], 'and')}"
-        elif is_mapping(items):
-            found = "list of mappings"
         else:
-            found = f"list of {TYPES[items.get('type', 'string')]}s"
+            named = items.get("type", "object" if is_mapping(items) else "string")
+            kinds = named if isinstance(named, list) else [named]
+            found = f"list of {listed([f'{TYPES[kind]}s' for kind in kinds])}"
         low, high = body.get("minItems", 0), body.get("maxItems")
         counts = [f"exactly {low} items"] if low == high else ["not empty"] if low == 1 else []
         counts += [f"at least {low} items"] if low > 1 and low != high else []

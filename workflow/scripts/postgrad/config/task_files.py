@@ -1,4 +1,4 @@
-"""Checks of a task file that compare several of its keys, and of the raw posts that it names.
+"""The full form of a task file, and checks that compare several of its keys.
 
 What concerns one key alone is checked by its schema in workflow/schemas.
 """
@@ -13,6 +13,67 @@ from postgrad.config.errors import ConfigError, ConfigErrors, lookup
 from postgrad.config.schemas import describe_value
 from postgrad.config.yaml_files import as_list
 
+PLATFORM = "unknown"  # of a task file that names none
+# What a post is called in the prompt that a task file without one has.
+_POST_NAMES = {"twitter": "Tweet"}
+
+
+def complete_task(body: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the content of a task file with the values of all keys that it may leave out.
+
+    A task file that leaves out nothing is returned as it is.
+
+    Parameters
+    ----------
+    body
+        The content of the task file, which fits its schema.
+    name
+        The name of the task.
+
+    Examples
+    --------
+    >>> task = {"metric": "macro_f1", "labels": ["against", "favor"], "splits": {"train": {}}}
+    >>> full = complete_task(task, "stance")
+    >>> full["title"], full["labels"][1]["value"], full["labels"][1]["digit"]
+    ('stance', 'favor', '1')
+    >>> print(full["prompt"])
+    stance
+    Answer with one of: against (0), favor (1).
+    Post: {text}
+    Answer:
+    """
+    full = {"title": name, "platform": PLATFORM, **body}
+    full["labels"] = [
+        _complete_label(label, code, full["title"]) for code, label in enumerate(body["labels"])
+    ]
+    if "positive" in body:
+        full["positive"] = [str(label) for label in body["positive"]]
+    if "prompt" not in full:
+        full["prompt"] = _default_prompt(full)
+    return full
+
+
+def _complete_label(label: Any, code: int, title: str) -> dict[str, Any]:
+    """Return a label as a mapping with name, value, word, digit and what it means."""
+    given = dict(label) if isinstance(label, dict) else {"name": str(label)}
+    name = given["name"]
+    full = {"name": name, "value": name, "word": name, "digit": str(code), **given}
+    if len(full) > len(given):
+        full.setdefault("about", f"{title}: {name}")
+    return full
+
+
+def _default_prompt(body: Mapping[str, Any]) -> str:
+    """Return the prompt of a task file that has none; it names the title and the labels."""
+    answers = ", ".join(f"{label['word']} ({label['digit']})" for label in body["labels"])
+    question = f"{body['title']}\nAnswer with one of: {answers}.".replace("{", "(")
+    parts = [*body["splits"].values(), body.get("divide", {})]
+    columns = [part["columns"] for part in parts if part.get("columns")]
+    has_keyword = columns and all("keyword" in names for names in columns)
+    keyword = "Keyword: {keyword}\n" if has_keyword else ""
+    post = _POST_NAMES.get(body["platform"], "Post")
+    return f"{question.replace('}', ')')}\n{keyword}{post}: {{text}}\nAnswer:"
+
 
 def check_task(body: Mapping[str, Any], where: str) -> None:
     """Raise `ConfigError`, with all mistakes, if parts of a task file contradict each other.
@@ -20,7 +81,7 @@ def check_task(body: Mapping[str, Any], where: str) -> None:
     Parameters
     ----------
     body
-        The content of the task file, which fits its schema.
+        The full content of the task file, as from `complete_task`.
     where
         The file, for the messages.
     """
@@ -28,6 +89,8 @@ def check_task(body: Mapping[str, Any], where: str) -> None:
     names = [label["name"] for label in body["labels"]]
     for key in ("name", "value", "word", "digit"):
         values = [str(label[key]) for label in body["labels"]]
+        if key != "name" and values == names:  # left out, so that its fault is that of the names
+            continue
         if repeated := [value for i, value in enumerate(values) if value in values[:i]]:
             faults.append(
                 f"{where}: labels: two labels have the {key} {repeated[0]!r}; give each its own."
@@ -184,8 +247,8 @@ def check_raw_files(
                 )
                 names = ", ".join(" or ".join(as_list(column)) for column in columns)
                 state = "is no file" if path.exists() else "is not there"
+                source = f"; {body['source']}" if "source" in body else ""
                 faults.append(
-                    f"{where}: {key}: {path} {state}; "
-                    f"expected are the columns {names}; {body['source']}."
+                    f"{where}: {key}: {path} {state}; expected are the columns {names}{source}."
                 )
     faults.raise_any()

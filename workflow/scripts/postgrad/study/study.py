@@ -259,7 +259,7 @@ class Study:
         self.faults.raise_any()
 
     def task(self, name: str, named: str = "") -> dict[str, Any]:
-        """Return the content of a task file, which is read and checked once.
+        """Return the full content of a task file, which is read and checked once.
 
         Parameters
         ----------
@@ -271,6 +271,8 @@ class Study:
         if name not in self._tasks:
             before = len(self.faults)
             body = self._file("tasks", name, read_schema("task"), named)
+            if body is not None:
+                body = task_files.complete_task(body, name)
             with self.faults.collecting():
                 if len(self.faults) == before:
                     task_files.check_task(body, f"{self.root}/tasks/{name}.yaml")
