@@ -133,7 +133,14 @@ def test_every_member_of_biobert_is_another_and_the_ensemble_holds_them_all(ever
 
 def test_what_read_the_test_set_is_marked_in_the_table(every):
     rows = list(csv.DictReader((every / RESULTS / "all_recipes/scores.csv").open()))
-    assert {row["recipe"] for row in rows} == {"alex", "biobert", "ctyun", "starter", "uccnlp", "utrad"}
+    assert {row["recipe"] for row in rows} == {
+        "alex",
+        "biobert",
+        "ctyun",
+        "starter",
+        "uccnlp",
+        "utrad",
+    }
     marked = {row["predictor"] for row in rows if row["transductive"]}
     models = ["gru-more-mean", "last2-more-mean", "all-nine", "all-drawn"]
     assert marked == {f"effects-{name}" for name in models}
