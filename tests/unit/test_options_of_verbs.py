@@ -39,6 +39,7 @@ READING = [verb for verb, tree in SCRIPTS.items() if names(tree)]
 # What the spec of a verb holds in addition to the options of its schema. A verb that is not listed
 # adds the name of the node alone.
 ADDED = {
+    "augment": {"node", "near_duplicates"},
     "fold": {"node", "fold", "classes"},
     "synthesize": {"node", "asked", "labels", "platform"},
     "pretrain": {"node", "kind"},

@@ -78,8 +78,10 @@ rule augment:
         data=inputs("data"),
         drop=inputs("drop"),
         budget=inputs("budget"),
+        scored=inputs("scored"),
     output:
-        "results/{study}/{recipe}/augment/{node}.parquet",
+        posts="results/{study}/{recipe}/augment/{node}.parquet",
+        flow="results/{study}/{recipe}/augment/{node}.json",
     log:
         "work/{study}/log/{recipe}/augment/{node}.log",
     conda:
@@ -88,11 +90,13 @@ rule augment:
         spec=spec,
         code=code_fingerprint("augment"),
         reads=reads,
+        scored=words("scored"),
     message:
         "Augmenting: {wildcards.recipe}/{wildcards.node}"
     shell:
         "python workflow/scripts/augment.py --spec {params.spec:q} --data {input.data:q} "
-        "--drop {input.drop:q} --budget {input.budget:q} --out {output:q} > {log:q} 2>&1"
+        "--drop {input.drop:q} --budget {input.budget:q} {params.scored:q} "
+        "--out {output.posts:q} --flow {output.flow:q} > {log:q} 2>&1"
 
 
 rule resample:

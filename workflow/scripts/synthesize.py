@@ -25,7 +25,7 @@ from postgrad.records.posts import read_posts, read_posts_without_dropped, write
 from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
 from postgrad.runtime.signals import handle_stop_signals
 
-VERSION = 1  # raise when the same answers give other posts, or the same posts other requests
+VERSION = 2  # raise when the same answers give other posts, or the same posts other requests
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -10,7 +10,9 @@ from postgrad.corpus import near_duplicates
 from postgrad.corpus.duplicates import duplicate_groups, posts_to_drop
 from postgrad.corpus.near_duplicates import (
     NearCopies,
+    copied_posts,
     joined_groups,
+    leave_out_copies,
     near_copies_to_drop,
     plain_words,
 )
@@ -277,3 +279,69 @@ def test_posts_leave_for_a_copy_in_a_split_of_another_task_after_their_own_split
 def test_no_posts_at_all():
     near, groups = audited({})
     assert near.empty and groups.empty
+
+
+# -- posts that were made
+# -------------------------------------------------------------------------------------
+
+MADE = [
+    ("a~n~0", TEN.replace("boots", "shoes")),
+    ("a~n~1", OTHER),
+    ("b~n~0", "so tired of RAIN"),
+    ("b~n~1", "so tired of my rain"),
+    ("c~n~0", f"{TEN} now"),
+]
+SCORED = {
+    "test": [("k", "so tired of rain", 0), ("l", TEN.replace("mud", "snow"), 0)],
+    "dev": [("m", TEN, 0)],
+    "mud/test": [("k", f"RT @x: {OTHER[:40]}…", 1)],
+}
+COPIED = [
+    ["a~n~1", "near-copy of a post in mud/test", "k", 1.0],
+    ["b~n~0", "also in test", "k", 1.0],
+    ["c~n~0", "near-copy of a post in dev", "m", pytest.approx(10 / 11)],
+]
+
+
+def made_copies():
+    made = pd.DataFrame(MADE, columns=["post_id", "text"])
+    splits, _ = exact(SCORED)
+    return made, copied_posts(made, {name: splits[name] for name in SCORED})
+
+
+def test_made_posts_that_copy_a_scored_one():
+    first = ["a~n~0", "near-copy of a post in dev", "m", pytest.approx(9 / 11)]
+    assert made_copies()[1].values.tolist() == [first, *COPIED]
+
+
+def test_made_posts_are_no_copies_of_nothing():
+    made, _ = made_copies()
+    assert copied_posts(made, {}).empty
+    assert copied_posts(made.head(0), exact(SCORED)[0]).empty
+
+
+@pytest.mark.parametrize("policy, gone", [("drop", 4), ("report", 1)])
+def test_copies_are_left_out_or_stay_and_are_counted(policy, gone):
+    posts, flow = leave_out_copies(*made_copies(), policy, "n")
+    assert posts["post_id"].to_list() == (
+        ["b~n~1"] if gone == 4 else ["a~n~0", "a~n~1", "b~n~1", "c~n~0"]
+    )
+    assert (flow["made"], flow["left_out"], flow["stay"]) == (5, gone, 4 - gone)
+    assert flow["copies"] == {
+        "also in test": 1,
+        "near-copy of a post in dev": 2,
+        "near-copy of a post in mud/test": 1,
+    }
+    assert flow["least"] == {
+        "post_id": "a~n~0",
+        "partner": "m",
+        "similarity": pytest.approx(9 / 11),
+    }
+
+
+def test_near_copies_of_scored_posts_stop_a_node():
+    with pytest.raises(ValueError, match="node n: 3 of 5 new posts nearly copy a post on which"):
+        leave_out_copies(*made_copies(), "stop", "n")
+    made, copies = made_copies()
+    posts, flow = leave_out_copies(made, copies[copies["similarity"] < 0], "stop", "n")
+    assert len(posts) == 5 and flow["least"] is None

@@ -318,3 +318,24 @@ def test_a_report_of_all_recipes_reads_those_that_the_study_does_not_ask_for(tmp
 def test_a_rule_reads_the_paths_without_their_names():
     assert path_list({"one": "a", "two": "b"}) == ["a", "b"]
     assert path_list("a") == "a" and path_list(["a", "b"]) == ["a", "b"]
+
+
+def test_posts_are_compared_with_the_scored_posts_of_the_tasks_that_stand_on_them(tmp_path):
+    def recipe(content):
+        whole(content)
+        content["tasks"]["mud"] = "mud"
+        content["models"]["deep"] = {"finetune": "expert", "data": ["mud/train"]}
+        content["score"] |= {"deep": ["mud/dev"]}
+
+    study_in(tmp_path)  # for the task file
+    task = (tmp_path / "config/tasks/rain.yaml").read_text()
+    (tmp_path / "config/tasks/mud.yaml").write_text(task)
+    paths = Paths(study_in(tmp_path, recipe=recipe))
+    other = {"mud/dev": "results/test/clean/mud/dev.parquet"}
+    own = {split: f"{CLEAN}/{split}.parquet" for split in ("test", "dev", "cross")}
+    assert paths.beside("rain") == other and paths.beside("mud") == {}
+    assert read(paths, "filled")["scored"] == own | other
+    assert read(paths, "made")["corpus"] == own | other | {"train": f"{CLEAN}/train.parquet"}
+    assert paths.report_files("")["augmented"] == {
+        ("small", "filled"): f"{SMALL}/augment/filled.json"
+    }

@@ -133,6 +133,7 @@ class AugmentOptions:
     split: str | None = None  # of method shuffle: where a post is cut
     edits: list[str] | None = None  # of method edit: see word_edits.edit_text
     rate: float | None = None  # of method edit: the share of a post's words that are edited
+    near_duplicates: str = "drop"  # or report or stop: posts that nearly copy a scored one
 
 
 def augment_posts(

@@ -1,11 +1,10 @@
-"""Find exact duplicates and near-copies of posts.
+"""Find exact duplicates of posts.
 
 Two posts are duplicates if their texts are equal once case, links, mentions and white space are
-normalised. A text is a near-copy of another if they share at least `SHARE` of all their words.
+normalised.
 """
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -16,7 +15,7 @@ from postgrad.corpus.text_forms import normalize_text
 from postgrad.records.names import EVALUATED, TRAINED
 
 GROUPS = pa.schema([("post_id", pa.string()), ("split", pa.string()), ("group", pa.string())])
-SHARE = 0.8  # of the words of two posts; one of ten words exchanged leaves 9 of 11
+ALSO = "also in"  # the reason for an exact copy, before the name of the split
 
 
 def duplicate_groups(splits: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -97,77 +96,10 @@ def posts_to_drop(splits: Mapping[str, pd.DataFrame], groups: pd.DataFrame) -> p
             group = members[split][post_id]
             also = next((other for other in evaluated if group in evaluated[other]), None)
             if also:
-                rows.append((post_id, split, f"also in {also}"))
+                rows.append((post_id, split, f"{ALSO} {also}"))
             elif group not in first:
                 first[group] = label
             else:
                 other = pd.notna(label) and label != first[group]
                 rows.append((post_id, split, "duplicate, other label" if other else "duplicate"))
     return pd.DataFrame(rows, columns=["post_id", "split", "reason"])
-
-
-class NearCopyIndex:
-    """An index of texts that tells whether another text is a near-copy of one of them.
-
-    Each text is at a place, such as "train".
-
-    Parameters
-    ----------
-    places
-        The texts of each place, in the order in which the places are searched.
-
-    Examples
-    --------
-    >>> index = NearCopyIndex({"train": ["my son was diagnosed with asthma when he was four"]})
-    >>> index.place("My son was diagnosed with asthma when he was FIVE")
-    'train'
-    >>> index.place("my daughter has asthma") is None
-    True
-    """
-
-    def __init__(self, places: Mapping[str, Iterable[str]]) -> None:
-        """Index the texts of each place."""
-        # place -> {number of words: sets of so many words}
-        self.sizes: dict[str, dict[int, list[frozenset[str]]]] = {}
-        for place, texts in places.items():
-            self.sizes[place] = {}
-            for text in texts:
-                self.add(text, place)
-
-    def add(self, text: str, place: str) -> None:
-        """Add one text at a place."""
-        words = word_set(text)
-        self.sizes.setdefault(place, {}).setdefault(len(words), []).append(words)
-
-    def place(self, text: str) -> str | None:
-        """Return the first place that has a near-copy of the text, or None.
-
-        Two texts are near-copies if they share at least `SHARE` of all their words.
-        """
-        own = word_set(text)
-        for place, sizes in self.sizes.items():
-            for size in sizes:
-                # Of n and m words s in common are SHARE of all: s >= SHARE * (n + m - s). No larger
-                # difference in size allows it, which spares most comparisons: 1,000 posts beside
-                # 20,000 take some 10 s.
-                needed = SHARE / (1 + SHARE) * (len(own) + size) - 1e-9
-                if needed <= min(len(own), size) and any(
-                    len(own & other) >= needed for other in sizes[size]
-                ):
-                    return place
-        return None
-
-
-def word_set(text: str) -> frozenset[str]:
-    """Return the set of words of a text.
-
-    Case and punctuation are ignored, and so is what a link or a mention says. A text without words
-    gives a set of the normalised text itself.
-
-    Examples
-    --------
-    >>> sorted(word_set("So tired, so TIRED!"))
-    ['so', 'tired']
-    """
-    plain = normalize_text(text)
-    return frozenset(re.findall(r"\w+", plain)) or frozenset([plain])

@@ -18,15 +18,16 @@ import hashlib
 import re
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from rensa import RMinHash, RMinHashDigestMatrix, RMinHashLSH
 
-from postgrad.corpus.duplicates import SHARE, evaluation_splits
+from postgrad.corpus.duplicates import ALSO, evaluation_splits
 from postgrad.corpus.text_forms import normalize_text
 from postgrad.records.names import TRAINED
 
@@ -40,6 +41,7 @@ NEAR = pa.schema(
     ]
 )
 NEAR_COPY = "near-copy of a post in"  # and the split
+SHARE = 0.8  # of the words of two texts; one of ten words exchanged leaves 9 of 11
 MIN_WORDS = 5  # different words
 # A pair is proposed if all values of one band are equal: at a similarity of .8 with a probability
 # of 1 - (1 - .8 ** 6) ** 24 = .9993, at .1 with one of .00002.
@@ -157,6 +159,22 @@ class NearCopies:
         parts = dict(zip(ordered, np.split(copies.forms, ends[:-1])))
         copies.forms = np.concatenate([parts[split] for split in splits])
         return copies
+
+    def similar_forms(self) -> Callable[[int], list[tuple[float, int]]]:
+        """Return a function that gives the similarity and the number of each form near a form.
+
+        The form itself comes first, with similarity 1.
+        """
+        both = np.concatenate([self.pairs, self.pairs[:, ::-1]])
+        order = np.argsort(both[:, 0], kind="stable")
+        neighbours, shares = both[order, 1], np.tile(self.similarities, 2)[order]
+        begins = np.searchsorted(both[order, 0], np.arange(self.forms.max(initial=-1) + 2))
+
+        def similar(form: int) -> list[tuple[float, int]]:
+            near = slice(begins[form], begins[form + 1])
+            return [(1.0, form), *zip(shares[near].tolist(), neighbours[near].tolist())]
+
+        return similar
 
     def _similar_pairs(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the pairs of forms that share enough words, and their similarities."""
@@ -378,17 +396,9 @@ def near_copies_to_drop(
     """
     sizes = [len(frame) for frame in splits.values()]
     forms = dict(zip(splits, np.split(copies.forms, np.cumsum(sizes)[:-1])))
-    both = np.concatenate([copies.pairs, copies.pairs[:, ::-1]])
-    order = np.argsort(both[:, 0], kind="stable")
-    neighbours = both[order, 1]
-    shares = np.tile(copies.similarities, 2)[order]
-    begins = np.searchsorted(both[order, 0], np.arange(copies.forms.max(initial=-1) + 2))
-
-    evaluated: dict[int, tuple[int, int]] = {}  # form -> number of the split, place in it
+    similar = copies.similar_forms()
     scored = evaluation_splits(splits)
-    for number, split in enumerate(scored):
-        for place, form in enumerate(forms[split].tolist()):
-            evaluated.setdefault(form, (number, place))
+    evaluated = _first_posts([forms[split].tolist() for split in scored])
     gone = set(dropped["post_id"])
     rows = []
     for split in TRAINED:
@@ -397,14 +407,11 @@ def near_copies_to_drop(
         for place, form in enumerate(forms[split].tolist()):
             if form < 0 or ids[place] in gone:
                 continue
-            near = slice(begins[form], begins[form + 1])
-            near_forms = [(1.0, form), *zip(shares[near].tolist(), neighbours[near].tolist())]
-            tested = [
-                (*evaluated[other], share) for share, other in near_forms if other in evaluated
-            ]
+            near_forms = similar(form)
+            tested = _nearest_post(near_forms, evaluated)
             stays = [(kept[other], share) for share, other in near_forms if other in kept]
             if tested:
-                number, there, share = min(tested, key=lambda one: (one[0], -one[2], one[1]))
+                number, there, share = tested
                 partner = splits[scored[number]]["post_id"].iat[there]
                 reason = f"{NEAR_COPY} {scored[number]}"
             elif stays:
@@ -417,3 +424,107 @@ def near_copies_to_drop(
                 continue
             rows.append((ids[place], split, reason, partner, share))
     return pd.DataFrame(rows, columns=NEAR.names)
+
+
+def _first_posts(keys: Sequence[Sequence[Hashable]]) -> dict[Hashable, tuple[int, int]]:
+    """Return the first post with each key: the number of its split, and its place in the split."""
+    found: dict[Hashable, tuple[int, int]] = {}
+    for number, split in enumerate(keys):
+        for place, key in enumerate(split):
+            found.setdefault(key, (number, place))
+    return found
+
+
+def _nearest_post(
+    near_forms: Iterable[tuple[float, int]], posts: Mapping[Hashable, tuple[int, int]]
+) -> tuple[int, int, float] | None:
+    """Return the number of a split, the place in it and the similarity of a near-copy, or None.
+
+    The first split wins, then the most similar post, then the first one.
+    """
+    found = [(*posts[form], share) for share, form in near_forms if form in posts]
+    return min(found, key=lambda one: (one[0], -one[2], one[1]), default=None)
+
+
+def copied_posts(posts: pd.DataFrame, splits: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return which posts copy or nearly copy one of a split, and which.
+
+    Parameters
+    ----------
+    posts
+        Posts that were made, with the columns post_id and text.
+    splits
+        The posts of each split, in the order in which a reason names them.
+
+    Returns
+    -------
+    DataFrame
+        One row a post, with the columns post_id, reason, partner (the post_id of the copied post)
+        and similarity, as the audit writes them.
+    """
+    parts = [*splits.values(), posts]
+    copies = NearCopies([text for part in parts for text in part["text"]])
+    *forms, own = np.split(copies.forms, np.cumsum([len(part) for part in parts])[:-1])
+    similar = copies.similar_forms()
+    near = _first_posts([part.tolist() for part in forms])
+    equal = _first_posts([[normalize_text(text) for text in part["text"]] for part in parts[:-1]])
+    names, rows = list(splits), []
+    for post_id, text, form in zip(posts["post_id"], posts["text"], own.tolist(), strict=True):
+        reason, found = ALSO, equal.get(normalize_text(text))
+        share = 1.0
+        if found is None and form >= 0 and (nearest := _nearest_post(similar(form), near)):
+            reason, found, share = NEAR_COPY, nearest[:2], nearest[2]
+        if found:
+            partner = splits[names[found[0]]]["post_id"].iat[found[1]]
+            rows.append((post_id, f"{reason} {names[found[0]]}", partner, share))
+    return pd.DataFrame(rows, columns=["post_id", "reason", "partner", "similarity"])
+
+
+def leave_out_copies(
+    posts: pd.DataFrame, copies: pd.DataFrame, policy: str, node: str
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the posts of a node without those that copy a scored post, and their counts.
+
+    An exact copy always leaves.
+
+    Parameters
+    ----------
+    posts
+        Posts that were made.
+    copies
+        Those of them that copy a scored post, from `copied_posts`.
+    policy
+        What happens to near-copies: drop, report or stop.
+    node
+        The name of the node, for messages.
+
+    Returns
+    -------
+    posts : DataFrame
+    flow : dict
+        The number of posts that were `made`, of those that were `left_out`, of the copies that
+        `stay`, and of the `copies` by reason. `least` has the ids and the similarity of the least
+        similar pair, the first post_id among equal ones, or is None without copies.
+
+    Raises
+    ------
+    ValueError
+        If there are near-copies and the policy is stop.
+    """
+    is_near = copies["reason"].str.startswith(NEAR_COPY)
+    if policy == "stop" and is_near.any():
+        raise ValueError(
+            f"node {node}: {int(is_near.sum())} of {len(posts)} new posts nearly copy a post on "
+            "which models are scored. Set near_duplicates in the task file to drop, which leaves "
+            "them out, or to report, which counts them."
+        )
+    gone = copies if policy == "drop" else copies[~is_near]
+    pairs = copies.sort_values(["similarity", "post_id"])[["post_id", "partner", "similarity"]]
+    flow = {
+        "made": len(posts),
+        "left_out": len(gone),
+        "stay": len(copies) - len(gone),
+        "copies": copies["reason"].value_counts().sort_index().to_dict(),
+        "least": None if pairs.empty else pairs.iloc[0].to_dict(),
+    }
+    return posts[~posts["post_id"].isin(gone["post_id"])].reset_index(drop=True), flow

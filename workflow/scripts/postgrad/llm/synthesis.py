@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from postgrad.corpus.cleaning_steps import clean_text
-from postgrad.corpus.duplicates import NearCopyIndex
+from postgrad.corpus.near_copy_index import NearCopyIndex
 from postgrad.llm.answer_cache import Answer, Request
 from postgrad.llm.templates import fill_messages, label_definitions
 

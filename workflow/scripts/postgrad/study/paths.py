@@ -13,7 +13,7 @@ from typing import Any
 from postgrad.graph import queries
 from postgrad.graph.nodes import Node
 from postgrad.graph.protocol import Files
-from postgrad.records.names import HELD_OUT, SCORED, SPLITS, TEACHING
+from postgrad.records.names import EVALUATED, HELD_OUT, SCORED, SPLITS, TEACHING
 from postgrad.verbs.registry import VERBS
 
 
@@ -116,14 +116,20 @@ class Paths:
 
         A split that the task does not have has a file without posts.
         """
-        task = self.task(recipe, self.node(recipe, node).task)
+        task = self.node_task(recipe, node)
         return {split: self.clean(task, split) for split in SPLITS}
+
+    def scored_splits(self, recipe: str, node: str) -> dict[str, str]:
+        """Return the posts on which models are scored that stand on a node, by split.
+
+        These are the splits test, dev and cross of the node's task, and those of other tasks.
+        """
+        task = self.node_task(recipe, node)
+        return {split: self.clean(task, split) for split in EVALUATED} | self.beside(task)
 
     def duplicate_groups(self, recipe: str, node: str) -> str:
         """Return audit's groups of duplicates in the node's task."""
-        return (
-            f"{self.folder}/audit/{self.task(recipe, self.node(recipe, node).task)}/groups.parquet"
-        )
+        return f"{self.folder}/audit/{self.node_task(recipe, node)}/groups.parquet"
 
     def train_posts(self, recipe: str, node: str) -> str:
         """Return the train split of the node's task."""
@@ -273,6 +279,10 @@ class Paths:
     def task(self, recipe: str, alias: str | None) -> str:
         """Return the task that a recipe calls `alias`, as the study binds it."""
         return self.study.graph(recipe).tasks[alias]
+
+    def node_task(self, recipe: str, node: str) -> str:
+        """Return the task to which a node belongs, as the study binds it."""
+        return self.task(recipe, self.node(recipe, node).task)
 
     def clean(self, task: str, split: str) -> str:
         """Return the posts of one split of a task."""

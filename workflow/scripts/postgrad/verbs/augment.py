@@ -1,10 +1,12 @@
 """augment: new posts made from labelled ones."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from postgrad.config.errors import ConfigError
 from postgrad.graph.nodes import Node
 from postgrad.graph.protocol import DATASET, NEW_POSTS, Files, NodeVerb
+from postgrad.graph.queries import task_file
 from postgrad.verbs.classes import check_classes, class_codes
 
 
@@ -31,15 +33,28 @@ class Augment(NodeVerb):
         check_classes(graph, node, where)
 
     def spec(self, graph: Any, node: Node) -> dict[str, Any]:
-        """Return the options, with the codes of `classes`."""
-        return super().spec(graph, node) | class_codes(graph, node)
+        """Return the options, with the codes of `classes`, and what happens to near-copies."""
+        policy = task_file(graph, node).get("near_duplicates", "drop")
+        return super().spec(graph, node) | class_codes(graph, node) | {"near_duplicates": policy}
 
     def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
-        """Return the labelled posts, the lists of posts that are left out, and the budget."""
+        """Return the labelled posts, the posts that are left out, the budget and scored posts."""
         return {
             "data": paths.source_posts(recipe, node),
             "drop": paths.drops(recipe, node),
             "budget": paths.budget_posts(recipe, node),
+            "scored": paths.scored_splits(recipe, node),
+        }
+
+    def reported_nodes(self, graph: Any) -> Iterable[str]:
+        """Return the ids of the datasets of new posts."""
+        return sorted(node.id for node in graph.nodes.values() if node.verb == self.name)
+
+    def report_files(self, paths: Any, graph: Any) -> dict[str, Files]:
+        """Return the counts of each dataset of new posts."""
+        ids = self.reported_nodes(graph)
+        return {
+            "augmented": {(graph.recipe, id): paths.result(graph.recipe, id, ".json") for id in ids}
         }
 
 

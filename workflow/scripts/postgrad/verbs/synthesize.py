@@ -49,10 +49,11 @@ class Synthesize(AskingVerb):
     def inputs(self, paths: Any, recipe: str, node: str, file: str, shard: str) -> dict[str, Files]:
         """Return the examples, the lists of posts that are left out, the corpus and the models.
 
-        The corpus is read so that no post is written that copies one of it. The pool is not part of
-        it, because no label of it is learnt.
+        The corpus is read so that no post is written that copies one of it, or one of another task
+        on which a model that stands on this task is scored. The pool is not part of it, because no
+        label of it is learnt.
         """
-        corpus = paths.corpus(recipe, node)
+        corpus = paths.corpus(recipe, node) | paths.beside(paths.node_task(recipe, node))
         corpus.pop("unlabeled")
         return {
             "data": paths.source_posts(recipe, node),

@@ -1,10 +1,11 @@
 """Which texts nearly copy another one."""
 
 import random
+from collections import Counter
 
 import pytest
 
-from postgrad.corpus.duplicates import NearCopyIndex
+from postgrad.corpus.near_copy_index import NearCopyIndex
 
 # -- near-copies
 # -------------------------------------------------------------------------------------
@@ -22,10 +23,19 @@ from postgrad.corpus.duplicates import NearCopyIndex
     ("i am 25!", "dev"),
     ("🙂", "dev"),
     ("🙃", None),
+    ("RT @maria: it rains and I have no boots for this str…", "train"),
+    ("it rains and I have no boots for this street today and that is all there is", None),
+    ("the sun shines on all who are there", "cross"),  # where a post is cut off
+    ("the sun does not shine on all", None),
+    ("the sun…", None),
 ])  # fmt: skip
 def test_a_near_copy_shares_four_fifths_of_the_words(text, place):
     known = NearCopyIndex(
-        {"train": ["it rains and I have no boots for this street today"], "dev": ["I am 25", "🙂"]}
+        {
+            "train": ["it rains and I have no boots for this street today"],
+            "dev": ["I am 25", "🙂"],
+            "cross": ["the sun shines on all wh… https://t.co/x"],
+        }
     )
     assert known.place(text) == place
 
@@ -36,7 +46,10 @@ def test_near_copies_are_those_that_every_pair_tells(seed):
     rng = random.Random(seed)
     texts = [" ".join(rng.choices("abcdefgh", k=rng.randint(1, 9))) for _ in range(60)]
     known = NearCopyIndex({"train": texts[:40]})
-    sets = [set(text.split()) for text in texts]
+    counts = [Counter(text.split()) for text in texts]  # a word counts as often as it occurs
     for i in range(40, 60):
-        near = any(len(sets[i] & other) / len(sets[i] | other) >= 0.8 for other in sets[:40])
+        near = any(
+            (counts[i] & other).total() / (counts[i] | other).total() >= 0.8
+            for other in counts[:40]
+        )
         assert (known.place(texts[i]) == "train") is near
