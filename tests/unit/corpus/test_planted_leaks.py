@@ -1,4 +1,4 @@
-"""Nearly all of 500 near-copies planted in splits, tasks and made posts are found, and no others."""
+"""Nearly all of 500 near-copies planted in splits, tasks and made posts are found."""
 
 import random
 
