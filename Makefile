@@ -4,6 +4,12 @@ PYTHON ?= python3
 SNAKEMAKE_ARGS ?=
 PYTEST_ARGS ?=
 RECIPE ?=
+# Of `make task`. An environment may have a NAME that means something else.
+FROM =
+NAME =
+DATA =
+TEXT =
+LABEL =
 
 VENV := .venv
 IN_ENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
@@ -15,10 +21,11 @@ DONE_PLUGIN := $(VENV)/.installed-plugin
 DONE_SLURM := $(VENV)/.installed-slurm
 
 .DEFAULT_GOAL := help
-.PHONY: help env slurm demo test test-all lint graph reference
+.PHONY: help env slurm demo task test test-all lint graph reference
 
 help:
 	@echo "make demo      run the study 'demo' (made-up posts, tiny models, offline) and print its scores"
+	@echo "make task      write a task file and a study for a file: make task FROM=posts.csv NAME=stance"
 	@echo "make test      run the tests that a change needs before a commit"
 	@echo "make test-all  run make test and then the slow tests, as CI does"
 	@echo "make lint      check the style of Python and rules, check types, and lint the workflow"
@@ -34,6 +41,11 @@ slurm: $(DONE_SLURM)
 demo: $(DONE)
 	@$(IN_ENV) snakemake $(SNAKEMAKE_ARGS)
 	@cat results/demo/scores.txt
+
+# The variables reach the program through the environment, so that a path may hold any character.
+task: $(DONE)
+	@$(IN_ENV) PYTHONPATH=workflow/scripts python workflow/new_task.py --recipe starter --scale laptop \
+	  --from "$$FROM" --name "$$NAME" --data "$$DATA" --text "$$TEXT" --label "$$LABEL"
 
 test: $(DONE_DEV)
 	@$(IN_ENV) pytest tests -m "not slow" -n 2 --no-loadscope-reorder $(PYTEST_ARGS)

@@ -30,6 +30,22 @@ def copy_of_tree(folder):
     return folder
 
 
+def make(folder, *arguments):
+    """`make`, run to its end in a copy of the tree whose environment is the one of the tests.
+
+    Its folder .venv is new and holds links, so that make cannot change the environment itself.
+    """
+    environment = folder / ".venv"
+    if not environment.exists():
+        environment.mkdir()
+        for path in Path(sys.prefix).iterdir():
+            if not path.name.startswith("."):
+                (environment / path.name).symlink_to(path)
+    for stamp in (".installed", ".installed-dev"):
+        (environment / stamp).touch()
+    return subprocess.run(["make", *arguments], cwd=folder, text=True, capture_output=True)
+
+
 def snakemake(folder, *arguments):
     """Snakemake, run to its end in a copy of the tree."""
     command, options = called(folder, *arguments)

@@ -16,11 +16,16 @@ DOCUMENTS = [
     *sorted(ROOT.glob("docs/*.md")),
 ]
 FOLDERS = ("workflow", "config", "tests", "docs", "envs", "profiles", "slurm")
-# Documents say "Write this as `...`", or "New file `...`:".
+# Documents say "Write this as `...`", or "New file `...`:", or `make task` writes the files.
 WRITTEN_BY_THE_READER = {
     name
     for document in DOCUMENTS
     for name in re.findall(r"(?:Write this as|New file) `([^`]+)`", document.read_text())
+} | {
+    f"config/{folder}/{task}.yaml"
+    for document in DOCUMENTS
+    for task in re.findall(r"^make task .*NAME=(\S+)", document.read_text(), re.M)
+    for folder in ("tasks", "studies")
 }
 POSTGRAD = ROOT / "workflow/scripts/postgrad"
 # What is read with its comments and docstrings.

@@ -1,8 +1,8 @@
 """The commands and files that the documents show: each `snakemake` command is planned by a dry run.
 
-The files that a document tells the reader to write are written first. Targets of `make` are checked
-by tests/unit/test_documents.py. docs/sixth-recipe.md and docs/adding-a-verb.md have tests of their
-own.
+The files that a document tells the reader to write are written first, and so are those that
+`make task` writes. Other targets of `make` are checked by tests/unit/test_documents.py.
+docs/sixth-recipe.md and docs/adding-a-verb.md have tests of their own.
 """
 
 import re
@@ -11,7 +11,8 @@ import shlex
 import pandas as pd
 import pytest
 import yaml
-from tree import ROOT, copy_of_tree, snakemake
+from documents import commands_of
+from tree import ROOT, copy_of_tree, make, snakemake
 
 HAVE_TESTS = {"sixth-recipe", "adding-a-verb"}
 DOCUMENTS = [
@@ -32,13 +33,6 @@ NOT_RUN = {
 }
 # tests/cluster submits jobs with this profile; here its configuration is planned without SLURM.
 PROFILE, CONFIGURATION = ["--profile", "slurm"], ["--configfile", "slurm/site.yaml"]
-
-
-def commands_of(text):
-    """The commands in the `sh` blocks of a Markdown text, without comments."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.S | re.M)
-    lines = [re.sub(r"\s+#.*", "", line) for block in blocks for line in block.splitlines()]
-    return [command.strip() for line in lines if line for command in line.split(" && ")]
 
 
 def files_of(text):
@@ -66,6 +60,15 @@ DRY_RUNS = {
     for command in commands_of(document.read_text(encoding="utf-8"))
     if command.startswith("snakemake ")
 }
+# Each command that writes a task file, once.
+TASKS = sorted(
+    {
+        command
+        for document in DOCUMENTS
+        for command in commands_of(document.read_text(encoding="utf-8"))
+        if command.startswith("make task ")
+    }
+)
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +83,16 @@ def tree(tmp_path_factory):
         for name, content in more.items():
             with (folder / name).open("a", encoding="utf-8") as file:
                 file.write(content)
+    rows = [f"what I think of measure {number},{number % 3}" for number in range(60)]
+    (folder / "posts.csv").write_text("\n".join(["text,stance", *rows, ""]), encoding="utf-8")
+    for command in TASKS:
+        done = make(folder, *shlex.split(command)[1:])
+        assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
 
 def test_commands_are_found():
-    assert len(DRY_RUNS) > 9
+    assert len(DRY_RUNS) > 9 and TASKS == ["make task FROM=posts.csv NAME=stance"]
     assert commands_of("a\n```sh\nx y   # z\nv && w\n```\n```text\nu\n```\n") == ["x y", "v", "w"]
     assert planned("snakemake --profile slurm -n --config data=F") == [
         "-n", "--configfile", "slurm/site.yaml", "--config", "data=F", "check_data=false",
@@ -126,7 +134,8 @@ def test_the_corpus_of_the_example_is_read(tree, tmp_path):
     (tmp_path / "my-posts").mkdir()
     for split in ("train", "dev", "test"):
         rows = [
-            f"{split}{number},an odd post of {split} {number},{number % 2}" for number in range(6)
+            f"{split}{number},an odd post of {split} {number},{('no', 'yes')[number % 2]}"
+            for number in range(6)
         ]
         text = "\n".join(["id,text,label", *rows, ""])
         (tmp_path / f"my-posts/{split}.csv").write_text(text, encoding="utf-8")
@@ -139,7 +148,7 @@ def test_the_corpus_of_the_example_is_read(tree, tmp_path):
     assert pd.read_parquet(tree / ledger)["fate"].tolist() == ["kept"] * 18
     dev = tmp_path / "my-posts/dev.csv"
     sound = dev.read_text(encoding="utf-8")
-    dev.write_text(sound.replace(",1\n", ",maybe\n"), encoding="utf-8")
+    dev.write_text(sound.replace(",yes\n", ",maybe\n"), encoding="utf-8")
     done = snakemake(tree, "-n", *config)
     assert done.returncode != 0 and "Traceback" not in done.stderr
     assert f"splits.dev.file: {dev}: column label holds maybe, which is no label" in done.stderr
