@@ -1,12 +1,17 @@
 """Small raw files and the spec of a task that reads them, for the tests of cleaning."""
 
+import tempfile
 from dataclasses import fields
 
+import pandas as pd
 import pyarrow as pa
 
-from postgrad.corpus.cleaning import CleanOptions, clean_corpus
+from postgrad.corpus.clean_options import CleanOptions
+from postgrad.corpus.cleaning import clean_corpus
 from postgrad.corpus.cleaning_steps import Cleaner
+from postgrad.records.names import SPLITS
 from postgrad.records.options import read_options
+from postgrad.records.posts import read_posts
 
 COLUMNS = {"id": "id", "text": "text", "label": "label"}
 
@@ -30,7 +35,10 @@ def corpus_of(spec, folder, notes=None):
     """
     read = {field.name for field in fields(CleanOptions)}
     options = read_options(CleanOptions, {key: spec[key] for key in spec if key in read})
-    return clean_corpus(options, folder, Cleaner(options.clean), notes)
+    with tempfile.TemporaryDirectory() as out:
+        clean_corpus(options, folder, Cleaner(options.clean), out, notes)
+        posts = {split: read_posts(f"{out}/{split}.parquet") for split in SPLITS}
+        return posts, pd.read_parquet(f"{out}/ledger.parquet")
 
 
 def split(file, **more):

@@ -6,13 +6,13 @@ python workflow/scripts/clean.py --spec results/public/clean/caves.spec.json \
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Sequence
 
-from postgrad.corpus.cleaning import LEDGER, CleanOptions, clean_corpus
+from postgrad.corpus.clean_options import CleanOptions
+from postgrad.corpus.cleaning import clean_corpus
 from postgrad.corpus.cleaning_steps import Cleaner
 from postgrad.records.options import read_options
-from postgrad.records.parquet_files import write_table
-from postgrad.records.posts import write_posts
 from postgrad.runtime.cli import add_spec, parse_arguments, run
 
 
@@ -29,18 +29,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = read_options(CleanOptions, args.spec)
     notes: list[str] = []
     cleaner = Cleaner(options.clean)
-    splits, ledger = clean_corpus(options, args.data, cleaner, notes)
-    for split, posts in splits.items():
-        write_posts(posts, f"{args.out}/{split}.parquet")
-    write_table(ledger, f"{args.out}/ledger.parquet", LEDGER)
-    fates = ledger.groupby(["split", "fate"], sort=False).size()
+    counts = clean_corpus(options, args.data, cleaner, args.out, notes)
+    fates: Counter[tuple[str, str]] = Counter()
+    for (split, fate, reason), count in counts.items():
+        fates[split, fate] += count
+        if reason is not None:
+            notes.append(f"{options.task}/{split}: {count} rows rejected: {reason}")
     for (split, fate), count in fates.items():
         print(f"clean: {options.task}/{split}: {count} {fate}")
     for step, count in cleaner.changed.items():
         print(f"clean: {options.task}: step {step}: {count} changed")
-    lost = ledger[ledger["fate"] == "rejected"].groupby(["split", "reason"], sort=False).size()
-    for (split, reason), count in lost.items():
-        notes.append(f"{options.task}/{split}: {count} rows rejected: {reason}")
     for note in notes:
         print(f"clean: {note}", file=sys.stderr)
 

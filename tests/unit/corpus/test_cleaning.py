@@ -1,11 +1,17 @@
 """Which raw rows become posts, and what the ledger says of the others."""
 
+import subprocess
+import sys
+
 import pandas as pd
 import pytest
 from raw_files import corpus_of, fates, spec, split, write
+from tree import ROOT
 
-from postgrad.corpus.cleaning import Selection, is_selected, split_posts
+from postgrad.corpus.clean_options import Selection
 from postgrad.corpus.cleaning_steps import clean_text
+from postgrad.corpus.raw_posts import is_selected
+from postgrad.corpus.settling import split_posts
 from postgrad.records.names import SPLITS
 from postgrad.report.bookkeeping import ledger_rows
 
@@ -253,11 +259,11 @@ def test_divided_posts_keep_the_classes_shares_and_duplicates_together(tmp_path)
 
 
 def test_parts_are_exact_where_no_text_repeats():
-    texts, labels = [str(i) for i in range(50)], [i % 5 == 0 for i in range(50)]
-    found = split_posts(texts, labels, {"train": 0.7, "dev": 0.1, "test": 0.2}, seed=1)
-    pairs = list(zip(found, labels, strict=True))
-    assert [pairs.count((part, True)) for part in ("train", "dev", "test")] == [7, 1, 2]
-    assert [pairs.count((part, False)) for part in ("train", "dev", "test")] == [28, 4, 8]
+    labels = [int(i % 5 == 0) for i in range(50)]
+    found = split_posts(range(50), labels, [0.7, 0.1, 0.2], seed=1)
+    pairs = list(zip(found.tolist(), labels, strict=True))
+    assert [pairs.count((part, 1)) for part in range(3)] == [7, 1, 2]
+    assert [pairs.count((part, 0)) for part in range(3)] == [28, 4, 8]
 
 
 @pytest.mark.parametrize(
@@ -317,3 +323,44 @@ def test_a_gold_file_that_does_not_fit_is_refused(tmp_path, gold, sentence):
     with pytest.raises(ValueError) as fault:
         corpus_of(spec(test=split("test.csv", gold="gold.csv")), tmp_path)
     assert str(fault.value) == sentence
+
+
+# -- large files ----------------------------------------------------------------------------------
+
+
+def test_posts_are_the_same_in_chunks_of_any_size(tmp_path, monkeypatch):
+    """Ids that are repeated, rounded or shared with another split lie in different chunks."""
+    long = "129000000000000000"
+    write(
+        tmp_path,
+        "train.csv",
+        "id,text,label\n1,a,0\n2,b,1\n2,b,1\n3,,1\n" + f"{long}1,c,0\n1.29E+18,d,1\n9,e,\n",
+    )
+    write(tmp_path, "test.csv", "id,text,label\n1,f,0\n2,b,1\n5,g,0\n")
+    body = spec(train=split("train.csv"), test=split("test.csv"))
+    divided = spec(
+        {
+            "from": "train.csv",
+            "columns": {"id": "id", "text": "text", "label": "label"},
+            "parts": {"train": 0.5, "dev": 0.5},
+        },
+        train={},
+        dev={},
+    )
+    for one in (body, divided, {**body, "most_train": 2}):
+        whole, ledger = corpus_of(one, tmp_path)
+        for size in (1, 2, 3):
+            with monkeypatch.context() as patch:
+                patch.setattr("postgrad.corpus.cleaning.CHUNK", size)
+                posts, in_chunks = corpus_of(one, tmp_path)
+            assert in_chunks.equals(ledger)
+            assert all(posts[name].equals(whole[name]) for name in SPLITS)
+
+
+@pytest.mark.slow
+def test_a_further_post_takes_less_memory_than_its_text(tmp_path):
+    """A post of this test has about 120 bytes; several copies of them would take far more."""
+    command = [sys.executable, ROOT / "bench/intake.py", tmp_path, "--posts", "50000", "350000"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    few, many = (int(line.split()[-2]) for line in printed.splitlines())
+    assert (many - few) * 2**20 / 300_000 < 100

@@ -1,7 +1,7 @@
 """Check the header and the first rows of a raw file before anything runs.
 
-`cleaning` reads whole files and decides what fits. Its import takes longer than the check, so it is
-imported only if something may be wrong.
+`raw_posts` reads whole files and decides what fits. Its import takes longer than the check, so it
+is imported only if something may be wrong.
 """
 
 import re
@@ -28,7 +28,7 @@ def find_misfits(
     layout: Layout,
     task: str,
 ) -> list[str]:
-    """Return a message for everything in the beginning of a raw file that `cleaning` would refuse.
+    """Return a message for everything in the beginning of a raw file that `clean` would refuse.
 
     Parameters
     ----------
@@ -71,8 +71,8 @@ def find_misfits(
 def _column_messages(
     path: Path, columns: Mapping[str, Sequence[str]], found: list[str], task: str
 ) -> list[str]:
-    """Return the messages of `cleaning` about columns that are missing or occur twice."""
-    from postgrad.corpus.cleaning import find_column
+    """Return the messages of `raw_posts` about columns that are missing or occur twice."""
+    from postgrad.corpus.raw_posts import find_column
 
     messages = []
     for names in columns.values():
@@ -84,9 +84,9 @@ def _column_messages(
 
 
 def _unknown_values(rows: Sequence[Row], at: Mapping[str, str], labels: Labels) -> Iterator[str]:
-    """Yield the values of posts that are no labels, as `cleaning` reads posts and labels."""
-    from postgrad.corpus.cleaning import label_code, label_codes
+    """Yield the values of posts that are no labels, as `raw_posts` reads posts and labels."""
     from postgrad.corpus.cleaning_steps import NOTHING, clean_text
+    from postgrad.corpus.raw_posts import label_code, label_codes
 
     codes = label_codes(labels)
     for row in rows:

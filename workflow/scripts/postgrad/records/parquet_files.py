@@ -1,6 +1,8 @@
 """Data frames as Parquet files with a declared schema."""
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +10,30 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from postgrad.records.files import atomic_write
+
+
+@contextmanager
+def table_writer(
+    path: Path | str, schema: pa.Schema
+) -> Iterator[Callable[[pa.Table | pa.RecordBatch], None]]:
+    """Yield a function that writes the next part of a Parquet file.
+
+    The file gets its name, by means of `atomic_write`, when the body ends without an error.
+    """
+    is_empty = True
+    with (
+        atomic_write(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
+    ):
+
+        def write_part(table: pa.Table | pa.RecordBatch) -> None:
+            nonlocal is_empty
+            is_empty = False
+            writer.write(table)
+
+        yield write_part
+        if is_empty:
+            writer.write(schema.empty_table())
 
 
 def write_table(frame: pd.DataFrame, path: Path | str, schema: pa.Schema) -> None:
