@@ -323,7 +323,8 @@ def loss_to_allow(fates: Iterable[tuple[str, str, str | None]]) -> tuple[float |
     >>> loss_to_allow(lost)
     (0.3, '3 of 10 rows of train are rejected: no label')
     """
-    from postgrad.corpus.cleaning import LOSS, WANTED_LOSSES
+    from postgrad.corpus.clean_options import LOSS
+    from postgrad.corpus.settling import WANTED_LOSSES
 
     rows = list(fates)
     if any(split == "undivided" for split, _, _ in rows):  # a draw is made of what is left
