@@ -212,6 +212,8 @@ def test_too_few_posts_are_an_error():
 def test_a_name_has_to_be_one(name):
     with pytest.raises(ValueError, match="lower-case letters, digits and hyphens"):
         new_tasks.check_names(name, ROOT / "config")
+    with pytest.raises(ValueError, match="results/base holds models; choose another name"):
+        new_tasks.check_names("base", ROOT / "config")
 
 
 @pytest.mark.parametrize("name, kind", [("caves", "tasks"), ("demo", "studies")])

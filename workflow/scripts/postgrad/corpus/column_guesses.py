@@ -151,6 +151,8 @@ class CorpusGuess:
         Columns.
     text : str
         The column of the texts.
+    length : int
+        The mean number of characters of a text.
     label : LabelGuess
         The column of the labels.
     parts : dict
@@ -164,6 +166,7 @@ class CorpusGuess:
     columns: list[str]
     id: str | None
     text: str
+    length: int
     title: str | None
     label: LabelGuess
     split: str | None
@@ -247,6 +250,7 @@ def guess_corpus(
         columns=[column.name for column in found],
         id=id_column,
         text=texts.name,
+        length=round(texts.characters / max(texts.filled, 1)),
         title=title,
         label=labels,
         split=split,

@@ -22,7 +22,8 @@ from postgrad.corpus.column_guesses import (
 from postgrad.corpus.readers import Layout, column_list, is_column_name
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
-WIDTH = 98  # of a comment
+MODELS = "base"  # the folder of results that all studies share
+WIDTH = 92  # of a comment, which may be indented
 FEW = 10  # posts of a class, below which the task file says so
 SHARES = {"train": 0.7, "dev": 0.1, "test": 0.2}
 PAIRED = (("text", "labels"), ("text", "label"))  # how files of lines and of labels are named
@@ -207,6 +208,8 @@ def check_names(name: str, root: Path | str) -> None:
             f"NAME={name}: a name consists of lower-case letters, digits and hyphens, and does not "
             "begin with a hyphen; choose another one."
         )
+    if name == MODELS:
+        raise ValueError(f"NAME={name}: results/{name} holds models; choose another name.")
     for path in target_files(name, root):
         if path.exists():
             raise ValueError(f"{path} is there already and stays as it is; choose another NAME.")
@@ -422,26 +425,29 @@ def _column_comments(draft: Draft) -> list[str]:
     return lines
 
 
-def _columns(draft: Draft) -> str:
-    """Return the columns as a mapping in one line, or in several if it is long."""
+def _column_lines(draft: Draft) -> list[str]:
+    """Return the lines of the columns, with why each was chosen."""
     guess, label = draft.guess, draft.guess.label
-    columns: dict[str, Any] = {
-        "id": guess.id,
-        "title": guess.title,
-        "text": guess.text,
-        "label": label.column,
-        "split": guess.split,
-    }
+    named: Any = label.column
     if label.is_listed:
-        columns["label"] = {"column": label.column, "among": draft.among}
-        if label.separator:
-            columns["label"]["separator"] = label.separator
-    return _scalar({key: value for key, value in columns.items() if value})
+        named = {"column": label.column, "among": draft.among}
+        named |= {"separator": label.separator} if label.separator else {}
+    columns = {
+        "id": (guess.id, "each row has its own"),
+        "title": (guess.title, "placed before the text"),
+        "text": (guess.text, f"{guess.length} characters on average"),
+        "label": (named, f"{len(label.counts)} different values"),
+        "split": (guess.split, "names the split of each row"),
+    }
+    lines = [
+        f"  {key}: {_scalar(column)}   # {why}" for key, (column, why) in columns.items() if column
+    ]
+    return ["columns:", *lines]
 
 
 def _layout_lines(layout: Layout, remark: str | None) -> list[str]:
     """Return the lines that say how a file is written."""
-    lines = [f"encoding: {layout.encoding}   # {remark}"] if layout.encoding else []
+    lines = [*_comment(remark or ""), f"encoding: {layout.encoding}"] if layout.encoding else []
     lines += [f"delimiter: {_quoted(layout.delimiter)}"] if layout.delimiter else []
     return lines + ([f"quotes: {layout.quotes}"] if layout.quotes else [])
 
@@ -459,7 +465,7 @@ def _divide_lines(draft: Draft) -> list[str]:
         "divide:",
         f"  from: {_scalar(draft.corpus.files[''])}",
         *(f"  {line}" for line in _layout_lines(guess.layouts[0], guess.remarks.get("encoding"))),
-        f"  columns: {_columns(draft)}",
+        *(f"  {line}" for line in _column_lines(draft)),
     ]
     if guess.split:
         return [*lines, f"  parts: {_scalar(guess.parts)}   # the values of {guess.split}"]
@@ -481,7 +487,7 @@ def _split_lines(draft: Draft) -> list[str]:
         remark = guess.remarks.get("encoding")
         lines += [f"    {line}" for line in _layout_lines(layout, remark)]
         if split not in corpus.labels:
-            lines.append(f"    columns: {_columns(draft)}")
+            lines += [f"    {line}" for line in _column_lines(draft)]
     return lines
 
 
