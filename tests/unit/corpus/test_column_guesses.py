@@ -115,7 +115,15 @@ def test_columns_are_found_by_their_names(tmp_path):
 def test_columns_are_found_by_what_they_hold(tmp_path):
     table = posts().rename(columns={"id": "one", "text": "two", "label": "three"})
     table["user"] = "someone"
-    assert columns(guessed_of(table, tmp_path)) == ("one", "two", "three")
+    guess = guessed_of(table, tmp_path)
+    assert columns(guess) == ("one", "two", "three")
+    assert guess.remarks["label"] == "three is the only column with few different values"
+
+
+def test_a_column_with_the_name_of_labels_may_hold_few_of_them(tmp_path):
+    assert guessed_of(posts(4), tmp_path).label.counts == {"against": 2, "favor": 1, "neutral": 1}
+    with pytest.raises(ValueError, match="no column looks like one of labels"):
+        guessed_of(posts(4).rename(columns={"label": "x"}), tmp_path)
 
 
 def test_the_longer_of_two_texts_without_a_name_is_read(tmp_path):

@@ -40,6 +40,7 @@ SPLIT_WORDS = {
 NEGATIVE = re.compile(r"0|no|n|none|false|f|neg|negative|not?[ _-].*|non.*", re.I)
 SEPARATORS = (None, ",", ";", "|")  # between several labels of one post; None: white space
 MOST_VALUES = 1000  # different values of a column that are counted
+REPEATED = 3  # how often a label occurs on average, from which values may be labels
 MOST_CLASSES = 100  # of a column that the user names
 PROSE = 15  # characters of a mean cell from which a column may be one of texts
 
@@ -407,7 +408,7 @@ def _label_column(
         if asked and column.name != asked or column.name in taken:
             continue
         rank = 4 if column.name == asked else _label_rank(column, task)
-        guess = _as_labels(column, MOST_CLASSES if asked else MANY, is_listable=rank > 0)
+        guess = _as_labels(column, MOST_CLASSES if asked else MANY, rank)
         if guess and (rank > 2 or column.filled * 2 >= rows):
             ranked.setdefault(rank, []).append(guess)
     if not ranked:
@@ -427,8 +428,9 @@ def _label_column(
             f"{where}: several columns could hold the labels: {column_list(names)}. Name the one "
             "with LABEL=column."
         )
-    remark = f"other columns that may hold labels: {column_list(others)}" if others else None
-    return best[0], remark
+    if max(ranked) == 0:
+        return best[0], f"{best[0].column} is the only column with few different values"
+    return best[0], f"other columns that may hold labels: {column_list(others)}" if others else None
 
 
 def _label_rank(column: ColumnProfile, task: str) -> int:
@@ -440,7 +442,7 @@ def _label_rank(column: ColumnProfile, task: str) -> int:
     return int(bool(LABEL_WORDS.search(column.name)))
 
 
-def _as_labels(column: ColumnProfile, most: int, is_listable: bool) -> LabelGuess | None:
+def _as_labels(column: ColumnProfile, most: int, rank: int) -> LabelGuess | None:
     """Return the classes of a column, or None if it cannot be one of labels.
 
     Parameters
@@ -449,19 +451,20 @@ def _as_labels(column: ColumnProfile, most: int, is_listable: bool) -> LabelGues
         The column.
     most
         The largest number of classes.
-    is_listable
-        Whether its cells may list several labels.
+    rank
+        How much its name speaks for labels. Without such a name, values have to occur several
+        times each, and a cell is not read as a list of labels.
     """
     if not column.values:
         return None
     counts = _merged(column.values)
-    if _are_labels(counts, most):
+    if _are_labels(counts, most, 1 if rank > 2 else REPEATED):
         return LabelGuess(column.name, {name: counts[name] for name in _class_order(counts)})
-    for separator in SEPARATORS if is_listable else ():
+    for separator in SEPARATORS if rank > 0 else ():
         listed: Counter[str] = Counter()
         for cell, count in column.values.items():
             listed.update(dict.fromkeys(filter(None, map(str.strip, cell.split(separator))), count))
-        if len(listed) < len(column.values) and _are_labels(listed, most):
+        if len(listed) < len(column.values) and _are_labels(listed, most, REPEATED):
             names = dict(listed.most_common())
             return LabelGuess(column.name, names, separator, is_listed=True)
     return None
@@ -483,11 +486,11 @@ def _merged(values: Mapping[str, int]) -> dict[str, int]:
     return dict(counts)
 
 
-def _are_labels(counts: Mapping[str, int], most: int) -> bool:
-    """Return whether values are few and short, and occur several times each on average."""
+def _are_labels(counts: Mapping[str, int], most: int, least: int) -> bool:
+    """Return whether values are few and short, and occur `least` times each on average."""
     return (
         2 <= len(counts) <= most
-        and sum(counts.values()) >= 3 * len(counts)
+        and sum(counts.values()) >= least * len(counts)
         and all(map(SHORT.fullmatch, counts))
     )
 

@@ -524,7 +524,10 @@ def check_posts(posts: Mapping[str, Mapping[str, int]], given: str) -> None:
     """
     for split, counts in posts.items():
         if not sum(counts.values()):
-            raise ValueError(f"{given}: too few posts: {split} would have none.")
+            raise ValueError(
+                f"{given}: too few posts: {split} would have none; give more posts, or a folder "
+                "with a file for each of train, dev and test."
+            )
     lacks = [name for name, count in posts["train"].items() if not count]
     if lacks:
         raise ValueError(f"{given}: no post of train would have the label {lacks[0]}.")
