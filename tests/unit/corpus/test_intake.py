@@ -13,7 +13,7 @@ import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import zstandard
+from backports import zstd
 from raw_files import COLUMNS, corpus_of, fates, spec, split, write
 from tree import ROOT
 
@@ -67,9 +67,13 @@ FORMATS = {
     "posts.ndjson": put("posts.ndjson", LINES.encode()),
     "RC_2023-01.zst": put(
         "RC_2023-01.zst",
-        zstandard.ZstdCompressor(
-            compression_params=zstandard.ZstdCompressionParameters(window_log=29, enable_ldm=1)
-        ).compress(LINES.encode()),
+        zstd.compress(
+            LINES.encode(),
+            options={
+                zstd.CompressionParameter.window_log: 29,
+                zstd.CompressionParameter.enable_long_distance_matching: 1,
+            },
+        ),
     ),
     "posts.csv.gz": put("posts.csv.gz", gzip.compress(CSV.encode())),
     "packed.csv": put("packed.csv", gzip.compress(CSV.encode())),  # told by its content

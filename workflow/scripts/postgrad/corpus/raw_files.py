@@ -5,10 +5,12 @@ What is found in the content of a file counts more than the ending of its name.
 
 import codecs
 import gzip
-import io
 import zipfile
+import zlib
 from pathlib import Path
 from typing import IO, cast
+
+from backports import zstd
 
 GZIP, ZSTD, ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
 COMPRESSED = (".gz", ".zst", ".zip")
@@ -36,6 +38,10 @@ BOMS = (
 )
 HEAD = 4096  # bytes that are looked at
 BLOCK = 1 << 20
+# What is wrong while a compressed file is read; a damaged file of any kind gives one of these.
+DAMAGED = (OSError, EOFError, zlib.error, zipfile.BadZipFile, zstd.ZstdError)
+ENCRYPTED = 1  # a bit of the flags of a member of a zip
+LONGEST_WINDOW: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 31}  # 2 GiB
 
 
 def open_bytes(path: Path | str, name: str) -> IO[bytes]:
@@ -54,7 +60,7 @@ def open_bytes(path: Path | str, name: str) -> IO[bytes]:
     Raises
     ------
     ValueError
-        If a zip contains several files.
+        If a zip is encrypted, or if it contains several files or none.
     """
     file = open(path, "rb")  # noqa: SIM115
     magic = file.read(4)
@@ -62,24 +68,19 @@ def open_bytes(path: Path | str, name: str) -> IO[bytes]:
     if magic.startswith(GZIP):
         return cast(IO[bytes], gzip.GzipFile(fileobj=file))
     if magic == ZSTD:
-        import zstandard
-
-        reader = zstandard.ZstdDecompressor(max_window_size=1 << 31).stream_reader(
-            file, read_across_frames=True
-        )
-        return io.BufferedReader(cast(io.RawIOBase, reader), BLOCK)
+        return cast(IO[bytes], zstd.ZstdFile(file, options=LONGEST_WINDOW))
     if magic == ZIP and not name.lower().endswith((".xlsx", ".xlsm", ".ods")):
         with file:
             archive = zipfile.ZipFile(path)
-            members = [member for member in archive.namelist() if not is_hidden(member)]
-        if "[Content_Types].xml" in members or "mimetype" in members:
+            members = [member for member in archive.infolist() if not is_hidden(member.filename)]
+        names = {member.filename for member in members}
+        if "[Content_Types].xml" in names or "mimetype" in names:
             return open(path, "rb")
-        if len(members) != 1:
-            archive.close()
-            raise ValueError(
-                f"{name}: the archive holds {len(members)} files; unpack it, and name the files."
-            )
-        return zipfile.ZipFile(path).open(members[0])
+        if len(members) == 1 and not members[0].flag_bits & ENCRYPTED:
+            return zipfile.ZipFile(path).open(members[0])
+        archive.close()
+        found = "is encrypted" if len(members) == 1 else f"holds {len(members)} files"
+        raise ValueError(f"{name}: the archive {found}; unpack it, and name the files.")
     return file
 
 

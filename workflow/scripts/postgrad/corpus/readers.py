@@ -12,7 +12,6 @@ import datetime
 import io
 import json
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from postgrad.corpus.raw_files import (
+    DAMAGED,
     HEAD,
     file_format,
     find_encoding,
@@ -38,8 +38,6 @@ NAME_WORDS = re.compile(
     r"lang\w*|unnamed|split|set|author|time|keyword|gold|annotat\w*|category|sentiment|message",
     re.I,
 )
-# What is wrong while a compressed file is read; a damaged file of any kind gives one of these.
-DAMAGED = (OSError, EOFError, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -375,7 +373,7 @@ def _sheet_rows(path: Path | str, name: str, sheet: str | None, notes: list[str]
     try:
         with open_bytes(path, name) as file:
             book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(file.read()))
-    except (calamine.CalamineError, OSError, ValueError):
+    except (calamine.CalamineError, *DAMAGED, ValueError):
         raise ValueError(
             f"{name}: not a readable workbook; save it again as .xlsx or as .csv."
         ) from None
@@ -421,7 +419,7 @@ def _parquet_rows(path: Path | str, name: str) -> Iterator[Any]:
             for row in batch.to_pylist():
                 number += 1
                 yield number, {column: _as_text(value) for column, value in row.items()}
-    except (pa.ArrowInvalid, OSError):
+    except (pa.ArrowInvalid, *DAMAGED):
         raise ValueError(f"{name}: not a readable Parquet file; fetch it again.") from None
 
 
@@ -456,10 +454,6 @@ def _json_rows(
             raise _not_decoded(path, name, encoding) from None
         except DAMAGED:
             raise _damaged(name, line) from None
-        except Exception as fault:
-            if type(fault).__name__ == "ZstdError":
-                raise _damaged(name, line) from None
-            raise
 
 
 def _json_records(file: io.TextIOWrapper, name: str) -> Iterator[tuple[int, Any]]:

@@ -331,7 +331,7 @@ def split_posts(
     Examples
     --------
     >>> split_posts([5, 6, 7, 5], [0, 0, 1, 1], [0.5, 0.5], seed=1).tolist()
-    [0, 1, 0, 0]
+    [0, 0, 1, 0]
     """
     _, first, group_of = np.unique(np.asarray(texts), return_index=True, return_inverse=True)
     sizes = np.bincount(group_of, minlength=len(first))

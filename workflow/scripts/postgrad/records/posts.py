@@ -110,7 +110,7 @@ def post_id_rank(post_id: str) -> int:
     Examples
     --------
     >>> post_id_rank("1")
-    3843211399230137338
+    3848916506047131724
     """
     return int.from_bytes(hashlib.sha1(post_id.encode()).digest()[:8])
 
