@@ -243,3 +243,38 @@ def test_copies_in_another_task_are_reported_or_stop_the_run(tmp_path):
         "cross, 1 nearly copies a post of mud/test, and 0 nearly copy an earlier post"
     )
     assert "rains" not in result.stdout + result.stderr
+
+
+def test_near_copies_that_only_are_reported_stay_in_one_fold(tmp_path):
+    """Neither a fold nor a pool beside it holds a near-copy of a post that is held out."""
+    words = [[f"word{i}x{place}" for place in range(10)] for i in range(24)]
+    texts = [" ".join(one) for one in words]
+    copies = [f"RT @x: {' '.join([*one[:9], 'other'])}" for one in words]
+    rows = {
+        "train": [(f"t{i}", text, i % 2) for i, text in enumerate(texts)]
+        + [(f"c{i}", text, i % 2) for i, text in enumerate(copies[:12])],
+        "dev": [(f"d{i}", text, i % 2) for i, text in enumerate(copies[12:18], 12)],
+        "unlabeled": [(f"u{i}", text[:50] + "…", None) for i, text in enumerate(texts)],
+    }
+    write_clean(tmp_path / "clean", rows)
+    result = audit(tmp_path / "clean", tmp_path / "audit", near_duplicates="report")
+    assert result.returncode == 0, result.stderr
+    near = pd.read_parquet(tmp_path / "audit/near.parquet")
+    assert len(near) == 12 + 6 + 6 and pd.read_parquet(tmp_path / "audit/drop.parquet").empty
+    clean, seen = tmp_path / "clean", []
+    for fold in (1, 2, 3):
+        spec = {"node": "n", "k": 3, "seed": 1, "fold": fold, "classes": ["no", "yes"]}
+        command = [sys.executable, "workflow/scripts/fold.py", "--spec", json.dumps(spec)]
+        command += ["--data", clean / "train.parquet", clean / "dev.parquet"]
+        command += ["--drop", tmp_path / "audit/drop.parquet"]
+        command += ["--corpus", *(clean / f"{split}.parquet" for split in SPLITS)]
+        command += ["--groups", tmp_path / "audit/groups.parquet"]
+        command += ["--out", tmp_path / "fold.parquet", "--out-drop", tmp_path / "out.parquet"]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+        held = pd.read_parquet(tmp_path / "out.parquet")
+        numbers = {post_id[1:] for post_id in held["post_id"]}
+        assert len(held) == sum(post[0][1:] in numbers for split in rows for post in rows[split]), (
+            "each with all its copies"
+        )
+        seen += sorted(numbers)
+    assert sorted(seen) == sorted(map(str, range(24)))

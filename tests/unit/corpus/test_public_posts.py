@@ -3,12 +3,16 @@
 These tests are skipped where the corpora are not at hand.
 """
 
+import csv
+
+import pandas as pd
 import pytest
 import yaml
 from raw_files import corpus_of
 from tree import ROOT
 
 from postgrad.corpus.cleaning_steps import clean_text
+from postgrad.corpus.near_duplicates import copied_posts
 from postgrad.corpus.readers import read_raw_rows
 
 SHARED = ROOT.parent / "shared/data"
@@ -72,3 +76,28 @@ def test_hostile_files_are_read_or_refused_in_one_sentence():
     ]
     blns = (SHARED / "nasty/blns/blns.txt").read_text(encoding="utf-8").split("\n")
     assert all(clean_text(line).isprintable() or clean_text(line).encode() for line in blns if line)
+
+
+def posts_of(texts):
+    cleaned = [clean_text(text) for text in texts]
+    return pd.DataFrame({"post_id": [str(i) for i in range(len(cleaned))], "text": cleaned})
+
+
+def column(file, encoding="utf-8"):
+    with open(SHARED / file, encoding=encoding, newline="") as lines:
+        return posts_of([row["text"] for row in csv.DictReader(lines)])
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the public posts are not at ../shared/data")
+def test_known_leaks_are_found():
+    """shared/data/README.md names them, by other measures: equal texts and shared 12-grams."""
+    hate = SHARED / "tweeteval/datasets/hate"
+    train, test = (
+        posts_of((hate / f"{split}_text.txt").read_text().rstrip("\n").split("\n"))
+        for split in ("train", "test")
+    )
+    assert len(copied_posts(test, {"train": train})) >= 253
+    depression = column("depression/Reddit_depression_dataset.csv")
+    for split, count in (("train", 2830), ("test", 716)):
+        other = {f"dreaddit/{split}": column(f"dreaddit/dreaddit-{split}.csv", "cp1252")}
+        assert len(copied_posts(depression, other)) >= count

@@ -9,7 +9,6 @@ import pandas as pd
 LINK = re.compile(r"[hHwW](?i:(?<=h)ttps?://|(?<=w)ww\.)\S+")
 _HANDLE = re.compile(r"@(?<![\w@]@)\w+")
 _REDDIT_USER = re.compile(r"u/(?<=\bu/)\w+")
-_SPACE = re.compile(r"\s+")
 
 
 def normalize_text(text: str, link: str = "http") -> str:
@@ -29,8 +28,10 @@ def normalize_text(text: str, link: str = "http") -> str:
     >>> normalize_text("Thanks  @maria, see https://example.org")
     'thanks @user, see http'
     """
-    text = replace_mentions(replace_links(text.casefold(), link))
-    return _SPACE.sub(" ", text).strip()
+    text = text.casefold()
+    if "://" in text or "www." in text:
+        text = replace_links(text, link)
+    return " ".join(replace_mentions(text).split())
 
 
 def replace_links(text: str, word: str = "http") -> str:
