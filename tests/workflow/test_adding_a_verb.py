@@ -80,6 +80,7 @@ def test_its_job_is_planned_and_makes_the_right_posts(tree):
     assert all(new == old[:12] for old, new in pairs) and any(len(old) > 12 for old, _ in pairs)
 
 
+@pytest.mark.slow
 def test_its_own_test_and_the_tests_of_the_structure_pass(tree):
     subprocess.run(["git", "init", "-q"], cwd=tree, check=True)  # a test asks git for all files
     tests = re.findall(r"^pytest (.*)$", TEXT, re.M)[0].split()

@@ -84,6 +84,7 @@ def refused(folder, *arguments):
     return said
 
 
+@pytest.mark.slow
 def test_each_target_writes_its_own_report_and_leaves_the_other_alone(tree):
     own, every = tree / "results/two", tree / "results/two/all_recipes"
     done = snakemake(tree)

@@ -531,6 +531,7 @@ def test_the_second_of_two_trainings_takes_the_firsts_result_back(tmp_path, path
     print(f"restored in {time.monotonic() - begun:.1f} s")
 
 
+@pytest.mark.slow
 def test_a_waiter_resumes_what_a_killed_holder_left(tmp_path, paths):
     spec = made.finetune_spec("encoder", epochs=24, dropout=0.1, checkpoint_steps=20)
     whole, work, out = tmp_path / "whole", tmp_path / "work", tmp_path / "out"

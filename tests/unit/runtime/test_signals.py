@@ -130,6 +130,7 @@ def test_a_signal_before_the_first_step_ends_at_once(tmp_path, paths, spec):
     assert [path.name for path in tmp_path.iterdir()] == ["out.spec.json"], "neither lock nor work"
 
 
+@pytest.mark.slow
 def test_the_same_signal_again_ends_at_once_and_terminate_after_usr1_does_not(
     tmp_path, paths, spec
 ):
