@@ -22,6 +22,8 @@ from postgrad.models.tokenization import (
     maskable_examples,
     next_token_examples,
 )
+from postgrad.records.parquet_files import write_table
+from postgrad.records.posts import DROPPED
 from postgrad.training import pretraining
 
 
@@ -35,7 +37,7 @@ def bases(tmp_path_factory):
 def pool(tmp_path_factory):
     path = tmp_path_factory.mktemp("clean") / "moods" / "unlabeled.parquet"
     made.write_posts(made.posts(40).assign(label=None), path)
-    return path
+    return ["moods", "moods/unlabeled", path]
 
 
 def last_line(folder, name):
@@ -181,6 +183,23 @@ def test_bad_input_ends_in_one_sentence(tmp_path, bases, pool):
     empty = tmp_path / "empty.parquet"
     made.write_posts(made.posts(3).assign(text="", keyword=None), empty)
     with pytest.raises(ValueError, match="no post has any text"):
-        pretrain.main(made.training_words(spec, bases["encoder"], empty, tmp_path))
+        pretrain.main(
+            made.training_words(spec, bases["encoder"], ["moods", "empty", empty], tmp_path)
+        )
     assert not (tmp_path / "out").exists()
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_list_of_dropped_posts_holds_for_its_task_alone(tmp_path, bases):
+    """The ids of two tasks may be the same; a post that one task drops stays in the other."""
+    words = []
+    for task, n in (("moods", 12), ("meals", 9)):
+        posts, drop = tmp_path / task / "unlabeled.parquet", tmp_path / f"{task}.parquet"
+        made.write_posts(made.posts(n), posts)
+        dropped = made.posts(n).head(2 if task == "moods" else 3).assign(split="unlabeled")
+        write_table(dropped.assign(reason="copy"), drop, DROPPED)
+        words += ["--data", task, f"{task}/unlabeled", posts, "--drop", task, "audit", drop]
+    spec = made.pretrain_spec("encoder", epochs=1)
+    paths = {"base": bases["encoder"], "work": tmp_path / "work", "out": tmp_path / "out"}
+    pretrain.main([*map(str, words), *made.arguments(spec, **paths)])
+    assert json.loads((tmp_path / "out/model.json").read_text())["rows"] == 10 + 6

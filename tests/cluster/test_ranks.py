@@ -53,6 +53,11 @@ def train(tmp_path_factory):
     return made.made_posts(tmp_path_factory.mktemp("clean") / "moods" / "train.parquet", n=25)
 
 
+def read_by(verb, posts):
+    """The words of --data of a training."""
+    return ["moods", "moods/train", posts] if verb == "pretrain" else posts
+
+
 def spec_of(verb, kind, options):
     return (
         made.finetune_spec(kind, **options)
@@ -88,7 +93,9 @@ def two(tmp_path_factory, bases, train):
         spec = spec_of(verb, kind, options)
         runs[name] = (
             verb,
-            made.training_words(spec, bases[kind], train, folder, name, ranks=2, zero=zero),
+            made.training_words(
+                spec, bases[kind], read_by(verb, train), folder, name, ranks=2, zero=zero
+            ),
         )
     return folder, in_ranks(folder, runs, 2)
 
@@ -100,7 +107,8 @@ def one(tmp_path_factory, bases, train):
     for verb, kind in {(verb, kind) for verb, kind, _, _ in RUNS.values()}:
         spec = spec_of(verb, kind, STEADY)
         seen[verb, kind] = recorded(
-            verb, made.training_words(spec, bases[kind], train, folder, f"{verb}-{kind}")
+            verb,
+            made.training_words(spec, bases[kind], read_by(verb, train), folder, f"{verb}-{kind}"),
         )
     return folder, seen
 

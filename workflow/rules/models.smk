@@ -42,12 +42,13 @@ rule pretrain:
         spec=spec,
         code=code_fingerprint("pretrain"),
         reads=reads,
+        files=words("data", "drop"),
         launch=launch("pretrain"),
     message:
         "Pretraining: {wildcards.recipe}/{wildcards.node}"
     shell:
         "exec python workflow/scripts/pretrain.py --spec {params.spec:q} "
-        '--base "$(dirname {input.base:q})" --data {input.data:q} --drop {input.drop:q} '
+        '--base "$(dirname {input.base:q})" {params.files:q} '
         "--work work/{wildcards.study:q}/{wildcards.recipe:q}/pretrain/{wildcards.node:q} "
         '--out "$(dirname {output:q})" {params.launch:q} > {log:q} 2>&1'
 

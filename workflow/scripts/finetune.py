@@ -58,9 +58,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         if is_linear
         else read_options(FinetuneOptions, args.spec)
     )
-    frame, digests = read_training_posts(args.data, args.drop, options.input)
+    frame, digests = read_training_posts(args.data, [args.drop] * len(args.data), options.input)
     counts = training_class_counts(frame, options.labels, options.node)
-    dev, chosen_on = read_training_posts(args.dev, [], options.input) if args.dev else (None, {})
+    dev, chosen_on = (
+        read_training_posts(args.dev, [[]] * len(args.dev), options.input)
+        if args.dev
+        else (None, {})
+    )
     facts = {"kind": options.kind, "labels": list(counts), "spec": args.spec, "version": VERSION}
     facts |= {
         "base": model_key(args.base),

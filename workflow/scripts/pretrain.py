@@ -1,8 +1,9 @@
 r"""Continue the pretraining of a base on posts without labels.
 
 python workflow/scripts/pretrain.py --spec results/public/ctyun/pretrain/reader.spec.json \
-    --base results/base/minilm --data results/public/clean/stress/unlabeled.parquet \
-    --drop results/public/audit/stress/drop.parquet \
+    --base results/base/minilm --data stress stress/unlabeled \
+    results/public/clean/stress/unlabeled.parquet \
+    --drop stress audit results/public/audit/stress/drop.parquet \
     --work work/public/ctyun/pretrain/reader --out results/public/ctyun/pretrain/reader
 
 A causal model predicts the next token, an encoder masked tokens. --nodes, --ranks, --zero and
@@ -19,7 +20,7 @@ from postgrad.models.model_folder import model_key, posts_digest, read_training_
 from postgrad.records.options import read_options
 from postgrad.records.posts import first_by_hash
 from postgrad.runtime import launcher, signals
-from postgrad.runtime.cli import add_spec, parse_arguments, run
+from postgrad.runtime.cli import add_named_files, add_spec, named_files, parse_arguments, run
 from postgrad.runtime.locks import hold_lock
 from postgrad.runtime.result_cache import restore_result
 from postgrad.runtime.signals import handle_stop_signals
@@ -38,9 +39,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--base", required=True, help="folder of the base or model that is trained on"
     )
-    parser.add_argument("--data", required=True, nargs="+", help="posts to read, gold first")
-    parser.add_argument(
-        "--drop", nargs="*", default=[], help="posts that audit, or a fold, leaves out"
+    add_named_files(parser, "--data", ("TASK", "DATASET", "FILE"), "posts to read")
+    add_named_files(
+        parser,
+        "--drop",
+        ("TASK", "MAKER", "FILE"),
+        "posts of a task that audit, or a fold, leaves out",
     )
     parser.add_argument(
         "--work", required=True, help="folder for checkpoints and for the finished model"
@@ -50,7 +54,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_arguments(parser, words)
 
     options = read_options(PretrainOptions, args.spec)
-    frame, digests = read_training_posts(args.data, args.drop)
+    data, drops = named_files("--data", args.data), named_files("--drop", args.drop)
+    if not data:
+        raise ValueError("--data TASK DATASET FILE is missing; pretraining needs posts to read.")
+    left_out = [[file for (of, _), file in drops.items() if of == task] for task, _ in data]
+    frame, digests = read_training_posts(list(data.values()), left_out)
     frame = first_by_hash(frame, options.rows)
     if options.rows is not None:
         digests = {"chosen": posts_digest(frame)}

@@ -577,7 +577,7 @@ def test_pretrain_and_predict_wait_as_well(tmp_path, paths):
     }
     for verb, (spec, options) in given.items():
         work = tmp_path / "works" / verb
-        data = ["moods/dev", paths["data"]] if verb == "predict" else paths["data"]
+        data = [*(["moods"] if verb == "pretrain" else []), "moods/dev", paths["data"]]
         words = made.arguments(spec, **options, data=data, work=work)
         work = (
             work / "moods/dev" if verb == "predict" else work

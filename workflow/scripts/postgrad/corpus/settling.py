@@ -75,7 +75,7 @@ class RowIndex:
         self._reason_codes: dict[str | None, int] = {None: 0}
         self._splits, self._fates, self._labels = array("b"), array("b"), array("h")
         self._reasons, self._forms = array("H"), array("b")
-        self._lines, self._ids, self._names = array("Q"), array("Q"), array("i")
+        self._lines, self._ids, self._names = array("I"), array("Q"), array("i")
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -131,9 +131,9 @@ class RowIndex:
         return np.frombuffer(self._reasons, np.uint16)
 
     @property
-    def lines(self) -> NDArray[np.uint64]:
+    def lines(self) -> NDArray[np.uint32]:
         """The line in which each row starts."""
-        return np.frombuffer(self._lines, np.uint64)
+        return np.frombuffer(self._lines, np.uint32)
 
     @property
     def ids(self) -> Hashes:
@@ -251,14 +251,14 @@ def settle_repeated_ids(index: RowIndex, text_hashes: TextHashes, notes: list[st
 
 def _rows_that_share(index: RowIndex) -> Rows:
     """Return the kept rows whose id another kept row has, by id, place in `CLAIMS` and row."""
-    kept = np.flatnonzero(index.fates == _KEPT)
-    ids = index.ids[kept]
-    order = np.argsort(ids, kind="stable")
-    equal = np.diff(ids[order]) == 0
-    shared = np.zeros(len(order), bool)
-    shared[1:] |= equal
-    shared[:-1] |= equal
-    rows = kept[order[shared]]
+    is_kept = index.fates == _KEPT
+    ids = index.ids[is_kept]
+    ids.sort()
+    shared = np.unique(ids[1:][ids[1:] == ids[:-1]])
+    if not len(shared):
+        return np.empty(0, np.int64)
+    place = np.minimum(np.searchsorted(shared, index.ids), len(shared) - 1)
+    rows = np.flatnonzero(is_kept & (shared[place] == index.ids))
     return rows[np.lexsort((rows, index.splits[rows], index.ids[rows]))]
 
 

@@ -50,7 +50,7 @@ def model_key(folder: Path | str) -> dict[str, str]:
 
 
 def read_training_posts(
-    paths: Sequence[Path | str], drops: Sequence[Path | str], form: str | None = None
+    paths: Sequence[Path | str], drops: Sequence[Sequence[Path | str]], form: str | None = None
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Return the posts of several files, in order, and a digest of each file.
 
@@ -59,7 +59,7 @@ def read_training_posts(
     paths
         Files of posts.
     drops
-        Files of posts that are left out.
+        For each file, the lists of the posts that are left out of it.
     form
         The form in which a model reads the texts; see `corpus.text_forms`.
 
@@ -71,7 +71,10 @@ def read_training_posts(
         "folder/file" -> SHA-256 of the ids, labels, keywords and texts that are kept. The texts are
         those of the file, whatever `form` is.
     """
-    frames = [read_posts_without_dropped([path], drops) for path in paths]
+    frames = [
+        read_posts_without_dropped([path], left_out)
+        for path, left_out in zip(paths, drops, strict=True)
+    ]
     digests = {
         "/".join(Path(path).parts[-2:]): posts_digest(frame) for path, frame in zip(paths, frames)
     }

@@ -107,6 +107,30 @@ class Paths:
         """
         return self.audit_drops(recipe, node) + self.held_out_drops(recipe, node)
 
+    def posts_by_task(self, recipe: str, node: str) -> dict[tuple[str, str], str]:
+        """Return the posts that a node reads, by the recipe's name of their task and their own."""
+        return {
+            (self._alias(recipe, source), source): self.posts(recipe, node, source)
+            for source in self.node(recipe, node).sources
+        }
+
+    def drops_by_task(self, recipe: str, node: str) -> dict[tuple[str, str], str]:
+        """Return the lists of posts that a node may not read, by task and by what made them.
+
+        An id is unique only within its task, so a list holds for the posts of its task alone.
+        """
+        tasks = dict.fromkeys(alias for alias, _ in self.posts_by_task(recipe, node))
+        audits = {(alias, "audit"): self.drop(self.task(recipe, alias)) for alias in tasks}
+        folds = {
+            (self._alias(recipe, id), id): self.result(recipe, id, ".drop.parquet")
+            for id in self.node(recipe, node).folds
+        }
+        return audits | folds
+
+    def _alias(self, recipe: str, dataset: str) -> str:
+        """Return what a recipe calls the task of a split or of a dataset node."""
+        return os.path.dirname(dataset) or str(self.node(recipe, dataset).task)
+
     def beside(self, task: str) -> dict[str, str]:
         """Return the splits of other tasks with which the posts of a task are compared, by name."""
         return {name: self.clean(*name.split("/")) for name in self.study.scored_beside(task)}

@@ -33,8 +33,8 @@ class Pretrain(NodeVerb):
         """Return the model to begin with, the posts, and the lists of posts that are left out."""
         return {
             "base": paths.base_model(recipe, node),
-            "data": paths.source_posts(recipe, node),
-            "drop": paths.drops(recipe, node),
+            "data": paths.posts_by_task(recipe, node),
+            "drop": paths.drops_by_task(recipe, node),
         }
 
 
