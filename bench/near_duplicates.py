@@ -6,8 +6,8 @@ PYTHONPATH=workflow/scripts python bench/near_duplicates.py --posts 1000000 /tmp
 rensa alone splits each text at white space. `rows` is the way of its README: a MinHash of each
 text, which is inserted into the hash tables and looked up there. `words` is the same on the words
 that the search compares, without case, punctuation, links and mentions. `matrix` is its fastest
-way, which only says which texts have a candidate. With --posts, so many made-up posts are written to
-a folder and audited, with the time and the peak memory of audit.py.
+way, which only says which texts have a candidate. With --posts, so many made-up posts are written
+to a folder and audited, with the time and the peak memory of audit.py.
 """
 
 import argparse
