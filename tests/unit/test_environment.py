@@ -10,6 +10,7 @@ from tree import ROOT
 
 ENVS = sorted((ROOT / "envs").glob("*.yaml"))
 PROVIDES = {
+    "backports": "backports.zstd",
     "xdist": "pytest-xdist",
     "yaml": "pyyaml",
     "sklearn": "scikit-learn",

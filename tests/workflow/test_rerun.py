@@ -331,9 +331,12 @@ def test_what_follows_leaves_other_tasks_alone(stood_in):
         "disorders-read",
         "disorders-expert",
     } <= after_task_5
-    assert not [
-        name for name in after_task_5 if name.startswith(("ages", "outdoors", "qwen", "reader"))
-    ]
+    # disorders-expert stands on posts of ages, so the audit of ages reads what is scored here.
+    assert {"ages-expert", "qwen", "reader"} <= after_task_5
+    assert not [name for name in after_task_5 if name.startswith("outdoors")]
+    after_task_3 = follow("clean smm4h24-task3")
+    assert "outdoors-plain" in after_task_3
+    assert not [name for name in after_task_3 if name.startswith(("ages", "disorders", "reader"))]
     after_prompt = follow(AND_WHAT_FOLLOWS["prompt of task 6"][1])
     assert {"agreed", "drawn", "ages-vote", "disorders-expert"} <= after_prompt
     assert not after_prompt & {

@@ -13,6 +13,9 @@ import pytest
 from taken_out import IMPORTED, take_out
 from tree import copy_of_tree, snakemake
 
+# The tests of this file stand on one another: each verb is taken out of the tree that is left.
+pytestmark = pytest.mark.slow
+
 FILE = Path(__file__)
 IMPORTS = """
 import pkgutil, postgrad
@@ -68,13 +71,14 @@ UNTOUCHED = (
 )
 
 
-@pytest.mark.slow
 def test_all_other_tests_pass_without_both_verbs(tree):
     """The fast tests, except for this file, pass unedited in the tree that is left.
 
     Those of the packages in `UNTOUCHED` are left out. The others take two processes, since this
     file may be the last that still runs.
     """
+    for verb in ("review", "diversity"):
+        assert not (tree / f"workflow/scripts/{verb}.py").exists(), "taken out by the tests above"
     lost = {package for package, *_ in IMPORTED.values()} | {"verbs", "report"}
     assert lost.isdisjoint(UNTOUCHED) and imported_by(tree, UNTOUCHED) <= {*UNTOUCHED}
     # A test asks git which files there are.

@@ -182,6 +182,7 @@ def test_a_signal_gives_the_lock_back(tmp_path, number):
     assert one.wait(timeout=20) != 0 and not lock_folder(tmp_path / "work").exists()
 
 
+@pytest.mark.slow
 def test_ten_processes_enter_one_at_a_time(tmp_path):
     """Over the lock of a process that is gone, which all ten find at once.
 

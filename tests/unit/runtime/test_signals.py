@@ -83,7 +83,10 @@ def after_word(process, word, n=1):
 
 
 # Mid-epoch from the start; and then at an epoch's last step of a run that was resumed.
-@pytest.mark.parametrize("number, stops", [("SIGUSR1", (7, 11)), ("SIGTERM", (9,))])
+@pytest.mark.parametrize(
+    "number, stops",
+    [pytest.param("SIGUSR1", (7, 11), marks=pytest.mark.slow), ("SIGTERM", (9,))],
+)
 def test_a_signal_leaves_a_complete_checkpoint_and_a_rerun_ends_the_same(
     tmp_path, paths, spec, whole, number, stops
 ):
