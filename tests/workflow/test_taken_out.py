@@ -4,13 +4,12 @@ First review, then diversity.
 """
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from taken_out import IMPORTED, take_out
+from taken_out import take_out
 from tree import copy_of_tree, snakemake
 
 # The tests of this file stand on one another: each verb is taken out of the tree that is left.
@@ -57,49 +56,17 @@ def test_all_else_resolves_without_a_verb(tree, verb):
         assert f"\n{verb} " not in done.stdout and "\nvote " in done.stdout
 
 
-# Packages that lost no module and import from none that did: `IMPORTS` shows that they are whole.
-UNTOUCHED = (
-    "config",
-    "corpus",
-    "demo",
-    "evaluation",
-    "models",
-    "predictors",
-    "records",
-    "runtime",
-    "training",
-)
-# What Snakemake plans again after an edit depends on no verb in particular.
-REPLANNED = ("test_rerun", "test_reads", "test_interpreter", "test_adding_a_verb")
-
-
 def test_all_other_tests_pass_without_both_verbs(tree):
     """The fast tests, except for this file, pass unedited in the tree that is left.
 
-    Those of the packages in `UNTOUCHED` are left out, and those of `REPLANNED`, which take long.
-    The others take two processes, since this file may be the last that still runs.
+    They take two processes, since this file may be the last that still runs.
     """
     for verb in ("review", "diversity"):
         assert not (tree / f"workflow/scripts/{verb}.py").exists(), "taken out by the tests above"
-    lost = {package for package, *_ in IMPORTED.values()} | {"verbs", "report"}
-    assert lost.isdisjoint(UNTOUCHED) and imported_by(tree, UNTOUCHED) <= {*UNTOUCHED}
     # A test asks git which files there are.
     subprocess.run(["git", "init", "-q"], cwd=tree, check=True)
-    left_out = (
-        f"tests/workflow/{FILE.name}",
-        *(f"tests/unit/{name}" for name in UNTOUCHED),
-        *(f"tests/workflow/{name}.py" for name in REPLANNED),
-    )
     done = run(
         tree, "-m", "pytest", "-q", "-n", "2", "-m", "not slow", "-p", "no:cacheprovider",
-        "tests/unit", "tests/cli", "tests/workflow", *(f"--ignore={path}" for path in left_out),
+        "tests/unit", "tests/cli", "tests/workflow", f"--ignore=tests/workflow/{FILE.name}",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:]
-
-
-def imported_by(tree, packages):
-    """The packages from which some packages import, by the README's table."""
-    rows = (tree / "README.md").read_text(encoding="utf-8").splitlines()
-    cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows if row[:3] == "| `"]
-    table = {row[0].strip("`"): re.findall(r"`(\w+)`", row[2]) for row in cells if len(row) == 3}
-    return {name for package in packages for name in table[package]}
