@@ -68,6 +68,7 @@ HEAVY = {
     "numpy",
     "sklearn",
     "scipy",
+    "matplotlib",
 }
 TORCH = {"torch", "transformers", "accelerate"}
 
