@@ -11,6 +11,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/predictors.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/so_far.smk"
 include: "workflow/rules/outlook.smk"
 
 
@@ -25,6 +26,11 @@ rule all_recipes:
     input:
         f"results/{STUDY.name}/all_recipes/report.html",
         f"results/{STUDY.name}/all_recipes/scores.csv",
+
+
+rule report_so_far:
+    input:
+        PATHS.page(SO_FAR),
 
 
 rule clean_work:
@@ -46,14 +52,15 @@ rule clean_work:
 
 
 onstart:
-    # The only run of the study from here on; a second one ends in a sentence.
-    try:
-        begin_run(STUDY.name, jobs_name(workflow.scheduler))
-    except BlockingIOError as fault:
-        remedy = "Wait for its end or end it"
-        remedy += "; two minutes after its machine went down it counts as ended."
-        sys.exit(f"Nothing was run: another run of study {STUDY.name}, {fault}. {remedy}")
-    log_upgrade()
+    if not has_only_so_far(workflow.dag):
+        # The only run of the study from here on; a second one ends in a sentence.
+        try:
+            begin_run(STUDY.name, jobs_name(workflow.scheduler))
+        except BlockingIOError as fault:
+            remedy = "Wait for its end or end it"
+            remedy += "; two minutes after its machine went down it counts as ended."
+            sys.exit(f"Nothing was run: another run of study {STUDY.name}, {fault}. {remedy}")
+        log_upgrade()
 
 
 onsuccess:

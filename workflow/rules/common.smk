@@ -14,6 +14,7 @@ from postgrad.study import cleanup, specs
 from postgrad.study.fingerprints import code_fingerprint, unconfirmed_message
 from postgrad.study.job_requests import JobRequests
 from postgrad.study.paths import Paths, UnknownNode, option_words, path_list
+from postgrad.study.so_far import SO_FAR, SoFar
 from postgrad.study.study import Study
 
 with exit_on_config_error():
@@ -28,6 +29,7 @@ with exit_on_config_error():
 
 PATHS = Paths(STUDY)
 REQUESTS = JobRequests(STUDY, PATHS)
+FOUND = SoFar(PATHS)
 
 if sentence := unconfirmed_message():
     logger.warning(sentence)
@@ -41,7 +43,7 @@ wildcard_constraints:
     model="[^/]+",
     file=f"{SCORED}|{TEACHING}",
     shard=r"|\.shards/[1-9][0-9]*-of-[1-9][0-9]*",
-    scope="|all_recipes/",
+    scope=f"|all_recipes/|{SO_FAR}",
 
 
 def look_up(method):

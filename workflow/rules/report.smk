@@ -3,8 +3,26 @@
 in:  predictions, gold and datasets of a recipe; ledgers, audits and label flows of the study
 out: results/<study>/<recipe>/{score,compare,diversity};
      results/<study>/{report.html,scores.csv,scores.txt} of the recipes that the study asks for,
-     and the same in results/<study>/all_recipes of all recipes
+     and the same in results/<study>/all_recipes of all recipes, and in results/<study>/so_far of
+     what there is of a study that has not finished: see so_far.smk
 """
+
+
+def report_inputs(scope):
+    """Return the files that rules make for a report, by option of report.py."""
+    return FOUND.report_inputs() if scope == SO_FAR else PATHS.report_inputs(scope)
+
+
+def report_files(scope):
+    """Return the files that report.py reads, by its options."""
+    return FOUND.report_files() if scope == SO_FAR else PATHS.report_files(scope)
+
+
+def report_spec(scope):
+    """Return the spec of a report."""
+    if scope == SO_FAR:
+        return FOUND.report_spec(PATHS.page(scope))
+    return specs.report_spec(STUDY, PATHS.reported(scope), PATHS.page(scope))
 
 
 rule score:
@@ -78,7 +96,7 @@ rule diversity:
 
 rule report:
     input:
-        unpack(look_up(PATHS.report_inputs)),
+        unpack(look_up(report_inputs)),
     output:
         page=PATHS.page("{scope}"),
         table=f"{PATHS.folder}/{{scope}}scores.csv",
@@ -88,11 +106,10 @@ rule report:
     conda:
         "../../envs/base.yaml"
     params:
-        spec=lambda wildcards: specs.report_spec(
-            STUDY, PATHS.reported(wildcards.scope), PATHS.page(wildcards.scope)
-        ),
+        spec=look_up(report_spec),
         code=code_fingerprint("report"),
-        files=lambda wildcards: option_words(PATHS.report_files(wildcards.scope)),
+        files=lambda wildcards: option_words(report_files(wildcards.scope)),
+        times=lambda wildcards: FOUND.report_times() if wildcards.scope == SO_FAR else "",
     message:
         "Writing the report"
     shell:

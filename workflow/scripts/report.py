@@ -22,6 +22,7 @@ from postgrad.records.files import write_text
 from postgrad.records.json_files import read_json
 from postgrad.report import bookkeeping, leaderboard, page, score_tables, text_tables
 from postgrad.report.sections import find_sections, read_named_files
+from postgrad.report.unfinished import unfinished_sentence, unfinished_text
 from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
 
 TEMPLATE = Path(__file__).parent / "postgrad" / "report" / "report.html.j2"
@@ -81,14 +82,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     collapses = bookkeeping.collapse_rows(models)
     ranks = leaderboard.rank_recipes(rows, compares, spec) if len(recipes) > 1 else []
     write_text(text_tables.scores_csv(scores, spec), args.table)
+    so_far = spec.get("so_far")
     write_text(
-        leaderboard.leaderboard_text(ranks)
+        unfinished_text(so_far)
+        + leaderboard.leaderboard_text(ranks)
         + text_tables.scores_text(rows, chains, spec, collapses, shown),
         args.text,
     )
     html = page.render_page(
         TEMPLATE,
         spec=spec,
+        unfinished=unfinished_sentence(so_far) if so_far else "",
         recipes=recipes,
         fitted_nodes=bookkeeping.fitted_nodes(spec),
         transductive_nodes=bookkeeping.transductive_nodes(spec),

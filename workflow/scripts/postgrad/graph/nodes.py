@@ -6,7 +6,7 @@ from typing import Any
 from postgrad.records.names import node_id
 
 # Folders of results, which no node may be called.
-RESERVED = ("clean", "base", "audit", "demo", "report", "all_recipes")
+RESERVED = ("clean", "base", "audit", "demo", "report", "all_recipes", "so_far")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ The functions read counts and names. No table contains the text of a post.
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pandas as pd
 
@@ -79,6 +79,7 @@ class ReportSpec(TypedDict):
     made_up: bool
     page: str
     recipes: dict[str, RecipeSpec]
+    so_far: NotRequired[dict[str, Any] | None]  # what is missing, if the study has not finished
 
 
 def ledger_rows(task: str, ledger: pd.DataFrame, drop: pd.DataFrame) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ inputs counts, and not their names.
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from postgrad.config.yaml_files import as_list
@@ -89,11 +89,21 @@ def predict_spec(study: Study, recipe: str, id: str, file: str) -> str:
     return canonical_json(record.spec(graph, graph.nodes[id], predicted_datasets(graph)[id, file]))
 
 
-def score_spec(study: Study, recipe: str) -> str:
-    """Return the scored pairs of predictor and dataset, in the order of the rule's inputs."""
+def score_spec(study: Study, recipe: str, only: Collection[tuple[str, str]] | None = None) -> str:
+    """Return the scored pairs of predictor and dataset, in the order of the rule's inputs.
+
+    Parameters
+    ----------
+    study, recipe
+        The recipe.
+    only
+        The pairs to which the scores are limited. Default: all pairs.
+    """
     graph = study.graph(recipe)
     pairs = []
     for node, dataset in scored_nodes(graph):
+        if only is not None and (node.id, dataset) not in only:
+            continue
         named = {"predictor": node.id, "node": node.name, "axes": _axes(node), "dataset": dataset}
         pairs.append({**named, "task": graph.tasks[node.task], **scoring(graph, node)})
     return canonical_json({"recipe": recipe, "pairs": pairs})
@@ -114,7 +124,12 @@ def recipe_spec(study: Study, recipe: str, verb: str) -> str:
     return canonical_json(VERBS.of_recipe[verb].spec(study.graph(recipe)))
 
 
-def report_spec(study: Study, names: Iterable[str] | None = None, page: str | None = None) -> str:
+def report_spec(
+    study: Study,
+    names: Iterable[str] | None = None,
+    page: str | None = None,
+    so_far: dict[str, Any] | None = None,
+) -> str:
     """Return what a report says in addition to the scores.
 
     These are titles, floors, nodes that were not run, deviations, marks and readings. `overrides`
@@ -130,6 +145,8 @@ def report_spec(study: Study, names: Iterable[str] | None = None, page: str | No
         The recipes of the report. Default: those that the study asks for.
     page
         The path of the report, which scores.txt names. Default: that of the study's own report.
+    so_far
+        What is missing, if the study has not finished, as `SoFar.summary` returns it.
     """
     recipes = {}
     for name in names or study.recipes:
@@ -159,6 +176,7 @@ def report_spec(study: Study, names: Iterable[str] | None = None, page: str | No
             "made_up": bool(study.made),
             "page": page or f"results/{study.name}/report.html",
             "recipes": recipes,
+            "so_far": so_far,
         }
     )
 

@@ -1,0 +1,38 @@
+"""A report of what there is of a study that has not finished, for which nothing else is run.
+
+in:  the predictions that exist and belong to today's settings; the rules declare them as params,
+     because Snakemake would make an input again that is older than what it was made from
+out: results/<study>/so_far: report.html, scores.csv and all else that a report has
+"""
+
+
+def has_only_so_far(dag):
+    """Return whether a run only writes reports of what there is, and nothing that a run reads."""
+    return all(
+        job.rule.name.endswith("_so_far") or job.wildcards_dict.get("scope") == SO_FAR
+        for job in dag.needrun_jobs()
+    )
+
+
+use rule score as score_so_far with:
+    input:
+        [],
+    output:
+        f"results/{{study}}/{SO_FAR}{{recipe}}/score.json",
+    log:
+        f"work/{{study}}/log/{SO_FAR}{{recipe}}/score.log",
+    localrule: True
+    params:
+        spec=lambda wildcards: FOUND.score_spec(wildcards.recipe),
+        reads=lambda wildcards: FOUND.times(wildcards.recipe),
+        pairs=named(predictions=FOUND.predictions, gold=FOUND.posts),
+
+
+use rule compare as compare_so_far with:
+    input:
+        rules.score_so_far.output,
+    output:
+        f"results/{{study}}/{SO_FAR}{{recipe}}/compare.json",
+    log:
+        f"work/{{study}}/log/{SO_FAR}{{recipe}}/compare.log",
+    localrule: True
