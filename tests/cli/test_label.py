@@ -16,9 +16,9 @@ from predicted import predicted
 from study_files import write_config
 from tree import copy_of_tree, scored, snakemake
 
+from postgrad.evaluation.agreement import cohens_kappa
 from postgrad.predictors.pseudo_labels import (
     audit_teachers,
-    cohens_kappa,
     has_label,
     join_teachers,
     most_confident_rows,
@@ -217,27 +217,35 @@ def test_teachers_are_joined_on_the_posts_that_both_scored():
         join_teachers([FIRST, SECOND], "PQ", 3)
 
 
-def test_kappa():
-    a, b = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])
-    assert cohens_kappa(a, b) == pytest.approx(0.5)  # observed .75, by chance .5
-    assert cohens_kappa(a, a) == 1 and cohens_kappa(a, 1 - a) == -1
-    assert cohens_kappa(np.zeros(3), np.zeros(3)) is None and cohens_kappa(a[:0], b[:0]) is None
-
-
 def test_audit_on_gold():
     gold = np.array([0, 1, 0, 0, 0, 1])  # agreed: a 0, b 1, d 1, f 1; d is wrong
-    found = audit_teachers([FIRST, SECOND], gold, 2)
+    found = audit_teachers([FIRST, SECOND], gold, 2, [1.0, 1.0])
     assert found["n"] == 6 and found["agreed"] == pytest.approx(4 / 6)
     assert found["classes"]["0"] == {"agreed": 1, "accuracy": 1.0, "coverage": 0.5}
     assert found["classes"]["1"] == {"agreed": 3, "accuracy": pytest.approx(2 / 3), "coverage": 1.0}
     assert found["accuracy"] == [5 / 6, 4 / 6]
     answered = [np.array([0, 1, 0, 1, 1]), np.array([0, 1, 1, 1, 1])]  # without the tie on e
     assert found["kappa"] == cohens_kappa(*answered)
+    assert found["posts"] == {"0": 4, "1": 2}
+    # Both are wrong on d alone, and only the second on c.
+    assert found["error_correlation"] == pytest.approx(np.sqrt(0.4))
+
+
+def test_the_audit_shows_as_many_labels_chosen_by_confidence():
+    """Class 0 has one agreed label, a; the most confident is a or e, by the temperatures."""
+    gold = np.array([1, 1, 0, 0, 0, 1])
+    alike, first_unsure = (
+        audit_teachers([FIRST, SECOND], gold, 2, temperatures)["by_confidence"]
+        for temperatures in ([1.0, 1.0], [10.0, 1.0])
+    )
+    assert alike == {"accuracy": 2 / 4, "classes": {"0": 0.0, "1": pytest.approx(2 / 3)}}
+    assert first_unsure == {"accuracy": 3 / 4, "classes": {"0": 1.0, "1": pytest.approx(2 / 3)}}
+    assert audit_teachers([FIRST, SECOND], gold, 2, [None, 1.0])["by_confidence"] is None
 
 
 def test_audit_of_one_teacher_speaks_of_answers_and_has_no_kappa():
     gold = np.array([0, 1, 0, 0, 0, 1])  # answered: b 1, c 0, d 1, e 0, f 1; d is wrong
-    found = audit_teachers([FIRST.assign(label=[ABSTAIN, 1, 0, 1, 0, 1])], gold, 2)
+    found = audit_teachers([FIRST.assign(label=[ABSTAIN, 1, 0, 1, 0, 1])], gold, 2, [None])
     assert found["answered"] == 5 / 6 and found["kappa"] is None and found["accuracy"] == [4 / 6]
     assert found["classes"]["0"] == {"answered": 2, "accuracy": 1.0, "coverage": 0.75}
     assert found["classes"]["1"] == {

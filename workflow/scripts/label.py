@@ -111,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     write_posts(frame, args.out, LABELLED)
 
     figures = pseudo_labels.label_flow(
-        teachers, labels, budget, shortfall, temperatures, on_gold, gold, beside
+        teachers, labels, budget, shortfall, temperatures, on_gold, gold, train, beside
     )
     keys = ("node", "keep", "share", "above", "balance", "teachers", "classes", "fit")
     stem = {key: getattr(options, key) for key in keys} | {"pool": len(pool)}

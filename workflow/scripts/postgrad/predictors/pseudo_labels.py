@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from postgrad.evaluation.agreement import cohens_kappa, error_correlation
 from postgrad.predictors.temperature_scaling import fit_temperature
 from postgrad.records.predictions import ABSTAIN, prediction_matrix, softmax
 
@@ -149,25 +150,6 @@ def teacher_answers(
     ]
     mean = np.mean(own, axis=0)
     return np.where(abstains, ABSTAIN, mean.argmax(axis=1)), mean.max(axis=1)
-
-
-def cohens_kappa(first: np.ndarray, second: np.ndarray) -> float | None:
-    """Return the agreement of two vectors of labels beyond chance (Cohen 1960).
-
-    None if there are no labels, or if chance alone would give full agreement.
-
-    Examples
-    --------
-    >>> cohens_kappa(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]))
-    0.5
-    """
-    if len(first) == 0:
-        return None
-    observed = np.mean(first == second)
-    expected = sum(
-        np.mean(first == code) * np.mean(second == code) for code in np.union1d(first, second)
-    )
-    return None if expected == 1 else float((observed - expected) / (1 - expected))
 
 
 def prior_matched_rows(labels: np.ndarray, prior: list[int] | np.ndarray, seed: int) -> np.ndarray:
@@ -413,7 +395,10 @@ def select_posts(
 
 
 def audit_teachers(
-    teachers: Sequence[pd.DataFrame], gold: np.ndarray, classes: int
+    teachers: Sequence[pd.DataFrame],
+    gold: np.ndarray,
+    classes: int,
+    temperatures: Sequence[float | None],
 ) -> dict[str, Any]:
     """Return how well the teachers' labels do on gold posts.
 
@@ -427,18 +412,23 @@ def audit_teachers(
         (n,) class codes.
     classes
         Number of classes.
+    temperatures
+        The temperature of each teacher, by which the control by confidence is chosen.
 
     Returns
     -------
     dict
-        n. `agreed`, or `answered` with one teacher: the share of posts with a label. classes: for
-        each class, how many labels (under the same word), the share of them that is right
-        (accuracy) and the share of the class's posts that have one (coverage). kappa between two
-        teachers on the posts that both answer, or None. accuracy of each teacher, where an
-        abstention is wrong.
+        n, and `posts`, the gold posts of each class. `agreed`, or `answered` with one teacher: the
+        share of posts with a label. classes: for each class, how many labels (under the same
+        word), the share of them that is right (accuracy) and the share of the class's posts that
+        have one (coverage). kappa between two teachers on the posts that both answer, or None, and
+        error_correlation, that of their errors. accuracy of each teacher, where an abstention is
+        wrong. by_confidence: the control of two teachers, which takes as many gold posts of each
+        class by confidence as the teachers agree on; the share of its labels that is right, in all
+        (accuracy) and in each class, or None.
     """
     named, labels, word = has_label(teachers), teachers[0]["label"].to_numpy(), label_word(teachers)
-    per_class, kappa = {}, None
+    per_class, kappa, correlation, control = {}, None, None, None
     for code in range(classes):
         called, held = named & (labels == code), gold == code
         per_class[str(code)] = {
@@ -448,14 +438,45 @@ def audit_teachers(
         }
     if len(teachers) > 1:
         both = has_answer(teachers[0]) & has_answer(teachers[1])
-        kappa = cohens_kappa(*(frame["label"].to_numpy()[both] for frame in teachers))
+        answers = [frame["label"].to_numpy() for frame in teachers]
+        kappa = cohens_kappa(*(labels[both] for labels in answers))
+        correlation = error_correlation(gold, *answers)
+        if None not in temperatures:
+            budget = class_counts(labels[named], classes)
+            control = _confidence_control(teachers, temperatures, gold, budget)
     return {
         "n": len(gold),
+        "posts": _by_class(class_counts(gold, classes)),
         word: float(named.mean()),
         "classes": per_class,
         "kappa": kappa,
+        "error_correlation": correlation,
+        "by_confidence": control,
         "accuracy": [float((frame["label"].to_numpy() == gold).mean()) for frame in teachers],
     }
+
+
+def _confidence_control(
+    teachers: Sequence[pd.DataFrame],
+    temperatures: Sequence[float | None],
+    gold: np.ndarray,
+    budget: np.ndarray,
+) -> dict[str, Any]:
+    """Return how many labels are right if the most confident ones of each class are taken."""
+    labels, confidence = teacher_answers(teachers, temperatures)
+    answered = np.flatnonzero(labels != ABSTAIN)
+    chosen = answered[most_confident_rows(labels[answered], confidence[answered], budget)[0]]
+    labels, correct = labels[chosen], labels[chosen] == gold[chosen]
+    accuracy = {
+        str(code): float(correct[labels == code].mean()) if (labels == code).any() else None
+        for code in range(len(budget))
+    }
+    return {"accuracy": float(correct.mean()) if len(chosen) else None, "classes": accuracy}
+
+
+def _by_class(counts: Iterable[int]) -> dict[str, int]:
+    """Return counts under the code of each class, as a string."""
+    return {str(code): int(count) for code, count in enumerate(counts)}
 
 
 def class_counts(labels: ArrayLike, classes: int) -> np.ndarray:
@@ -477,6 +498,7 @@ def label_flow(
     temperatures: Sequence[float | None],
     on_gold: Sequence[pd.DataFrame],
     gold: np.ndarray,
+    train: Iterable[int],
     beside: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Return how many posts were scored, agreed on, wanted, kept and missing, for the report.
@@ -497,24 +519,24 @@ def label_flow(
         The temperature of each teacher.
     on_gold, gold
         Predictions of gold posts and their labels, for `audit_teachers`.
+    train
+        (K,) gold labels of the training posts, with which the labels are compared.
     beside
         As in `select_posts`.
     """
     classes = prediction_matrix(teachers[0], "logits").shape[1]
 
-    def by_class(counts: Iterable[int]) -> dict[str, int]:
-        return {str(code): int(count) for code, count in enumerate(counts)}
-
     def named(rows: np.ndarray) -> dict[str, int]:
-        return by_class(class_counts(teachers[0]["label"][rows], classes))
+        return _by_class(class_counts(teachers[0]["label"][rows], classes))
 
     return {
         "scored": len(teachers[0]),
         label_word(teachers): named(has_label(teachers)),
         "beside": None if beside is None else named(has_label(teachers) & beside),
-        "budget": None if budget is None else by_class(budget),
-        "kept": by_class(class_counts(labels, classes)),
-        "shortfall": by_class(shortfall),
+        "budget": None if budget is None else _by_class(budget),
+        "kept": _by_class(class_counts(labels, classes)),
+        "shortfall": _by_class(shortfall),
         "temperatures": temperatures,
-        "gold": audit_teachers(on_gold, gold, classes) if len(gold) else None,
+        "train": _by_class(train),
+        "gold": audit_teachers(on_gold, gold, classes, temperatures) if len(gold) else None,
     }
