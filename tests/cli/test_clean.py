@@ -13,7 +13,7 @@ from tree import ROOT
 from postgrad.corpus.cleaning import LEDGER
 from postgrad.demo.grammar import SHARES
 from postgrad.records.names import SPLITS
-from postgrad.records.posts import POSTS
+from postgrad.records.posts import GROUPED_POSTS, POSTS
 
 
 def clean(spec, data, out):
@@ -48,6 +48,37 @@ def test_clean_writes_five_splits_and_the_ledger(tmp_path):
     ledger = pd.read_parquet(tmp_path / "out/ledger.parquet")
     assert set(ledger["task"]) == {"toy"} and set(ledger["file"]) == {"train.csv"}
     assert [row[2] for row in fates(ledger)] == ["kept", "rejected", "kept"]
+
+
+def test_columns_under_groups_stay_with_the_posts(tmp_path):
+    rows = "1,one two,0,FR,7\n2,three,1,,\n3,,1,a value of a post that is no post: not looked at "
+    write(tmp_path, "train.csv", f"id,text,label,country,age\n{rows}{'x' * 60},\n")
+    write(tmp_path, "dev.csv", "id,text,label,country\n4,four,1,nan\n5,five,0,DE\n")
+    options = spec(train=split("train.csv"), dev=split("dev.csv")) | {"groups": ["country", "age"]}
+    result = clean(options, tmp_path, tmp_path / "out")
+    assert result.returncode == 0, result.stderr
+    for name in SPLITS:
+        assert pq.read_schema(tmp_path / "out" / f"{name}.parquet").equals(GROUPED_POSTS)
+    groups = [
+        pq.read_table(tmp_path / f"out/{name}.parquet")["groups"].to_pylist()
+        for name in ("train", "dev")
+    ]
+    assert groups == [[[("country", "FR"), ("age", "7")], []], [[], [("country", "DE")]]]
+
+
+def test_a_column_under_groups_must_exist_and_hold_no_texts(tmp_path):
+    write(tmp_path, "train.csv", f"id,text,label,note\n1,one,0,short\n2,two,1,{'secret ' * 9}\n")
+    options = spec(train=split("train.csv")) | {"groups": ["country"]}
+    result = clean(options, tmp_path, tmp_path / "out")
+    assert result.stderr == (
+        "clean: toy: no file has the column country; correct `groups` in config/tasks/toy.yaml.\n"
+    )
+    result = clean(options | {"groups": ["note"]}, tmp_path, tmp_path / "out")
+    assert result.stderr == (
+        "clean: train.csv, line 3: the column note has no single value of at most 60 characters; "
+        "name another column under `groups` in the task file.\n"
+    )
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_fault_is_one_sentence_and_leaves_nothing(tmp_path):

@@ -79,6 +79,7 @@ class CleanOptions:
     labels: list[dict[str, str | int]]  # name and value, in class order
     splits: dict[str, SplitFiles | None]
     clean: list[str] = field(default_factory=lambda: list(DEFAULT_STEPS))  # steps, in order
+    groups: list[str] = field(default_factory=list)  # raw columns that the posts keep
     platform: str | None = None
     source: str | None = None  # who distributes the files
     divide: Division | None = None

@@ -12,6 +12,7 @@ not grow with the texts.
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -38,7 +39,7 @@ from postgrad.corpus.settling import (
 from postgrad.corpus.text_forms import normalize_text
 from postgrad.records.names import SPLITS
 from postgrad.records.parquet_files import table_writer
-from postgrad.records.posts import POSTS, post_id_rank
+from postgrad.records.posts import GROUPED_POSTS, POSTS, post_id_rank
 
 LEDGER = pa.schema(
     [
@@ -54,6 +55,7 @@ LEDGER = pa.schema(
 )
 CHUNK = 20_000  # rows that are read, or written, at a time
 _SCRATCH = pa.schema([(key, pa.string()) for key in ("post_id", "text", "keyword", "platform")])
+_GROUPS = GROUPED_POSTS.field("groups")
 
 
 def clean_corpus(
@@ -104,9 +106,10 @@ def clean_corpus(
     scratch = Path(out).with_name(f".{Path(out).name}.scratch")
     scratch.parent.mkdir(parents=True, exist_ok=True)
     try:
-        rows = CleanedRows(scratch)
+        rows = CleanedRows(scratch, bool(options.groups))
         rows.read(splits)
         _check_listed_labels(splits, options.task)
+        _check_groups(splits, options)
         index = rows.index
         replace_rounded_ids(index, notes)
         settle_repeated_ids(index, rows.text_hashes, notes)
@@ -144,6 +147,17 @@ def _check_listed_labels(splits: list[RawSplit], task: str) -> None:
             )
 
 
+def _check_groups(splits: list[RawSplit], options: CleanOptions) -> None:
+    """Raise `ValueError` if no file has a column that the task names under `groups`."""
+    found = {column for split in splits for column in split.grouped}
+    for column in options.groups:
+        if column not in found:
+            raise ValueError(
+                f"{options.task}: no file has the column {column}; correct `groups` in "
+                f"config/tasks/{options.task}.yaml."
+            )
+
+
 class CleanedRows:
     """The cleaned rows of all files: their texts in a scratch file, and the rest in an index.
 
@@ -151,11 +165,15 @@ class CleanedRows:
     ----------
     scratch
         The path of the scratch file.
+    has_groups
+        Whether the posts have the column `groups`.
     """
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(self, scratch: Path, has_groups: bool) -> None:
         self.index = RowIndex()
         self._scratch = scratch
+        self._scratch_schema = _SCRATCH.append(_GROUPS) if has_groups else _SCRATCH
+        self._posts_schema = GROUPED_POSTS if has_groups else POSTS
 
     def read(self, splits: list[RawSplit]) -> None:
         """Read the files of all splits.
@@ -163,17 +181,19 @@ class CleanedRows:
         Raise `ValueError` if a file holds no post, or if a gold file does not fit its split.
         """
         options = pa.ipc.IpcWriteOptions(compression="lz4")
-        with pa.ipc.new_stream(str(self._scratch), _SCRATCH, options=options) as stream:
-            chunk: list[tuple[str | None, ...]] = []
+        schema = self._scratch_schema
+        with pa.ipc.new_stream(str(self._scratch), schema, options=options) as stream:
+            chunk: list[tuple[Any, ...]] = []
             for post in self._posts(splits):
                 # The text of a row that is no post is not needed any more.
                 text = post.text if post.fate == "kept" else None
-                chunk.append((post.post_id, text, post.keyword, post.platform))
+                groups = list(post.groups.items())
+                chunk.append((post.post_id, text, post.keyword, post.platform, groups))
                 if len(chunk) == CHUNK:
-                    stream.write_batch(_batch(chunk))
+                    stream.write_batch(_batch(chunk, schema))
                     chunk = []
             if chunk:
-                stream.write_batch(_batch(chunk))
+                stream.write_batch(_batch(chunk, schema))
 
     def _posts(self, splits: list[RawSplit]) -> Iterator[RawPost]:
         """Yield the post of each row, after it was added to the index."""
@@ -246,7 +266,9 @@ class CleanedRows:
         with ExitStack() as stack:
             write_ledger = stack.enter_context(table_writer(f"{out}/ledger.parquet", LEDGER))
             write_posts = {
-                split: stack.enter_context(table_writer(f"{out}/{split}.parquet", POSTS))
+                split: stack.enter_context(
+                    table_writer(f"{out}/{split}.parquet", self._posts_schema)
+                )
                 for split in SPLITS
             }
             for start, batch in self._chunks():
@@ -302,9 +324,15 @@ class CleanedRows:
             "origin": pa.array([origin] * len(rows)),
             "parent": nulls,
         }
-        return pa.table(columns, schema=POSTS).filter(pa.array(here))
+        if "groups" in self._posts_schema.names:
+            columns["groups"] = batch["groups"]
+        return pa.table(columns, schema=self._posts_schema).filter(pa.array(here))
 
 
-def _batch(chunk: list[tuple[str | None, ...]]) -> pa.RecordBatch:
-    columns = [pa.array(column, pa.string()) for column in zip(*chunk, strict=True)]
-    return pa.RecordBatch.from_arrays(columns, schema=_SCRATCH)
+def _batch(chunk: list[tuple[Any, ...]], schema: pa.Schema) -> pa.RecordBatch:
+    """Return rows as a batch. What a row holds behind the columns of the schema is left out."""
+    columns = [
+        pa.array(column, field.type)
+        for field, column in zip(schema, zip(*chunk, strict=True), strict=False)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -36,6 +36,8 @@ from postgrad.corpus.readers import (
 REMOVED = re.compile(r"\[\s*(deleted|removed)(\s+by\s+[\w ]+)?\s*\]", re.I)
 # The name of the split of a file before it is divided.
 UNDIVIDED = "undivided"
+# The most characters of a value by which posts are grouped; a longer one may be a text.
+LONGEST_GROUP = 60
 
 # 27, but not 270, 27.5 or the cents of 8.27.
 _TWO_DIGITS = re.compile(r"(?<![\d.,])\d\d(?!\d|[.,]\d)")
@@ -58,6 +60,8 @@ class RawPost:
         "kept", "rejected" or "decoy".
     reason : str or None
         Why it was rejected.
+    groups : dict
+        The values of the columns that the task names under `groups`.
     """
 
     split: str
@@ -69,6 +73,7 @@ class RawPost:
     platform: str | None
     fate: str
     reason: str | None
+    groups: dict[str, str] = field(default_factory=dict)
 
 
 def is_selected(text: str, select: Selection) -> bool:
@@ -201,6 +206,8 @@ class RawSplit:
         Gets the values of a `ListedLabel` that occur.
     gold : dict or None
         The class code of each post_id in the gold file, if the split has one.
+    grouped : set of str
+        Gets the columns under `groups` that its files have.
     """
 
     split: str
@@ -211,6 +218,7 @@ class RawSplit:
     notes: list[str]
     listed: set[str] = field(default_factory=set)
     gold: dict[str, int] | None = None
+    grouped: set[str] = field(default_factory=set)
 
     @property
     def names(self) -> list[str]:
@@ -272,6 +280,8 @@ class RawSplit:
         codes, split_of = label_codes(self.options.labels), self._split_of_value()
         has_id, labelled = "id" in at, "label" in at
         label_column = wanted.get("label", "")
+        grouping = [column for column in self.options.groups if column in columns]
+        self.grouped.update(grouping)
         is_listed = isinstance(label_column, ListedLabel)
         for line, row in rows:
             cell: dict[str, Any] = {}
@@ -312,7 +322,13 @@ class RawSplit:
                 or body.platform
                 or self.options.platform
             )
-            yield RawPost(split, line, post_id, text, keyword, label, platform, fate, reason)
+            groups = {}
+            for column in grouping if fate == "kept" else ():
+                if value := _group(row.get(column), column, name, line):
+                    groups[column] = value
+            yield RawPost(
+                split, line, post_id, text, keyword, label, platform, fate, reason, groups
+            )
 
     def _read_rows(
         self, name: str, columns: Mapping[str, Column], notes: list[str]
@@ -322,6 +338,7 @@ class RawSplit:
         layout = Layout(body.encoding, body.sheet, body.delimiter, body.quotes, paired)
         # All names of columns that are read, to find them inside nested JSON.
         wanted = [name for column in columns.values() for name in _names_of(column)]
+        wanted += self.options.groups
         return read_raw_rows(self.folder / name, name, layout, wanted, notes)
 
     def _split_of_value(self) -> dict[str, str] | None:
@@ -339,6 +356,20 @@ class RawSplit:
 def _names_of(column: Column) -> list[str]:
     """Return all names by which a column is known."""
     return as_list(column.column if isinstance(column, ListedLabel) else column)
+
+
+def _group(value: Any, column: str, name: str, line: int) -> str:
+    """Return the value of a column under `groups`, and an empty string if it says nothing.
+
+    Raise `ValueError` if it is no single value, or longer than `LONGEST_GROUP` characters.
+    """
+    text = "" if value is None or isinstance(value, Other) else str(value).strip()
+    if isinstance(value, Other) or len(text) > LONGEST_GROUP:
+        raise ValueError(
+            f"{name}, line {line}: the column {column} has no single value of at most "
+            f"{LONGEST_GROUP} characters; name another column under `groups` in the task file."
+        )
+    return "" if text in NOTHING else text
 
 
 def _rejection(

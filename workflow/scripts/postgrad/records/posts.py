@@ -28,6 +28,8 @@ POSTS = pa.schema(
         ("parent", pa.string()),
     ]
 )
+# The posts of a task that names columns under `groups`: a map from such a column to its value.
+GROUPED_POSTS = POSTS.append(pa.field("groups", pa.map_(pa.string(), pa.string())))
 DROPPED = pa.schema([("post_id", pa.string()), ("split", pa.string()), ("reason", pa.string())])
 
 
