@@ -16,7 +16,6 @@ from tree import ROOT, copy_of_tree, scored, snakemake
 
 import review
 from postgrad.config.errors import ConfigError
-from postgrad.evaluation.bootstrap import bootstrap_p_value
 from postgrad.graph import queries
 from postgrad.llm import stand_in
 from postgrad.llm.answer_cache import Reply, Request, parse_reply
@@ -296,17 +295,10 @@ def test_a_gate_stays_shut_without_a_gain_beyond_chance_and_asks_no_more(tmp_pat
     assert (fit["after"] > fit["before"]) == bool(wrong)
 
 
-def test_margins_and_chance_by_eye():
+def test_margins_by_eye():
     assert np.allclose(
         probability_margins(np.array([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]])), [0.2, 0.7]
     )
-    right = np.array([0, 0, 1, 1])  # before; after, all are
-    p = bootstrap_p_value(4, lambda rows: right[rows].mean(), lambda rows: 1.0, seed=1)
-    assert p == pytest.approx(
-        1 / 16, abs=0.02
-    )  # both posts that were wrong are left out of the draw: (2/4)^4
-    assert bootstrap_p_value(4, lambda rows: 1.0, lambda rows: 1.0, seed=1) == 1
-    assert bootstrap_p_value(4, lambda rows: None, lambda rows: 1.0, seed=1) == 1
 
 
 # -- what it is shown ------------------------------------------------------------------------------

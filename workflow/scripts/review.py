@@ -46,7 +46,7 @@ from postgrad.records.predictions import (
 from postgrad.runtime.cli import add_named_files, add_spec, named_files, parse_arguments, run
 from postgrad.runtime.signals import handle_stop_signals
 
-VERSION = 1  # raise when the same answers give other predictions, or a model is asked otherwise
+VERSION = 2  # raise when the same answers give other predictions, or a model is asked otherwise
 GATE = "gate"
 
 

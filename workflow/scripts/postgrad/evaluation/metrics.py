@@ -117,6 +117,30 @@ def roc_auc(gold: np.ndarray, probs: np.ndarray, positive: int = 1) -> float | N
     return float(np.mean([roc_auc_score(gold == code, probs[:, code]) for code in chosen]))
 
 
+def average_precision(gold: np.ndarray, probs: np.ndarray, positive: int = 1) -> float | None:
+    """Return the average precision, or None if a class has no gold post.
+
+    It is the mean, over the gold posts of the class, of the precision among the posts whose
+    probability is not lower. With more than two classes it is the mean, over classes, of one class
+    against the rest. The parameters are those of `roc_auc`.
+
+    Examples
+    --------
+    >>> ranked = np.array([[0.1, 0.9], [0.2, 0.8], [0.3, 0.7]])
+    >>> average_precision(np.array([1, 0, 1]), ranked)
+    0.8333333333333333
+    """
+    from sklearn.metrics import average_precision_score
+
+    classes = probs.shape[1]
+    if len(np.unique(gold)) < classes:
+        return None
+    chosen = [positive] if classes == 2 else range(classes)
+    return float(
+        np.mean([average_precision_score(gold == code, probs[:, code]) for code in chosen])
+    )
+
+
 def label_metrics(
     cells: np.ndarray, support: np.ndarray, positive: list[int]
 ) -> dict[str, float | None]:

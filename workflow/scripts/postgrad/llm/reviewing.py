@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from postgrad.evaluation.bootstrap import bootstrap_p_value
+from postgrad.evaluation.bootstrap import GoldPosts, SeedPredictions, bootstrap_p_value
 from postgrad.evaluation.metrics import official_metric
 from postgrad.llm.answer_cache import Answer, Request, answer_counts
 from postgrad.llm.templates import draw_examples, fill_messages, label_definitions
@@ -273,9 +273,13 @@ def fit_gate(
     """
     task = (len(options.labels), options.positive, options.metric)
 
-    def score(margin: float | None, rows: Any = slice(None)) -> Any:
+    def score(margin: float | None) -> Any:
         labels, logits = after[margin]
-        return official_metric(gold[rows], labels[rows], softmax(logits[rows]), *task)
+        return official_metric(gold, labels, softmax(logits), *task)
+
+    def answers(margin: float | None) -> SeedPredictions:
+        labels, logits = after[margin]
+        return SeedPredictions(labels[None], softmax(logits)[None])
 
     margins = sorted(cast(list[float], options.gate))
     after: dict[float | None, tuple[np.ndarray, np.ndarray]] = {
@@ -285,9 +289,8 @@ def fit_gate(
     best, metrics = first_best(margins, score)
     before, p = score(None), 1.0
     if max(metrics) > before:
-        p = bootstrap_p_value(
-            len(gold), lambda rows: score(None, rows), lambda rows: score(best, rows), options.seed
-        )
+        posts = GoldPosts(gold, np.arange(len(gold)), len(options.labels), options.positive)
+        p = bootstrap_p_value(posts, answers(None), answers(best), options.metric, options.seed)
     p = min(1.0, p * len(margins))
     on = max(metrics) > before and p <= (options.alpha or 0.0)
     tried = [list(pair) for pair in zip(margins, metrics)]
