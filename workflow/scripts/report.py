@@ -20,7 +20,15 @@ import pandas as pd
 
 from postgrad.records.files import write_text
 from postgrad.records.json_files import read_json
-from postgrad.report import bookkeeping, leaderboard, page, score_tables, text_tables
+from postgrad.report import (
+    bookkeeping,
+    leaderboard,
+    page,
+    provenance,
+    score_tables,
+    text_tables,
+    verdict_page,
+)
 from postgrad.report.sections import find_sections, read_named_files
 from postgrad.report.unfinished import unfinished_sentence, unfinished_text
 from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
@@ -106,8 +114,21 @@ def main(argv: Sequence[str] | None = None) -> None:
         books=books,
         near_copies=near_copies,
         collapses=collapses,
+        costs=None,
+        provenance=provenance.provenance_table(Path(__file__).parent, scores, read_files(args)),
+        **verdict_page.verdict_parts([], []),
     )
     write_text(html, args.out)
+
+
+def read_files(args: argparse.Namespace) -> dict[str, str]:
+    """Return {what a file is: path} of all files that were given, by their options and names."""
+    files = {}
+    for option, values in vars(args).items():
+        for place, value in enumerate(values if isinstance(values, list) else []):
+            words = value[:-1] if isinstance(value, list) else [str(place + 1)]
+            files[" ".join([option, *words])] = value[-1] if isinstance(value, list) else value
+    return files
 
 
 if __name__ == "__main__":
