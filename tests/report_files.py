@@ -11,6 +11,8 @@ import pandas as pd
 from tree import ROOT
 
 from postgrad.evaluation.comparison import compare_chain
+from postgrad.evaluation.node_estimates import chain_differences, node_estimates
+from postgrad.records.outcomes import Outcomes, write_outcomes
 
 SECRET = "zebra crossing"  # stands for a post's text: it must never reach the report
 
@@ -34,11 +36,32 @@ def entry(predictor, right, dataset="ages/dev", auc=0.75):
         "task": "smm4h24-task6",
         "n": 20,
         "metric": "f1",
+        "positive": [1],
         "values": {**values, "auc": auc},
         "per_class": per_class,
         "confusion": [[right, 10 - right], [10 - right, right]],
         "abstained": 0,
     }
+
+
+def answered(entry):
+    """Outcomes of a made-up score: of each class, the first `right` posts are right."""
+    gold = [code for code in (0, 1) for _ in range(10)]
+    right = entry["confusion"][0][0]
+    labels = [code if place % 10 < right else 1 - code for place, code in enumerate(gold)]
+    return pd.DataFrame(
+        {
+            "predictor": entry["predictor"],
+            "dataset": entry["dataset"],
+            "post_id": [f"p{place:02}" for place in range(20)],
+            "group": range(20),
+            "gold": gold,
+            "label": labels,
+            "probs": [[1.0 - label, float(label)] for label in labels],
+            "platform": "Twitter",
+            "words": 9,
+        }
+    )
 
 
 ENTRIES = [
@@ -59,15 +82,29 @@ ENTRIES = [
         "reason": "no gold labels",
     },
 ]
-SCORE = {"recipe": "ctyun", "entries": ENTRIES}
+OUTCOMES = [answered(one) for one in ENTRIES if one["n"]]
+SCORE = {
+    "recipe": "ctyun",
+    "entries": ENTRIES,
+    "estimates": node_estimates(ENTRIES, Outcomes(pd.concat(OUTCOMES))),
+}
+CONTROLS = {"ages-drawn": "ages-expert"}
 COMPARE = {
     "recipe": "ctyun",
     "chains": {
         "ages": {
             "sets": {
-                dataset: compare_chain(
-                    ENTRIES, ["ages-plain", "ages-expert"], {"ages-drawn": "ages-expert"}, dataset
-                )
+                dataset: compare_chain(ENTRIES, ["ages-plain", "ages-expert"], CONTROLS, dataset)
+                | {
+                    "differences": chain_differences(
+                        ENTRIES,
+                        Outcomes(pd.concat(OUTCOMES)),
+                        ["ages-plain", "ages-expert"],
+                        CONTROLS,
+                        dataset,
+                        margin=0.01,
+                    )
+                }
                 for dataset in ("ages/dev", "ages/test")
             }
         }
@@ -133,6 +170,7 @@ SPEC = {
     "study": "demo",
     "title": "Made-up <posts>",
     "scale": "demo",
+    "margin": 0.01,
     "mode": "recommended",
     "posts": "work/demo/posts",
     "made_up": True,
@@ -228,6 +266,8 @@ def inputs(folder):
             *(["ctyun", "agreed"] if option == "flow" else []),
             str(folder / name),
         ]
+    write_outcomes(OUTCOMES, folder / "ctyun/score/outcomes.parquet")
+    arguments += ["--outcomes", "ctyun", str(folder / "ctyun/score/outcomes.parquet")]
     for option, name, frame in (
         (
             "ledger",
@@ -244,16 +284,14 @@ def inputs(folder):
 
 
 def report(arguments, out):
-    outputs = [
-        "--table",
-        f"{out}/scores.csv",
-        "--text",
-        f"{out}/scores.txt",
-        "--out",
-        f"{out}/report.html",
-    ]
     return subprocess.run(
-        [sys.executable, "workflow/scripts/report.py", *arguments, *outputs],
+        [
+            sys.executable,
+            "workflow/scripts/report.py",
+            *arguments,
+            "--out",
+            f"{out}/report.html",
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -64,7 +64,7 @@ def test_every_table_shows_the_official_metric_of_the_task(metric):
     """
     one = entry("ages-plain@seed=1", 6)
     one = {**one, "metric": metric, "values": one["values"] | {metric: 0.875, "official": 0.875}}
-    score = {"recipe": "ctyun", "entries": [one]}
+    score = {"recipe": "ctyun", "entries": [one], "estimates": []}
     rows = list(csv.DictReader(io.StringIO(text_tables.scores_csv([score], SPEC))))
     assert (rows[0]["metric"], rows[0]["value"]) == (metric, "0.875000")
     assert [row["metric"] for row in rows].count(metric) == 1
@@ -105,7 +105,7 @@ def test_nodes_are_means_over_seeds_beside_their_floor():
 
 def test_the_median_is_not_the_mean():
     entries = [entry(f"a@seed={seed}", right) for seed, right in ((1, 9), (2, 8), (3, 1))]
-    (row,) = score_tables.node_scores([{"recipe": "r", "entries": entries}], {})
+    (row,) = score_tables.node_scores([{"recipe": "r", "entries": entries, "estimates": []}], {})
     assert row["median"] == 0.8 and row["mean"] == pytest.approx(0.6)
     assert text_tables.scores_text([row], [], SPEC).splitlines()[1].split() == [
         "a",
@@ -123,7 +123,7 @@ def test_other_axes_than_the_seed_stay_apart():
         entry("a@loss=focal@seed=2", 8),
         entry("a@loss=ldam@seed=1", 9),
     ]
-    rows = score_tables.node_scores([{"recipe": "r", "entries": entries}], {})
+    rows = score_tables.node_scores([{"recipe": "r", "entries": entries, "estimates": []}], {})
     assert [(row["node"], row["seeds"]) for row in rows] == [
         ("a@loss=focal", 2),
         ("a@loss=ldam", 1),
@@ -235,7 +235,9 @@ def test_one_class_for_all_posts_is_told():
     alone = {**entry("ages-floor", 10), "confusion": [[20, 0], [0, 0]]}
     silent = {**entry("ages-read", 0), "confusion": [[0, 0], [0, 0]], "abstained": 20}
     entries = [entry("ages-plain@seed=1", 6), alike, alone, silent]
-    rows = score_tables.node_scores([{"recipe": "ctyun", "entries": entries}], FLOORS)
+    rows = score_tables.node_scores(
+        [{"recipe": "ctyun", "entries": entries, "estimates": []}], FLOORS
+    )
     assert {row["node"]: row["one_class"] for row in rows} == {
         "ages-plain": 1,
         "ages-floor": 0,
@@ -265,7 +267,9 @@ def test_collapsed_trainings_are_told():
 def test_text_table_cuts_long_names_to_100_columns():
     long = entry("a" * 90 + "@loss=focal@seed=1", 6)
     floors = {"ctyun": {"ages": "a" * 90 + "@loss=focal"}}
-    rows = score_tables.node_scores([{"recipe": "ctyun", "entries": [long]}], floors)
+    rows = score_tables.node_scores(
+        [{"recipe": "ctyun", "entries": [long], "estimates": []}], floors
+    )
     lines = text_tables.scores_text(rows, [], SPEC).splitlines()
     assert len(lines[1]) == 100 and lines[1].endswith("  floor") and "…" in lines[1]
     line = text_tables.scores_text(rows, [], marked(transductive=["a" * 90])).splitlines()[1]
@@ -326,9 +330,7 @@ def test_a_dataset_may_have_a_floor_of_its_own():
         for node, right in (("ages-floor-mean", 4), ("ages-mean", 7))
     ]
     floors = {"ctyun": {"ages": "ages-floor", "ages/held-out": "ages-floor-mean"}}
-    rows = score_tables.node_scores(
-        [{"recipe": "ctyun", "entries": [*SCORE["entries"], *held_out]}], floors
-    )
+    rows = score_tables.node_scores([SCORE | {"entries": [*SCORE["entries"], *held_out]}], floors)
     found = {(row["node"], row["dataset"]): (row["is_floor"], row["floor"]) for row in rows}
     assert found["ages-floor", "ages/dev"] == (True, 0.5) and found["ages-plain", "ages/dev"] == (
         False,

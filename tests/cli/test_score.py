@@ -13,6 +13,7 @@ from tree import ROOT
 
 from postgrad.evaluation.metrics import roc_auc, score_predictions
 from postgrad.records.json_files import json_text
+from postgrad.records.outcomes import OUTCOMES
 from postgrad.records.posts import write_posts
 from postgrad.records.predictions import ABSTAIN, prediction_rows, softmax, write_predictions
 
@@ -138,7 +139,8 @@ def test_impossible_input_is_refused(change, fault):
 
 
 def frame(ids, labels):
-    return pd.DataFrame({"post_id": ids, "label": pd.array(labels, dtype="Int64")})
+    labels = pd.array(labels, dtype="Int64")
+    return pd.DataFrame({"post_id": ids, "text": "two words", "label": labels})
 
 
 def test_json_is_rounded_sorted_and_finite():
@@ -175,7 +177,10 @@ def score(tmp_path, pairs, predictions, gold):
         command += ["--predictions", predictor, file]
     for dataset, file in gold.items():
         command += ["--gold", "plain@seed=1", dataset, file]
-    command += ["--out", tmp_path / "score.json"]
+    groups = pd.DataFrame({"post_id": ["p0", "p1", "p2"], "split": "dev", "group": ["g", "g", "h"]})
+    groups.to_parquet(tmp_path / "groups.parquet")
+    command += ["--groups", "t", tmp_path / "groups.parquet"]
+    command += ["--outcomes", tmp_path / "outcomes.parquet", "--out", tmp_path / "score.json"]
     return subprocess.run(command, capture_output=True, text=True)
 
 
@@ -222,6 +227,13 @@ def test_command(tmp_path):
         "task": "t",
     }
     assert empty == {**named, "n": 0, "reason": "no gold labels"}
+    outcomes = pd.read_parquet(tmp_path / "outcomes.parquet")
+    assert list(outcomes) == OUTCOMES.names and set(outcomes["dataset"]) == {"t/dev"}
+    assert outcomes["label"].tolist() == PREDICTED.tolist() and set(outcomes["words"]) == {2}
+    assert outcomes["group"].nunique() == 7 and outcomes["group"][0] == outcomes["group"][1]
+    (estimate,) = found["estimates"]
+    assert (estimate["node"], estimate["dataset"], estimate["seeds"]) == ("plain", "t/dev", 1)
+    assert estimate["low"] < estimate["mean"] == round(4 / 7, 10) < estimate["high"]
 
 
 def test_command_names_both_files_where_predictions_are_missing(tmp_path):

@@ -2,7 +2,7 @@
 
 in:  predictions, gold and datasets of a recipe; ledgers, audits and label flows of the study
 out: results/<study>/<recipe>/{score,compare,diversity};
-     results/<study>/{report.html,scores.csv,scores.txt} of the recipes that the study asks for,
+     results/<study>/report.html with the files beside it, of the recipes that the study asks for,
      and the same in results/<study>/all_recipes of all recipes, and in results/<study>/so_far of
      what there is of a study that has not finished: see so_far.smk
 """
@@ -29,8 +29,10 @@ rule score:
     input:
         predictions=files(PATHS.scored_predictions),
         gold=files(PATHS.scored_posts),
+        groups=files(PATHS.scored_groups),
     output:
-        "results/{study}/{recipe}/score/score.json",
+        scores="results/{study}/{recipe}/score/score.json",
+        outcomes="results/{study}/{recipe}/score/outcomes.parquet",
     log:
         "work/{study}/log/{recipe}/score.log",
     group:
@@ -41,17 +43,22 @@ rule score:
         spec=lambda wildcards: specs.score_spec(STUDY, wildcards.recipe),
         code=code_fingerprint("score"),
         reads=lambda wildcards: specs.score_reads(STUDY, wildcards.recipe),
-        pairs=named(predictions=PATHS.scored_predictions, gold=PATHS.scored_posts),
+        files=named(
+            predictions=PATHS.scored_predictions,
+            gold=PATHS.scored_posts,
+            groups=PATHS.scored_groups,
+        ),
     message:
         "Scoring {wildcards.recipe}"
     shell:
-        "python workflow/scripts/score.py --spec {params.spec:q} {params.pairs:q} "
-        "--out {output:q} > {log:q} 2>&1"
+        "python workflow/scripts/score.py --spec {params.spec:q} {params.files:q} "
+        "--outcomes {output.outcomes:q} --out {output.scores:q} > {log:q} 2>&1"
 
 
 rule compare:
     input:
-        rules.score.output,
+        scores=rules.score.output.scores,
+        outcomes=rules.score.output.outcomes,
     output:
         "results/{study}/{recipe}/compare/compare.json",
     log:
@@ -66,8 +73,8 @@ rule compare:
     message:
         "Comparing along the chains of {wildcards.recipe}"
     shell:
-        "python workflow/scripts/compare.py --spec {params.spec:q} --scores {input:q} "
-        "--out {output:q} > {log:q} 2>&1"
+        "python workflow/scripts/compare.py --spec {params.spec:q} --scores {input.scores:q} "
+        "--outcomes {input.outcomes:q} --out {output:q} > {log:q} 2>&1"
 
 
 rule diversity:
@@ -99,8 +106,7 @@ rule report:
         unpack(look_up(report_inputs)),
     output:
         page=PATHS.page("{scope}"),
-        table=f"{PATHS.folder}/{{scope}}scores.csv",
-        text=f"{PATHS.folder}/{{scope}}scores.txt",
+        tables=[f"{PATHS.folder}/{{scope}}{name}" for name in REPORT_FILES],
     log:
         f"work/{STUDY.name}/log/{{scope}}report.log",
     conda:
@@ -114,4 +120,4 @@ rule report:
         "Writing the report"
     shell:
         "python workflow/scripts/report.py --spec {params.spec:q} {params.files:q} "
-        "--table {output.table:q} --text {output.text:q} --out {output.page:q} > {log:q} 2>&1"
+        "--out {output.page:q} > {log:q} 2>&1"

@@ -18,19 +18,21 @@ use rule score as score_so_far with:
     input:
         [],
     output:
-        f"results/{{study}}/{SO_FAR}{{recipe}}/score.json",
+        scores=f"results/{{study}}/{SO_FAR}{{recipe}}/score.json",
+        outcomes=f"results/{{study}}/{SO_FAR}{{recipe}}/outcomes.parquet",
     log:
         f"work/{{study}}/log/{SO_FAR}{{recipe}}/score.log",
     localrule: True
     params:
         spec=lambda wildcards: FOUND.score_spec(wildcards.recipe),
         reads=lambda wildcards: FOUND.times(wildcards.recipe),
-        pairs=named(predictions=FOUND.predictions, gold=FOUND.posts),
+        files=named(predictions=FOUND.predictions, gold=FOUND.posts, groups=FOUND.groups),
 
 
 use rule compare as compare_so_far with:
     input:
-        rules.score_so_far.output,
+        scores=rules.score_so_far.output.scores,
+        outcomes=rules.score_so_far.output.outcomes,
     output:
         f"results/{{study}}/{SO_FAR}{{recipe}}/compare.json",
     log:

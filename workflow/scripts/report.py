@@ -1,13 +1,17 @@
-r"""Write the report of a study: one page, a CSV file of all scores and a text table.
+r"""Write the report of a study: one page, and CSV and text files beside it.
 
 python workflow/scripts/report.py --spec results/demo/report.html.spec.json \
     --scores results/demo/ctyun/score/score.json \
+    --outcomes ctyun results/demo/ctyun/score/outcomes.parquet \
     --compare results/demo/ctyun/compare/compare.json \
     --ledger smm4h24-task6 results/demo/clean/smm4h24-task6/ledger.parquet \
     --audit smm4h24-task6 results/demo/audit/smm4h24-task6/drop.parquet \
     --near smm4h24-task6 results/demo/audit/smm4h24-task6/near.parquet \
     --flow ctyun agreed results/demo/ctyun/label/agreed.json \
-    --table results/demo/scores.csv --text results/demo/scores.txt --out results/demo/report.html
+    --out results/demo/report.html
+
+Beside the page it writes the files of `postgrad.records.names.REPORT_FILES`: tables of the figures
+of the page, the scores as text, and the verdict that a run shows at its end.
 """
 
 import argparse
@@ -18,16 +22,20 @@ from typing import Any
 
 import pandas as pd
 
+from postgrad.evaluation.verdicts import verdicts
 from postgrad.records.files import write_text
 from postgrad.records.json_files import read_json
+from postgrad.records.outcomes import read_outcomes
 from postgrad.report import (
     bookkeeping,
     leaderboard,
     page,
     provenance,
+    ranking,
     score_tables,
     text_tables,
     verdict_page,
+    verdict_text,
 )
 from postgrad.report.sections import find_sections, read_named_files
 from postgrad.report.unfinished import unfinished_sentence, unfinished_text
@@ -41,6 +49,7 @@ NAMED = {
     "audit": (("TASK",), "drop.parquet of each task"),
     "near": (("TASK",), "near.parquet of each task"),
     "model": (("RECIPE", "NODE"), "model.json of each model that may begin anew"),
+    "outcomes": (("RECIPE",), "outcomes.parquet of each recipe"),
 }
 
 
@@ -59,8 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for option, (name, text) in named.items():
         words: dict[str, Any] = {"nargs": len(name) + 1, "metavar": (*name, "FILE")}
         parser.add_argument(f"--{option}", action="append", default=[], help=text, **words)
-    for option, text in (("table", "scores.csv"), ("text", "scores.txt"), ("out", "report.html")):
-        parser.add_argument(f"--{option}", required=True, help=text)
+    parser.add_argument("--out", required=True, help="report.html")
     args = parse_arguments(parser, argv)
 
     spec, ledgers = args.spec, named_files("--ledger", args.ledger)
@@ -88,15 +96,36 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     chains = score_tables.chain_tables(compares)
     collapses = bookkeeping.collapse_rows(models)
-    ranks = leaderboard.rank_recipes(rows, compares, spec) if len(recipes) > 1 else []
-    write_text(text_tables.scores_csv(scores, spec), args.table)
     so_far = spec.get("so_far")
-    write_text(
-        unfinished_text(so_far)
+    ranks = leaderboard.rank_recipes(rows, compares, spec)
+    outcomes = {
+        recipe: read_outcomes(path)
+        for recipe, path in named_files("--outcomes", args.outcomes, recipes).items()
+    }
+    systems, pairs = ranking.rank_systems(ranks, rows, outcomes, spec["margin"])
+    compared = verdict_text.with_sentences(
+        verdicts(
+            compares,
+            {
+                (recipe, alias): task
+                for recipe, body in recipes.items()
+                for alias, task in body["tasks"].items()
+            },
+        )
+    )
+    ranks = ranks if len(recipes) > 1 else []
+    texts = {
+        "scores.csv": text_tables.scores_csv(scores, spec),
+        "scores.txt": unfinished_text(so_far)
         + leaderboard.leaderboard_text(ranks)
         + text_tables.scores_text(rows, chains, spec, collapses, shown),
-        args.text,
-    )
+        "comparisons.csv": verdict_text.csv_text(compared, verdict_text.COLUMNS),
+        "ranking.csv": verdict_text.csv_text(systems, ranking.COLUMNS),
+        "ranking_pairs.csv": verdict_text.csv_text(pairs, ranking.PAIR_COLUMNS),
+        "verdict.txt": unfinished_text(so_far) + verdict_text.verdict_text(compared, systems, spec),
+    }
+    for file, content in texts.items():
+        write_text(content, Path(args.out).parent / file)
     html = page.render_page(
         TEMPLATE,
         spec=spec,
@@ -116,7 +145,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         collapses=collapses,
         costs=None,
         provenance=provenance.provenance_table(Path(__file__).parent, scores, read_files(args)),
-        **verdict_page.verdict_parts([], []),
+        **verdict_page.verdict_parts(compared, systems),
     )
     write_text(html, args.out)
 

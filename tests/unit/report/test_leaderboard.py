@@ -32,13 +32,16 @@ def both(name, dev, test):
 
 def study(recipes, chains=None, marks=None):
     """Return rows, compares and spec of {recipe: entries} and {recipe: lists of nodes}."""
-    scores = [{"recipe": recipe, "entries": entries} for recipe, entries in recipes.items()]
+    scores = [
+        {"recipe": recipe, "entries": entries, "estimates": []}
+        for recipe, entries in recipes.items()
+    ]
     compares = []
     for recipe, lists in (chains or {}).items():
         found = {}
         for i, chain in enumerate(lists):
             sets = {
-                name: compare_chain(recipes[recipe], chain, [], name)
+                name: compare_chain(recipes[recipe], chain, {}, name)
                 for name in ("rain/dev", "rain/test")
             }
             found[f"c{i}"] = {"sets": sets}

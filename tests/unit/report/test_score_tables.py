@@ -19,7 +19,7 @@ def entry(seed, official):
 
 def row_of(*officials):
     entries = [entry(str(seed), official) for seed, official in enumerate(officials)]
-    (row,) = node_scores([{"recipe": "forecast", "entries": entries}], {})
+    (row,) = node_scores([{"recipe": "forecast", "entries": entries, "estimates": []}], {})
     return row
 
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from postgrad.records.score_files import Comparison, Control, ScoreEntry, Spread, Summary
+from postgrad.records.score_files import ChainSummary, Control, ScoreEntry, Spread, Summary
 
-NOT_RUN = "not run"
+NOT_RUN, OTHER_SEEDS = "not run", "no equal seeds"
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Chain:
 
     chain: list[str]
     sets: list[str]
-    controls: dict[str, str] | list[str] = field(default_factory=dict)  # as in `compare_chain`
+    controls: dict[str, str] = field(default_factory=dict)  # as in `compare_chain`
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class CompareOptions:
 
     recipe: str
     chains: dict[str, Chain]
+    margin: float  # a difference of at most this size is practically zero
 
 
 def score_spread(values: Sequence[float]) -> Spread:
@@ -74,23 +75,38 @@ def node_summary(entries: Sequence[ScoreEntry]) -> Summary:
     return summary
 
 
-def paired_difference(before: Sequence[ScoreEntry], after: Sequence[ScoreEntry]) -> Summary:
-    """Return the gain from one node to another over pairs of entries whose shared axes are equal.
+def paired_entries(
+    before: Sequence[ScoreEntry], after: Sequence[ScoreEntry]
+) -> list[tuple[ScoreEntry, ScoreEntry]]:
+    """Return the pairs of entries of two nodes that have a score, and whose shared axes are equal.
 
-    A node without axes is paired with every seed of the other. If there is no pair, the result has
-    a reason.
+    A node without axes is paired with every seed of the other.
     """
-    gains = []
-    for old in (entry for entry in before if entry["n"]):
-        for new in (entry for entry in after if entry["n"]):
-            a, b = old["axes"], new["axes"]
-            official = value_gain(old, new, "official")
-            if all(a[key] == b[key] for key in a.keys() & b.keys()) and official is not None:
-                gains.append((official, value_gain(old, new, "auc")))
+    return [
+        (old, new)
+        for old in before
+        for new in after
+        if old["n"]
+        and new["n"]
+        and all(old["axes"][key] == new["axes"][key] for key in old["axes"].keys() & new["axes"])
+        and value_gain(old, new, "official") is not None
+    ]
+
+
+def paired_difference(before: Sequence[ScoreEntry], after: Sequence[ScoreEntry]) -> Summary:
+    """Return the gain from one node to another over the pairs of `paired_entries`.
+
+    If there is no pair, the result has a reason.
+    """
+    gains = [
+        (gain, value_gain(old, new, "auc"))
+        for old, new in paired_entries(before, after)
+        if (gain := value_gain(old, new, "official")) is not None
+    ]
     summary = summarize_scores(gains)
     if not gains:
         run = [any(entry["n"] for entry in entries) for entries in (before, after)]
-        summary["reason"] = "no equal seeds" if all(run) else NOT_RUN
+        summary["reason"] = OTHER_SEEDS if all(run) else NOT_RUN
     return summary
 
 
@@ -103,9 +119,9 @@ def value_gain(old: ScoreEntry, new: ScoreEntry, key: str) -> float | None:
 def compare_chain(
     entries: Sequence[ScoreEntry],
     chain: Sequence[str],
-    controls: Mapping[str, str] | Sequence[str],
+    controls: Mapping[str, str],
     dataset: str,
-) -> Comparison:
+) -> ChainSummary:
     """Compare the nodes of a chain, and its controls, on one dataset.
 
     Parameters
@@ -115,16 +131,16 @@ def compare_chain(
     chain
         Names of nodes, in the order of the chain.
     controls
-        {name of a control: the node of the chain in whose place it stands}, or the names of the
-        controls of the last node.
+        {name of a control: the node of the chain in whose place it stands}.
     dataset
         The dataset, such as ages/dev.
 
     Returns
     -------
-    Comparison
+    ChainSummary
         The scores of each node, the gain of each step, and for each control its gain over the node
-        before the one in whose place it stands. In compare.json it stands under `sets`.
+        before the one in whose place it stands. In compare.json it stands under `sets`, with the
+        `differences` of `node_estimates.chain_differences`.
 
     Raises
     ------
@@ -136,8 +152,6 @@ def compare_chain(
         name: [entry for entry in on_dataset if entry["node"] == name]
         for name in [*chain, *controls]
     }
-    if not isinstance(controls, Mapping):
-        controls = dict.fromkeys(controls, chain[-1])
     control_rows: list[Control] = []
     for control, place in controls.items():
         if place not in chain[1:]:

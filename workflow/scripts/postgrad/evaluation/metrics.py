@@ -268,6 +268,7 @@ def score_predictions(
     return {
         "n": len(gold),
         "metric": metric,
+        "positive": list(positive),
         "values": values,
         "per_class": per_class,
         "confusion": cells.tolist(),

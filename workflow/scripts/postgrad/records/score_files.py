@@ -21,13 +21,14 @@ class ClassScores(F1):
 class Scores(TypedDict):
     """Scores of one predictor on one dataset of n posts.
 
-    `values` has precision, recall and f1 of the positive classes, accuracy, macro_f1, auc, and
-    `official`, which is the score that `metric` names. `confusion` is the confusion matrix.
-    `abstained` is the number of posts without an answer.
+    `positive` has the codes of the positive classes. `values` has precision, recall and f1 of these
+    classes, accuracy, macro_f1, auc, and `official`, which is the score that `metric` names.
+    `confusion` is the confusion matrix. `abstained` is the number of posts without an answer.
     """
 
     n: int
     metric: str
+    positive: list[int]
     values: dict[str, float | None]
     per_class: list[ClassScores]
     confusion: list[list[int]]
@@ -48,11 +49,31 @@ class ScoreEntry(Scores, total=False):
     reason: str
 
 
+class NodeEstimate(TypedDict):
+    """The official metric of a node on one dataset, over its seeds, with an interval.
+
+    A number that does not exist is None.
+    """
+
+    node: str  # with all axes but the seed
+    dataset: str
+    mean: float | None
+    low: float | None  # the interval at 95 %, of posts and seeds together
+    high: float | None
+    standard_error: float | None
+    degrees_of_freedom: float | None
+    posts_sd: float | None
+    seeds_sd: float | None
+    seeds: int
+    posts: int
+
+
 class ScoreFile(TypedDict):
     """The content of score.json."""
 
     recipe: str
     entries: list[ScoreEntry]
+    estimates: list[NodeEstimate]
 
 
 class Spread(TypedDict):
@@ -109,13 +130,48 @@ Step = TypedDict(
 )
 
 
-class Comparison(TypedDict):
-    """The comparison of one chain on one dataset, a value of `sets` in compare.json."""
+class Difference(TypedDict):
+    """The difference between two nodes on one dataset, with its uncertainty.
+
+    A number that does not exist is None, and `reason` says why there is no difference.
+    """
+
+    kind: str  # step, control, or step over control
+    before: str
+    after: str
+    step: str  # the node of the chain whose step it is
+    posts: int
+    seeds: int  # the number of pairs
+    before_mean: float | None
+    after_mean: float | None
+    difference: float | None
+    low: float | None  # the interval at 95 %, of posts and seeds together
+    high: float | None
+    standard_error: float | None
+    degrees_of_freedom: float | None
+    posts_sd: float | None
+    seeds_sd: float | None
+    p: float | None
+    gain_probability: float | None
+    near_zero_probability: float | None
+    margin: float
+    mcnemar_p: float | None
+    reason: NotRequired[str]
+
+
+class ChainSummary(TypedDict):
+    """The scores of the nodes of one chain on one dataset, and the gains of steps and controls."""
 
     metric: str | None
     nodes: list[NodeSummary]
     steps: list[Step]
     controls: list[Control]
+
+
+class Comparison(ChainSummary):
+    """The comparison of one chain on one dataset, a value of `sets` in compare.json."""
+
+    differences: list[Difference]
 
 
 class ChainSets(TypedDict):

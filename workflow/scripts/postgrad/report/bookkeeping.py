@@ -74,6 +74,7 @@ class ReportSpec(TypedDict):
     study: str
     title: str
     scale: str
+    margin: float  # a difference of at most this size is practically zero
     mode: str
     posts: str
     made_up: bool

@@ -9,7 +9,7 @@ from statistics import fmean, median, stdev
 from typing import Any, TypedDict, cast
 
 from postgrad.records.names import node_id
-from postgrad.records.score_files import CompareFile, ScoreEntry, ScoreFile
+from postgrad.records.score_files import CompareFile, NodeEstimate, ScoreEntry, ScoreFile
 
 METRICS = ("accuracy", "precision", "recall", "f1", "macro_f1", "auc")
 
@@ -32,6 +32,8 @@ class NodeScores(TypedDict):
     mean: float | None  # of the official metric, as sd and median
     sd: float | None
     median: float | None
+    low: float | None  # the interval of the mean at 95 %
+    high: float | None
     accuracy: float | None  # the mean, as for all of METRICS
     precision: float | None
     recall: float | None
@@ -73,7 +75,10 @@ def node_scores(
         precedence over that of its task.
     """
     groups: dict[tuple[str, str, str], list[ScoreEntry]] = {}
+    intervals: dict[tuple[str, str, str], NodeEstimate] = {}
     for score in scores:
+        for estimate in score["estimates"]:
+            intervals[score["recipe"], estimate["node"], estimate["dataset"]] = estimate
         for entry in score["entries"]:
             axes = {axis: value for axis, value in entry["axes"].items() if axis != "seed"}
             key = (score["recipe"], node_id(entry["node"], axes), entry["dataset"])
@@ -84,6 +89,7 @@ def node_scores(
         values = [entry["values"] for entry in entries if entry["n"]]
         official = [value["official"] for value in values if value["official"] is not None]
         mean, sd = mean_and_sd(official)
+        interval = intervals.get((recipe, node, dataset))
         rows.append(
             {
                 "recipe": recipe,
@@ -100,6 +106,8 @@ def node_scores(
                 "mean": mean,
                 "sd": sd,
                 "median": median(official) if official else None,
+                "low": interval["low"] if interval else None,
+                "high": interval["high"] if interval else None,
                 **{
                     metric: mean_and_sd([value[metric] for value in values])[0]
                     for metric in METRICS

@@ -153,7 +153,7 @@ class Paths:
 
     def duplicate_groups(self, recipe: str, node: str) -> str:
         """Return audit's groups of duplicates in the node's task."""
-        return f"{self.folder}/audit/{self.node_task(recipe, node)}/groups.parquet"
+        return self.groups(self.node_task(recipe, node))
 
     def train_posts(self, recipe: str, node: str) -> str:
         """Return the train split of the node's task."""
@@ -249,6 +249,12 @@ class Paths:
         pairs = queries.scored_nodes(self.study.graph(recipe))
         return {(node.id, dataset): self.posts(recipe, node.id, dataset) for node, dataset in pairs}
 
+    def scored_groups(self, recipe: str) -> dict[str, str]:
+        """Return the audit's groups of duplicates of each task with scored posts, by task."""
+        pairs = queries.scored_nodes(self.study.graph(recipe))
+        tasks = dict.fromkeys(self.task(recipe, node.task) for node, _ in pairs)
+        return {task: self.groups(task) for task in tasks}
+
     # -- a report ---------------------------------------------------------------------------------
 
     def reported(self, scope: str) -> list[str]:
@@ -276,6 +282,9 @@ class Paths:
         tasks = self.study.tasks(recipes)
         found: dict[str, Any] = {
             "scores": [f"{self.folder}/{recipe}/score/score.json" for recipe in recipes],
+            "outcomes": {
+                recipe: f"{self.folder}/{recipe}/score/outcomes.parquet" for recipe in recipes
+            },
             "compare": [f"{self.folder}/{recipe}/compare/compare.json" for recipe in recipes],
             "ledger": {task: f"{self.folder}/clean/{task}/ledger.parquet" for task in tasks},
             "audit": {task: self.drop(task) for task in tasks},
@@ -311,6 +320,10 @@ class Paths:
     def clean(self, task: str, split: str) -> str:
         """Return the posts of one split of a task."""
         return f"{self.folder}/clean/{task}/{split}.parquet"
+
+    def groups(self, task: str) -> str:
+        """Return the audit's groups of duplicates in a task."""
+        return f"{self.folder}/audit/{task}/groups.parquet"
 
     def drop(self, task: str) -> str:
         """Return the list of the posts that audit leaves out of a task."""

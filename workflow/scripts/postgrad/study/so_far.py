@@ -21,7 +21,7 @@ from postgrad.study.job_list import (
     StudyJob,
     all_jobs,
 )
-from postgrad.study.paths import Paths
+from postgrad.study.paths import Paths, path_list
 
 SO_FAR = "so_far/"  # the scope of such a report
 SHOWN = 8  # nodes that a row names; the others are counted
@@ -50,12 +50,14 @@ class SoFar:
     # -- the scores of a recipe -------------------------------------------------------------------
 
     def pairs(self, recipe: str) -> list[tuple[str, str]]:
-        """Return each predictor and dataset of which the predictions and the posts are there."""
+        """Return each predictor and dataset of which predictions, posts and audit are there."""
         predictions = self.paths.scored_predictions(recipe)
         return [
             (predictor, dataset)
             for (predictor, dataset), posts in self.paths.scored_posts(recipe).items()
-            if self.states.has(predictions[predictor]) and self.states.has(posts)
+            if self.states.has(predictions[predictor])
+            and self.states.has(posts)
+            and self.states.has(self.paths.duplicate_groups(recipe, predictor))
         ]
 
     def predictions(self, recipe: str) -> dict[str, str]:
@@ -68,13 +70,25 @@ class SoFar:
         known = self.paths.scored_posts(recipe)
         return {pair: known[pair] for pair in self.pairs(recipe)}
 
+    def groups(self, recipe: str) -> dict[str, str]:
+        """Return the audit's groups of duplicates of each task of which something is scored."""
+        return {
+            self.paths.node_task(recipe, predictor): self.paths.duplicate_groups(recipe, predictor)
+            for predictor, _ in self.pairs(recipe)
+        }
+
     def score_spec(self, recipe: str) -> str:
         """Return the spec of the scores of what is there."""
         return specs.score_spec(self.study, recipe, self.pairs(recipe))
 
     def times(self, recipe: str) -> str:
         """Return when each file was written that is scored, since no rule declares it as input."""
-        files = [*self.predictions(recipe).values(), *self.posts(recipe).values()]
+        scored: list[dict[Any, str]] = [
+            self.predictions(recipe),
+            self.posts(recipe),
+            self.groups(recipe),
+        ]
+        files = [path for named in scored for path in named.values()]
         return _times(files)
 
     # -- the report -------------------------------------------------------------------------------
@@ -84,11 +98,24 @@ class SoFar:
         """The recipes of which something can be scored."""
         return [recipe for recipe in self.study.recipes if self.pairs(recipe)]
 
-    def report_inputs(self) -> dict[str, list[str]]:
+    def report_inputs(self) -> dict[str, str | list[str]]:
         """Return the files that are made for the report itself, by option of report.py."""
+        return {option: path_list(files) for option, files in self._made_files().items()}
+
+    def _made_files(self) -> dict[str, Files]:
+        """Return the files of `report_inputs`, with a name where report.py needs one."""
+        of: dict[str, dict[str, str]] = {
+            option: {recipe: f"{self.folder}{recipe}/{name}" for recipe in self.scored_recipes}
+            for option, name in (
+                ("scores", "score.json"),
+                ("outcomes", "outcomes.parquet"),
+                ("compare", "compare.json"),
+            )
+        }
         return {
-            option: [f"{self.folder}{recipe}/{name}" for recipe in self.scored_recipes]
-            for option, name in (("scores", "score.json"), ("compare", "compare.json"))
+            "scores": list(of["scores"].values()),
+            "outcomes": of["outcomes"],
+            "compare": list(of["compare"].values()),
         }
 
     def report_files(self) -> dict[str, Files]:
@@ -104,7 +131,7 @@ class SoFar:
         whole = set(found["ledger"]).intersection(*(found[option] for option in OF_TASK))
         for option in OF_TASK:
             found[option] = {task: path for task, path in found[option].items() if task in whole}
-        return found | self.report_inputs()
+        return found | self._made_files()
 
     def report_times(self) -> str:
         """Return when each file of the report was written that no rule declares as its input."""

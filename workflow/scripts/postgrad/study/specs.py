@@ -116,7 +116,8 @@ def _axes(node: Node) -> dict[str, str]:
 
 def compare_spec(study: Study, recipe: str) -> str:
     """Return the spec of a recipe's comparisons."""
-    return canonical_json({"recipe": recipe, "chains": study.graph(recipe).compare})
+    chains = study.graph(recipe).compare
+    return canonical_json({"recipe": recipe, "chains": chains, "margin": study.margin})
 
 
 def recipe_spec(study: Study, recipe: str, verb: str) -> str:
@@ -171,6 +172,7 @@ def report_spec(
             "study": study.name,
             "title": study.title,
             "scale": study.scale_name,
+            "margin": study.margin,
             "mode": study.mode,
             "posts": study.data,
             "made_up": bool(study.made),

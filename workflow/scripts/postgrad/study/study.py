@@ -96,6 +96,7 @@ class Study:
         self.seeds, self.bind, self.made = raw.get("seeds", 3), raw.get("bind", {}), raw.get("made")
         self.shards, self.folds = raw.get("shards", 1), raw.get("folds")
         self.most_tasks, self.most_train = raw.get("tasks"), raw.get("train")
+        self.margin = raw.get("margin", 0.01)
         self.endpoints = raw.get(
             "endpoints"
         )  # requests and tokens to spend; None where no post goes to an endpoint
