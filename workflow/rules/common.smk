@@ -8,12 +8,12 @@ from snakemake.exceptions import WorkflowError
 from postgrad.config.cluster import SUBMISSION_RESOURCES
 from postgrad.config.errors import exit_on_config_error
 from postgrad.config.yaml_files import read_yaml
-from postgrad.records.names import REPORT_FILES, SCORED, SPLITS, TEACHING
+from postgrad.records.names import SCORED, SPLITS, TEACHING
 from postgrad.runtime.study_lock import begin_run, jobs_name
 from postgrad.study import cleanup, specs
 from postgrad.study.fingerprints import code_fingerprint, unconfirmed_message
 from postgrad.study.job_requests import JobRequests
-from postgrad.study.paths import Paths, UnknownNode, option_words, path_list
+from postgrad.study.paths import REPORT_FILES, Paths, UnknownNode, option_words, path_list
 from postgrad.study.so_far import SO_FAR, SoFar
 from postgrad.study.study import Study
 

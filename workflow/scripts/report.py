@@ -10,7 +10,7 @@ python workflow/scripts/report.py --spec results/demo/report.html.spec.json \
     --flow ctyun agreed results/demo/ctyun/label/agreed.json \
     --out results/demo/report.html
 
-Beside the page it writes the files of `postgrad.records.names.REPORT_FILES`: tables of the figures
+Beside the page it writes the files of `postgrad.study.paths.REPORT_FILES`: tables of the figures
 of the page, the scores as text, and the verdict that a run shows at its end.
 """
 
@@ -100,7 +100,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     ranks = leaderboard.rank_recipes(rows, compares, spec)
     outcomes = {
         recipe: read_outcomes(path)
-        for recipe, path in named_files("--outcomes", args.outcomes, recipes).items()
+        for recipe, path in named_files(
+            "--outcomes", args.outcomes, [score["recipe"] for score in scores]
+        ).items()
     }
     systems, pairs = ranking.rank_systems(ranks, rows, outcomes, spec["margin"])
     compared = verdict_text.with_sentences(

@@ -140,12 +140,15 @@ def test_the_modules_behind_a_verb(scripts):
 @pytest.mark.parametrize(
     "module, verbs",
     [
-        ("evaluation/metrics", {"score", "calibrate", "pick", "review", "finetune", "pretrain"}),
+        (
+            "evaluation/metrics",
+            {"score", "compare", "report", "calibrate", "pick", "review", "finetune", "pretrain"},
+        ),
         ("predictors/calibration", {"calibrate", "pick", "review", "finetune", "pretrain"}),
         ("predictors/voting", {"vote"}),
         ("augmentation/shuffling", {"augment"}),
         ("training/losses", {"pretrain", "finetune"}),
-        ("evaluation/comparison", {"compare"}),
+        ("evaluation/comparison", {"score", "compare", "report"}),
         ("report/page", {"report"}),
     ],
 )

@@ -10,7 +10,7 @@ splits are not corrected and have no outcome.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from typing import cast
+from typing import Any, cast
 
 from postgrad.evaluation.estimates import DifferenceEstimate, holm, needed_posts, needed_seeds
 from postgrad.records.score_files import CompareFile, Difference
@@ -107,8 +107,9 @@ def outcome(row: Verdict) -> str:
 
 def needed_numbers(row: Verdict) -> tuple[int | None, int | None]:
     """Return how many posts, or how many seeds, would tell the difference as corrected here."""
+    figures = cast(dict[str, Any], row)
     estimate = DifferenceEstimate(
-        **{field.name: row[field.name] for field in fields(DifferenceEstimate)}  # type: ignore
+        **{field.name: figures[field.name] for field in fields(DifferenceEstimate)}
     )
     correction = max(1.0, (row["p_holm"] or 1.0) / (row["p"] or 1.0))
     alpha = LEVEL / correction
@@ -120,12 +121,19 @@ def equal_control(step: Verdict, rows: Sequence[Verdict]) -> str:
 
     Return an empty string if the step is shown to be better than each of its controls, or has none.
     """
-    place = ("recipe", "chain", "dataset", "step")
     equal = [
         row
         for row in rows
-        if row["kind"] == OVER_CONTROL
-        and all(row[key] == step[key] for key in place)  # type: ignore[literal-required]
-        and row["outcome"] != HELPS
+        if row["kind"] == OVER_CONTROL and is_same_step(row, step) and row["outcome"] != HELPS
     ]
     return min(equal, key=lambda row: row["difference"] or 0.0)["before"] if equal else ""
+
+
+def is_same_step(one: Verdict, other: Verdict) -> bool:
+    """Return whether two comparisons belong to the same step of a chain on the same dataset."""
+    return (one["recipe"], one["chain"], one["dataset"], one["step"]) == (
+        other["recipe"],
+        other["chain"],
+        other["dataset"],
+        other["step"],
+    )

@@ -11,15 +11,6 @@ HELD_OUT = "held-out"
 # The two files of a predictor: predictions that are scored, and predictions that other nodes learn
 # from.
 SCORED, TEACHING = "scored", "teaching"
-# What the report of a study writes beside report.html.
-REPORT_FILES = (
-    "verdict.txt",
-    "scores.csv",
-    "scores.txt",
-    "comparisons.csv",
-    "ranking.csv",
-    "ranking_pairs.csv",
-)
 # The axis of a dataset in folds and of all nodes that are made from it.
 FOLD = "fold"
 # The separator in ids is no comma: Snakemake 9.27 splits the value of a wildcard at commas when it

@@ -9,7 +9,16 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from postgrad.evaluation.verdicts import HARMS, HELPS, NO_MORE, OVER_CONTROL, STEP, UNKNOWN, Verdict
+from postgrad.evaluation.verdicts import (
+    HARMS,
+    HELPS,
+    NO_MORE,
+    OVER_CONTROL,
+    STEP,
+    UNKNOWN,
+    Verdict,
+    is_same_step,
+)
 
 METRIC_NAMES = {
     "f1": "F1",
@@ -114,10 +123,9 @@ def verdict_sentence(row: Verdict, rows: Sequence[Verdict] = ()) -> str:
 
 def _over_control(step: Verdict, rows: Sequence[Verdict]) -> str:
     """Return the gain of a step over its control, with its interval."""
-    place = ("recipe", "chain", "dataset", "step")
     for row in rows:
-        is_same = all(row[key] == step[key] for key in place)  # type: ignore[literal-required]
-        if is_same and row["kind"] == OVER_CONTROL and row["before"] == step["control"]:
+        is_over = row["kind"] == OVER_CONTROL and row["before"] == step["control"]
+        if is_over and is_same_step(row, step):
             return f"only {_signed(row['difference'])} ({_interval(row)})"
     return "the gain is not known"
 

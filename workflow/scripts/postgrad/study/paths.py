@@ -16,6 +16,16 @@ from postgrad.graph.protocol import Files
 from postgrad.records.names import EVALUATED, HELD_OUT, SCORED, SPLITS, TEACHING
 from postgrad.verbs.registry import VERBS
 
+# What the report of a study writes beside report.html.
+REPORT_FILES = (
+    "verdict.txt",
+    "scores.csv",
+    "scores.txt",
+    "comparisons.csv",
+    "ranking.csv",
+    "ranking_pairs.csv",
+)
+
 
 class UnknownNode(Exception):
     """Raised if a path names a node that its recipe does not have in this study."""
