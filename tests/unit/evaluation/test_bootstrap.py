@@ -1,5 +1,7 @@
 """The fast bootstrap beside literal versions that copy posts, and beside scikit-learn."""
 
+import time
+
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
@@ -208,6 +210,19 @@ def test_equal_seeds_give_equal_draws_and_systems_are_paired():
     assert (one == again).all() and (one != other).any()
     both = bootstrap_scores(posts, joined_seeds(found, found), "macro_f1", 1, 50)
     assert (both[:, :2] == both[:, 2:]).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds, limit", [(1, 0.1), (6, 0.4)])
+def test_10_000_draws_take_a_moment(seeds, limit):
+    """The goals are a quarter of the limits: bench/coverage.py measures them."""
+    posts, found = made_posts(2000, 2, seeds, [1])
+    times = []
+    for _ in range(5):
+        start = time.process_time()
+        bootstrap_scores(posts, found, "f1", seed=1, draws=10_000)
+        times.append(time.process_time() - start)
+    assert min(times) < limit
 
 
 # -- the one-sided test ----------------------------------------------------------------------------

@@ -26,7 +26,7 @@ DRAWS = 10_000
 RANK_DRAWS = 2_000  # a draw of a score by rank costs as much as all posts
 P_DRAWS = 2_000  # the smallest possible p-value is 1 / 2001
 COMMON = 16  # from so many posts on, one binomial draw is faster than a draw of each post
-BLOCK = 2**16  # numbers that are held at a time: they stay in the cache of a core
+BLOCK = 2**16  # about so many numbers are held at a time: they stay in the cache of a core
 RANKED = ("auc", "average_precision")
 
 
@@ -283,7 +283,7 @@ def draw_counts(sizes: np.ndarray, draws: int, rng: np.random.Generator) -> Iter
     common, rare = np.flatnonzero(sizes >= COMMON), np.flatnonzero(sizes < COMMON)
     owner = np.repeat(np.arange(len(rare)), sizes[rare])
     cells = np.append(sizes[common], len(owner)) / max(total, 1)
-    block = max(1, BLOCK // max(len(sizes), len(owner), 1))
+    block = max(8, BLOCK // max(len(sizes), len(owner), 1))
     for start in range(0, draws, block):
         rows = min(block, draws - start)
         counts = np.zeros((rows, len(sizes)))
