@@ -122,6 +122,7 @@ FLOW = {
     "share": None,
     "above": None,
     "fit": "ages/dev",
+    "train": {"0": 60, "1": 40},
     "kept": {"0": 12, "1": 8},
     "shortfall": {"0": 0, "1": 0},
     "teachers": ["qwen", "qwen15"],
@@ -129,8 +130,11 @@ FLOW = {
     "temperatures": [1.2, 0.9],
     "gold": {
         "n": 20,
+        "posts": {"0": 14, "1": 6},
         "agreed": 0.8,
         "kappa": 0.6,
+        "error_correlation": 0.25,
+        "by_confidence": {"accuracy": 0.9375, "classes": {"0": 1.0, "1": 0.75}},
         "accuracy": [0.9, 0.85],
         "classes": {
             "0": {"agreed": 12, "accuracy": 1.0, "coverage": 0.9},
@@ -150,6 +154,7 @@ GUESSED = {
     "answered": {"0": 20, "1": 19},
     "beside": {"0": 20, "1": 17},
     "budget": None,
+    "train": {"0": 60, "1": 40},
     "kept": {"0": 2, "1": 1},
     "shortfall": {"0": 0, "1": 0},
     "teachers": ["jury"],
@@ -157,8 +162,11 @@ GUESSED = {
     "temperatures": [None],
     "gold": {
         "n": 20,
+        "posts": {"0": 12, "1": 8},
         "answered": 0.95,
         "kappa": None,
+        "error_correlation": None,
+        "by_confidence": None,
         "accuracy": [0.8],
         "classes": {
             "0": {"answered": 12, "accuracy": 0.75, "coverage": 1.0},

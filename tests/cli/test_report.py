@@ -26,6 +26,7 @@ from report_files import (
 )
 
 from postgrad.report import bookkeeping, label_flow, score_tables, text_tables
+from postgrad.report.sections import TEACHERS
 
 
 def test_csv_has_the_official_metric_first_and_no_row_twice():
@@ -351,6 +352,29 @@ def test_flow_counts_per_class():
     assert flow["gold"]["correct"] == (12 * 1.0 + 4 * 0.5) / 16
 
 
+def test_teachers_are_measured_in_all_and_by_class():
+    """Of 16 agreed labels 14 are correct, and 15 of as many by confidence."""
+    flow = label_flow.label_flow_table(FLOW, "ctyun")
+    rows = label_flow.SECTION.teachers([flow])
+    assert {key for row in rows for key in row} == set(TEACHERS)
+    found = {
+        (row["measure"], row.get("class") or row.get("teacher")): (row["value"], row["posts"])
+        for row in rows
+    }
+    assert len(found) == len(rows)
+    assert found["accuracy", None] == (14 / 16, 16)
+    assert found["accuracy by confidence", None] == (15 / 16, 16)
+    assert found["accuracy by confidence", "yes"] == (0.75, 4)
+    assert found["coverage", "yes"] == (0.7, 6)
+    assert found["accuracy of a teacher", "qwen15"] == (0.85, 20)
+    assert found["kappa", None] == (0.6, 20)
+    assert found["error correlation", None] == (0.25, 20)
+    assert found["shift of labels", "no"] == (pytest.approx(20 / 30 - 0.6), 30)
+    assert found["shift of kept", "yes"] == (pytest.approx(0), 20)
+    without_gold = label_flow.label_flow_table({**FLOW, "gold": None}, "ctyun")
+    assert {row["dataset"] for row in label_flow.teacher_rows([without_gold])} == {"pool"}
+
+
 def test_flow_of_one_teacher_speaks_of_answers():
     flow = label_flow.label_flow_table(GUESSED, "ctyun")
     assert [(stage["name"], stage["posts"], stage["counts"]) for stage in flow["stages"]] == [
@@ -499,6 +523,7 @@ def test_page_shows_every_section(made):
         "chains",
         "confusion",
         "classes",
+        "probabilities",
         "flow",
         "ledger",
         "not-run",
@@ -538,8 +563,8 @@ def test_page_marks_a_score_on_what_was_fitted_on(made, tmp_path):
     assert report(arguments, tmp_path).returncode == 0
     words = Page((tmp_path / "report.html").read_text()).words
     assert (
-        words.count("fitted on it") == 4
-    )  # scores, chain, confusion matrix and classes of ages/dev
+        words.count("fitted on it") == 6
+    )  # scores, chain, confusion matrix, classes, calibration and thresholds of ages/dev
     assert "Its score there is not a test" in words
     assert "fitted on it" not in (made / "one" / "report.html").read_text()
 
@@ -559,7 +584,8 @@ def test_page_marks_what_is_transductive_in_every_table(made, tmp_path):
         name: part.count('<span class="tag">transductive</span>') for name, part in parts.items()
     }
     assert {name: count for name, count in found.items() if count} == {
-        "scores": 1, "chains": 1, "confusion": 1, "classes": 1, "flow": 1, "collapses": 1
+        "scores": 1, "chains": 1, "confusion": 1, "classes": 1, "flow": 1, "collapses": 1,
+        "probabilities": 2,  # calibration and thresholds
     }  # fmt: skip
     assert 'tag">transductive' not in (made / "one" / "report.html").read_text()
     words = re.sub(r"\s+", " ", Page(text).words)

@@ -30,6 +30,7 @@ from postgrad.report import (
     bookkeeping,
     leaderboard,
     page,
+    probability_page,
     provenance,
     ranking,
     score_tables,
@@ -37,7 +38,8 @@ from postgrad.report import (
     verdict_page,
     verdict_text,
 )
-from postgrad.report.sections import find_sections, read_named_files
+from postgrad.report.figures import write_pdf
+from postgrad.report.sections import TEACHERS, find_sections, read_named_files
 from postgrad.report.unfinished import unfinished_sentence, unfinished_text
 from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
 
@@ -116,6 +118,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
     )
     ranks = ranks if len(recipes) > 1 else []
+    probability = probability_page.probability_report(rows, compares, outcomes)
     texts = {
         "scores.csv": text_tables.scores_csv(scores, spec),
         "scores.txt": unfinished_text(so_far)
@@ -125,9 +128,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         "ranking.csv": verdict_text.csv_text(systems, ranking.COLUMNS),
         "ranking_pairs.csv": verdict_text.csv_text(pairs, ranking.PAIR_COLUMNS),
         "verdict.txt": unfinished_text(so_far) + verdict_text.verdict_text(compared, systems, spec),
+        **probability.files,
+        "teachers.csv": verdict_text.csv_text(
+            [row for section, entries in shown for row in section.teachers(entries)], TEACHERS
+        ),
     }
     for file, content in texts.items():
         write_text(content, Path(args.out).parent / file)
+    write_pdf(
+        probability.figures,
+        Path(args.out).parent / "figures/curves.pdf",
+        f"Curves of {spec['study']}",
+    )
     html = page.render_page(
         TEMPLATE,
         spec=spec,
@@ -146,20 +158,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         near_copies=near_copies,
         collapses=collapses,
         costs=None,
-        provenance=provenance.provenance_table(Path(__file__).parent, scores, read_files(args)),
+        provenance=provenance.provenance_table(
+            Path(__file__).parent, scores, provenance.input_files(vars(args))
+        ),
         **verdict_page.verdict_parts(compared, systems),
+        **probability.page,
     )
     write_text(html, args.out)
-
-
-def read_files(args: argparse.Namespace) -> dict[str, str]:
-    """Return {what a file is: path} of all files that were given, by their options and names."""
-    files = {}
-    for option, values in vars(args).items():
-        for place, value in enumerate(values if isinstance(values, list) else []):
-            words = value[:-1] if isinstance(value, list) else [str(place + 1)]
-            files[" ".join([option, *words])] = value[-1] if isinstance(value, list) else value
-    return files
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def aligned_outcomes(
     gold, predictions = align_with_gold(
         gold, dataset_predictions(predictions, pair.dataset), (gold_path, predictions_path)
     )
-    return pd.DataFrame(
+    rows = pd.DataFrame(
         {
             "predictor": pair.predictor,
             "dataset": pair.dataset,
@@ -72,6 +72,7 @@ def aligned_outcomes(
             "words": gold["text"].str.split().str.len().to_numpy(dtype="int64"),
         }
     )
+    return rows.assign(groups=gold["groups"].to_numpy()) if "groups" in gold else rows
 
 
 def entry(pair: ScoredPair, outcomes: pd.DataFrame, predictions_path: str) -> ScoreEntry:

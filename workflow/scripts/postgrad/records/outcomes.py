@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from postgrad.records.parquet_files import write_table
+from postgrad.records.posts import GROUPED_POSTS
 from postgrad.records.predictions import prediction_matrix
 
 OUTCOMES = pa.schema(
@@ -31,12 +32,17 @@ OUTCOMES = pa.schema(
         ("words", pa.int64()),  # the number of words of the post
     ]
 )
+# Where a task names columns under `groups`: the values of these columns, as in `GROUPED_POSTS`.
+GROUPED_OUTCOMES = OUTCOMES.append(GROUPED_POSTS.field("groups"))
 
 
 def write_outcomes(frames: Sequence[pd.DataFrame], path: Path | str) -> None:
-    """Write the outcomes of several predictors and datasets to one file, in this order."""
+    """Write the outcomes of several predictors and datasets to one file, in this order.
+
+    The file has a column `groups` only if a frame has one.
+    """
     rows = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-    write_table(rows, path, OUTCOMES)
+    write_table(rows, path, GROUPED_OUTCOMES if "groups" in rows else OUTCOMES)
 
 
 class Outcomes:

@@ -24,6 +24,28 @@ PACKAGES = (
 )
 
 
+def input_files(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return {what a file is: path} of all files that were given to a program.
+
+    Parameters
+    ----------
+    options
+        The value of each option. A list holds paths, or lists of the words that name a path,
+        followed by the path.
+
+    Examples
+    --------
+    >>> input_files({"scores": ["a.json"], "flow": [["ctyun", "agreed", "b.json"]], "out": "c"})
+    {'scores 1': 'a.json', 'flow ctyun agreed': 'b.json'}
+    """
+    files = {}
+    for option, values in options.items():
+        for place, value in enumerate(values if isinstance(values, list) else [], start=1):
+            words = value[:-1] if isinstance(value, list) else [str(place)]
+            files[" ".join([option, *words])] = value[-1] if isinstance(value, list) else value
+    return files
+
+
 def provenance_table(
     tree: Path | str, scores: Iterable[ScoreFile], files: Mapping[str, Path | str]
 ) -> dict[str, Any]:

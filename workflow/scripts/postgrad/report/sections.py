@@ -16,12 +16,29 @@ from postgrad.records.json_files import read_json
 from postgrad.runtime.cli import named_files
 
 Entries = list[dict[str, Any]]
+# The columns of teachers.csv.
+TEACHERS = (
+    "recipe",
+    "node",
+    "keep",
+    "dataset",
+    "measure",
+    "teacher",
+    "class",
+    "value",
+    "posts",
+)
 # (recipe, id of a node) -> the signs behind its name in scores.txt.
 Signs = Callable[[str, str], str]
 
 
 def no_blocks(entries: Entries, signs: Signs) -> list[list[str]]:
     """Return no block, for a section that is not shown in scores.txt."""
+    return []
+
+
+def no_rows(entries: Entries) -> Entries:
+    """Return no row, for a section that says nothing of teachers."""
     return []
 
 
@@ -46,6 +63,8 @@ class Section:
         ({name: content of a file}) -> the entries that the template shows.
     blocks : callable
         (entries, signs) -> the blocks of lines in scores.txt.
+    teachers : callable
+        (entries) -> the rows of teachers.csv, with the columns of `TEACHERS`.
     """
 
     verb: str
@@ -55,6 +74,7 @@ class Section:
     help: str
     entries: Callable[[Mapping[Any, Any]], Entries]
     blocks: Callable[[Entries, Signs], Iterable[list[str]]] = no_blocks
+    teachers: Callable[[Entries], Entries] = no_rows
 
     def read(self, words: Sequence[Any]) -> Entries:
         """Read the files that were given with the option, and return the entries of the section."""

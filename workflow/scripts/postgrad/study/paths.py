@@ -24,6 +24,12 @@ REPORT_FILES = (
     "comparisons.csv",
     "ranking.csv",
     "ranking_pairs.csv",
+    "curves.csv",
+    "probabilities.csv",
+    "thresholds.csv",
+    "subgroups.csv",
+    "teachers.csv",
+    "figures/curves.pdf",
 )
 
 
