@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from forked_snakemake import shared_server
+
 ROOT = Path(__file__).parents[1]
 PLUGIN = (
     Path(sys.prefix) / "slurm"
@@ -47,8 +49,13 @@ def make(folder, *arguments):
 
 
 def snakemake(folder, *arguments):
-    """Snakemake, run to its end in a copy of the tree."""
+    """Snakemake, run to its end in a copy of the tree.
+
+    A dry run, which starts no job, spares the imports of Snakemake.
+    """
     command, options = called(folder, *arguments)
+    if "-n" in arguments and "PYTHONPATH" not in options["env"]:
+        return shared_server().run(folder, *arguments, environment=options["env"])[0]
     return subprocess.run(command, **options, capture_output=True)
 
 

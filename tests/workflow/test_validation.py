@@ -1,20 +1,23 @@
 """What is wrong in the configuration is told at once, with its place and remedy, before the graph
 is built.
 
-The cases stand in broken.py. All run in this process, and once more as `snakemake -n`.
+The cases stand in broken.py. All run in this process, and once more as `snakemake -n`: one of each
+class as the command that a person types, the others as forks of one process that has imported
+Snakemake.
 """
 
 import os
 import re
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 import yaml
 from broken import CASES, FAULTS, MADE, MEAN, MEMBER, POOLED, RECIPE, STUDY, both, drop, put
+from forked_snakemake import ForkedSnakemake
 from study_files import RAIN, TASK, write_config
 from tree import ROOT
 
@@ -191,39 +194,54 @@ def snakemake(folder, *arguments):
 FIRST = [next(name for name in CASES if name.startswith(f"{kind}: ")) for kind in FAULTS]
 
 
-@pytest.mark.parametrize(
-    "names",
-    [FIRST, pytest.param([name for name in CASES if name not in FIRST], marks=pytest.mark.slow)],
-    ids=["one of each class", "the others"],
-)
-def test_snakemake_refuses_every_fault_without_a_traceback_and_soon(tmp_path, names):
-    """The exit code is not 0, the sentence is printed, and nothing is run.
+def refused_wrongly(names, folder, call):
+    """What is wrong with the refusals of these faults, a line each.
 
-    It takes at most 2 CPU seconds more than Snakemake's own start.
+    call: as `snakemake` above. The exit code must not be 0, the sentence must be printed, and
+    nothing may be run. It may take 2 CPU seconds more than an empty Snakefile.
     """
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "empty" / "Snakefile").write_text("rule all:\n")
-    start = min(snakemake(tmp_path / "empty", "Snakefile")[2] for _ in range(3))
+    (folder / "empty").mkdir()
+    (folder / "empty" / "Snakefile").write_text("rule all:\n")
+    start = min(call(folder / "empty", "Snakefile")[2] for _ in range(3))
 
     def refused(number, name):
-        folder = tmp_path / str(number)
-        broken(folder, CASES[name])
-        code, output, seconds = snakemake(folder)
+        place = folder / str(number)
+        broken(place, CASES[name])
+        code, output, seconds = call(place)
         wrong = {
             "exit code": code == 0,
             "sentence": not re.search(expected(CASES[name]), output),
             "traceback": "Traceback" in output or 'File "' in output,
-            "files": any((folder / made).exists() for made in ("spoilt", "results", "work")),
+            "files": any((place / made).exists() for made in ("spoilt", "results", "work")),
             f"{seconds - start:.1f} s": seconds - start > 2,
         }
         return [f"{name}: {what}: {output}" for what, bad in wrong.items() if bad]
 
-    assert len(CASES) >= 60
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        begun = time.monotonic()
-        found = [line for lines in pool.map(refused, range(len(names)), names) for line in lines]
-    print(f"{len(names)} configurations refused in {time.monotonic() - begun:.0f} s")
-    assert found == []
+        return [line for lines in pool.map(refused, range(len(names)), names) for line in lines]
+
+
+def test_snakemake_refuses_a_fault_of_each_class_without_a_traceback_and_soon(tmp_path):
+    assert len(CASES) >= 60
+    assert refused_wrongly(FIRST, tmp_path, snakemake) == []
+
+
+@pytest.mark.slow
+def test_snakemake_refuses_every_fault_without_a_traceback_and_soon(tmp_path):
+    servers = SimpleQueue()
+    for _ in range(os.cpu_count()):
+        servers.put(ForkedSnakemake())
+
+    def call(folder, snakefile=ROOT / "Snakefile"):
+        server = servers.get()
+        done, seconds = server.run(folder, "-n", "-s", snakefile)
+        servers.put(server)
+        return done.returncode, done.stdout + done.stderr, seconds
+
+    others = [name for name in CASES if name not in FIRST]
+    assert refused_wrongly(others, tmp_path, call) == []
+    while not servers.empty():
+        servers.get().close()
 
 
 def test_snakemake_names_a_broken_config_file(tmp_path):
