@@ -11,6 +11,7 @@ import pytest
 # minutes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from forked_jobs import forked_jobs
 from slurm_cluster import cluster
 from tree import copy_of_tree, snakemake
 from xdist.scheduler import LoadScopeScheduling
@@ -64,6 +65,13 @@ def demo(tmp_path_factory, worker_id):
             assert done.returncode == 0, done.stdout + done.stderr
             finished.touch()
     return folder
+
+
+@pytest.fixture(scope="session")
+def forked_python():
+    """A `python` for jobs that spares their imports."""
+    with forked_jobs() as python:
+        yield python
 
 
 @pytest.fixture(scope="session")

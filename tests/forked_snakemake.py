@@ -24,14 +24,18 @@ class ForkedSnakemake:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self.server = subprocess.Popen(command, text=True, **pipes)
 
-    def run(self, folder, *arguments, environment=None):
-        """Return (the finished process, its CPU seconds) of a call of Snakemake in a folder."""
+    def run(self, folder, *arguments, environment=None, python=sys.executable):
+        """Return (the finished process, its CPU seconds) of a call of Snakemake in a folder.
+
+        python: the interpreter that it takes itself to run by, and that its jobs call.
+        """
         with tempfile.TemporaryDirectory() as told:
             call = {
                 "folder": str(folder),
                 "arguments": list(map(str, arguments)),
                 "environment": dict(environment or os.environ),
                 "told": told,
+                "python": str(python),
             }
             print(json.dumps(call), file=self.server.stdin, flush=True)
             answer = json.loads(self.server.stdout.readline())
@@ -85,6 +89,7 @@ def become(call):
     os.environ.update(call["environment"])
     sys.path[0] = call["folder"]  # as `python -m snakemake` has it
     sys.argv = ["snakemake", *call["arguments"]]
+    sys.executable = call["python"]
 
 
 if __name__ == "__main__":

@@ -48,14 +48,18 @@ def make(folder, *arguments):
     return subprocess.run(["make", *arguments], cwd=folder, text=True, capture_output=True)
 
 
-def snakemake(folder, *arguments):
+def snakemake(folder, *arguments, python=None):
     """Snakemake, run to its end in a copy of the tree.
 
-    A dry run, which starts no job, spares the imports of Snakemake.
+    A dry run, which starts no job, spares the imports of Snakemake. So does a run whose jobs call
+    `python`, which spares theirs: see forked_jobs.py.
     """
     command, options = called(folder, *arguments)
-    if "-n" in arguments and "PYTHONPATH" not in options["env"]:
-        return shared_server().run(folder, *arguments, environment=options["env"])[0]
+    if python or "-n" in arguments and "PYTHONPATH" not in options["env"]:
+        server = shared_server()
+        return server.run(
+            folder, *arguments, environment=options["env"], python=python or sys.executable
+        )[0]
     return subprocess.run(command, **options, capture_output=True)
 
 

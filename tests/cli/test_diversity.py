@@ -494,7 +494,7 @@ def test_for_makes_it_once_for_each_task(tmp_path):
 
 
 @pytest.mark.slow
-def test_from_posts_to_the_report(tmp_path):
+def test_from_posts_to_the_report(tmp_path, forked_python):
     """A recipe of a floor and shuffled posts, in a tree of its own, with the demo's encoder.
 
     A rerun does nothing.
@@ -529,7 +529,7 @@ def test_from_posts_to_the_report(tmp_path):
     }
     for name, content in files.items():
         (tree / f"config/{name}.yaml").write_text(yaml.safe_dump(content))
-    done = snakemake(tree, "--cores", "1")
+    done = snakemake(tree, "--cores", "1", python=forked_python)
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads((tree / "results/mine/mine/diversity/diversity.json").read_text())["tasks"][
         "own"

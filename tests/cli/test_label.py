@@ -839,12 +839,12 @@ DEMO = {
 
 
 @pytest.mark.slow
-def test_a_run_learns_labels_of_the_test_set_for_each_fold(tmp_path):
+def test_a_run_learns_labels_of_the_test_set_for_each_fold(tmp_path, forked_python):
     tree = copy_of_tree(tmp_path)
     for name, content in (("recipes/pseudo", PSEUDO), ("studies/demo", DEMO)):
         (tree / f"config/{name}.yaml").write_text(yaml.safe_dump(content))
     assert planned(tree) == set(job_graph(Study({"study": "demo"}, root=tree / "config")))
-    done = snakemake(tree)
+    done = snakemake(tree, python=forked_python)
     assert done.returncode == 0, done.stdout + done.stderr
     results = tree / "results/demo/pseudo"
     said = predicted(results / "vote/jury", "ages/test", "teaching").set_index("post_id")["label"]

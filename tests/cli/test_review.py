@@ -752,13 +752,13 @@ DEMO = {
 
 
 @pytest.mark.slow
-def test_a_run_reviews_with_a_stand_in_and_marks_it(tmp_path):
+def test_a_run_reviews_with_a_stand_in_and_marks_it(tmp_path, forked_python):
     tree = copy_of_tree(tmp_path)
     for name, content in (("recipes/reviews", RECIPE), ("studies/demo", DEMO)):
         (tree / f"config/{name}.yaml").write_text(yaml.safe_dump(content))
     scale = tree / "config/scales/demo.yaml"
     scale.write_text(scale.read_text().replace("model: tiny-causal", "model: stand-in", 1))
-    done = snakemake(tree)
+    done = snakemake(tree, python=forked_python)
     assert done.returncode == 0, done.stdout + done.stderr
     fit = json.loads((tree / "results/demo/reviews/review/checked/scored.fit.json").read_text())
     counts = fit["reviews"]["ages/test"]

@@ -85,14 +85,14 @@ def refused(folder, *arguments):
 
 
 @pytest.mark.slow
-def test_each_target_writes_its_own_report_and_leaves_the_other_alone(tree):
+def test_each_target_writes_its_own_report_and_leaves_the_other_alone(tree, forked_python):
     own, every = tree / "results/two", tree / "results/two/all_recipes"
-    done = snakemake(tree)
+    done = snakemake(tree, python=forked_python)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Scores: results/two/scores.txt   Report: results/two/report.html" in done.stdout
     assert not every.exists() and reported(own) == {"first"} and not (own / "second").exists()
     before = {name: ((own / name).read_bytes(), (own / name).stat().st_mtime_ns) for name in REPORT}
-    done = snakemake(tree, "all_recipes")
+    done = snakemake(tree, "all_recipes", python=forked_python)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (
         "Scores: results/two/all_recipes/scores.txt   Report: results/two/all_recipes/report.html"

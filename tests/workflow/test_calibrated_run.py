@@ -59,11 +59,11 @@ DEMO = {
 }
 
 
-def test_a_run_calibrates_picks_and_marks(tmp_path):
+def test_a_run_calibrates_picks_and_marks(tmp_path, forked_python):
     tree = copy_of_tree(tmp_path)
     for name, content in (("recipes/linear", LINEAR), ("studies/demo", DEMO)):
         (tree / f"config/{name}.yaml").write_text(yaml.safe_dump(content))
-    done = snakemake(tree)
+    done = snakemake(tree, python=forked_python)
     assert done.returncode == 0, done.stdout + done.stderr
     results = tree / "results/demo/linear"
     for point in ("plain@c=large", "plain@c=small"):  # lambda 0: the same record to the byte

@@ -36,10 +36,10 @@ def test_the_scores_begin_as_the_readme_shows(demo):
 
 
 @pytest.fixture(scope="module")
-def every(demo, tmp_path_factory):
+def every(demo, tmp_path_factory, forked_python):
     """A copy of the finished demo in which every recipe was run."""
     folder = shutil.copytree(demo, tmp_path_factory.mktemp("every") / "tree", symlinks=True)
-    done = snakemake(folder, "all_recipes")
+    done = snakemake(folder, "all_recipes", python=forked_python)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 

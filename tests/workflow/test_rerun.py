@@ -291,14 +291,14 @@ def test_these_jobs_and_what_follows_rerun_after(tree, edit, jobs):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("edits, expected", ONE_AFTER_ANOTHER.values(), ids=ONE_AFTER_ANOTHER)
-def test_an_earlier_setting_returns_without_training(tmp_path, edits, expected):
+def test_an_earlier_setting_returns_without_training(tmp_path, forked_python, edits, expected):
     tree, node = copy_of_tree(tmp_path), "ages-plain@seed=1"
     target = tree / f"results/demo/ctyun/predict/{node}/scored.parquet"
     logs = {"finetune": f"finetune/{node}.log", "predict": f"predict/{node}/scored.log"}
     found, predictions = {verb: [] for verb in logs}, []
     for edit in edits:
         edit(tree)
-        done = snakemake(tree, str(target.relative_to(tree)))
+        done = snakemake(tree, str(target.relative_to(tree)), python=forked_python)
         assert done.returncode == 0, done.stdout + done.stderr
         for verb, log in logs.items():
             told = (tree / "work/demo/log/ctyun" / log).read_text()

@@ -53,26 +53,26 @@ def fresh(tmp_path_factory):
     return folder
 
 
-def run(folder, *arguments):
-    done = snakemake(folder, *arguments)
+def run(folder, *arguments, python=None):
+    done = snakemake(folder, *arguments, python=python)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
-def finished(fresh, folder, shards):
+def finished(fresh, folder, shards, python):
     shutil.copytree(fresh, folder)
-    run(folder, "--config", f"shards={shards}")
+    run(folder, "--config", f"shards={shards}", python=python)
     return folder
 
 
 @pytest.fixture(scope="module")
-def whole(fresh, tmp_path_factory):
-    return finished(fresh, tmp_path_factory.mktemp("whole") / "tree", 1)
+def whole(fresh, forked_python, tmp_path_factory):
+    return finished(fresh, tmp_path_factory.mktemp("whole") / "tree", 1, forked_python)
 
 
 @pytest.fixture(scope="module")
-def sharded(fresh, tmp_path_factory):
-    return finished(fresh, tmp_path_factory.mktemp("sharded") / "tree", 4)
+def sharded(fresh, forked_python, tmp_path_factory):
+    return finished(fresh, tmp_path_factory.mktemp("sharded") / "tree", 4, forked_python)
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def models(tree):
     ]
 
 
-def run_again(demo, folder, edit, *arguments):
+def run_again(demo, python, folder, edit, *arguments):
     """Edit a copy of the demo and run it.
 
     A job ran if it wrote its log; the copy holds no two names of one file.
@@ -66,7 +66,7 @@ def run_again(demo, folder, edit, *arguments):
         if job.rule not in ("demo", "base")
     }
     before = {job: log.stat().st_mtime_ns for job, log in logs.items()}
-    done = snakemake(tree, *arguments)
+    done = snakemake(tree, *arguments, python=python)
     if done.returncode:
         raise RuntimeError(done.stdout + done.stderr)
     return Run(
@@ -119,23 +119,27 @@ def without_floors(found):
 
 
 @pytest.fixture(scope="module")
-def post_more(demo, tmp_path_factory):
+def post_more(demo, forked_python, tmp_path_factory):
     """The run after a post was added to the pool."""
-    return run_again(demo, tmp_path_factory.mktemp("post"), one_post_in_the_pool)
+    return run_again(demo, forked_python, tmp_path_factory.mktemp("post"), one_post_in_the_pool)
 
 
 @pytest.fixture(scope="module")
-def idle_step(demo, tmp_path_factory):
+def idle_step(demo, forked_python, tmp_path_factory):
     """The run, up to the trainings, after a cleaning step was switched on that alters no post of
     task 6.
     """
-    return run_again(demo, tmp_path_factory.mktemp("step"), idle_cleaning_step, *models(demo))
+    return run_again(
+        demo, forked_python, tmp_path_factory.mktemp("step"), idle_cleaning_step, *models(demo)
+    )
 
 
 @pytest.fixture(scope="module")
-def other_shuffle(demo, tmp_path_factory):
+def other_shuffle(demo, forked_python, tmp_path_factory):
     """The run, up to the trainings, after shuffling.py was changed where posts are shuffled."""
-    return run_again(demo, tmp_path_factory.mktemp("shuffle"), shuffling, *models(demo))
+    return run_again(
+        demo, forked_python, tmp_path_factory.mktemp("shuffle"), shuffling, *models(demo)
+    )
 
 
 def test_what_is_planned_is_what_runs(post_more):
