@@ -12,7 +12,6 @@ cluster, all tests of a command line and all commands of the documents.
 import gc
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -98,15 +97,16 @@ def serve(address):
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen(64)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # a keeper leaves no zombie
     print("listening", flush=True)
+    keepers = set()  # each waits for one job; a server that waits for them has their CPU seconds
     while True:
         client, _ = listener.accept()
-        if os.fork():
+        keepers -= {keeper for keeper in keepers if os.waitpid(keeper, os.WNOHANG)[0]}
+        if keeper := os.fork():
+            keepers.add(keeper)
             client.close()
             continue
         listener.close()
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         call = receive(client)
         job = os.fork()
         if not job:

@@ -51,11 +51,12 @@ def make(folder, *arguments):
 def snakemake(folder, *arguments, python=None):
     """Snakemake, run to its end in a copy of the tree.
 
-    A dry run, which starts no job, spares the imports of Snakemake. So does a run whose jobs call
+    A call that starts no job spares the imports of Snakemake. So does a run whose jobs call
     `python`, which spares theirs: see forked_jobs.py.
     """
     command, options = called(folder, *arguments)
-    if python or "-n" in arguments and "PYTHONPATH" not in options["env"]:
+    starts_no_job = "-n" in arguments or "--summary" in arguments
+    if python or (starts_no_job and "PYTHONPATH" not in options["env"]):
         server = shared_server()
         return server.run(
             folder, *arguments, environment=options["env"], python=python or sys.executable

@@ -162,8 +162,8 @@ def fresh_study(folder):
     return tree
 
 
-def run(tree):
-    done = snakemake(tree)
+def run(tree, python=None):
+    done = snakemake(tree, python=python)
     assert done.returncode == 0, done.stdout + done.stderr
     return tree
 
@@ -366,8 +366,9 @@ def test_a_second_run_does_nothing(tree):
 
 
 @pytest.mark.slow
-def test_the_same_study_from_scratch_is_byte_identical(tree, tmp_path):
-    again = run(fresh_study(tmp_path / "tree"))
+def test_the_same_study_from_scratch_is_byte_identical(tree, tmp_path, forked_python):
+    """The second run forks its jobs, so this also shows that forks give the same bytes."""
+    again = run(fresh_study(tmp_path / "tree"), forked_python)
     files = [
         path.relative_to(tree) for path in sorted((tree / "results").rglob("*")) if path.is_file()
     ]
