@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from postgrad.corpus.near_duplicates import MIN_WORDS, SHARE, plain_words
+from postgrad.corpus.near_duplicates import MIN_WORDS, SHARE
 from postgrad.corpus.text_forms import normalize_text
+from postgrad.corpus.word_hashes import plain_words
 
 
 class NearCopyIndex:

@@ -14,12 +14,9 @@ The hash tables only propose pairs. Each pair is then compared word by word, so 
 nothing except whether a pair is missed: at a similarity of `SHARE`, 7 of 10,000 pairs are.
 """
 
-import hashlib
-import re
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -29,6 +26,7 @@ from rensa import RMinHash, RMinHashDigestMatrix, RMinHashLSH
 
 from postgrad.corpus.duplicates import ALSO, evaluation_splits
 from postgrad.corpus.text_forms import normalize_text
+from postgrad.corpus.word_hashes import hash_texts, plain_words, sort_words
 from postgrad.records.names import TRAINED
 
 NEAR = pa.schema(
@@ -53,43 +51,9 @@ ALIKE = 0.6
 # Of more texts that share a band, each is compared with so many before it and with the first ones.
 # It bounds the time for thousands of posts from one template.
 NEIGHBOURS = 32
-_ODD = np.uint64(0x9E3779B97F4A7C15)
 _HALF = np.uint64(32)  # two numbers of a form in one
-_CHUNK = 50_000  # texts or pairs that are handled at once, which bounds the memory
-_RETWEET = re.compile(r"(?:rt @user\s?:?\s*)+")
-_LINK = re.compile(r"\bhttp\b")
-_PUNCTUATION = re.compile(r"[^\w\s]+")
-# The same for ASCII, several times as fast.
-_ASCII_PUNCTUATION = {code: None for code in range(128) if _PUNCTUATION.match(chr(code))}
-_CUT = ("…", "...")
-_BEGUN_LINKS = ("h", "ht", "htt", "http", "https")
-
-
-def plain_words(text: str) -> tuple[list[str], bool]:
-    """Return the words of a text in which copies are compared, and whether the text is cut off.
-
-    Examples
-    --------
-    >>> plain_words("RT @maria: I'm so TIRED of this hea… https://t.co/x")
-    (['im', 'so', 'tired', 'of', 'this', 'hea'], True)
-    """
-    plain = normalize_text(text)
-    if plain.startswith("rt @user"):
-        plain = _RETWEET.sub("", plain, count=1)
-    if "@user" in plain:
-        plain = plain.replace("@user", " ")
-    if "http" in plain:
-        plain = _LINK.sub(" ", plain)
-    if plain.isascii():
-        words = plain.translate(_ASCII_PUNCTUATION).split()
-    else:
-        words = _PUNCTUATION.sub("", plain).split()
-    cut = False
-    if "…" in text or "..." in text:
-        cut = text.rstrip().endswith(_CUT) or plain.rstrip().endswith(_CUT)
-        if cut and words and words[-1] in _BEGUN_LINKS:
-            words.pop()
-    return words, cut
+_CHUNK = 5_000  # texts or pairs that are handled at once, which bounds the memory
+_ROWS = 500  # that rensa turns into lists at once, because few are faster
 
 
 class NearCopies:
@@ -115,40 +79,35 @@ class NearCopies:
 
     def __init__(self, texts: Sequence[str]) -> None:
         """Find all pairs of near-copies."""
-        known: dict[bytes, int] = {}  # hash of the words -> form
-        forms, sizes, cut_forms = array("q"), array("q"), set()
-        first_texts = array("q")  # of each form
-        hashes = [np.empty(0, np.uint64)]
-        waiting: list[list[str]] = []  # words of new forms, and whether they repeat one
-        repeating: list[bool] = []
-        for place, text in enumerate(texts):
-            words, cut = plain_words(text)
-            different = len(set(words))
-            if different < MIN_WORDS:
-                forms.append(-1)
-                continue
-            digest = hashlib.blake2b(" ".join(words).encode(), digest_size=8).digest()
-            form = known.setdefault(digest, len(known))
-            forms.append(form)
-            if cut:
-                cut_forms.add(form)
-            if form == len(sizes):
-                sizes.append(len(words))
-                first_texts.append(place)
-                waiting.append(words)
-                repeating.append(different < len(words))
-                if len(waiting) == _CHUNK:
-                    hashes.append(_word_hashes(waiting, repeating))
-                    waiting, repeating = [], []
-        hashes.append(_word_hashes(waiting, repeating))
-        del known, waiting, repeating
-        self.forms = np.array(forms, np.int64)
+        known: dict[int, int] = {}  # hash of the words in their order -> form
+        forms, cut_forms = [], []  # of each text
+        hashes, sizes, heads, places = [], [], [], []  # of each form
+        for begin in range(0, max(1, len(texts)), _CHUNK):
+            chunk = hash_texts(texts[begin : begin + _CHUNK])
+            count = len(known)
+            numbers = np.array(
+                [
+                    known.setdefault(order, len(known)) if different >= MIN_WORDS else -1
+                    for order, different in zip(chunk.orders.tolist(), chunk.different.tolist())
+                ],
+                np.int64,
+            )
+            forms.append(numbers)
+            cut_forms.append(numbers[chunk.cut])
+            numbers, first = np.unique(numbers, return_index=True)
+            new = first[numbers >= count]
+            hashes.append(_gather(chunk.words, chunk.starts, new))
+            sizes.append(np.diff(chunk.starts)[new])
+            heads.append(chunk.heads[new])
+            places.append(begin + new)
+        self.forms = np.concatenate(forms)
         self._hashes = np.concatenate(hashes)
-        self._starts = np.concatenate([[0], np.cumsum(np.array(sizes, np.int64))])
-        pairs, similarities = self._similar_pairs()
-        cut_pairs = self._cut_pairs(
-            sorted(cut_forms), lambda form, place: plain_words(texts[first_texts[form]])[0][place]
+        self._starts = np.cumsum(np.concatenate([[0], *sizes]))
+        del known, forms, hashes, sizes
+        cut_pairs = _cut_pairs(
+            np.concatenate(heads), np.concatenate(cut_forms), texts, np.concatenate(places)
         )
+        pairs, similarities = self._similar_pairs()
         pairs = np.concatenate([cut_pairs, pairs])
         similarities = np.concatenate([np.ones(len(cut_pairs)), similarities])
         self.pairs, first = np.unique(pairs, axis=0, return_index=True)
@@ -195,51 +154,44 @@ class NearCopies:
             similarities.append(shares[shares >= SHARE])
         return np.concatenate(kept), np.concatenate(similarities)
 
-    def _cut_pairs(self, cut_forms: list[int], word_at: Callable[[int, int], str]) -> np.ndarray:
-        """Return the pairs of a form that is cut off and a longer one that begins with its words.
 
-        The last word of a form may be cut itself. `word_at` returns the word of a form at a place.
-        """
-        hashes, starts = self._hashes, self._starts
-        pairs = set()
-        # first two words -> number of whole words -> these words -> forms
-        known: dict[bytes, dict[int, dict[bytes, list[int]]]] = {}
-        for form in cut_forms:
-            own = hashes[starts[form] : starts[form + 1] - 1]
-            lengths = known.setdefault(own[:2].tobytes(), {})
-            lengths.setdefault(len(own), defaultdict(list))[own.tobytes()].append(form)
-        heads = hashes[starts[:-1]] ^ hashes[starts[:-1] + 1] << np.uint64(1)
-        for form in np.flatnonzero(np.isin(heads, heads[cut_forms])).tolist():
-            own = hashes[starts[form] : starts[form + 1]]
-            for length, begun in known.get(own[:2].tobytes(), {}).items():
-                if length < len(own):
-                    for other in begun.get(own[:length].tobytes(), ()):
-                        if other != form and word_at(form, length).startswith(
-                            word_at(other, length)
-                        ):
-                            pairs.add((min(form, other), max(form, other)))
-        return np.array(sorted(pairs), np.int64).reshape(-1, 2)
+def _cut_pairs(
+    heads: np.ndarray, cut_forms: np.ndarray, texts: Sequence[str], places: np.ndarray
+) -> np.ndarray:
+    """Return the pairs of a form that is cut off and a longer one that begins with its words.
 
+    The last word of a form may be cut itself.
 
-def _word_hashes(texts: list[list[str]], repeating: list[bool]) -> np.ndarray:
-    """Return the hashes of all words of the texts, one after the other.
-
-    The second, third, ... time that a word occurs in a text, it has a hash of its own. Two texts
-    therefore share a word as often as both have it. `repeating` says which texts repeat a word.
+    Parameters
+    ----------
+    heads
+        A hash of the first words of each form. A form that is cut off has at least one word more.
+    cut_forms
+        The forms that are cut off, or -1.
+    texts
+        The texts.
+    places
+        The place of a text of each form.
     """
-    hashes = np.fromiter(chain.from_iterable(RMinHash.hash_token_sets(texts)), np.uint64)
-    sizes = [len(words) for words in texts]
-    places = np.flatnonzero(np.repeat(repeating, sizes))
-    owners = np.repeat(np.arange(len(texts), dtype=np.uint64), sizes)[places]
-    keys = hashes[places] ^ (owners + np.uint64(1)) * _ODD  # of a word in a text
-    order = np.argsort(keys, kind="stable")
-    places, keys = places[order], keys[order]
-    new = np.ones(len(places), bool)
-    new[1:] = keys[1:] != keys[:-1]
-    begins = np.flatnonzero(new)
-    times = np.arange(len(places)) - np.repeat(begins, np.diff(np.append(begins, len(places))))
-    hashes[places] += times.astype(np.uint64) * _ODD
-    return hashes
+    cut = set(cut_forms.tolist()) - {-1}
+    forms = np.flatnonzero(np.isin(heads, heads[list(cut)]))
+    forms = forms[np.argsort(heads[forms], kind="stable")]
+    pairs = set()
+    for group in np.split(forms, np.flatnonzero(np.diff(heads[forms])) + 1):
+        if len(group) < 2:
+            continue
+        words = {form: plain_words(texts[places[form]])[0] for form in group.tolist()}
+        begun: dict[tuple[str, ...], list[int]] = defaultdict(list)  # whole words -> cut forms
+        for form in cut & words.keys():
+            begun[tuple(words[form][:-1])].append(form)
+        lengths = {len(whole) for whole in begun}
+        for form, own in words.items():
+            for length in lengths:
+                if length < len(own):
+                    for other in begun.get(tuple(own[:length]), ()):
+                        if other != form and own[length].startswith(words[other][-1]):
+                            pairs.add((min(form, other), max(form, other)))
+    return np.array(sorted(pairs), np.int64).reshape(-1, 2)
 
 
 def _candidate_pairs(hashes: np.ndarray, starts: np.ndarray) -> np.ndarray:
@@ -261,10 +213,13 @@ def _candidate_pairs(hashes: np.ndarray, starts: np.ndarray) -> np.ndarray:
     flags = tables.query_duplicate_flags_matrix_one_shot(_min_hashes(hashes, starts))
     flagged = np.flatnonzero(flags)
     keys, parts = [np.empty((0, BANDS), np.uint64)], [np.empty((0, BANDS * VALUES), np.uint8)]
-    for begin in range(0, len(flagged), _CHUNK // 5):
-        words, owners = _gather(hashes, starts, flagged[begin : begin + _CHUNK // 5])
-        ends = np.cumsum(np.bincount(owners))
-        rows = np.array(_min_hashes(words, np.concatenate([[0], ends])).to_rows(), np.uint64)
+    for begin in range(0, len(flagged), _ROWS):
+        forms = flagged[begin : begin + _ROWS]
+        ends = np.cumsum(np.concatenate([[0], sizes[forms]]))
+        numbers = array("I")
+        for row in _min_hashes(_gather(hashes, starts, forms), ends).to_rows():
+            numbers.fromlist(row)
+        rows = np.frombuffer(numbers, np.uintc).reshape(-1, BANDS * VALUES)
         keys.append(_band_keys(rows.reshape(-1, BANDS, VALUES)))
         parts.append(rows.astype(np.uint8))  # the last byte of each
     table, values = np.concatenate(keys), np.concatenate(parts)
@@ -321,12 +276,17 @@ def _equal_pairs(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Examples
     --------
-    >>> first, second = _equal_pairs(np.array([7, 5, 7, 7]))
+    >>> first, second = _equal_pairs(np.array([7, 5, 7, 7], np.uint64) << np.uint64(60))
     >>> sorted(zip(first.tolist(), second.tolist()))
     [(0, 2), (0, 3), (2, 3)]
     """
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
+    # The position stands in the last bits of each key, because numbers are sorted faster than
+    # positions are. The first bits of a key are enough to propose pairs.
+    bits = np.uint64(len(keys).bit_length())
+    ordered = (keys >> bits << bits) | np.arange(len(keys), dtype=np.uint64)
+    ordered.sort()
+    order = (ordered & (np.uint64(1) << bits) - np.uint64(1)).astype(np.int64)
+    ordered >>= bits
     begins = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(keys)])
     head = np.repeat(begins, np.diff(np.append(begins, len(keys))))  # first place of equal keys
     place = np.arange(len(keys))
@@ -342,26 +302,20 @@ def _equal_pairs(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(firsts), np.concatenate(seconds)
 
 
-def _gather(
-    hashes: np.ndarray, starts: np.ndarray, forms: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the words of some forms, and to which place in `forms` each word belongs."""
+def _gather(hashes: np.ndarray, starts: np.ndarray, forms: np.ndarray) -> np.ndarray:
+    """Return the words of some forms, one form after the other."""
     sizes = starts[forms + 1] - starts[forms]
-    owners = np.repeat(np.arange(len(forms)), sizes)
     shifts = starts[forms] - (np.cumsum(sizes) - sizes)
-    return hashes[np.arange(len(owners)) + shifts[owners]], owners
+    return hashes[np.arange(sizes.sum()) + np.repeat(shifts, sizes)]
 
 
 def _shared_words(hashes: np.ndarray, starts: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """Return the share of all words of each pair of forms that both have."""
-    sides = [_gather(hashes, starts, pairs[:, side]) for side in (0, 1)]
-    words, owners = (np.concatenate(parts) for parts in zip(*sides))
-    order = np.lexsort((words, owners))
-    words, owners = words[order], owners[order]
-    twice = (words[1:] == words[:-1]) & (owners[1:] == owners[:-1])
-    shared = np.bincount(owners[1:][twice], minlength=len(pairs))
-    sizes = np.diff(starts)
-    return shared / (sizes[pairs[:, 0]] + sizes[pairs[:, 1]] - shared)
+    sizes = np.diff(starts)[pairs].sum(axis=1)
+    ends = np.cumsum(np.concatenate([[0], sizes]))
+    _, repeated = sort_words(_gather(hashes, starts, pairs.ravel()), ends)
+    shared = np.diff(np.searchsorted(repeated, ends))
+    return shared / (sizes - shared)
 
 
 def joined_groups(groups: pd.DataFrame, copies: NearCopies) -> pd.DataFrame:
