@@ -31,13 +31,14 @@ from postgrad.corpus.near_duplicates import (
     SHARE,
     VALUES,
     NearCopies,
-    plain_words,
 )
+from postgrad.corpus.word_hashes import plain_words
 from postgrad.records.names import SPLITS
 from postgrad.records.parquet_files import write_table
 from postgrad.records.posts import POSTS, write_posts
 
 PERMUTATIONS = BANDS * VALUES
+ROUNDS = 5
 AUDIT = Path(__file__).parents[1] / "workflow/scripts/audit.py"
 
 
@@ -66,14 +67,18 @@ def rensa_matrix(texts: list[str]) -> int:
     return sum(tables.query_duplicate_flags_matrix_one_shot(matrix))
 
 
-def seconds(find: Callable[[list[str]], object], texts: list[str]) -> float:
-    """Return the smallest time of the CPU, with all threads, of three runs."""
-    times = []
-    for _ in range(3):
-        start = time.process_time()
-        find(texts)
-        times.append(time.process_time() - start)
-    return min(times)
+def seconds(texts: list[str], *ways: Callable[[list[str]], object]) -> list[float]:
+    """Return the smallest time of the CPU, with all threads, of each way to find copies.
+
+    The ways take turns, so that other work on the machine slows all of them.
+    """
+    times: list[list[float]] = [[] for _ in ways]
+    for _ in range(ROUNDS):
+        for find, taken in zip(ways, times, strict=True):
+            start = time.process_time()
+            find(texts)
+            taken.append(time.process_time() - start)
+    return [min(taken) for taken in times]
 
 
 def made_up_posts(count: int) -> pd.DataFrame:
@@ -124,8 +129,8 @@ def main() -> None:
     corpora = list(read_texts(args.folder))
     corpora.append(("together", [text for _, texts in corpora for text in texts]))
     for name, texts in corpora:
-        rows, matrix = seconds(rensa_rows, texts), seconds(rensa_matrix, texts)
-        words, own = seconds(rensa_words, texts), seconds(NearCopies, texts)
+        ways = rensa_rows, rensa_words, rensa_matrix, NearCopies
+        rows, words, matrix, own = seconds(texts, *ways)
         print(
             f"{name:11} {len(texts):6} texts  rensa rows {rows:6.2f} s  words {words:6.2f} s  "
             f"matrix {matrix:6.2f} s  near-copies {own:6.2f} s  ratio to rows {own / rows:5.2f}  "
