@@ -9,6 +9,7 @@ import pandas as pd
 LINK = re.compile(r"[hHwW](?i:(?<=h)ttps?://|(?<=w)ww\.)\S+")
 # The same in a text in lower case without "www.". Fixed characters are found faster still.
 _FOLDED_LINK = re.compile(r"https?://\S+")
+_USER = "@user"
 _HANDLE = re.compile(r"@(?<![\w@]@)\w+")
 _REDDIT_USER = re.compile(r"u/(?<=\bu/)\w+")
 
@@ -47,10 +48,10 @@ def fold_text(text: str, link: str = "http") -> str:
         text = replace_links(text, link)
     elif slash and "://" in text:
         text = _FOLDED_LINK.sub(link, text)
-    if "@" in text:
-        text = _HANDLE.sub("@user", text)
+    if _USER[0] in text:
+        text = _HANDLE.sub(_USER, text)
     if slash and "u/" in text:
-        text = _REDDIT_USER.sub("@user", text)
+        text = _REDDIT_USER.sub(_USER, text)
     return text
 
 
@@ -73,7 +74,7 @@ def replace_mentions(text: str) -> str:
     >>> replace_mentions("thanks @maria and u/maria, not me@example.org")
     'thanks @user and @user, not me@example.org'
     """
-    return _REDDIT_USER.sub("@user", _HANDLE.sub("@user", text))
+    return _REDDIT_USER.sub(_USER, _HANDLE.sub(_USER, text))
 
 
 def convert_texts(frame: pd.DataFrame, form: str | None) -> pd.DataFrame:

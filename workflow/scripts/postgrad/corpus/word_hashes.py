@@ -56,7 +56,7 @@ def plain_words(text: str) -> tuple[list[str], bool]:
 def _plain_text(text: str) -> tuple[str, bool]:
     """Return a text with its plain words and maybe punctuation of ASCII, and whether it is cut."""
     plain = fold_text(text)
-    if "@" in plain and "@user" in plain:
+    if "@user" in plain:
         if start := _RETWEET.match(plain):
             plain = plain[start.end() :]
         plain = plain.replace("@user", " ")
