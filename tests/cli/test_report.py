@@ -547,6 +547,18 @@ def test_page_shows_every_section(made):
         assert shown in words, shown
 
 
+def test_page_shows_comparisons_that_get_no_outcome(tmp_path):
+    """If there is a test set, dev gets no outcome, and there is no reason to tell."""
+    arguments = inputs(tmp_path)
+    sets = COMPARE["chains"]["ages"]["sets"]
+    both = {"ages": {"sets": {**sets, "ages/test": sets["ages/dev"]}}}
+    (tmp_path / "ctyun/compare/compare.json").write_text(json.dumps({**COMPARE, "chains": both}))
+    done = report(arguments, tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader((tmp_path / "comparisons.csv").open()))
+    assert any(not row["outcome"] and row["dataset"] == "ages/dev" for row in rows)
+
+
 def test_page_of_real_posts_does_not_call_them_made_up(made, tmp_path):
     arguments = inputs(tmp_path)
     arguments[1] = json.dumps({**SPEC, "made_up": False})
