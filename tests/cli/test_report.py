@@ -7,6 +7,7 @@ import re
 
 import pandas as pd
 import pytest
+from made_verdicts import is_rounded_from, numbers
 from report_files import (
     COMPARE,
     FLOORS,
@@ -513,6 +514,54 @@ def test_page_is_whole_escaped_and_fetches_nothing(made):
     assert page_.fetched == [] and not re.search(r"url\((?!#)|@import|://", text)
     assert "Made-up <posts>" in page_.words and "<posts>" not in text
     assert SECRET not in text
+
+
+def csv_cells(folder, *names):
+    """All cells of CSV files, and the counts of their rows from 0 on."""
+    rows = [row for name in names for row in csv.DictReader((folder / name).open())]
+    return [cell for row in rows for cell in row.values()] + list(range(len(rows) + 1))
+
+
+def test_each_number_of_the_verdict_stands_in_the_row_that_it_names(made):
+    text = (made / "one" / "report.html").read_text()
+    rows = list(csv.DictReader((made / "one" / "comparisons.csv").open()))
+    part = text[text.index('<ul class="verdict">') : text.index('<h2 id="comparisons">')]
+    sentences = [Page(item).words for item in re.findall(r"<li>.*?</li>", part, re.S)]
+    steps = [words for words in sentences if not words.startswith("best")]
+    assert steps and len(steps) == sum(
+        row["kind"] == "step" and row["outcome"] != "" for row in rows
+    )
+    for words in steps:
+        words, _, place = words.rpartition(" row ")
+        row = rows[int(place) - 1]
+        assert row["outcome"] in words and row["sentence"] in words
+        shown = numbers(row["sentence"].replace("95 % interval", "interval"))
+        shown = [number for number in shown if number != ".001"]
+        assert len(shown) > 5, "the sentence has numbers"
+        own = [cell for other in rows if other["step"] == row["step"] for cell in other.values()]
+        assert [number for number in shown if not is_rounded_from(number, own)] == []
+
+
+def test_each_number_of_the_best_system_and_of_methods_stands_in_a_csv_file(made):
+    folder = made / "one"
+    cells = csv_cells(folder, "ranking.csv")
+    text = (folder / "report.html").read_text()
+    best = [
+        Page(item).words for item in re.findall(r"<li>.*?</li>", text, re.S) if ">best<" in item
+    ]
+    assert best and all(len(numbers(words)) >= 3 for words in best)
+    assert [n for words in best for n in numbers(words) if not is_rounded_from(n, cells)] == []
+    cells += csv_cells(folder, "comparisons.csv", "scores.csv")
+    constants = {"95", ".05", ".001", "1946", "1979", "10,000", "2,000"}
+    shown = numbers((folder / "methods.md").read_text())
+    assert len(shown) > 20
+    assert [n for n in shown if n not in constants and not is_rounded_from(n, cells)] == []
+
+
+def test_figures_lie_beside_the_page(made):
+    for name in ("comparisons", "ranking"):
+        one, two = ((made / out / f"figures/{name}.pdf").read_bytes() for out in ("one", "two"))
+        assert one.startswith(b"%PDF") and one == two
 
 
 def test_page_shows_every_section(made):

@@ -29,6 +29,7 @@ from postgrad.records.outcomes import read_outcomes
 from postgrad.report import (
     bookkeeping,
     leaderboard,
+    methods,
     page,
     probability_page,
     provenance,
@@ -127,6 +128,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "comparisons.csv": verdict_text.csv_text(compared, verdict_text.COLUMNS),
         "ranking.csv": verdict_text.csv_text(systems, ranking.COLUMNS),
         "ranking_pairs.csv": verdict_text.csv_text(pairs, ranking.PAIR_COLUMNS),
+        "methods.md": methods.methods_text(spec, rows, compared, systems),
         "verdict.txt": unfinished_text(so_far) + verdict_text.verdict_text(compared, systems, spec),
         **probability.files,
         "teachers.csv": verdict_text.csv_text(
@@ -135,11 +137,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     for file, content in texts.items():
         write_text(content, Path(args.out).parent / file)
-    write_pdf(
-        probability.figures,
-        Path(args.out).parent / "figures/curves.pdf",
-        f"Curves of {spec['study']}",
-    )
+    verdict = verdict_page.verdict_report(compared, systems)
+    drawn = verdict.figures | {"figures/curves.pdf": probability.figures}
+    for file, drawings in drawn.items():
+        write_pdf(drawings, Path(args.out).parent / file, f"{file} of study {spec['study']}")
     html = page.render_page(
         TEMPLATE,
         spec=spec,
@@ -161,7 +162,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         provenance=provenance.provenance_table(
             Path(__file__).parent, scores, provenance.input_files(vars(args))
         ),
-        **verdict_page.verdict_parts(compared, systems),
+        **verdict.page,
         **probability.page,
     )
     write_text(html, args.out)

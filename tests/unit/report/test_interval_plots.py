@@ -1,23 +1,11 @@
 """interval_plots and verdict_page: each row of the CSV files is shown, with its number."""
 
+from made_verdicts import RANKS, compared
 from report_files import Page
 
 from postgrad.report.figures import figure_svg
 from postgrad.report.interval_plots import MARKERS, OUTCOMES, comparison_figures, ranking_figure
-from postgrad.report.verdict_page import task_verdicts, verdict_parts
-
-
-def compared(kind="step", outcome="helps", difference=0.02, **more):
-    values = {
-        "recipe": "r", "task": "rain", "dataset": "rain/test", "metric": "f1", "kind": kind,
-        "before": "plain", "after": "expert", "posts": 600, "seeds": 3, "before_mean": 0.7,
-        "after_mean": 0.72, "difference": difference, "low": difference - 0.01,
-        "high": difference + 0.01, "p": 0.01, "p_holm": 0.02, "gain_probability": 0.99,
-        "near_zero_probability": 0.1, "margin": 0.01, "outcome": outcome, "reason": None,
-        "sentence": f"It {outcome}." if outcome else "",
-    }  # fmt: skip
-    return values | more
-
+from postgrad.report.verdict_page import task_verdicts, verdict_report
 
 NONE = compared(outcome="", difference=0.0, dataset="rain/dev") | dict.fromkeys(
     ("difference", "low", "high", "p", "p_holm"), None
@@ -29,14 +17,6 @@ ROWS = [
     compared(outcome="no more than its control", recipe="s", after="an <odd> name"),
     NONE,
 ]
-RANKS = [
-    {
-        "task": "rain", "split": "test", "metric": "f1", "decisive": "yes", "rank": rank,
-        "recipe": recipe, "dataset": "rain/test", "node": "cut", "mean": mean,
-        "low": mean - 0.02, "high": mean + 0.02, "not_told_from": "s: cut" * (rank == 1),
-    }
-    for rank, recipe, mean in ((1, "r", 0.72), (2, "s", 0.71))
-]  # fmt: skip
 
 
 def test_each_recipe_has_a_forest_plot_with_a_line_for_each_interval():
@@ -65,7 +45,7 @@ def test_colours_of_outcomes_differ():
 
 def test_without_intervals_there_is_no_figure():
     assert comparison_figures([NONE]) == {} and ranking_figure([]) is None
-    parts = verdict_parts([], [])
+    parts = verdict_report([], []).page
     assert not parts["comparison_figures"] and parts["ranking_svg"] is None
 
 
@@ -77,7 +57,7 @@ def test_the_ranking_shows_rank_recipe_and_interval():
 
 
 def test_rows_have_their_numbers_in_the_file():
-    parts = verdict_parts(ROWS, RANKS)
+    parts = verdict_report(ROWS, RANKS).page
     assert [row["row"] for row in parts["comparisons"]] == [1, 2, 3, 4, 5]
     assert [row["row"] for group in parts["comparison_groups"] for row in group["rows"]] == [
         1, 2, 3, 4, 5

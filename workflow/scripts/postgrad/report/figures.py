@@ -105,6 +105,13 @@ def new_figure(height: float, width: float = WIDTH) -> Iterator["Figure"]:
         yield Figure(figsize=(width, height), layout="constrained")
 
 
+def figure_with_text(text: str) -> "Figure":
+    """Return a figure that only says why there is nothing to draw."""
+    with new_figure(1.0) as figure:
+        figure.text(0.02, 0.5, text, va="center")
+    return figure
+
+
 def figure_svg(figure: "Figure", name: str, description: str) -> str:
     """Return a figure as an SVG element for the page. Equal figures give equal text.
 

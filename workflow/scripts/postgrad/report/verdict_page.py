@@ -1,9 +1,10 @@
 """Arrange the comparisons and the ranking of a report for its page."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from postgrad.report.figures import figure_svg
+from postgrad.report.figures import figure_svg, figure_with_text
 from postgrad.report.interval_plots import (
     OUTCOMES,
     Row,
@@ -12,9 +13,30 @@ from postgrad.report.interval_plots import (
     ranking_figure,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def verdict_parts(comparisons: Sequence[Row], ranking: Sequence[Row]) -> dict[str, Any]:
-    """Return what the page shows of the comparisons and of the ranking.
+
+@dataclass(frozen=True)
+class VerdictReport:
+    """What a report shows of its comparisons and its ranking.
+
+    Attributes
+    ----------
+    page : dict
+        The variables of the template: `comparisons` with their numbers in the file, the same in
+        groups for the table, the sentences and the best systems of each task, the figures as SVG,
+        and the class of each outcome in the style.
+    figures : dict
+        {path beside the page: the pages of the PDF file}.
+    """
+
+    page: dict[str, Any]
+    figures: dict[str, list["Figure"]]
+
+
+def verdict_report(comparisons: Sequence[Row], ranking: Sequence[Row]) -> VerdictReport:
+    """Return what a report shows of its comparisons and its ranking.
 
     Parameters
     ----------
@@ -22,17 +44,25 @@ def verdict_parts(comparisons: Sequence[Row], ranking: Sequence[Row]) -> dict[st
         The rows of comparisons.csv, in its order and with its sentences.
     ranking
         The rows of ranking.csv.
-
-    Returns
-    -------
-    dict
-        The variables of the template: `comparisons` with their numbers in the file, the same in
-        groups for the table, the sentences and the best systems of each task, the figures, and the
-        class of each outcome in the style.
     """
+    plots, ranks = comparison_figures(comparisons), ranking_figure(ranking)
+    nothing = figure_with_text("No comparison and no score has an interval.")
+    return VerdictReport(
+        _page_parts(comparisons, ranking, plots, ranks),
+        {
+            "figures/comparisons.pdf": list(plots.values()) or [nothing],
+            "figures/ranking.pdf": [ranks or nothing],
+        },
+    )
+
+
+def _page_parts(
+    comparisons: Sequence[Row],
+    ranking: Sequence[Row],
+    plots: Mapping[str, "Figure"],
+    ranks: "Figure | None",
+) -> dict[str, Any]:
     rows = [{**row, "row": place} for place, row in enumerate(comparisons, start=1)]
-    drawings = comparison_figures(rows)
-    ranks = ranking_figure(ranking)
     return {
         "comparisons": rows,
         "comparison_groups": [
@@ -52,9 +82,12 @@ def verdict_parts(comparisons: Sequence[Row], ranking: Sequence[Row]) -> dict[st
                     "The table below has the same figures.",
                 ),
             }
-            for place, (recipe, figure) in enumerate(drawings.items(), start=1)
+            for place, (recipe, figure) in enumerate(plots.items(), start=1)
         ],
-        "ranking": ranking,
+        "not_told_from": {
+            (row["task"], row["split"], row["recipe"], row["node"]): row["not_told_from"]
+            for row in ranking
+        },
         "ranking_svg": figure_svg(
             ranks, "ranking", "The ranks of the recipes on each task with their intervals."
         )

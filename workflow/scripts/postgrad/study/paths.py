@@ -30,6 +30,9 @@ REPORT_FILES = (
     "subgroups.csv",
     "teachers.csv",
     "figures/curves.pdf",
+    "methods.md",
+    "figures/comparisons.pdf",
+    "figures/ranking.pdf",
 )
 
 
