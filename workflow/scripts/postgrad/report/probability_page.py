@@ -71,6 +71,7 @@ def probability_report(
     drawn = {
         place: curves_figure([named(row) for row in members])
         for place, members in rows_by(curves, "recipe", "dataset").items()
+        if place in drawn_places(roles)
     }
     shown_rows = [
         named(row) for row in calibration if (row["recipe"], row["dataset"], row["node"]) in roles
@@ -109,6 +110,29 @@ def probability_report(
         "subgroups.csv": csv_text(subgroups, tables.SUBGROUPS),
     }
     return ProbabilityReport(files, list(drawn.values()) or [empty_figure()], page)
+
+
+def drawn_places(shown: Iterable[tuple[str, str, str]]) -> set[tuple[str, str]]:
+    """Return the (recipe, dataset) whose curves are drawn: dev only if a task has no other.
+
+    A figure takes a quarter of a second. curves.csv has the points of all datasets.
+
+    Parameters
+    ----------
+    shown
+        (recipe, dataset, node) of the nodes that are shown.
+
+    Examples
+    --------
+    >>> sorted(drawn_places([("r", "a/dev", "n"), ("r", "a/test", "n"), ("r", "b/dev", "n")]))
+    [('r', 'a/test'), ('r', 'b/dev')]
+    """
+    places = {(recipe, *dataset.split("/")) for recipe, dataset, _ in shown}
+    return {
+        (recipe, f"{task}/{split}")
+        for recipe, task, split in places
+        if split != "dev" or not any((recipe, task) == (r, t) and s != "dev" for r, t, s in places)
+    }
 
 
 def rows_by(rows: Iterable[dict[str, Any]], *keys: str) -> dict[Any, list[dict[str, Any]]]:
