@@ -195,6 +195,7 @@ def difference_rows(sets: int, draws: int, variance: float) -> Iterator[str]:
     rows = [("one seed as the posts", seeds, variance) for seeds in (3, 5, 10)]
     for seeds in (3, 5, 10):
         rows.append(("mean of seeds as the posts", seeds, seeds * posts_variance(seeds, sets)))
+    rows += [("one seed ten times the posts", seeds, 10 * variance) for seeds in (3, 5)]
     rows += [("seeds are equally good", seeds, 0.0) for seeds in (1, 3, 5, 10)]
     for name, seeds, of_seeds in rows:
         sd = seeds_sd_of_skill(of_seeds)
