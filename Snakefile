@@ -5,6 +5,9 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/start.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"

@@ -366,6 +366,19 @@ def test_a_second_run_does_nothing(tree):
 
 
 @pytest.mark.slow
+def test_the_report_of_snakemake_holds_the_captioned_results_without_a_network(tree):
+    done = snakemake(tree, "--report", "snakemake-report.html")
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = (tree / "snakemake-report.html").read_text()
+    captions = {path.name.removesuffix(".rst") for path in (tree / "workflow/report").glob("*.rst")}
+    assert captions - {"workflow"} == {
+        name for name in captions if f'"name": "{name}"' in text or f"/{name}" in text
+    }
+    assert "first the verdict in sentences" in text and "measures what each step is worth" in text
+    (tree / "snakemake-report.html").unlink()
+
+
+@pytest.mark.slow
 def test_the_same_study_from_scratch_is_byte_identical(tree, tmp_path, forked_python):
     """The second run forks its jobs, so this also shows that forks give the same bytes."""
     again = run(fresh_study(tmp_path / "tree"), forked_python)

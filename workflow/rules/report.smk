@@ -101,12 +101,21 @@ rule diversity:
         "--out {output:q} > {log:q} 2>&1"
 
 
+CAPTIONS = Path(workflow.basedir) / "workflow" / "report"
+
+
+def captioned(path):
+    """Mark a file for `snakemake --report` if workflow/report has a caption of its name."""
+    caption = CAPTIONS / f"{Path(path.replace('{scope}', '')).name}.rst"
+    return report(path, caption=str(caption)) if caption.is_file() else path
+
+
 rule report:
     input:
         unpack(look_up(report_inputs)),
     output:
-        page=PATHS.page("{scope}"),
-        tables=[f"{PATHS.folder}/{{scope}}{name}" for name in REPORT_FILES],
+        page=captioned(PATHS.page("{scope}")),
+        tables=[captioned(f"{PATHS.folder}/{{scope}}{name}") for name in REPORT_FILES],
     log:
         f"work/{STUDY.name}/log/{{scope}}report.log",
     conda:
