@@ -29,7 +29,7 @@ def methods_text(
     """
     paragraphs = [
         f"# Methods and results of study {spec['study']}",
-        "Edit this text freely: a run of the workflow writes it again only if results change.",
+        "A run writes this file again when results change: edit a copy of it.",
     ]
     if spec["made_up"]:
         paragraphs.append(
