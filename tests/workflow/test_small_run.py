@@ -370,11 +370,10 @@ def test_the_report_of_snakemake_holds_the_captioned_results_without_a_network(t
     done = snakemake(tree, "--report", "snakemake-report.html")
     assert done.returncode == 0, done.stdout + done.stderr
     text = (tree / "snakemake-report.html").read_text()
-    captions = {path.name.removesuffix(".rst") for path in (tree / "workflow/report").glob("*.rst")}
-    assert captions - {"workflow"} == {
-        name for name in captions if f'"name": "{name}"' in text or f"/{name}" in text
-    }
-    assert "first the verdict in sentences" in text and "measures what each step is worth" in text
+    captions = {path.stem for path in (tree / "workflow/report").glob("*.rst")} - {"workflow"}
+    assert len(captions) > 5 and {name for name in captions if f"/{name}" not in text} == set()
+    words = " ".join(text.split()).replace("\\n", " ")
+    assert "first the verdict in sentences" in words and "what each step is worth" in words
     (tree / "snakemake-report.html").unlink()
 
 
