@@ -20,7 +20,7 @@ import yaml
 from predicted import predicted as read_predicted
 from sklearn.metrics import f1_score
 from study_files import write_config
-from tree import copy_of_tree, scored, snakemake
+from tree import copy_of_tree, result_bytes, scored, snakemake
 
 from postgrad.records.posts import read_posts
 from postgrad.records.predictions import prediction_matrix
@@ -338,6 +338,18 @@ def test_scores_are_those_of_scikit_learn(tree, small):
     )
 
 
+def test_every_expensive_stage_has_its_cost(tree):
+    with (tree / "results/test/cost.csv").open() as file:
+        costs = {row["verb"]: row for row in csv.DictReader(file)}
+    assert costs.keys() == set(VERBS.verbs_with_trait("expensive"))
+    trained = list((tree / "results/test/small/finetune").glob("*/model.json"))
+    assert int(costs["finetune"]["jobs"]) == len(trained)
+    for verb, row in costs.items():
+        assert row["recipe"] == "small" and float(row["seconds"]) > 0 and row["gpu_hours"] == "0.0"
+        assert verb not in ("pretrain", "finetune") or int(row["tokens"]) > 100
+    assert 'id="cost"' in (tree / "results/test/report.html").read_text()
+
+
 def test_each_log_begins_with_the_command_that_repeats_the_job(tree):
     logs = sorted((tree / "work").rglob("*.log"))
     assert len(logs) > 35
@@ -384,8 +396,7 @@ def test_the_same_study_from_scratch_is_byte_identical(tree, tmp_path, forked_py
     files = [
         path.relative_to(tree) for path in sorted((tree / "results").rglob("*")) if path.is_file()
     ]
-    files = [file for file in files if file.name != "timing.json"]
     assert len(files) > 100
     assert [
-        str(file) for file in files if (tree / file).read_bytes() != (again / file).read_bytes()
+        str(file) for file in files if result_bytes(tree / file) != result_bytes(again / file)
     ] == []

@@ -129,4 +129,4 @@ rule report:
         "Writing the report"
     shell:
         "python workflow/scripts/report.py --spec {params.spec:q} {params.files:q} "
-        "--out {output.page:q} > {log:q} 2>&1"
+        "--work work/{STUDY.name:q} --out {output.page:q} > {log:q} 2>&1"

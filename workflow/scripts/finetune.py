@@ -20,8 +20,9 @@ from postgrad.models.model_folder import model_key, read_training_posts, trainin
 from postgrad.records.options import read_options
 from postgrad.runtime import launcher, signals
 from postgrad.runtime.cli import add_spec, parse_arguments, run
+from postgrad.runtime.cost import COST, read_tokens, record_cost
 from postgrad.runtime.locks import hold_lock
-from postgrad.runtime.result_cache import restore_result
+from postgrad.runtime.result_cache import restore_result, result_folder
 from postgrad.runtime.signals import handle_stop_signals
 from postgrad.training.options import FinetuneOptions
 
@@ -77,15 +78,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     with handle_stop_signals(), launcher.lock_unless_rank(hold_lock(args.work)):
         if not signals.is_rank() and restore_result(args.work, facts, args.out):
             return
-        if isinstance(options, LinearOptions):
-            linear.finetune_linear_classifier(options, *arguments)
-        else:
+        if not isinstance(options, LinearOptions):
             launcher.launch_ranks(__file__, words, args, options.threads)
-            # Read by transformers when it is imported.
-            os.environ.update({"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"})
-            from postgrad.training import finetuning
+        with record_cost(result_folder(args.work, facts) / COST, options.node) as cost:
+            if isinstance(options, LinearOptions):
+                linear.finetune_linear_classifier(options, *arguments)
+            else:
+                # Read by transformers when it is imported.
+                os.environ.update({"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"})
+                from postgrad.training import finetuning
 
-            finetuning.finetune_classifier(options, *arguments, args.zero, dev)
+                finetuning.finetune_classifier(options, *arguments, args.zero, dev)
+            cost["tokens"] = read_tokens(args.out)
 
 
 if __name__ == "__main__":

@@ -34,8 +34,14 @@ from postgrad.records.predictions import (
     write_predictions,
 )
 from postgrad.runtime.cli import add_named_files, add_spec, named_files, parse_arguments, run
+from postgrad.runtime.cost import COST, record_cost
 from postgrad.runtime.locks import hold_lock
-from postgrad.runtime.result_cache import move_older_work, restore_result, store_result
+from postgrad.runtime.result_cache import (
+    move_older_work,
+    restore_result,
+    result_folder,
+    store_result,
+)
 from postgrad.runtime.signals import handle_stop_signals
 
 VERSION = 1  # raise when the same model gives other predictions
@@ -85,10 +91,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"{options.node} ({options.kind}, {names}); train it for this task."
         )
     files = named_files("--data", args.data, options.datasets)
-    model = {"version": VERSION, "model": model_key(args.model)}
-    model |= {"shard": args.shard} if args.shard else {}
-    shard, _, shards = (args.shard or "1-of-1").partition("-of-")
-    part = slice(int(shard) - 1, None, int(shards))
+    model = {"version": VERSION, "model": model_key(args.model)} | (
+        {"shard": args.shard} if args.shard else {}
+    )
+    shard, shards = map(int, (args.shard or "1-of-1").split("-of-"))
     parts, folder = [read_predictions(path) for path in args.shards], Path(*args.shards[:1]).parent
     predicted, scorer = {}, None
     with handle_stop_signals():
@@ -105,20 +111,23 @@ def main(argv: Sequence[str] | None = None) -> None:
                 move_older_work(args.work, place)
                 piece = Path(temporary) / FILE_NAME
                 if not restore_result(args.work, key, piece, FILE_NAME):
-                    rows: Any = range(len(frame))
-                    if parts:
-                        logits = join_shards(
-                            frame["post_id"],
-                            [dataset_predictions(one, dataset) for one in parts],
-                            folder,
+                    with record_cost(result_folder(args.work, key) / COST, options.node):
+                        rows: Any = range(len(frame))
+                        if parts:
+                            logits = join_shards(
+                                frame["post_id"],
+                                [dataset_predictions(one, dataset) for one in parts],
+                                folder,
+                            )
+                        else:
+                            scorer = scorer or load_scorer(options, args.model)
+                            rows, logits = scorer(
+                                convert_texts(frame, options.input), slice(shard - 1, None, shards)
+                            )
+                        write_predictions(
+                            {dataset: prediction_rows(frame["post_id"].iloc[rows], logits)}, piece
                         )
-                    else:
-                        scorer = scorer or load_scorer(options, args.model)
-                        rows, logits = scorer(convert_texts(frame, options.input), part)
-                    write_predictions(
-                        {dataset: prediction_rows(frame["post_id"].iloc[rows], logits)}, piece
-                    )
-                    store_result(args.work, key, piece, FILE_NAME)
+                        store_result(args.work, key, piece, FILE_NAME)
                     print(
                         f"{options.node}: {len(rows)} posts of {dataset} predicted", file=sys.stderr
                     )

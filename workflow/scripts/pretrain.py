@@ -21,8 +21,9 @@ from postgrad.records.options import read_options
 from postgrad.records.posts import first_by_hash
 from postgrad.runtime import launcher, signals
 from postgrad.runtime.cli import add_named_files, add_spec, named_files, parse_arguments, run
+from postgrad.runtime.cost import COST, read_tokens, record_cost
 from postgrad.runtime.locks import hold_lock
-from postgrad.runtime.result_cache import restore_result
+from postgrad.runtime.result_cache import restore_result, result_folder
 from postgrad.runtime.signals import handle_stop_signals
 from postgrad.training.options import PretrainOptions
 
@@ -78,7 +79,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         os.environ.update({"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"})
         from postgrad.training import pretraining
 
-        pretraining.pretrain_model(options, args.base, frame, facts, args.work, args.out, args.zero)
+        with record_cost(result_folder(args.work, facts) / COST, options.node) as cost:
+            pretraining.pretrain_model(
+                options, args.base, frame, facts, args.work, args.out, args.zero
+            )
+            cost["tokens"] = read_tokens(args.out)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from postgrad.records.json_files import read_json
 from postgrad.records.outcomes import read_outcomes
 from postgrad.report import (
     bookkeeping,
+    cost,
     leaderboard,
     methods,
     page,
@@ -71,6 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for option, (name, text) in named.items():
         words: dict[str, Any] = {"nargs": len(name) + 1, "metavar": (*name, "FILE")}
         parser.add_argument(f"--{option}", action="append", default=[], help=text, **words)
+    parser.add_argument("--work", help="the folder of the study in work/, with records of cost")
     parser.add_argument("--out", required=True, help="report.html")
     args = parse_arguments(parser, argv)
 
@@ -120,6 +122,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     ranks = ranks if len(recipes) > 1 else []
     probability = probability_page.probability_report(rows, compares, outcomes)
+    costs = cost.cost_rows(args.work, spec)
     texts = {
         "scores.csv": text_tables.scores_csv(scores, spec),
         "scores.txt": unfinished_text(so_far)
@@ -127,6 +130,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         + text_tables.scores_text(rows, chains, spec, collapses, shown),
         "comparisons.csv": verdict_text.csv_text(compared, verdict_text.COLUMNS),
         "ranking.csv": verdict_text.csv_text(systems, ranking.COLUMNS),
+        "cost.csv": cost.cost_csv(costs),
         "ranking_pairs.csv": verdict_text.csv_text(pairs, ranking.PAIR_COLUMNS),
         "methods.md": methods.methods_text(spec, rows, compared, systems),
         "verdict.txt": unfinished_text(so_far) + verdict_text.verdict_text(compared, systems, spec),
@@ -158,7 +162,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         books=books,
         near_copies=near_copies,
         collapses=collapses,
-        costs=None,
+        costs=costs,
         provenance=provenance.provenance_table(
             Path(__file__).parent, scores, provenance.input_files(vars(args))
         ),

@@ -44,6 +44,7 @@ from postgrad.records.predictions import (
     write_predictions,
 )
 from postgrad.runtime.cli import add_named_files, add_spec, named_files, parse_arguments, run
+from postgrad.runtime.cost import cost_file, count_tokens, record_cost
 from postgrad.runtime.signals import handle_stop_signals
 
 VERSION = 2  # raise when the same answers give other predictions, or a model is asked otherwise
@@ -102,14 +103,22 @@ def main(argv: Sequence[str] | None = None) -> None:
         {},
         {},
     )
-    with handle_stop_signals():
+    with (
+        handle_stop_signals(),
+        record_cost(cost_file(args.work, args.out), options.node) as cost,
+    ):
         if options.fit:
             on_gold = dataset_predictions(predictions, options.fit)
             posts, before = align_with_gold(
                 read_posts(args.gold), on_gold, (args.gold, args.predictions)
             )
             reviews[GATE] = review_predictions(
-                options, shown, before, posts, max(map(float, options.gate)), ask
+                options,
+                shown,
+                before,
+                posts,
+                max(map(float, options.gate)),
+                count_tokens(ask, cost),
             )
             fit = fit_gate(options, posts["label"].to_numpy(dtype=int), before, reviews[GATE])
             facts |= {"alpha": options.alpha, "posts": len(posts)}
@@ -117,7 +126,12 @@ def main(argv: Sequence[str] | None = None) -> None:
             frame = dataset_predictions(predictions, dataset)
             checked_posts = frame if fit["on"] else frame[:0]
             reviews[dataset] = review_predictions(
-                options, shown, checked_posts, read_posts(file), fit["margin"], ask
+                options,
+                shown,
+                checked_posts,
+                read_posts(file),
+                fit["margin"],
+                count_tokens(ask, cost),
             )
             labels, logits = apply_review(frame, reviews[dataset])
             reviewed[dataset] = prediction_rows(frame["post_id"], logits, labels=labels)

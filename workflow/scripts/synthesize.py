@@ -23,6 +23,7 @@ from postgrad.records.json_files import json_text
 from postgrad.records.options import read_options
 from postgrad.records.posts import read_posts, read_posts_without_dropped, write_posts
 from postgrad.runtime.cli import add_spec, named_files, parse_arguments, run
+from postgrad.runtime.cost import cost_file, count_tokens, record_cost
 from postgrad.runtime.signals import handle_stop_signals
 
 VERSION = 2  # raise when the same answers give other posts, or the same posts other requests
@@ -56,9 +57,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     files = named_files("--corpus", args.corpus)
     corpus = {split: read_posts(file)["text"] for split, file in files.items()}
     writing = PostWriter(read_posts_without_dropped(args.data, args.drop), corpus, options)
-    with handle_stop_signals():
+    record = cost_file(args.reached["work"], args.out) if "work" in args.reached else None
+    with handle_stop_signals(), record_cost(record, options.node) as cost:
         for model, answers in ask_functions(args.spec, args.reached, args.models).items():
-            for answer in answers(writing.requests(model)):
+            for answer in count_tokens(answers, cost)(writing.requests(model)):
                 writing.add_answer(answer)
     flow = writing.flow()
     write_posts(writing.written_posts(), args.out)

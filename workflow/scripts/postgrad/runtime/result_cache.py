@@ -177,6 +177,20 @@ def result_marker(result: Path) -> Path:
     return result / "model.json" if result.is_dir() else result
 
 
+def node_results(node: Path) -> list[list[tuple[Path, Key]]]:
+    """Return the results of a node as (folder, key), in one list for each of its datasets.
+
+    The result that was used last is at the end of its list.
+    """
+    groups: dict[tuple[Any, ...], list[tuple[Path, Key]]] = {}
+    for file in sorted(node.rglob(KEY), key=lambda file: (file.stat().st_mtime_ns, file)):
+        if is_key_folder(file.parent):
+            key = json.loads(file.read_text(encoding="utf-8"))
+            group = (file.parent.parent, key["spec"].get("dataset"), key.get("shard"))
+            groups.setdefault(group, []).append((file.parent, key))
+    return list(groups.values())
+
+
 def remove_checkpoints(folder: Path) -> None:
     """Remove every checkpoint in the folder of a key."""
     for path in folder.glob("checkpoint-*"):

@@ -10,7 +10,6 @@ The rule `clean_work` prints the list and then runs this module, which removes:
 PYTHONPATH=workflow/scripts python -m postgrad.study.cleanup older_than=30 keep_gb=50
 """
 
-import json
 import shutil
 import sys
 import time
@@ -19,11 +18,17 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 from postgrad.config.errors import ConfigError
 from postgrad.runtime.locks import hold_lock
-from postgrad.runtime.result_cache import KEY, MODEL, is_finished, is_key_folder, result_marker
+from postgrad.runtime.result_cache import (
+    KEY,
+    MODEL,
+    is_finished,
+    is_key_folder,
+    node_results,
+    result_marker,
+)
 from postgrad.study.dry_run import spec_differences
 from postgrad.study.study import Study
 
@@ -190,20 +195,6 @@ def results_by_use(
                             )
                         )
     return sorted(earlier, key=lambda result: (result.used, result.folder)), in_use
-
-
-def node_results(node: Path) -> list[list[tuple[Path, dict[str, Any]]]]:
-    """Return the results of a node as (folder, key), in one list for each of its datasets.
-
-    The result that was used last is at the end of its list.
-    """
-    groups: dict[tuple[Any, ...], list[tuple[Path, dict[str, Any]]]] = {}
-    for file in sorted(node.rglob(KEY), key=lambda file: (file.stat().st_mtime_ns, file)):
-        if is_key_folder(file.parent):
-            key = json.loads(file.read_text(encoding="utf-8"))
-            group = (file.parent.parent, key["spec"].get("dataset"), key.get("shard"))
-            groups.setdefault(group, []).append((file.parent, key))
-    return list(groups.values())
 
 
 def is_linked_from_results(folder: Path, work: str | Path) -> bool:

@@ -90,6 +90,8 @@ class JobRequests:
     def model_access(self, recipe: str, node: str) -> str:
         """Return, as JSON, how the language models of a node are reached and what each may cost."""
         access = language_models.endpoint_access(self.study, self.paths.node(recipe, node))
+        verb = self.paths.node(recipe, node).verb
+        access |= {"work": f"work/{self.study.name}/{recipe}/{verb}/{node}"}
         return json.dumps(access, sort_keys=True)
 
     def scoring_group(self, recipe: str, node: str | None, file: str | None) -> str | None:

@@ -23,6 +23,7 @@ REPORT_FILES = (
     "scores.txt",
     "comparisons.csv",
     "ranking.csv",
+    "cost.csv",
     "ranking_pairs.csv",
     "curves.csv",
     "probabilities.csv",

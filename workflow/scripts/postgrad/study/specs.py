@@ -166,6 +166,7 @@ def report_spec(
             "marks": _marks(graph),
             "nodes": _reported_nodes(graph),
             "readings": graph.readings,
+            "costly": _costly_nodes(graph),
         }
     return canonical_json(
         {
@@ -246,6 +247,16 @@ def _reported_nodes(graph: Graph) -> dict[str, dict[str, Any]]:
         for id, node in sorted(nodes.items())
         if node.axes
     }
+
+
+def _costly_nodes(graph: Graph) -> dict[str, list[str]]:
+    """Return the ids of the nodes whose jobs leave a record of their cost, by verb."""
+    found: dict[str, list[str]] = {}
+    for node in graph.nodes.values():
+        if node.verb in VERBS.verbs_with_trait("expensive"):
+            found.setdefault(node.verb, []).append(node.id)
+    models = sorted({id for id, _ in predicted_datasets(graph) if id in found.get("finetune", [])})
+    return {verb: sorted(ids) for verb, ids in found.items()} | {"predict": models}
 
 
 def node_reads(study: Study, recipe: str, id: str, file: str | None = None) -> str:
