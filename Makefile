@@ -4,9 +4,10 @@ PYTHON ?= python3
 SNAKEMAKE_ARGS ?=
 PYTEST_ARGS ?=
 RECIPE ?=
-# Of `make task`. An environment may have a NAME that means something else.
+# Of `make task` and `make watch`. An environment may have a NAME that means something else.
 FROM =
 NAME =
+STUDY =
 DATA =
 TEXT =
 LABEL =
@@ -21,10 +22,11 @@ DONE_PLUGIN := $(VENV)/.installed-plugin
 DONE_SLURM := $(VENV)/.installed-slurm
 
 .DEFAULT_GOAL := help
-.PHONY: help env slurm demo task test test-all lint graph reference
+.PHONY: help env slurm demo watch task test test-all lint graph reference
 
 help:
 	@echo "make demo      run the study 'demo' (made-up posts, tiny models, offline) and print its scores"
+	@echo "make watch     show the run of a study while it goes on: make watch STUDY=public"
 	@echo "make task      write a task file and a study for a file: make task FROM=posts.csv NAME=stance"
 	@echo "make test      run the tests that a change needs before a commit"
 	@echo "make test-all  run make test and then the slow tests, as CI does"
@@ -41,6 +43,9 @@ slurm: $(DONE_SLURM)
 demo: $(DONE)
 	@$(IN_ENV) snakemake $(SNAKEMAKE_ARGS)
 	@cat results/demo/scores.txt
+
+watch: $(DONE)
+	@$(IN_ENV) PYTHONPATH=workflow/scripts python workflow/watch.py --study "$$STUDY"
 
 # The variables reach the program through the environment, so that a path may hold any character.
 task: $(DONE)

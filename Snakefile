@@ -64,6 +64,7 @@ onstart:
             remedy += "; two minutes after its machine went down it counts as ended."
             sys.exit(f"Nothing was run: another run of study {STUDY.name}, {fault}. {remedy}")
         log_upgrade()
+        write_plan(STUDY.name, jobs_to_run())
 
 
 onsuccess:

@@ -3,6 +3,7 @@
 from postgrad.graph import queries
 from postgrad.graph.equal_predictions import equality_sentences
 from postgrad.study import dry_run
+from postgrad.study.run_progress import RunJob, write_plan
 
 
 def in_order(dag):
@@ -59,6 +60,15 @@ def planned():
             cause = "older", dry_run.OLDER
         jobs.append(dry_run.Job(*named[job], *cause, follows))
     return jobs, len(named), [line for recipe in recipes for line in notes(recipe, several)]
+
+
+def jobs_to_run():
+    """Yield the jobs of this run, for `make watch`."""
+    for job in filter(workflow.dag.needrun, in_order(workflow.dag)):
+        found = job.wildcards_dict
+        node = found.get("node") or found.get("task") or found.get("model") or ""
+        log = job.log[0] if job.log else ""
+        yield RunJob(job.rule.name, found.get("recipe", ""), node, str(job.output[0]), str(log))
 
 
 def log_upgrade():

@@ -183,7 +183,7 @@ class JobStates:
 
     def _find_state(self, job: StudyJob) -> str:
         if not os.path.exists(job.result):
-            return log_state(job)
+            return log_state(job.verb, job.log)
         if not has_spec(job) or EARLIER in map(self.state, self.before(job)):
             return EARLIER
         return MADE
@@ -233,16 +233,16 @@ def has_spec(job: StudyJob) -> bool:
         return bool(json.load(file) == json.loads(job.spec))
 
 
-def log_state(job: StudyJob) -> str:
+def log_state(verb: str, log: str) -> str:
     """Return what the log of a job without a result says: FAILED, BEGUN or MISSING.
 
     Only the beginnings of lines are looked at, and nothing of the log is passed on.
     """
-    if not os.path.isfile(job.log):
+    if not os.path.isfile(log):
         return MISSING
-    with open(job.log, encoding="utf-8", errors="replace") as file:
+    with open(log, encoding="utf-8", errors="replace") as file:
         lines = deque(file, maxlen=LAST_LINES)
-    own = f"{job.verb}: "
+    own = f"{verb}: "
     return (
         FAILED if any(ERROR_LINE.match(line) or line.startswith(own) for line in lines) else BEGUN
     )
