@@ -68,9 +68,10 @@ onstart:
 
 
 onsuccess:
-    for folder in sorted(
-        os.path.dirname(job.output.page)
-        for job in workflow.dag.jobs
-        if job.rule.name == "report"
+    for page in sorted(
+        job.output.page for job in workflow.dag.jobs if job.rule.name == "report"
     ):
-        print(f"Scores: {folder}/scores.txt   Report: {folder}/report.html")
+        folder = os.path.dirname(page)
+        print()
+        print((Path(folder) / "verdict.txt").read_text(encoding="utf-8").rstrip())
+        print(f"Scores: {folder}/scores.txt   Report: {page}")

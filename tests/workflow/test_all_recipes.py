@@ -90,6 +90,8 @@ def test_each_target_writes_its_own_report_and_leaves_the_other_alone(tree, fork
     done = snakemake(tree, python=forked_python)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Scores: results/two/scores.txt   Report: results/two/report.html" in done.stdout
+    verdict = (own / "verdict.txt").read_text().rstrip()
+    assert verdict in done.stdout and len(verdict.splitlines()) <= 30
     assert not every.exists() and reported(own) == {"first"} and not (own / "second").exists()
     before = {name: ((own / name).read_bytes(), (own / name).stat().st_mtime_ns) for name in REPORT}
     done = snakemake(tree, "all_recipes", python=forked_python)

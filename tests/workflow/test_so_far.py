@@ -74,6 +74,8 @@ def test_what_is_there_is_scored_and_the_rest_is_named_with_its_reason(tree):
     assert all("so_far" in path.parts for path in new), "something else was run"
     predictors = {row["predictor"] for row in rows(tree)}
     assert predictors == {f"{name}@seed={seed}" for name in ("one", "two") for seed in (1, 2)}
+    verdict = (tree / "results/test/so_far/verdict.txt").read_text()
+    assert verdict.startswith("Not finished: ") and verdict.rstrip() in done.stdout
     page = (tree / "results/test/so_far/report.html").read_text()
     assert "1 failed" in page and "work/base/log/away.log" in page
     assert "waits for base away, which failed" in page
