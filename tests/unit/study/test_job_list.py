@@ -48,7 +48,8 @@ def test_every_input_of_a_job_is_made_by_a_job_of_the_list(paths):
     for files in paths.report_files("").values():
         for path in files.values() if isinstance(files, dict) else files:
             rest = path.rpartition("/")[2]
-            assert rest in ("score.json", "compare.json") or job_of_path(jobs, path), path
+            of_scores = ("score.json", "outcomes.parquet", "compare.json")
+            assert rest in of_scores or job_of_path(jobs, path), path
 
 
 def test_the_files_say_what_has_become_of_a_job(paths):
@@ -78,11 +79,13 @@ def test_only_what_is_there_is_scored_and_the_rest_has_a_reason(paths):
     jobs = SoFar(paths).states.jobs
     for stem in (
         "results/test/clean/rain",
+        "results/test/audit/rain",
         "results/test/small/finetune/plain@seed=1",
         "results/test/small/predict/plain@seed=1/scored",
     ):
         finish(jobs[stem])
     make("results/test/clean/rain/dev.parquet")
+    make("results/test/audit/rain/groups.parquet")
     make(jobs["results/test/small/finetune/one"].log, "ValueError: no\n")
     found = SoFar(paths)
     assert found.pairs("small") == [("plain@seed=1", "rain/dev")]
@@ -90,12 +93,12 @@ def test_only_what_is_there_is_scored_and_the_rest_has_a_reason(paths):
     assert [pair["predictor"] for pair in spec["pairs"]] == ["plain@seed=1"]
     files = found.report_files()
     assert files["scores"] == ["results/test/so_far/small/score.json"]
-    assert files["ledger"] == {}, "audit has not made its files"
+    assert files["ledger"] == {}, "audit has lost its list of dropped posts"
     summary = found.summary()
-    assert summary["made"] == 3 and summary["failed"] == 1
+    assert summary["made"] == 4 and summary["failed"] == 1
     reasons = {(row["verb"], row["nodes"][0]): row for row in summary["missing"]}
     assert reasons["finetune", "one"]["reason"] == "failed"
     assert reasons["finetune", "one"]["log"] == "work/test/log/small/finetune/one.log"
     assert reasons["label", "agreed"]["reason"] == "waits for finetune one, which failed"
-    assert reasons["audit", "rain"]["reason"] == "not made yet"
+    assert reasons["finetune", "two"]["reason"] == "not made yet"
     assert summary["jobs"] == summary["made"] + sum(row["jobs"] for row in summary["missing"])
