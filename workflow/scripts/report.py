@@ -81,8 +81,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     near_files = named_files("--near", args.near, ledgers)
     scores, compares = ([read_json(file) for file in vars(args)[option]] for option in RECIPES)
     models = read_named_files("model", named_files("--model", args.model), ("spec", "node"))
-    shown = [(section, section.read(vars(args)[section.option])) for section in sections]
-    shown = [(section, entries) for section, entries in shown if entries]
+    shown = [
+        (section, entries)
+        for section in sections
+        if (entries := section.read(vars(args)[section.option]))
+    ]
     rows = score_tables.node_scores(
         scores, {recipe: body["floors"] for recipe, body in spec["recipes"].items()}
     )
