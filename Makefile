@@ -82,6 +82,8 @@ $(DONE): requirements.txt constraints.txt
 	  { echo "Postgrad needs Python 3.11 or newer: '$(PYTHON)' is missing or older. Try: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
 	@$(PYTHON) -c "import venv, ensurepip" 2> /dev/null || \
 	  { echo "'$(PYTHON)' cannot make environments. Install its venv module, on Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@test ! -L $(VENV) || \
+	  { echo "$(VENV) is a link to an environment that others may use, and would be emptied. Install what requirements.txt lists there, or remove the link." >&2; exit 1; }
 	@echo "Making the environment in $(VENV): once, about two minutes on a fast line, 2 GB of disk."
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(INSTALL) -r requirements.txt -c constraints.txt

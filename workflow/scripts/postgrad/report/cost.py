@@ -51,7 +51,7 @@ def cost_rows(work: str | None, spec: Mapping[str, Any]) -> list[dict[str, Any]]
                 known = [energy for energy in energies if energy is not None]
                 values = (
                     sum(map(bool, nodes)),
-                    round(seconds or 0, 1),
+                    round(seconds or 0, 3),
                     round((cpu or 0) / HOUR, 4),
                     round((gpu or 0) / HOUR, 4),
                     tokens,
