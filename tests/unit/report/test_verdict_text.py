@@ -165,8 +165,17 @@ def test_the_verdict_at_the_end_of_a_run_has_at_most_30_lines_of_100_columns():
     names = [entries[0]["node"] for entries, _ in systems]
     rows = judged(systems, names)
     best = {"rank": 1, "decisive": "yes", "split": "test", "metric": "f1", "node": "n" * 90}
-    best |= {"recipe": "r", "mean": 0.5, "low": 0.4, "high": 0.6, "not_told_from": "floor"}
+    best |= {
+        "role": "system",
+        "recipe": "r",
+        "mean": 0.5,
+        "low": 0.4,
+        "high": 0.6,
+        "not_told_from": "floor",
+    }
     text = verdict_text(rows, [best | {"task": f"t{i}"} for i in range(17)], SPEC)
+    floor = verdict_text([], [best | {"task": "t", "node": "linear", "role": "floor"}], SPEC)
+    assert "  t test: r: linear (the floor), F1 0.500 (0.400 to 0.600)" in floor
     lines = text.splitlines()
     assert len(lines) <= MAX_LINES and max(map(len, lines)) <= 100
     assert lines[0] == "Verdict of study made: Made-up posts"

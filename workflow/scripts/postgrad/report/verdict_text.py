@@ -219,7 +219,8 @@ def _some(lines: Sequence[str], most: int, file: str) -> list[str]:
 
 
 def _best_line(row: Mapping[str, Any]) -> str:
-    system = f"{row['recipe']}: {row['node']}"
+    floor = " (the floor)" if row["role"] == "floor" else ""
+    system = f"{row['recipe']}: {row['node']}{floor}"
     score = f"{METRIC_NAMES[row['metric']]} {_score(row['mean'])}"
     interval = f" ({_score(row['low'])} to {_score(row['high'])})" if row["low"] is not None else ""
     untold = f", not told from {row['not_told_from']}" if row["not_told_from"] else ""
