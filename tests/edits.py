@@ -197,7 +197,9 @@ losses = text_edit(
     "logits.float().transpose(1, 2)",
     "logits.double().transpose(1, 2)",
 )
-template = text_edit("postgrad/report/report.html.j2", "Every node was run.", "All nodes were run.")
+template = text_edit(
+    "postgrad/report/report.not_run.j2", "Every node was run.", "All nodes were run."
+)
 
 
 def jobs_in(text, study):
