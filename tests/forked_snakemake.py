@@ -97,7 +97,6 @@ if __name__ == "__main__":
     import graphlib  # noqa: F401
 
     import jsonschema  # noqa: F401
-    import smart_open  # noqa: F401
     import yaml  # noqa: F401
     from snakemake.cli import main  # before what follows, which imports it halfway
     from snakemake.report import html_reporter  # noqa: F401
