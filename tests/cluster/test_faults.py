@@ -22,7 +22,9 @@ import pytest
 import slurm_cluster as cluster
 import yaml
 from slurm_cluster import QUICK
-from tree import ROOT, called, copy_of_tree, snakemake
+from tree import ROOT, called, copy_of_tree, result_bytes, snakemake
+
+from postgrad.study.paths import REPORT_FILES
 
 sys.path.append(str(ROOT / "tests/faulty"))
 from sitecustomize import KILLED
@@ -63,6 +65,7 @@ BASES = {
     "node-down": "lone",
     **dict.fromkeys(KILLED, "tiny-encoder"),
 }
+REPORT = ("report.html", *REPORT_FILES)
 MEMORY = 2500  # megabytes; a training takes less than one thousand
 MACHINE = {
     "tiny-encoder": {"mem_mb": MEMORY},
@@ -195,9 +198,9 @@ def torn(tree, whole):
     for folder, _, names in os.walk(tree / "results"):  # it does not mind what vanishes meanwhile
         for name in names:
             path = (Path(folder) / name).relative_to(tree)
-            if name != "timing.json" and not any(part.startswith(".") for part in path.parts):
+            if not any(part.startswith(".") for part in path.parts):
                 with suppress(FileNotFoundError):
-                    if (tree / path).read_bytes() != like(path, whole):
+                    if result_bytes(tree / path) != like(path, whole):
                         found.append(str(path))
     return found
 
@@ -208,7 +211,7 @@ def like(path, whole):
     if parts[3:4] == ["finetune"]:
         node = parts[4].removesuffix(".spec.json")  # a model's folder, or the spec beside it
         parts[4] = parts[4].replace(node, "plain", 1)
-    return whole.joinpath(*parts).read_bytes().replace(b'"plain"', f'"{node}"'.encode())
+    return result_bytes(whole.joinpath(*parts)).replace(b'"plain"', f'"{node}"'.encode())
 
 
 def overlapping(tree):
@@ -245,9 +248,7 @@ def trainings(slurm, whole, tmp_path_factory):
         whole,
         tmp_path_factory.mktemp("trainings"),
         "faults",
-        "report.html",
-        "scores.csv",
-        "scores.txt",
+        *REPORT,
     )
     targets = [str(model(tree, node).relative_to(tree) / "model.json") for node in BASES]
     seen = {"torn": [], "first": {}, "log": {}}
@@ -401,9 +402,7 @@ def test_a_node_goes_down(trainings, slurm):
 @pytest.fixture
 def tree(slurm, whole, tmp_path):
     """A tree before its first submission: posts and base are there."""
-    return copied(
-        whole, tmp_path, "clean", "audit", "faults", "report.html", "scores.csv", "scores.txt"
-    )
+    return copied(whole, tmp_path, "clean", "audit", "faults", *REPORT)
 
 
 def midway(run, tree):

@@ -110,6 +110,7 @@ def test_nodes_without_several_ranks_behind_them_have_the_bytes_of_a_local_run(
     demo, sent, downstream
 ):
     files = sorted(path.relative_to(demo) for path in (demo / "results/demo").rglob("*.parquet"))
+    files = [file for file in files if file.name != "outcomes.parquet"]  # of all predictors
     alike = [file for file in files if node_of(file) not in downstream]
     assert len(alike) >= 40 and len(files) - len(alike) > 10
     assert [
