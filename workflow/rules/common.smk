@@ -119,3 +119,37 @@ def reached(wildcards, resources):
 def launch(verb):
     call = look_up(lambda recipe, node: REQUESTS.launch_options(verb, recipe, node))
     return lambda wildcards, resources: call(wildcards)
+
+
+CAPTIONS = Path(workflow.basedir) / "workflow" / "report"
+
+
+def report_inputs(scope):
+    """Return the files that rules make for a report, by option of report.py."""
+    return FOUND.report_inputs() if scope == SO_FAR else PATHS.report_inputs(scope)
+
+
+def report_files(scope):
+    """Return the files that report.py reads, by its options."""
+    return FOUND.report_files() if scope == SO_FAR else PATHS.report_files(scope)
+
+
+def report_spec(scope):
+    """Return the spec of a report."""
+    if scope == SO_FAR:
+        return FOUND.report_spec(PATHS.page(scope))
+    return specs.report_spec(STUDY, PATHS.reported(scope), PATHS.page(scope))
+
+
+def captioned(path):
+    """Mark a file for `snakemake --report` if workflow/report has a caption of its name."""
+    caption = CAPTIONS / f"{Path(path.replace('{scope}', '')).name}.rst"
+    return report(path, caption=str(caption)) if caption.is_file() else path
+
+
+def has_only_so_far(dag):
+    """Return whether a run only writes reports of what there is, and nothing that a run reads."""
+    return all(
+        job.rule.name.endswith("_so_far") or job.wildcards_dict.get("scope") == SO_FAR
+        for job in dag.needrun_jobs()
+    )

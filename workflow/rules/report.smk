@@ -8,23 +8,6 @@ out: results/<study>/<recipe>/{score,compare,diversity};
 """
 
 
-def report_inputs(scope):
-    """Return the files that rules make for a report, by option of report.py."""
-    return FOUND.report_inputs() if scope == SO_FAR else PATHS.report_inputs(scope)
-
-
-def report_files(scope):
-    """Return the files that report.py reads, by its options."""
-    return FOUND.report_files() if scope == SO_FAR else PATHS.report_files(scope)
-
-
-def report_spec(scope):
-    """Return the spec of a report."""
-    if scope == SO_FAR:
-        return FOUND.report_spec(PATHS.page(scope))
-    return specs.report_spec(STUDY, PATHS.reported(scope), PATHS.page(scope))
-
-
 rule score:
     input:
         predictions=files(PATHS.scored_predictions),
@@ -101,15 +84,6 @@ rule diversity:
         "--out {output:q} > {log:q} 2>&1"
 
 
-CAPTIONS = Path(workflow.basedir) / "workflow" / "report"
-
-
-def captioned(path):
-    """Mark a file for `snakemake --report` if workflow/report has a caption of its name."""
-    caption = CAPTIONS / f"{Path(path.replace('{scope}', '')).name}.rst"
-    return report(path, caption=str(caption)) if caption.is_file() else path
-
-
 rule report:
     input:
         unpack(look_up(report_inputs)),
@@ -124,9 +98,10 @@ rule report:
         spec=look_up(report_spec),
         code=code_fingerprint("report"),
         files=lambda wildcards: option_words(report_files(wildcards.scope)),
+        work=f"work/{STUDY.name}",
         times=lambda wildcards: FOUND.report_times() if wildcards.scope == SO_FAR else "",
     message:
         "Writing the report"
     shell:
         "python workflow/scripts/report.py --spec {params.spec:q} {params.files:q} "
-        "--work work/{STUDY.name:q} --out {output.page:q} > {log:q} 2>&1"
+        "--work {params.work:q} --out {output.page:q} > {log:q} 2>&1"

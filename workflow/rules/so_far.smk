@@ -6,14 +6,6 @@ out: results/<study>/so_far: report.html, scores.csv and all else that a report 
 """
 
 
-def has_only_so_far(dag):
-    """Return whether a run only writes reports of what there is, and nothing that a run reads."""
-    return all(
-        job.rule.name.endswith("_so_far") or job.wildcards_dict.get("scope") == SO_FAR
-        for job in dag.needrun_jobs()
-    )
-
-
 use rule score as score_so_far with:
     input:
         [],
